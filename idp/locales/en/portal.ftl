@@ -1,0 +1,21 @@
+# Campus Formation, the sample portal.
+portal-foot = Campus Formation is a fictitious portal.
+portal-home-title = Learn a trade, at your own pace.
+portal-home-lead = Your modules, your work and your certificates in one place.
+portal-home-how = Habilis checks who you are: Campus Formation never sees your password.
+portal-sign-in = Sign in
+portal-signed-out = You are signed out. See you soon!
+portal-learner-title = My space
+portal-hello = Hello
+portal-organization = Your organization
+portal-no-organization = No organization
+portal-rights = What you can do here
+portal-no-rights = No rights on this portal yet.
+portal-told = What we know about you
+portal-told-lead = This is all that Campus Formation was given when you signed in.
+portal-claim = Information
+portal-value = Value
+portal-error-title = Signing in did not succeed
+portal-error-refused = You cancelled or refused. Nothing was passed on to Campus Formation.
+portal-error-lead = Something prevented you from signing in. Try again in a moment.
+portal-retry = Try again

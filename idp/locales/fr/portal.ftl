@@ -1,0 +1,21 @@
+# Campus Formation, le portail d'essai.
+portal-foot = Campus Formation est un portail fictif.
+portal-home-title = Apprendre un métier, à votre rythme.
+portal-home-lead = Vos modules, vos travaux et vos attestations au même endroit.
+portal-home-how = Votre identité est vérifiée par Habilis : Campus Formation ne voit jamais votre mot de passe.
+portal-sign-in = Se connecter
+portal-signed-out = Votre session est fermée. À bientôt !
+portal-learner-title = Mon espace
+portal-hello = Bonjour
+portal-organization = Votre organisation
+portal-no-organization = Aucune organisation
+portal-rights = Ce que vous pouvez faire ici
+portal-no-rights = Aucun droit sur ce portail pour le moment.
+portal-told = Ce que nous savons de vous
+portal-told-lead = Voici tout ce que Campus Formation a reçu à votre connexion.
+portal-claim = Information
+portal-value = Valeur
+portal-error-title = La connexion n’a pas abouti
+portal-error-refused = Vous avez annulé ou refusé. Rien n’a été transmis à Campus Formation.
+portal-error-lead = Quelque chose a empêché la connexion. Réessayez dans un instant.
+portal-retry = Réessayer

@@ -1,0 +1,92 @@
+//! What every handler gets: configuration, clock, database, keys, and the few caches.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use habilis_keys::seal::MasterKey;
+use habilis_keys::token::{HmacKey, derive};
+use moka::future::Cache;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::keyring::KeyRing;
+use crate::login::hasher::Hasher;
+use crate::oidc::client::Client;
+use crate::outcome::Outcome;
+
+/// How long a node may go on with a client as it was before another node changed it (R083: dead within five seconds).
+const CLIENT_CACHE: Duration = Duration::from_secs(4);
+
+/// The application. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// See [`App`].
+pub struct Inner {
+    /// Configuration.
+    pub config: Config,
+    /// The clock.
+    pub clock: Clock,
+    /// The database.
+    pub db: Db,
+    /// Signing keys.
+    pub keys: KeyRing,
+    /// Key of the tokens in forms.
+    pub forms: HmacKey,
+    /// Password hashing, bounded.
+    pub hasher: Hasher,
+    /// Clients read lately.
+    pub clients: Cache<String, Option<Arc<Client>>>,
+    /// Rung when mail was put into the outbox.
+    pub mail_waiting: Notify,
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    /// Puts the application together: reads the key ring, makes the first keys when there are none.
+    ///
+    /// # Errors
+    /// The database failed, or the keys in it were sealed under another master key.
+    pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
+        let forms = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "forms").as_bytes());
+        let keys = KeyRing::open(&db, master, &config.keys, clock.now()).await?;
+        let hasher = Hasher::new(&config.password_hash, config.hash_params());
+        Ok(Self(Arc::new(Inner {
+            config,
+            clock,
+            db,
+            keys,
+            forms,
+            hasher,
+            clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_CACHE).build(),
+            mail_waiting: Notify::new(),
+        })))
+    }
+
+    /// Finds a client, at most four seconds old.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn client(&self, id: &str) -> Outcome<Option<Arc<Client>>> {
+        if id.len() > 256 {
+            return Ok(None);
+        }
+        if let Some(known) = self.clients.get(id).await {
+            return Ok(known);
+        }
+        let row = crate::db::clients::find(&mut self.db.reader().await?, id).await?;
+        let client = row.map(Client::from_row).transpose()?.map(Arc::new);
+        self.clients.insert(id.to_owned(), client.clone()).await;
+        Ok(client)
+    }
+}

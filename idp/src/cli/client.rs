@@ -1,0 +1,143 @@
+//! `habilis client`: register and look at client applications.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use habilis_keys::secret::Secret;
+use habilis_policies::profiles::SecurityProfile;
+use serde_json::{Value, json};
+
+use super::{open_migrated, say};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::audit::{self, Event};
+use crate::db::{clients, is_unique_violation};
+use crate::oidc::client::{Metadata, Registration, Settings};
+use crate::outcome::{Fault, Outcome};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Register a client from a JSON file of registration metadata (RFC 7591 names; `client_id` and `client_secret` may be
+    /// chosen in it). The secret is printed once.
+    Create {
+        /// The file; `-` reads standard input.
+        file: PathBuf,
+        /// Security profile: `oidc`, `fapi2_security`, `fapi2_message_signing` or `legacy`.
+        #[arg(long, default_value = "oidc", value_parser = profile)]
+        profile: SecurityProfile,
+        /// One of the operator's own portals: people are not asked for consent.
+        #[arg(long)]
+        first_party: bool,
+    },
+    /// List the clients.
+    List,
+    /// Show a client's metadata.
+    Show {
+        /// `client_id`.
+        client_id: String,
+    },
+}
+
+fn profile(name: &str) -> Result<SecurityProfile, String> {
+    serde_json::from_value(Value::String(name.to_owned()))
+        .map_err(|_| "one of oidc, fapi2_security, fapi2_message_signing, legacy".to_owned())
+}
+
+pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
+    match command {
+        Command::Create { file, profile, first_party } => {
+            create(&config, &file, &Settings { profile, first_party }).await
+        }
+        Command::List => list(&config).await,
+        Command::Show { client_id } => show(&config, &client_id).await,
+    }
+}
+
+async fn create(config: &Config, file: &std::path::Path, settings: &Settings) -> Outcome<()> {
+    let text = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())?
+    } else {
+        std::fs::read_to_string(file).map_err(|error| Fault::new(format!("{}: {error}", file.display())))?
+    };
+    let mut json: Value =
+        serde_json::from_str(&text).map_err(|error| Fault::new(format!("{}: {error}", file.display())))?;
+    let mut chosen = |name: &str| match json.as_object_mut().and_then(|members| members.remove(name)) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    };
+    let now = Clock::System.now();
+    let id = chosen("client_id").unwrap_or_else(|| habilis_keys::random::id("cli", now));
+    let secret = chosen("client_secret").map(Secret::new);
+    if id.is_empty() || id.len() > 256 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Fault::new("client_id is between 1 and 256 visible ASCII characters"));
+    }
+    if secret.as_ref().is_some_and(|secret| secret.expose().len() < 32) {
+        return Err(Fault::new("client_secret has at least 32 characters; leave it out to have one made"));
+    }
+    let metadata: Metadata = serde_json::from_value(json).map_err(|error| Fault::new(format!("metadata: {error}")))?;
+    if let Err(problems) = metadata.check(settings.profile) {
+        let lines: Vec<_> =
+            problems.iter().map(|problem| format!("\n  - {}: {}", problem.error, problem.description)).collect();
+        return Err(Fault::new(format!("the metadata cannot be registered:{}", lines.concat())));
+    }
+    let registration = Registration::new(id, &metadata, settings, secret)?;
+    let db = open_migrated(config).await?;
+    let mut tx = db.begin().await?;
+    match clients::insert(&mut tx, &registration.row, now).await {
+        Err(error) if is_unique_violation(&error) => {
+            return Err(Fault::new(format!("a client {} exists already; nothing was changed", registration.row.id)));
+        }
+        inserted => inserted?,
+    }
+    let event = Event::new("client.created").by("cli").at_client(&registration.row.id);
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    db.close().await;
+    let mut shown = serde_json::to_value(&metadata)?;
+    shown["client_id"] = json!(registration.row.id);
+    if let Some(secret) = &registration.secret {
+        shown["client_secret"] = json!(secret.expose());
+    }
+    say(serde_json::to_string_pretty(&shown)?);
+    Ok(())
+}
+
+async fn list(config: &Config) -> Outcome<()> {
+    const PAGE: u32 = 500;
+    let db = open_migrated(config).await?;
+    let mut reader = db.reader().await?;
+    let mut after = String::new();
+    loop {
+        let page = clients::list(&mut reader, &after, PAGE).await?;
+        for row in &page {
+            let metadata: Metadata = serde_json::from_str(&row.metadata)?;
+            say(format_args!(
+                "{}  {}  {}  {}",
+                row.id,
+                row.status,
+                metadata.token_endpoint_auth_method,
+                metadata.client_name.unwrap_or_default()
+            ));
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE as usize => after.clone_from(&last.id),
+            _ => break,
+        }
+    }
+    drop(reader);
+    db.close().await;
+    Ok(())
+}
+
+async fn show(config: &Config, id: &str) -> Outcome<()> {
+    let db = open_migrated(config).await?;
+    let row = clients::find(&mut db.reader().await?, id).await?;
+    db.close().await;
+    let row = row.ok_or_else(|| Fault::new(format!("there is no client {id}")))?;
+    let mut shown: Value = serde_json::from_str(&row.metadata)?;
+    shown["client_id"] = json!(row.id);
+    shown["status"] = json!(row.status);
+    shown["settings"] = serde_json::from_str(&row.settings)?;
+    say(serde_json::to_string_pretty(&shown)?);
+    Ok(())
+}

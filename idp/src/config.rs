@@ -1,0 +1,467 @@
+//! Configuration: the commented default file (embedded, it is the documentation), a file over it, the environment over both.
+//!
+//! The defaults name every key, so a key they do not name is unknown and refused, and a value of another type than the
+//! default's is wrong. All problems are gathered and reported together.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use habilis_keys::password::Params;
+use habilis_keys::secret::Secret;
+use jiff::SignedDuration;
+use serde::Deserialize;
+use toml::{Table, Value};
+use url::Url;
+
+/// The default configuration, commented.
+pub const DEFAULTS: &str = include_str!("habilis.toml");
+
+const ENVIRONMENT_PREFIX: &str = "HABILIS__";
+
+/// The whole configuration, checked.
+#[derive(Debug, Deserialize)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `[database]`
+    pub database: Database,
+    /// `[keys]`
+    pub keys: Keys,
+    /// `[sign_in]`
+    pub sign_in: SignIn,
+    /// `[password_hash]`
+    pub password_hash: PasswordHash,
+    /// `[tokens]`
+    pub tokens: Tokens,
+    /// `[mail]`
+    pub mail: Mail,
+    /// `[pages]`
+    pub pages: Pages,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Server {
+    pub issuer: String,
+    pub listen: SocketAddr,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub metrics_listen: Option<SocketAddr>,
+    pub trusted_proxies: Vec<IpAddr>,
+    pub body_limit_bytes: usize,
+    pub request_timeout_seconds: u64,
+}
+
+/// `[database]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Database {
+    pub url: Secret<String>,
+    pub connections: u32,
+}
+
+/// `[keys]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Keys {
+    pub master_key: Secret<String>,
+    pub master_key_file: PathBuf,
+    pub sign_for_days: u32,
+    pub publish_ahead_hours: u32,
+}
+
+/// `[sign_in]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct SignIn {
+    pub session_idle_minutes: u32,
+    pub session_absolute_minutes: u32,
+    pub failures_per_address_per_hour: u32,
+}
+
+/// `[password_hash]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct PasswordHash {
+    pub memory_kib: u32,
+    pub iterations: u32,
+    pub parallelism: u32,
+    pub parallel: usize,
+    pub queue: usize,
+}
+
+/// `[tokens]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Tokens {
+    pub access_token_seconds: u32,
+    pub id_token_seconds: u32,
+    pub refresh_token_days: u32,
+}
+
+/// `[mail]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Mail {
+    pub transport: MailTransport,
+    pub folder: PathBuf,
+    pub smtp_url: Secret<String>,
+    pub from: String,
+}
+
+/// `mail.transport`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTransport {
+    /// A mail server.
+    Smtp,
+    /// A folder of `.eml` files.
+    Folder,
+    /// Nowhere: the outbox keeps what was sent.
+    Memory,
+}
+
+/// `[pages]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Pages {
+    pub name: String,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub help_url: Option<Url>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub privacy_url: Option<Url>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub legal_url: Option<Url>,
+}
+
+/// `[log]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Log {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+/// `log.format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Every problem of a configuration, one a line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problems(Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the configuration has {} problem(s):", self.0.len())?;
+        self.0.iter().try_for_each(|problem| writeln!(f, "  - {problem}"))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl Config {
+    /// Reads `file` (when given) over the defaults and the environment variables over both.
+    ///
+    /// # Errors
+    /// [`Problems`]: unreadable file, unknown keys, wrong types, values that make no sense together.
+    pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let mut table = defaults();
+        if let Some(file) = file {
+            match std::fs::read_to_string(file) {
+                Err(error) => problems.push(format!("{}: {error}", file.display())),
+                Ok(text) => match text.parse::<Table>() {
+                    Err(error) => problems.push(format!("{}: {error}", file.display())),
+                    Ok(given) => overlay(&mut table, given, &mut problems),
+                },
+            }
+        }
+        for (name, value) in environment {
+            if let Some(path) = name.strip_prefix(ENVIRONMENT_PREFIX) {
+                overlay_variable(&mut table, (&name, path), &value, &mut problems);
+            }
+        }
+        read_secret_files(&mut table, &mut problems);
+        // Typed reading stops at its first error, so it only runs on what is well-formed so far.
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+        let config: Self = Value::Table(table)
+            .try_into()
+            .map_err(|error: toml::de::Error| Problems(vec![error.to_string().trim().replace('\n', " ")]))?;
+        config.check(&mut problems);
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    fn check(&self, problems: &mut Vec<String>) {
+        let mut refuse = |wrong: bool, problem: &str| {
+            if wrong {
+                problems.push(problem.to_owned());
+            }
+        };
+        match Url::parse(&self.server.issuer) {
+            Err(_) => refuse(true, "server.issuer is not a URL"),
+            Ok(issuer) => {
+                refuse(
+                    issuer.scheme() != "https" && !self.is_loopback_http(),
+                    "server.issuer must be https (http only on the loopback interface, for development)",
+                );
+                refuse(
+                    issuer.query().is_some() || issuer.fragment().is_some() || self.server.issuer.ends_with('/'),
+                    "server.issuer has no query, no fragment and no trailing slash",
+                );
+                refuse(
+                    !matches!(issuer.path(), "" | "/"),
+                    "server.issuer has no path; give the provider a host name of its own",
+                );
+            }
+        }
+        let url = self.database.url.expose();
+        refuse(
+            !["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)),
+            "database.url must begin with sqlite:// or postgres://",
+        );
+        refuse(!(1..=200).contains(&self.database.connections), "database.connections is between 1 and 200");
+        refuse(!(1..=1825).contains(&self.keys.sign_for_days), "keys.sign_for_days is between 1 and 1825");
+        refuse(!(1..=720).contains(&self.keys.publish_ahead_hours), "keys.publish_ahead_hours is between 1 and 720");
+        refuse(
+            !(1..=self.sign_in.session_absolute_minutes).contains(&self.sign_in.session_idle_minutes),
+            "sign_in.session_idle_minutes is at least 1 and at most session_absolute_minutes",
+        );
+        refuse(
+            !(1..=44640).contains(&self.sign_in.session_absolute_minutes),
+            "sign_in.session_absolute_minutes is between 1 and 44640 (a month)",
+        );
+        refuse(self.sign_in.failures_per_address_per_hour == 0, "sign_in.failures_per_address_per_hour is at least 1");
+        let hash = &self.password_hash;
+        if let Err(error) = Params::new(hash.memory_kib, hash.iterations, hash.parallelism) {
+            refuse(true, &format!("password_hash: {error}"));
+        }
+        refuse(hash.parallel > 256, "password_hash.parallel is at most 256");
+        refuse(!(1..=10_000).contains(&hash.queue), "password_hash.queue is between 1 and 10000");
+        refuse(
+            !(60..=3600).contains(&self.tokens.access_token_seconds),
+            "tokens.access_token_seconds is between 60 and 3600",
+        );
+        refuse(!(60..=3600).contains(&self.tokens.id_token_seconds), "tokens.id_token_seconds is between 60 and 3600");
+        refuse(!(1..=366).contains(&self.tokens.refresh_token_days), "tokens.refresh_token_days is between 1 and 366");
+        refuse(
+            !(1024..=16_777_216).contains(&self.server.body_limit_bytes),
+            "server.body_limit_bytes is between 1024 and 16777216",
+        );
+        refuse(
+            !(1..=300).contains(&self.server.request_timeout_seconds),
+            "server.request_timeout_seconds is between 1 and 300",
+        );
+        refuse(
+            self.mail.from.parse::<lettre::message::Mailbox>().is_err(),
+            "mail.from is not a mail address such as \"Habilis <ne-pas-repondre@example.fr>\"",
+        );
+        if self.mail.transport == MailTransport::Smtp {
+            let url = self.mail.smtp_url.expose();
+            let required = url.starts_with("smtp://") && url.contains("tls=required");
+            let encrypted = required || url.starts_with("smtps://");
+            refuse(
+                !encrypted && !is_loopback_smtp(url),
+                "mail.smtp_url is smtps://… or smtp://…?tls=required; a mail is never sent in clear beyond this machine",
+            );
+        }
+    }
+
+    /// Whether the issuer is plain http on this machine: development and demonstration.
+    pub fn is_loopback_http(&self) -> bool {
+        Url::parse(&self.server.issuer).is_ok_and(|issuer| issuer.scheme() == "http" && is_loopback(&issuer))
+    }
+
+    /// Argon2id parameters; they were checked when the configuration was read.
+    pub fn hash_params(&self) -> Params {
+        let hash = &self.password_hash;
+        Params::new(hash.memory_kib, hash.iterations, hash.parallelism).unwrap_or_default()
+    }
+
+    /// Limits of a sign-in session.
+    pub fn session_limits(&self) -> habilis_policies::sessions::Limits {
+        habilis_policies::sessions::Limits {
+            idle: SignedDuration::from_mins(i64::from(self.sign_in.session_idle_minutes)),
+            absolute: SignedDuration::from_mins(i64::from(self.sign_in.session_absolute_minutes)),
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn is_loopback_smtp(url: &str) -> bool {
+    // `smtp:` is no special scheme to the URL parser, so its host would stay a mere name.
+    Url::parse(&url.replacen("smtp://", "http://", 1)).is_ok_and(|url| is_loopback(&url))
+}
+
+#[expect(clippy::expect_used, reason = "the embedded defaults are read in a test")]
+fn defaults() -> Table {
+    DEFAULTS.parse().expect("habilis.toml is well-formed")
+}
+
+fn overlay(table: &mut Table, given: Table, problems: &mut Vec<String>) {
+    for (section, values) in given {
+        let (Some(Value::Table(known)), Value::Table(values)) = (table.get_mut(&section), values) else {
+            problems.push(format!("unknown section or key: {section}"));
+            continue;
+        };
+        for (key, value) in values {
+            match known.get_mut(&key) {
+                None => problems.push(format!("unknown key: {section}.{key}")),
+                Some(default) if !default.same_type(&value) => {
+                    problems.push(format!("{section}.{key} must be {}", type_name(default)));
+                }
+                Some(default) => *default = value,
+            }
+        }
+    }
+}
+
+fn overlay_variable(table: &mut Table, (name, path): (&str, &str), text: &str, problems: &mut Vec<String>) {
+    let lower = path.to_ascii_lowercase();
+    let known = lower.split_once("__").and_then(|(section, key)| table.get_mut(section)?.as_table_mut()?.get_mut(key));
+    let Some(default) = known else {
+        problems.push(format!("unknown key: environment variable {name}"));
+        return;
+    };
+    let value = match default {
+        Value::String(_) => Some(Value::String(text.to_owned())),
+        Value::Integer(_) => text.parse().ok().map(Value::Integer),
+        Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
+        Value::Array(_) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+        }
+        _ => None,
+    };
+    match value {
+        Some(value) => *default = value,
+        None => problems.push(format!("environment variable {name} must be {}", type_name(default))),
+    }
+}
+
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text in quotes",
+        Value::Integer(_) => "a whole number",
+        Value::Boolean(_) => "true or false",
+        Value::Array(_) => "a list",
+        _ => "a section",
+    }
+}
+
+/// `url_file` gives `url`, and so on. The master key's file is read later, with its permissions.
+fn read_secret_files(table: &mut Table, problems: &mut Vec<String>) {
+    for (section, key) in [("database", "url"), ("mail", "smtp_url")] {
+        let Some(values) = table.get_mut(section).and_then(Value::as_table_mut) else { continue };
+        let Some(Value::String(file)) = values.remove(&format!("{key}_file")) else { continue };
+        if file.is_empty() {
+            continue;
+        }
+        match std::fs::read_to_string(&file) {
+            Ok(secret) => {
+                values.insert(key.to_owned(), Value::String(secret.trim_end().to_owned()));
+            }
+            Err(error) => problems.push(format!("{section}.{key}_file {file}: {error}")),
+        }
+    }
+}
+
+fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: std::str::FromStr<Err: fmt::Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, Problems> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("habilis.toml");
+        std::fs::write(&path, file).unwrap();
+        Config::load(Some(&path), variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn the_defaults_are_well_formed_and_valid() {
+        let config = load("", &[]).unwrap();
+        assert_eq!(config.database.url.expose(), "sqlite://habilis.db");
+        assert_eq!(config.hash_params(), Params::default());
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+        let config = load(
+            "[tokens]\naccess_token_seconds = 120\nid_token_seconds = 90",
+            &[("HABILIS__TOKENS__ID_TOKEN_SECONDS", "80"), ("HABILIS__SERVER__TRUSTED_PROXIES", "10.0.0.1, ::1")],
+        )
+        .unwrap();
+        assert_eq!((config.tokens.access_token_seconds, config.tokens.id_token_seconds), (120, 80));
+        assert_eq!(config.server.trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let problems = load(
+            "[server]\nisuer = \"x\"\nlisten = 8080\n[nowhere]\na = 1",
+            &[("HABILIS__TOKENS__ID_TOKEN_SECONDS", "soon"), ("HABILIS__LOG__LEVEL", "info"), ("PATH", "/bin")],
+        )
+        .unwrap_err()
+        .to_string();
+        for part in [
+            "5 problem",
+            "server.isuer",
+            "server.listen must be a text",
+            "nowhere",
+            "ID_TOKEN_SECONDS must be a whole number",
+            "HABILIS__LOG__LEVEL",
+        ] {
+            assert!(problems.contains(part), "{part} in {problems}");
+        }
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused_together() {
+        let problems = load(
+            "[server]\nissuer = \"http://idp.example/\"\n[tokens]\nid_token_seconds = 5\n[mail]\ntransport = \"smtp\"\nsmtp_url = \"smtp://mail.example\"\n[password_hash]\nmemory_kib = 1",
+            &[],
+        )
+        .unwrap_err()
+        .to_string();
+        for part in ["issuer must be https", "no trailing slash", "id_token_seconds", "smtp_url", "password_hash"] {
+            assert!(problems.contains(part), "{part} in {problems}");
+        }
+    }
+
+    #[test]
+    fn a_secret_can_come_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("url");
+        std::fs::write(&secret, "postgres://habilis@db/habilis\n").unwrap();
+        let config = load(&format!("[database]\nurl_file = {:?}", secret.display().to_string()), &[]).unwrap();
+        assert_eq!(config.database.url.expose(), "postgres://habilis@db/habilis");
+        assert!(load("[database]\nurl_file = \"/nowhere/at/all\"", &[]).unwrap_err().to_string().contains("url_file"));
+    }
+}

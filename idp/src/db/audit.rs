@@ -1,0 +1,95 @@
+//! The audit trail: append-only by trigger on both engines; each line is written in the transaction of what it tells.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{At, Conn};
+
+statements! {
+    INSERT = "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+}
+
+/// What happened, to be written once. Never holds a secret, a password or a mail address.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Stable dotted name, such as `session.started`.
+    pub name: &'static str,
+    /// Who acted.
+    pub actor: Option<String>,
+    /// Whom or what it concerns.
+    pub subject: Option<String>,
+    /// The client application involved.
+    pub client_id: Option<String>,
+    /// Address the request came from.
+    pub address: Option<String>,
+    /// Request id, as in the log and the answer.
+    pub request_id: Option<String>,
+    /// Further facts.
+    pub detail: Map<String, Value>,
+}
+
+impl Event {
+    /// An event with nothing but its name.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, actor: None, subject: None, client_id: None, address: None, request_id: None, detail: Map::new() }
+    }
+
+    /// Sets who acted.
+    #[must_use]
+    pub fn by(mut self, actor: &str) -> Self {
+        self.actor = Some(actor.to_owned());
+        self
+    }
+
+    /// Sets whom or what it concerns.
+    #[must_use]
+    pub fn about(mut self, subject: &str) -> Self {
+        self.subject = Some(subject.to_owned());
+        self
+    }
+
+    /// Sets the client application.
+    #[must_use]
+    pub fn at_client(mut self, client_id: &str) -> Self {
+        self.client_id = Some(client_id.to_owned());
+        self
+    }
+
+    /// Sets where the request came from.
+    #[must_use]
+    pub fn from(mut self, origin: &crate::web::Origin) -> Self {
+        self.address = Some(origin.address.to_string());
+        self.request_id = Some(origin.request_id.clone());
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.detail.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// Writes `event`.
+///
+/// # Errors
+/// The engine failed; the transaction is lost with it.
+pub async fn record(c: &mut impl Conn, event: Event, now: Timestamp) -> sqlx::Result<()> {
+    let id = habilis_keys::random::id("evt", now);
+    sql!(
+        c,
+        execute INSERT,
+        id,
+        At::from(now),
+        event.name,
+        event.actor,
+        event.subject,
+        event.client_id,
+        event.address,
+        event.request_id,
+        Value::Object(event.detail).to_string(),
+    )
+    .map(drop)
+}

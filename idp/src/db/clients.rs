@@ -1,0 +1,79 @@
+//! Client applications: their registration metadata (RFC 7591 names) and the operator's settings, both JSON.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx};
+
+statements! {
+    INSERT = "INSERT INTO clients (id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7)";
+    REPLACE_METADATA = "UPDATE clients SET metadata = $2, updated_at = $3 WHERE id = $1";
+    FIND = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
+            FROM clients WHERE id = $1";
+    LIST = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
+            FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
+}
+
+/// A client as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ClientRow {
+    /// `client_id`.
+    pub id: String,
+    /// Registration metadata, JSON.
+    pub metadata: String,
+    /// Operator's settings, JSON.
+    pub settings: String,
+    /// SHA-256 of the secret.
+    pub secret_digest: Option<Vec<u8>>,
+    /// The secret sealed, for `client_secret_jwt` only.
+    pub secret_sealed: Option<Vec<u8>>,
+    /// SHA-256 of the registration access token (RFC 7592).
+    pub registration_token_digest: Option<Vec<u8>>,
+    /// `active` or `suspended`.
+    pub status: String,
+    /// When it was registered.
+    pub created_at: At,
+}
+
+/// Adds a client; `row.status` and `row.created_at` are set here.
+///
+/// # Errors
+/// A unique violation when the id exists; the engine failed.
+pub async fn insert(tx: &mut Tx, row: &ClientRow, now: Timestamp) -> sqlx::Result<()> {
+    sql!(
+        tx,
+        execute INSERT,
+        &row.id,
+        &row.metadata,
+        &row.settings,
+        row.secret_digest.as_deref(),
+        row.secret_sealed.as_deref(),
+        row.registration_token_digest.as_deref(),
+        At::from(now),
+    )
+    .map(drop)
+}
+
+/// Replaces the registration metadata of a client.
+///
+/// # Errors
+/// The engine failed.
+pub async fn replace_metadata(tx: &mut Tx, id: &str, metadata: &str, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute REPLACE_METADATA, id, metadata, At::from(now)).map(drop)
+}
+
+/// Finds a client.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<ClientRow>> {
+    sql!(c, optional ClientRow: FIND, id)
+}
+
+/// At most `limit` clients with an id after `after`, in order of id.
+///
+/// # Errors
+/// The engine failed.
+pub async fn list(c: &mut impl Conn, after: &str, limit: u32) -> sqlx::Result<Vec<ClientRow>> {
+    sql!(c, all ClientRow: LIST, after, i64::from(limit))
+}

@@ -1,0 +1,83 @@
+//! Failed sign-ins by account name (known or not) and by network: the counters behind `policies::login`.
+//!
+//! An attempt is counted before the password is looked at and forgotten when it was right, so that fifty at once are fifty.
+//! Names are kept as digests: people type their password into the wrong field.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx};
+
+statements! {
+    LOCK = "INSERT INTO failures (subject, count, last_at) VALUES ($1, 0, $2)
+            ON CONFLICT (subject) DO UPDATE SET count = failures.count
+            RETURNING count, last_at";
+    FIND = "SELECT count, last_at FROM failures WHERE subject = $1";
+    SET = "UPDATE failures SET count = $2, last_at = $3 WHERE subject = $1";
+    CLEAR = "DELETE FROM failures WHERE subject = $1";
+    PURGE = "DELETE FROM failures WHERE last_at < $1";
+}
+
+/// Failures in a row.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub struct Failures {
+    /// How many.
+    pub count: i64,
+    /// The last of them.
+    pub last_at: At,
+}
+
+/// Whose failures: an account name or a network.
+#[derive(Debug)]
+pub struct Subject(Vec<u8>);
+
+impl Subject {
+    /// A folded account name.
+    pub fn account(login: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("account {login}")))
+    }
+
+    /// A network, see `web::network`.
+    pub fn network(network: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("network {network}")))
+    }
+}
+
+/// Reads the failures of `subject` and keeps others from counting until the transaction ends.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lock(tx: &mut Tx, subject: &Subject, now: Timestamp) -> sqlx::Result<Failures> {
+    sql!(tx, one Failures: LOCK, &subject.0, At::from(now))
+}
+
+/// Reads the failures of `subject`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, subject: &Subject) -> sqlx::Result<Option<Failures>> {
+    sql!(c, optional Failures: FIND, &subject.0)
+}
+
+/// Sets the failures of a locked `subject`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set(tx: &mut Tx, subject: &Subject, count: i64, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute SET, &subject.0, count, At::from(now)).map(drop)
+}
+
+/// Forgets the failures of `subject` after a success.
+///
+/// # Errors
+/// The engine failed.
+pub async fn clear(tx: &mut Tx, subject: &Subject) -> sqlx::Result<()> {
+    sql!(tx, execute CLEAR, &subject.0).map(drop)
+}
+
+/// Forgets old failures.
+///
+/// # Errors
+/// The engine failed.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute PURGE, At::from(before))
+}

@@ -1,0 +1,185 @@
+//! Grants: what a person allowed a client at one authorization, and the code that is exchanged for it once.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx};
+
+statements! {
+    INSERT = "INSERT INTO grants (id, client_id, person_id, session_id, scope, claims, redirect_uri, nonce, code_challenge, auth_time, amr, acr, code_digest, code_expires_at, created_at, expires_at)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    FIND_BY_CODE = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr,
+                           g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status
+                    FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
+                    WHERE g.code_digest = $1";
+    FIND = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr,
+                   g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status
+            FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
+            WHERE g.id = $1";
+    CLAIM_CODE = "UPDATE grants SET code_used_at = $2, expires_at = $3
+                  WHERE id = $1 AND code_used_at IS NULL AND revoked_at IS NULL";
+    EXTEND = "UPDATE grants SET expires_at = $2 WHERE id = $1 AND expires_at < $2";
+    REVOKE = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    REVOKE_OF_SESSION = "UPDATE grants SET revoked_at = $2
+                         WHERE session_id = $1 AND revoked_at IS NULL AND ' ' || scope || ' ' NOT LIKE '% offline_access %'
+                         RETURNING client_id";
+    PURGE = "DELETE FROM grants WHERE expires_at < $1";
+}
+
+/// A grant as stored, with what decides whether it is alive.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Grant {
+    /// `gra_…`.
+    pub id: String,
+    /// To whom.
+    pub client_id: String,
+    /// By whom.
+    pub person_id: String,
+    /// The session it was given in.
+    pub session_id: Option<String>,
+    /// Granted scope, space separated.
+    pub scope: String,
+    /// The `claims` parameter, JSON.
+    pub claims: Option<String>,
+    /// Where the code was sent.
+    pub redirect_uri: String,
+    /// `nonce` of the request.
+    pub nonce: Option<String>,
+    /// PKCE challenge (S256).
+    pub code_challenge: Option<String>,
+    /// When the person authenticated.
+    pub auth_time: At,
+    /// How, RFC 8176, space separated.
+    pub amr: String,
+    /// Level reached.
+    pub acr: String,
+    /// End of the code.
+    pub code_expires_at: At,
+    /// When the code was exchanged.
+    pub code_used_at: Option<At>,
+    /// When the grant was revoked.
+    pub revoked_at: Option<At>,
+    /// When its session ended.
+    pub session_ended_at: Option<At>,
+    /// Status of the person.
+    pub person_status: String,
+}
+
+/// A grant to store, with the code that claims it.
+#[derive(Debug)]
+pub struct NewGrant<'a> {
+    /// `gra_…`.
+    pub id: &'a str,
+    /// To whom.
+    pub client: &'a str,
+    /// By whom.
+    pub person: &'a str,
+    /// The session it is given in.
+    pub session: &'a str,
+    /// Granted scope.
+    pub scope: &'a str,
+    /// The `claims` parameter, JSON.
+    pub claims: Option<&'a str>,
+    /// Where the code is sent.
+    pub redirect_uri: &'a str,
+    /// `nonce` of the request.
+    pub nonce: Option<&'a str>,
+    /// PKCE challenge (S256).
+    pub code_challenge: Option<&'a str>,
+    /// When the person authenticated.
+    pub auth_time: Timestamp,
+    /// How.
+    pub amr: &'a str,
+    /// Level reached.
+    pub acr: &'a str,
+    /// SHA-256 of the code.
+    pub code_digest: &'a [u8],
+    /// End of the code.
+    pub code_expires_at: Timestamp,
+    /// When the row may be removed if the code is never used.
+    pub expires_at: Timestamp,
+}
+
+/// Stores a grant.
+///
+/// # Errors
+/// The engine failed.
+pub async fn insert(c: &mut impl Conn, new: &NewGrant<'_>, now: Timestamp) -> sqlx::Result<()> {
+    sql!(
+        c,
+        execute INSERT,
+        new.id,
+        new.client,
+        new.person,
+        new.session,
+        new.scope,
+        new.claims,
+        new.redirect_uri,
+        new.nonce,
+        new.code_challenge,
+        At::from(new.auth_time),
+        new.amr,
+        new.acr,
+        new.code_digest,
+        At::from(new.code_expires_at),
+        At::from(now),
+        At::from(new.expires_at),
+    )
+    .map(drop)
+}
+
+/// Finds the grant a code belongs to, used or not.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find_by_code(c: &mut impl Conn, code_digest: &[u8]) -> sqlx::Result<Option<Grant>> {
+    sql!(c, optional Grant: FIND_BY_CODE, code_digest)
+}
+
+/// Finds a grant.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Grant>> {
+    sql!(c, optional Grant: FIND, id)
+}
+
+/// Uses the code up; false when somebody was first. The row stays until `keep_until`, so that a second use is recognised.
+///
+/// # Errors
+/// The engine failed.
+pub async fn claim_code(c: &mut impl Conn, id: &str, now: Timestamp, keep_until: Timestamp) -> sqlx::Result<bool> {
+    sql!(c, execute CLAIM_CODE, id, At::from(now), At::from(keep_until)).map(|rows| rows == 1)
+}
+
+/// Keeps the row until `keep_until` at least.
+///
+/// # Errors
+/// The engine failed.
+pub async fn extend(c: &mut impl Conn, id: &str, keep_until: Timestamp) -> sqlx::Result<()> {
+    sql!(c, execute EXTEND, id, At::from(keep_until)).map(drop)
+}
+
+/// Revokes a grant: every token that came of it is dead.
+///
+/// # Errors
+/// The engine failed.
+pub async fn revoke(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(c, execute REVOKE, id, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Revokes what was granted in a session, except what asked to outlive it (`offline_access`); says for which clients.
+///
+/// # Errors
+/// The engine failed.
+pub async fn revoke_of_session(tx: &mut Tx, session: &str, now: Timestamp) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(tx, all (String,): REVOKE_OF_SESSION, session, At::from(now))?;
+    Ok(rows.into_iter().map(|(client,)| client).collect())
+}
+
+/// Removes grants of no use since before `before`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute PURGE, At::from(before))
+}

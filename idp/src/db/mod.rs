@@ -1,0 +1,171 @@
+//! Storage: one SQL text for `SQLite` and `PostgreSQL`, bound natively on both drivers.
+//!
+//! A query lives in the file of its table as a constant made by [`statements!`] and is run by [`sql!`]. The macro compares the
+//! number of values with the number of `$n` at compile time (`SQLite` would bind a missing one as NULL without a word), and a
+//! test prepares every statement on both engines.
+//!
+//! Functions that write take a [`Tx`]; functions that only read take any [`Conn`]: a reader or a transaction.
+//! `SQLite` has **one writer connection** (`BEGIN IMMEDIATE`) and a pool of read-only ones.
+
+mod engine;
+mod migrate;
+#[cfg(test)]
+mod tests;
+
+pub use engine::{Db, OpenError, Reader, Tx};
+pub use migrate::MigrateError;
+
+use jiff::Timestamp;
+use sqlx::{PgConnection, SqliteConnection};
+
+/// What a query needs: a connection of one of the two engines.
+pub trait Conn: Send {
+    /// The native connection.
+    fn raw(&mut self) -> Raw<'_>;
+}
+
+/// A borrowed native connection.
+#[derive(Debug)]
+pub enum Raw<'c> {
+    /// `SQLite`.
+    Sqlite(&'c mut SqliteConnection),
+    /// `PostgreSQL`.
+    Postgres(&'c mut PgConnection),
+}
+
+/// One query, in one text or, where the engines truly differ, two.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement {
+    /// Name of the constant, for test messages.
+    pub name: &'static str,
+    /// Text for `SQLite`.
+    pub sqlite: &'static str,
+    /// Text for `PostgreSQL`.
+    pub postgres: &'static str,
+}
+
+impl Statement {
+    /// How many values the statement takes: the highest `$n` in it. Both texts agree, or the build fails.
+    ///
+    /// # Panics
+    /// At compile time, when the two texts differ in it.
+    pub const fn parameters(&self) -> usize {
+        let sqlite = highest_placeholder(self.sqlite);
+        assert!(
+            sqlite == highest_placeholder(self.postgres),
+            "the two texts of a statement take the same number of values"
+        );
+        sqlite
+    }
+}
+
+const fn highest_placeholder(text: &str) -> usize {
+    let text = text.as_bytes();
+    let (mut highest, mut i) = (0, 0);
+    while i < text.len() {
+        if text[i] == b'$' {
+            let mut number = 0;
+            while i + 1 < text.len() && text[i + 1].is_ascii_digit() {
+                number = number * 10 + (text[i + 1] - b'0') as usize;
+                i += 1;
+            }
+            if number > highest {
+                highest = number;
+            }
+        }
+        i += 1;
+    }
+    highest
+}
+
+/// Declares the statements of a table and `ALL`, the list the honesty tests walk.
+macro_rules! statements {
+    (@one $name:ident { sqlite $sqlite:literal, postgres $postgres:literal }) => {
+        $crate::db::Statement { name: concat!(module_path!(), "::", stringify!($name)), sqlite: $sqlite, postgres: $postgres }
+    };
+    (@one $name:ident $sql:literal) => {
+        $crate::db::Statement { name: concat!(module_path!(), "::", stringify!($name)), sqlite: $sql, postgres: $sql }
+    };
+    ($($name:ident = $text:tt;)*) => {
+        $(const $name: $crate::db::Statement = $crate::db::statements!(@one $name $text);)*
+        #[cfg(test)]
+        pub(in crate::db) const ALL: &[$crate::db::Statement] = &[$($name),*];
+    };
+}
+pub(crate) use statements;
+
+/// Runs a statement: `sql!(conn, execute INSERT, a, b)`, `sql!(conn, optional Row: FIND, id)`; also `one` and `all`.
+macro_rules! sql {
+    (@count) => { 0usize };
+    (@count $head:expr $(, $tail:expr)*) => { 1usize + $crate::db::sql!(@count $($tail),*) };
+    ($c:expr, execute $statement:ident $(, $value:expr)* $(,)?) => {{
+        const { assert!($statement.parameters() == $crate::db::sql!(@count $($value),*), "one value for each placeholder") };
+        match $crate::db::Conn::raw($c) {
+            $crate::db::Raw::Sqlite(c) => sqlx::query($statement.sqlite)$(.bind($value))*.execute(c).await.map(|done| done.rows_affected()),
+            $crate::db::Raw::Postgres(c) => sqlx::query($statement.postgres)$(.bind($value))*.execute(c).await.map(|done| done.rows_affected()),
+        }
+    }};
+    (@fetch $fetch:ident, $c:expr, $row:ty, $statement:ident $(, $value:expr)*) => {{
+        const { assert!($statement.parameters() == $crate::db::sql!(@count $($value),*), "one value for each placeholder") };
+        match $crate::db::Conn::raw($c) {
+            $crate::db::Raw::Sqlite(c) => sqlx::query_as::<_, $row>($statement.sqlite)$(.bind($value))*.$fetch(c).await,
+            $crate::db::Raw::Postgres(c) => sqlx::query_as::<_, $row>($statement.postgres)$(.bind($value))*.$fetch(c).await,
+        }
+    }};
+    ($c:expr, one $row:ty: $statement:ident $(, $value:expr)* $(,)?) => { $crate::db::sql!(@fetch fetch_one, $c, $row, $statement $(, $value)*) };
+    ($c:expr, optional $row:ty: $statement:ident $(, $value:expr)* $(,)?) => { $crate::db::sql!(@fetch fetch_optional, $c, $row, $statement $(, $value)*) };
+    ($c:expr, all $row:ty: $statement:ident $(, $value:expr)* $(,)?) => { $crate::db::sql!(@fetch fetch_all, $c, $row, $statement $(, $value)*) };
+}
+pub(crate) use sql;
+
+/// One file a table (or a few that live and die together); the list feeds the honesty tests.
+macro_rules! tables {
+    ($($table:ident),* $(,)?) => {
+        $(pub mod $table;)*
+        #[cfg(test)]
+        fn all_statements() -> impl Iterator<Item = Statement> {
+            [$($table::ALL),*].into_iter().flatten().copied()
+        }
+    };
+}
+
+tables! {
+    audit,
+    browsers,
+    clients,
+    consents,
+    failures,
+    grants,
+    interactions,
+    organizations,
+    outbox,
+    passwords,
+    people,
+    refresh_tokens,
+    sessions,
+    signing_keys,
+    used_tokens,
+}
+
+/// An instant as the database keeps it: milliseconds since 1970-01-01T00:00:00Z in a BIGINT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct At(i64);
+
+impl From<Timestamp> for At {
+    fn from(timestamp: Timestamp) -> Self {
+        Self(timestamp.as_millisecond())
+    }
+}
+
+impl From<At> for Timestamp {
+    /// A value out of the years −9999 to 9999 (never written by us) reads as the nearest end.
+    fn from(At(milliseconds): At) -> Self {
+        Self::from_millisecond(milliseconds).unwrap_or(if milliseconds < 0 { Self::MIN } else { Self::MAX })
+    }
+}
+
+/// Whether an error of a statement is a violated uniqueness constraint: somebody was first.
+pub fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}

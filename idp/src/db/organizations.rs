@@ -1,0 +1,110 @@
+//! Organizations, who belongs to them, and the rights each person has in each portal.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx};
+
+statements! {
+    INSERT = "INSERT INTO organizations (id, kind, name, siret, status, created_at) VALUES ($1, $2, $3, $4, 'active', $5)";
+    EXISTS = "SELECT EXISTS (SELECT 1 FROM organizations WHERE id = $1)";
+    ADD_MEMBER = "INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ($1, $2, $3, $4)";
+    GIVE_RIGHT = "INSERT INTO rights (person_id, organization_id, client_id, role, created_at) VALUES ($1, $2, $3, $4, $5)";
+    OF_PERSON = "SELECT o.id, o.kind, o.name, o.siret, m.role
+                 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                 WHERE m.person_id = $1 AND o.status = 'active'
+                 ORDER BY m.created_at, o.id";
+    RIGHTS_OF = "SELECT role FROM rights
+                 WHERE person_id = $1 AND organization_id = $2 AND client_id = $3
+                 ORDER BY role";
+}
+
+/// An organization a person belongs to, with the person's role in it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Membership {
+    /// `org_…`.
+    pub id: String,
+    /// `company`, `training_body`, `cfa`, `partner` or `individual`.
+    pub kind: String,
+    /// Name as registered.
+    pub name: String,
+    /// SIRET, 14 digits.
+    pub siret: Option<String>,
+    /// `administrator` or `member`.
+    pub role: String,
+}
+
+/// A new organization.
+#[derive(Debug)]
+pub struct NewOrganization<'a> {
+    /// `org_…`.
+    pub id: &'a str,
+    /// See [`Membership::kind`].
+    pub kind: &'a str,
+    /// Name as registered.
+    pub name: &'a str,
+    /// SIRET, 14 digits.
+    pub siret: Option<&'a str>,
+}
+
+/// Adds an organization.
+///
+/// # Errors
+/// A unique violation when the id or the SIRET exists; the engine failed.
+pub async fn insert(tx: &mut Tx, new: &NewOrganization<'_>, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute INSERT, new.id, new.kind, new.name, new.siret, At::from(now)).map(drop)
+}
+
+/// Whether there is an organization `id`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn exists(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): EXISTS, id).map(|(exists,)| exists)
+}
+
+/// Makes `person` a member with `role`.
+///
+/// # Errors
+/// A unique violation when already a member; the engine failed.
+pub async fn add_member(
+    tx: &mut Tx,
+    person: &str,
+    (organization, role): (&str, &str),
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sql!(tx, execute ADD_MEMBER, person, organization, role, At::from(now)).map(drop)
+}
+
+/// Gives a member the right `role` in the portal `client`.
+///
+/// # Errors
+/// A unique violation when already given; the engine failed.
+pub async fn give_right(
+    tx: &mut Tx,
+    (person, organization): (&str, &str),
+    (client, role): (&str, &str),
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sql!(tx, execute GIVE_RIGHT, person, organization, client, role, At::from(now)).map(drop)
+}
+
+/// The active organizations of `person`, the oldest membership first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_person(c: &mut impl Conn, person: &str) -> sqlx::Result<Vec<Membership>> {
+    sql!(c, all Membership: OF_PERSON, person)
+}
+
+/// The rights of a member in the portal `client`, sorted.
+///
+/// # Errors
+/// The engine failed.
+pub async fn rights_of(
+    c: &mut impl Conn,
+    (person, organization): (&str, &str),
+    client: &str,
+) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): RIGHTS_OF, person, organization, client)?;
+    Ok(rows.into_iter().map(|(role,)| role).collect())
+}

@@ -1,0 +1,135 @@
+//! People: who they are and whether they may act.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx};
+
+statements! {
+    INSERT = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, $10, $10)";
+    FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, updated_at
+            FROM people WHERE id = $1";
+    FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc
+                        FROM people p LEFT JOIN passwords w ON w.person_id = p.id
+                        WHERE p.login = $1";
+    COUNT = "SELECT COUNT(*) FROM people";
+}
+
+/// A person as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Person {
+    /// `usr_…`, also the public `sub`.
+    pub id: String,
+    /// Folded login.
+    pub login: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Whether the address was proven.
+    pub email_verified: bool,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// `fr` or `en`.
+    pub locale: String,
+    /// JSON object of further standard claims.
+    pub claims: String,
+    /// `active`, `suspended` or `closed`.
+    pub status: String,
+    /// Staff of the operator.
+    pub operator: bool,
+    /// Last change of what claims tell.
+    pub updated_at: At,
+}
+
+impl Person {
+    /// Whether the account may be used.
+    pub fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+}
+
+/// What a password check needs.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Credentials {
+    /// `usr_…`.
+    pub id: String,
+    /// `active`, `suspended` or `closed`.
+    pub status: String,
+    /// The password's PHC string; none when the person has no password.
+    pub phc: Option<String>,
+}
+
+/// A new person.
+#[derive(Debug)]
+pub struct NewPerson<'a> {
+    /// `usr_…`.
+    pub id: &'a str,
+    /// Login, folded by [`fold_login`].
+    pub login: &'a str,
+    /// Mail address and whether it was proven.
+    pub email: Option<(&'a str, bool)>,
+    /// Given and family name.
+    pub names: (&'a str, &'a str),
+    /// `fr` or `en`.
+    pub locale: &'a str,
+    /// Further standard claims.
+    pub claims: serde_json::Map<String, serde_json::Value>,
+    /// Staff of the operator.
+    pub operator: bool,
+}
+
+/// What the person types, as it is stored and looked up: trimmed, lower case, at most 256 characters.
+///
+/// A longer text finds nobody: it is cut, and no stored login is that long.
+pub fn fold_login(typed: &str) -> String {
+    typed.trim().chars().take(257).flat_map(char::to_lowercase).collect()
+}
+
+/// Adds a person.
+///
+/// # Errors
+/// A unique violation when the login exists; the engine failed.
+pub async fn insert(tx: &mut Tx, new: NewPerson<'_>, now: Timestamp) -> sqlx::Result<()> {
+    let claims = serde_json::Value::Object(new.claims).to_string();
+    let (email, verified) = new.email.unzip();
+    sql!(
+        tx,
+        execute INSERT,
+        new.id,
+        new.login,
+        email,
+        verified.unwrap_or(false),
+        new.names.0,
+        new.names.1,
+        new.locale,
+        claims,
+        new.operator,
+        At::from(now),
+    )
+    .map(drop)
+}
+
+/// Finds a person by id.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Person>> {
+    sql!(c, optional Person: FIND, id)
+}
+
+/// Finds what a password check needs, by folded login.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find_credentials(c: &mut impl Conn, login: &str) -> sqlx::Result<Option<Credentials>> {
+    sql!(c, optional Credentials: FIND_CREDENTIALS, login)
+}
+
+/// How many people there are.
+///
+/// # Errors
+/// The engine failed.
+pub async fn count(c: &mut impl Conn) -> sqlx::Result<i64> {
+    sql!(c, one (i64,): COUNT).map(|(count,)| count)
+}

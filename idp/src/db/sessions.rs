@@ -1,0 +1,125 @@
+//! Sign-in sessions at the provider: one a browser, found by the digest of its cookie.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx};
+
+statements! {
+    INSERT = "INSERT INTO sessions (id, digest, person_id, auth_time, amr, address, user_agent, created_at, last_seen_at, expires_at)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $4, $8)";
+    RENEW = "UPDATE sessions SET digest = $2, auth_time = $3, last_seen_at = $3, amr = $4
+             WHERE id = $1 AND ended_at IS NULL";
+    FIND = "SELECT s.id, s.person_id, s.auth_time, s.amr, s.last_seen_at, s.expires_at, p.status AS person_status
+            FROM sessions s JOIN people p ON p.id = s.person_id
+            WHERE s.digest = $1 AND s.ended_at IS NULL";
+    TOUCH = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
+    END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+    END_OF_PERSON = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL";
+    PURGE = "DELETE FROM sessions WHERE expires_at < $1";
+}
+
+/// A session that was not ended; whether it is still alive is for `policies::sessions` to say.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Session {
+    /// `ses_…`.
+    pub id: String,
+    /// Whose.
+    pub person_id: String,
+    /// Last real authentication.
+    pub auth_time: At,
+    /// RFC 8176 values, space separated.
+    pub amr: String,
+    /// Last use, within a minute.
+    pub last_seen_at: At,
+    /// Absolute end.
+    pub expires_at: At,
+    /// Status of the person.
+    pub person_status: String,
+}
+
+/// A session to start.
+#[derive(Debug)]
+pub struct NewSession<'a> {
+    /// `ses_…`.
+    pub id: &'a str,
+    /// SHA-256 of the cookie.
+    pub digest: &'a [u8],
+    /// Whose.
+    pub person: &'a str,
+    /// RFC 8176 values, space separated.
+    pub amr: &'a str,
+    /// Where from.
+    pub address: &'a str,
+    /// What browser, cut to 256 characters.
+    pub user_agent: &'a str,
+    /// Absolute end.
+    pub expires_at: Timestamp,
+}
+
+/// Starts a session; the authentication happened `now`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn insert(tx: &mut Tx, new: &NewSession<'_>, now: Timestamp) -> sqlx::Result<()> {
+    sql!(
+        tx,
+        execute INSERT,
+        new.id,
+        new.digest,
+        new.person,
+        At::from(now),
+        new.amr,
+        new.address,
+        new.user_agent,
+        At::from(new.expires_at),
+    )
+    .map(drop)
+}
+
+/// Notes that the person of a session authenticated again `now`, under a new cookie; false when the session has ended.
+///
+/// # Errors
+/// The engine failed.
+pub async fn renew(tx: &mut Tx, id: &str, (digest, amr): (&[u8], &str), now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute RENEW, id, digest, At::from(now), amr).map(|rows| rows == 1)
+}
+
+/// Finds a session that was not ended by the digest of its cookie.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, digest: &[u8]) -> sqlx::Result<Option<Session>> {
+    sql!(c, optional Session: FIND, digest)
+}
+
+/// Notes that the session was used.
+///
+/// # Errors
+/// The engine failed.
+pub async fn touch(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<()> {
+    sql!(c, execute TOUCH, id, At::from(now)).map(drop)
+}
+
+/// Ends a session; false when it had ended before.
+///
+/// # Errors
+/// The engine failed.
+pub async fn end(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute END, id, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Ends every session of a person and says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn end_of_person(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute END_OF_PERSON, person, At::from(now))
+}
+
+/// Removes sessions that ended for good before `before`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute PURGE, At::from(before))
+}

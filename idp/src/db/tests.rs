@@ -1,0 +1,171 @@
+//! The two honesty tests: every statement prepares on both engines, and both schemas agree.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Either, Executor, Statement as _};
+
+use super::{Conn, Db, Raw, all_statements};
+
+/// A fresh, migrated `SQLite` in a folder that goes away with the guard.
+async fn sqlite() -> (Db, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Db::open(&format!("sqlite://{}/habilis.db", folder.path().display()), 1).await.unwrap();
+    db.migrate(Timestamp::UNIX_EPOCH).await.unwrap();
+    (db, folder)
+}
+
+/// A fresh, migrated database on the throwaway cluster that `integration-tests/run` starts.
+async fn postgres(name: &str) -> Db {
+    let cluster = std::env::var("HABILIS_TEST_POSTGRES")
+        .expect("HABILIS_TEST_POSTGRES names a throwaway PostgreSQL; run integration-tests/run");
+    let admin = sqlx::PgPool::connect(&cluster).await.unwrap();
+    let name = format!("unit_{name}_{}", std::process::id());
+    admin.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await.unwrap();
+    admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+    let mut url = url::Url::parse(&cluster).unwrap();
+    url.set_path(&name);
+    let db = Db::open(url.as_str(), 2).await.unwrap();
+    db.migrate(Timestamp::UNIX_EPOCH).await.unwrap();
+    db
+}
+
+#[tokio::test]
+async fn every_statement_prepares_on_both_engines_with_the_same_parameters() {
+    let (sqlite, _folder) = sqlite().await;
+    let postgres = postgres("statements").await;
+    let (mut lite, mut pg) = (sqlite.reader().await.unwrap(), postgres.reader().await.unwrap());
+    let mut checked = 0;
+    for statement in all_statements() {
+        let wanted = statement.parameters();
+        let Raw::Sqlite(c) = lite.raw() else { unreachable!() };
+        let prepared = c
+            .prepare(sqlx::SqlStr::from_static(statement.sqlite))
+            .await
+            .unwrap_or_else(|error| panic!("{} on SQLite: {error}", statement.name));
+        assert_eq!(count(prepared.parameters()), wanted, "{} on SQLite", statement.name);
+        let Raw::Postgres(c) = pg.raw() else { unreachable!() };
+        let prepared = c
+            .prepare(sqlx::SqlStr::from_static(statement.postgres))
+            .await
+            .unwrap_or_else(|error| panic!("{} on PostgreSQL: {error}", statement.name));
+        assert_eq!(count(prepared.parameters()), wanted, "{} on PostgreSQL", statement.name);
+        checked += 1;
+    }
+    assert!(checked > 40, "the walk reaches the tables: {checked} statements");
+}
+
+fn count<T>(parameters: Option<Either<&[T], usize>>) -> usize {
+    match parameters {
+        Some(Either::Left(types)) => types.len(),
+        Some(Either::Right(count)) => count,
+        None => 0,
+    }
+}
+
+#[tokio::test]
+async fn both_schemas_have_the_same_tables_columns_nullability_and_keys() {
+    let (sqlite, _folder) = sqlite().await;
+    let postgres = postgres("schemas").await;
+
+    let lite_columns: Vec<(String, String, String, i64)> = rows(
+        &sqlite,
+        "SELECT m.name, c.name, c.type, c.\"notnull\" FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+         WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'",
+    )
+    .await;
+    let pg_columns: Vec<(String, String, String, i64)> = rows(
+        &postgres,
+        "SELECT table_name::text, column_name::text,
+                upper(CASE WHEN domain_name IS NOT NULL THEN domain_name ELSE data_type END)::text,
+                CASE is_nullable WHEN 'NO' THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END
+         FROM information_schema.columns WHERE table_schema = 'public'",
+    )
+    .await;
+    let lite: BTreeSet<_> = lite_columns.into_iter().collect();
+    assert!(lite.len() > 100, "the comparison sees the schema: {} columns", lite.len());
+    assert_eq!(lite, pg_columns.into_iter().collect());
+
+    let lite_keys: Vec<(String, String)> = rows(
+        &sqlite,
+        "SELECT m.name, (SELECT group_concat(x.name, ',') FROM (SELECT k.name FROM pragma_index_info(i.name) k ORDER BY k.seqno) x)
+         FROM sqlite_schema m JOIN pragma_index_list(m.name) i
+         WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND i.\"unique\" = 1
+         UNION SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+         WHERE m.type = 'table' AND c.pk = 1 AND c.type = 'BIGINT' AND m.name = 'schema_migrations'",
+    )
+    .await;
+    let pg_keys: Vec<(String, String)> = rows(
+        &postgres,
+        "SELECT c.relname::text, (SELECT string_agg(a.attname::text, ',' ORDER BY k.n)
+                                  FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n)
+                                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum)
+         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace s ON s.oid = c.relnamespace
+         WHERE i.indisunique AND s.nspname = 'public'",
+    )
+    .await;
+    let lite: BTreeSet<_> = lite_keys.into_iter().collect();
+    assert!(lite.len() > 15, "the comparison sees the keys: {}", lite.len());
+    assert_eq!(lite, pg_keys.into_iter().collect());
+}
+
+async fn rows<T>(db: &Db, text: &'static str) -> Vec<T>
+where
+    T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow>
+        + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow>
+        + Send
+        + Unpin,
+{
+    match db.reader().await.unwrap().raw() {
+        Raw::Sqlite(c) => sqlx::query_as(text).fetch_all(c).await.unwrap(),
+        Raw::Postgres(c) => sqlx::query_as(text).fetch_all(c).await.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn migrating_twice_changes_nothing() {
+    let (db, _folder) = sqlite().await;
+    assert_eq!(db.migrate(Timestamp::UNIX_EPOCH).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_the_sqlite_file() {
+    let (_db, folder) = sqlite().await;
+    // The lock belongs to the open file, so a second open in one process meets it like another process would.
+    let error = Db::open(&format!("sqlite://{}/habilis.db", folder.path().display()), 1).await.unwrap_err();
+    assert!(error.to_string().contains("in use by another habilis process"), "{error}");
+}
+
+#[tokio::test]
+async fn the_audit_trail_refuses_update_and_delete_on_both_engines() {
+    let (sqlite, _folder) = sqlite().await;
+    for db in [sqlite, postgres("audit").await] {
+        let mut tx = db.begin().await.unwrap();
+        super::audit::record(&mut tx, super::audit::Event::new("test"), Timestamp::UNIX_EPOCH).await.unwrap();
+        tx.commit().await.unwrap();
+        for text in ["UPDATE audit SET event = 'other'", "DELETE FROM audit"] {
+            let mut tx = db.begin().await.unwrap();
+            let error = match tx.raw() {
+                Raw::Sqlite(c) => sqlx::query(text).execute(c).await.unwrap_err(),
+                Raw::Postgres(c) => sqlx::query(text).execute(c).await.unwrap_err(),
+            };
+            assert!(error.to_string().contains("append-only"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_dropped_without_commit_leaves_nothing() {
+    let (db, _folder) = sqlite().await;
+    let mut tx = db.begin().await.unwrap();
+    super::organizations::insert(
+        &mut tx,
+        &super::organizations::NewOrganization { id: "org_1", kind: "cfa", name: "CFA des Halles", siret: None },
+        Timestamp::UNIX_EPOCH,
+    )
+    .await
+    .unwrap();
+    drop(tx);
+    let left: Vec<(i64,)> = rows(&db, "SELECT COUNT(*) FROM organizations").await;
+    assert_eq!(left, [(0,)]);
+}

@@ -1,0 +1,76 @@
+//! What runs by itself: mail, key rotation, removal of what is of no use any more.
+//!
+//! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::App;
+use crate::db::{browsers, failures, grants, interactions, refresh_tokens, sessions, signing_keys, used_tokens};
+use crate::mail::{self, transport::Transport};
+use crate::outcome::Outcome;
+
+/// How often the jobs look, when nothing wakes them.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often keys are read again and old rows removed, in looks.
+const HOUSEKEEPING_EVERY: u32 = 6;
+
+/// Rows are removed this long after they stopped being of use, so that a late look still explains itself.
+const KEEP: SignedDuration = SignedDuration::from_hours(24);
+/// A browser not used for so long is new again.
+const FORGET_BROWSER: SignedDuration = SignedDuration::from_hours(24 * 180);
+/// An ID token older than this is no hint any more.
+const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+/// Runs the jobs until the task is dropped.
+pub async fn run(app: App, transport: Transport) {
+    let mut looks = 0;
+    loop {
+        let housekeeping = looks % HOUSEKEEPING_EVERY == 0;
+        if let Err(fault) = look(&app, &transport, housekeeping).await {
+            tracing::error!(event = "job_failed", cause = ?fault);
+        }
+        looks += 1;
+        // Either somebody put mail into the outbox, or it is time.
+        let _ = tokio::time::timeout(LOOK_EVERY, app.mail_waiting.notified()).await;
+    }
+}
+
+async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<()> {
+    let now = app.clock.now();
+    mail::deliver_due(app, transport, now).await?;
+    if housekeeping {
+        app.keys.reload(&app.db).await?;
+        app.keys.rotate_if_due(&app.db, now).await?;
+        purge(app, now).await?;
+    }
+    Ok(())
+}
+
+/// Runs everything that is due now, once, and waits for it.
+///
+/// # Errors
+/// The database failed.
+pub async fn run_due(app: &App, transport: &Transport) -> Outcome<()> {
+    look(app, transport, true).await
+}
+
+/// Removes what is of no use any more.
+async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
+    let before = now.saturating_sub(KEEP)?;
+    let mut tx = app.db.begin().await?;
+    let mut rows = interactions::purge(&mut tx, before).await?;
+    rows += refresh_tokens::purge(&mut tx, before).await?;
+    rows += grants::purge(&mut tx, before).await?;
+    rows += sessions::purge(&mut tx, before).await?;
+    rows += used_tokens::purge(&mut tx, now).await?;
+    rows += failures::purge(&mut tx, before).await?;
+    rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;
+    rows += signing_keys::purge(&mut tx, now.saturating_sub(FORGET_KEY)?).await?;
+    tx.commit().await?;
+    if rows > 0 {
+        tracing::info!(event = "purged", rows);
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The signing keys at work: sealed in the database, unsealed in memory, rotated by the policy of `habilis_keys::keyring`.
+//!
+//! Each node reads the ring again every half minute, long before a new key begins to sign. A withdrawn key's public half is
+//! kept for a year, because an `id_token_hint` may be old (OIDC RP-Initiated Logout §2); a compromised key is forgotten at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use habilis_keys::jwk::{Jwk, Jwks};
+use habilis_keys::jws::{Algorithm, Unverified};
+use habilis_keys::keyring::{self, KeyDates, Policy, Rotation, Step};
+use habilis_keys::seal::MasterKey;
+use habilis_keys::signing::SigningKey;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::config;
+use crate::db::signing_keys::{self, NewSigningKey, SigningKeyRow};
+use crate::db::{Db, Tx};
+use crate::outcome::{Fault, Outcome};
+
+/// The algorithms this server keeps a key for.
+pub const ALGORITHMS: [Algorithm; 4] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Rs256];
+
+/// How long relying parties may keep the JWKS.
+pub const JWKS_MAX_AGE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long a retired key stays published: longer than any token it signed lives (`tokens.*_seconds` is at most an hour).
+const KEEP_AFTER: SignedDuration = SignedDuration::from_hours(2);
+const PURPOSE: &str = "signing-key";
+
+/// The signing keys of this server.
+pub struct KeyRing {
+    master: MasterKey,
+    policy: Policy,
+    ring: RwLock<Arc<Ring>>,
+}
+
+#[derive(Default)]
+struct Ring {
+    dates: Vec<KeyDates>,
+    signers: HashMap<String, SigningKey>,
+    public: HashMap<String, (Algorithm, Jwk)>,
+}
+
+/// A key as `habilis keys list` shows it.
+#[derive(Debug)]
+pub struct KeyLine {
+    /// Its dates.
+    pub dates: KeyDates,
+    /// `next`, `signing`, `retiring` or `withdrawn`.
+    pub state: &'static str,
+}
+
+impl KeyRing {
+    /// Reads the ring and brings it up to date.
+    ///
+    /// # Errors
+    /// The database failed, a key was sealed under another master key, or the rotation settings contradict each other.
+    pub async fn open(db: &Db, master: MasterKey, settings: &config::Keys, now: Timestamp) -> Outcome<Self> {
+        let policy = Policy::new(
+            SignedDuration::from_hours(i64::from(settings.publish_ahead_hours)),
+            SignedDuration::from_hours(24 * i64::from(settings.sign_for_days)),
+            KEEP_AFTER,
+            JWKS_MAX_AGE,
+        )?;
+        let ring = Self { master, policy, ring: RwLock::default() };
+        ring.reload(db).await?;
+        ring.rotate_if_due(db, now).await?;
+        Ok(ring)
+    }
+
+    fn current(&self) -> Arc<Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the ring again.
+    ///
+    /// # Errors
+    /// The database failed, or a key was sealed under another master key.
+    pub async fn reload(&self, db: &Db) -> Outcome<()> {
+        let rows = signing_keys::list(&mut db.reader().await?).await?;
+        let known = self.current();
+        let mut ring = Ring::default();
+        for row in rows {
+            let algorithm = algorithm(&row)?;
+            ring.public.insert(row.kid.clone(), (algorithm, serde_json::from_str(&row.public_jwk)?));
+            let Some(sealed) = &row.private_key else { continue };
+            let key = match known.signers.get(&row.kid) {
+                Some(key) => key.clone(),
+                None => self.unseal(&row.kid, algorithm, sealed)?,
+            };
+            ring.dates.push(dates(&row, algorithm));
+            ring.signers.insert(row.kid, key);
+        }
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        Ok(())
+    }
+
+    fn unseal(&self, kid: &str, algorithm: Algorithm, sealed: &[u8]) -> Outcome<SigningKey> {
+        let pkcs8 = self.master.open(PURPOSE, kid.as_bytes(), sealed).map_err(|error| {
+            Fault::new(format!("signing key {kid} cannot be unsealed: {error}; is this the right master key?"))
+        })?;
+        Ok(SigningKey::from_pkcs8(kid, algorithm, &pkcs8)?)
+    }
+
+    /// Makes, retires and withdraws keys as the policy asks at `now`; true when something changed.
+    ///
+    /// # Errors
+    /// The database failed, or no key could be made.
+    pub async fn rotate_if_due(&self, db: &Db, now: Timestamp) -> Outcome<bool> {
+        if keyring::plan(&self.current().dates, &ALGORITHMS, self.policy, now).is_empty() {
+            return Ok(false);
+        }
+        self.change(db, now, |dates| keyring::plan(dates, &ALGORITHMS, self.policy, now)).await
+    }
+
+    /// Rotates on an operator's wish; true when something changed.
+    ///
+    /// # Errors
+    /// The database failed, or no key could be made.
+    pub async fn rotate_now(&self, db: &Db, rotation: Rotation<'_>, now: Timestamp) -> Outcome<bool> {
+        self.change(db, now, |dates| keyring::rotate_now(dates, rotation, self.policy, now)).await
+    }
+
+    async fn change(&self, db: &Db, now: Timestamp, plan: impl Fn(&[KeyDates]) -> Vec<Step> + Send) -> Outcome<bool> {
+        // RSA keys take a while: made before the transaction, for what the plan will most likely ask.
+        let mut made = Vec::new();
+        for step in plan(&self.current().dates) {
+            if let Step::Generate { algorithm, .. } = step {
+                made.push((algorithm, tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await??));
+            }
+        }
+        let mut tx = db.begin().await?;
+        signing_keys::lock(&mut tx).await?;
+        let rows = signing_keys::list(&mut tx).await?;
+        let live = rows.iter().filter(|row| row.private_key.is_some());
+        let dates = live.map(|row| Ok(dates(row, algorithm(row)?))).collect::<Outcome<Vec<_>>>()?;
+        let steps = plan(&dates);
+        for step in &steps {
+            match step {
+                Step::Retire { kid, sign_until, remove_at } => {
+                    signing_keys::retire(&mut tx, kid, *sign_until, *remove_at).await?;
+                }
+                Step::Remove { kid } => {
+                    let compromised =
+                        dates.iter().any(|key| key.kid == *kid && key.remove_at.is_none_or(|at| at > now));
+                    if compromised {
+                        signing_keys::delete(&mut tx, kid).await?;
+                    } else {
+                        signing_keys::withdraw(&mut tx, kid, now).await?;
+                    }
+                }
+                Step::Generate { algorithm, sign_from } => {
+                    let Some(at) = made.iter().position(|(made, _)| made == algorithm) else {
+                        return Err(Fault::new("the key ring changed meanwhile; it is tried again in a moment"));
+                    };
+                    let (_, pkcs8) = made.swap_remove(at);
+                    self.store(&mut tx, (*algorithm, *sign_from), &pkcs8, now).await?;
+                }
+            }
+        }
+        tx.commit().await?;
+        self.reload(db).await?;
+        Ok(!steps.is_empty())
+    }
+
+    async fn store(
+        &self,
+        tx: &mut Tx,
+        (algorithm, sign_from): (Algorithm, Timestamp),
+        pkcs8: &habilis_keys::secret::Secret<Vec<u8>>,
+        now: Timestamp,
+    ) -> Outcome<()> {
+        let kid = habilis_keys::random::id("jwk", now);
+        let key = SigningKey::from_pkcs8(&kid, algorithm, pkcs8)?;
+        let new = NewSigningKey {
+            kid: &kid,
+            algorithm: algorithm.as_str(),
+            public_jwk: &serde_json::to_string(key.public())?,
+            private_key: &self.master.seal(PURPOSE, kid.as_bytes(), pkcs8.expose()),
+            sign_from,
+        };
+        signing_keys::insert(tx, &new, now).await?;
+        Ok(())
+    }
+
+    /// Signs claims with the key that signs at `now`.
+    ///
+    /// # Errors
+    /// There is no key for the algorithm, or signing failed.
+    pub fn sign(
+        &self,
+        algorithm: Algorithm,
+        typ: Option<&str>,
+        claims: &impl Serialize,
+        now: Timestamp,
+    ) -> Outcome<String> {
+        let ring = self.current();
+        let key = keyring::signer(&ring.dates, algorithm, now)
+            .and_then(|dates| ring.signers.get(&dates.kid))
+            .ok_or_else(|| Fault::new(format!("no {algorithm} key signs now")))?;
+        Ok(key.sign(typ, claims)?)
+    }
+
+    /// Verifies a token this server signed and gives its claims; none when it did not. Times are the caller's to check.
+    pub fn verify(&self, token: &Unverified) -> Option<Map<String, Value>> {
+        let ring = self.current();
+        let (algorithm, key) = ring.public.get(token.header().kid.as_deref()?)?;
+        token.verify(key, *algorithm).ok()
+    }
+
+    /// The public keys to publish at `now`.
+    pub fn jwks(&self, now: Timestamp) -> Jwks {
+        let ring = self.current();
+        let keys = keyring::published(&ring.dates, now);
+        Jwks { keys: keys.filter_map(|dates| Some(ring.public.get(&dates.kid)?.1.clone())).collect() }
+    }
+
+    /// Every key with a private half, oldest first.
+    pub fn list(&self, now: Timestamp) -> Vec<KeyLine> {
+        let ring = self.current();
+        let state = |key: &KeyDates| match keyring::signer(&ring.dates, key.algorithm, now) {
+            Some(signer) if signer == key => "signing",
+            _ if key.sign_from > now => "next",
+            _ => "retiring",
+        };
+        ring.dates.iter().map(|dates| KeyLine { dates: dates.clone(), state: state(dates) }).collect()
+    }
+}
+
+fn algorithm(row: &SigningKeyRow) -> Outcome<Algorithm> {
+    row.algorithm.parse().map_err(|_| Fault::new(format!("signing key {} has an unknown algorithm", row.kid)))
+}
+
+fn dates(row: &SigningKeyRow, algorithm: Algorithm) -> KeyDates {
+    KeyDates {
+        kid: row.kid.clone(),
+        algorithm,
+        created_at: row.created_at.into(),
+        sign_from: row.sign_from.into(),
+        sign_until: row.sign_until.map(Timestamp::from),
+        remove_at: row.remove_at.map(Timestamp::from),
+    }
+}

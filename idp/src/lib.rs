@@ -1,0 +1,19 @@
+//! Habilis, an identity and access server for the training sector: an OpenID Connect provider and what surrounds it.
+//!
+//! `docs/` beside this crate tells how to run it; `docs/decisions/` why it is as it is.
+
+pub mod app;
+pub mod assets;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod demo;
+pub mod jobs;
+pub mod keyring;
+pub mod login;
+pub mod mail;
+pub mod oidc;
+pub mod outcome;
+pub mod server;
+pub mod web;

@@ -1,0 +1,241 @@
+//! `/interaction/login/{id}`: identifier and password.
+//!
+//! The same work and the same words for a wrong password, an unknown account and a closed one. An attempt is counted before
+//! the password is looked at (CNIL délibération 2022-100), so that fifty at once are fifty.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use habilis_keys::password::Verdict;
+use habilis_keys::secret::Secret;
+use habilis_policies::login::{self, TooEarly};
+use jiff::Timestamp;
+
+use super::pages::{Login, LoginNotice, LoginProblem};
+use super::session::{self, Authenticated};
+use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::failures::{self, Failures, Subject};
+use crate::db::people::{self, Credentials, fold_login};
+use crate::db::{Tx, browsers, interactions, passwords};
+use crate::mail::{self, letters::NewSignIn};
+use crate::oidc::error::PageError;
+use crate::oidc::interaction::{Open, deny, open, proceed, stale};
+use crate::outcome::Outcome;
+use crate::web::cookies::{self, Cookies};
+use crate::web::{Form, Origin, chrome, render};
+
+/// Longest password looked at, in bytes; longer ones are wrong.
+const MAX_PASSWORD: usize = 1024;
+
+/// Shows the sign-in page.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn get(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(id): Path<String>,
+    axum::extract::RawQuery(query): axum::extract::RawQuery,
+) -> Outcome {
+    let now = app.clock.now();
+    let Some(open) = open(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
+    let session = session::load(&app, &cookies, now).await?;
+    let ui_locales = crate::web::params::Params::parse(query.unwrap_or_default().as_bytes())
+        .ok()
+        .and_then(|mut params| params.take("ui_locales"))
+        .or_else(|| open.request.ui_locales.clone());
+    let page = Login {
+        notice: session.is_some().then_some(LoginNotice::ConfirmItIsYou),
+        username: open.request.login_hint.clone().unwrap_or_default(),
+        ..page(&app, &origin, &open, ui_locales.as_deref())
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// Takes an attempt, or the person's "cancel".
+///
+/// # Errors
+/// The database failed, or there are too many attempts at once.
+pub async fn post(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(id): Path<String>,
+    Form(form): Form,
+) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => {
+            let page = PageError { status: error.status(), ..PageError::new("invalid_request", error.to_string()) };
+            return page.show(&app, &origin, None);
+        }
+    };
+    let Some(open) = open(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
+    let username = params.take("username").unwrap_or_default();
+    let ui_locales = params.take("ui_locales").or_else(|| open.request.ui_locales.clone());
+    let shown = Login { username: username.clone(), ..page(&app, &origin, &open, ui_locales.as_deref()) };
+    if !open.browser.sent(&app, params.get("csrf")) {
+        return render(StatusCode::FORBIDDEN, &Login { problem: Some(LoginProblem::Stale), ..shown });
+    }
+    if params.get("action") == Some("cancel") {
+        return deny(&app, &open, now).await;
+    }
+    let password = Secret::new(params.take("password").unwrap_or_default());
+    let login = fold_login(&username);
+    match attempt(&app, &origin, (&login, password), now).await? {
+        Attempt::Right(credentials) => {
+            let old = session::load(&app, &cookies, now).await?;
+            sign_in(&app, &origin, (open, credentials, old), now).await
+        }
+        Attempt::Wrong => {
+            let problem = Some(LoginProblem::Refused);
+            render(StatusCode::UNAUTHORIZED, &Login { problem, ..shown })
+        }
+        Attempt::TooEarly(retry_at) => {
+            let seconds = u64::try_from(retry_at.duration_since(now).as_secs() + 1).unwrap_or(1);
+            let problem = Some(LoginProblem::TryLater { seconds });
+            let mut response = render(StatusCode::TOO_MANY_REQUESTS, &Login { problem, ..shown })?;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            Ok(response)
+        }
+    }
+}
+
+fn page(app: &App, origin: &Origin, open: &Open, ui_locales: Option<&str>) -> Login {
+    let path = format!("/interaction/login/{}", open.interaction.id);
+    Login {
+        chrome: chrome(app, origin.locale(ui_locales), &path),
+        action: path,
+        csrf: open.browser.csrf(app),
+        username: String::new(),
+        client: Some(open.client.card()),
+        notice: None,
+        problem: None,
+        forgot_href: None,
+    }
+}
+
+enum Attempt {
+    Right(Verified),
+    Wrong,
+    TooEarly(Timestamp),
+}
+
+/// Somebody whose password was right, with a digest in current parameters when the stored one is outdated.
+struct Verified {
+    person: String,
+    login: String,
+    outdated: Option<(String, String)>,
+}
+
+async fn attempt(
+    app: &App,
+    origin: &Origin,
+    (login, password): (&str, Secret<String>),
+    now: Timestamp,
+) -> Outcome<Attempt> {
+    let mut tx = app.db.begin().await?;
+    let credentials = match count(&mut tx, app, (login, origin), now).await? {
+        Ok(credentials) => credentials,
+        Err(TooEarly { retry_at }) => {
+            let event = Event::new("sign_in.delayed").from(origin);
+            audit::record(&mut tx, event, now).await?;
+            tx.commit().await?;
+            metrics::counter!("habilis_sign_ins_total", "outcome" => "delayed").increment(1);
+            return Ok(Attempt::TooEarly(retry_at));
+        }
+    };
+    tx.commit().await?;
+
+    let too_long = password.expose().len() > MAX_PASSWORD;
+    let phc = credentials.as_ref().and_then(|found| found.phc.clone()).filter(|_| !too_long);
+    let typed = if too_long { Secret::new(String::new()) } else { password.clone() };
+    let verdict = app.hasher.verify(typed, phc.clone()).await?;
+    match (verdict, credentials) {
+        (Verdict::Match { outdated }, Some(credentials)) if credentials.status == "active" => {
+            let renewed = if outdated { Some(app.hasher.hash(password).await?) } else { None };
+            Ok(Attempt::Right(Verified { person: credentials.id, login: login.to_owned(), outdated: phc.zip(renewed) }))
+        }
+        (_, credentials) => {
+            refuse(app, origin, credentials.as_ref(), now).await?;
+            Ok(Attempt::Wrong)
+        }
+    }
+}
+
+/// Counts the attempt against the account, unless it comes too early.
+async fn count(
+    tx: &mut Tx,
+    app: &App,
+    (login, origin): (&str, &Origin),
+    now: Timestamp,
+) -> Outcome<Result<Option<Credentials>, TooEarly>> {
+    let account = Subject::account(login);
+    let so_far = recent(failures::lock(tx, &account, now).await?, now);
+    let network = failures::find(tx, &Subject::network(&origin.network())).await?.map(|found| recent(found, now));
+    let limit = app.config.sign_in.failures_per_address_per_hour;
+    let admitted = login::admit(Some(so_far), now).and_then(|()| login::admit_network(network, limit, now));
+    if let Err(too_early) = admitted {
+        return Ok(Err(too_early));
+    }
+    failures::set(tx, &account, i64::from(so_far.count) + 1, now).await?;
+    Ok(Ok(people::find_credentials(tx, login).await?))
+}
+
+fn recent(found: Failures, now: Timestamp) -> login::Failures {
+    let last_at = Timestamp::from(found.last_at);
+    let forgotten = now.duration_since(last_at) >= login::MEMORY;
+    login::Failures { count: if forgotten { 0 } else { u32::try_from(found.count).unwrap_or(u32::MAX) }, last_at }
+}
+
+async fn refuse(app: &App, origin: &Origin, credentials: Option<&Credentials>, now: Timestamp) -> Outcome<()> {
+    let mut tx = app.db.begin().await?;
+    let network = Subject::network(&origin.network());
+    let so_far = recent(failures::lock(&mut tx, &network, now).await?, now);
+    failures::set(&mut tx, &network, i64::from(so_far.count) + 1, now).await?;
+    let mut event = Event::new("sign_in.refused").from(origin).with("method", "password");
+    if let Some(credentials) = credentials {
+        event = event.about(&credentials.id);
+    }
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    metrics::counter!("habilis_sign_ins_total", "outcome" => "refused").increment(1);
+    Ok(())
+}
+
+async fn sign_in(
+    app: &App,
+    origin: &Origin,
+    (mut open, verified, old): (Open, Verified, Option<crate::db::sessions::Session>),
+    now: Timestamp,
+) -> Outcome<Response> {
+    let mut tx = app.db.begin().await?;
+    failures::clear(&mut tx, &Subject::account(&verified.login)).await?;
+    if let Some((old, new)) = &verified.outdated {
+        passwords::rehash(&mut tx, &verified.person, old, new).await?;
+    }
+    let authenticated = Authenticated { person: &verified.person, amr: "pwd" };
+    let (session, cookie) = session::start(&mut tx, app, (authenticated, old, origin), now).await?;
+    if browsers::seen(&mut tx, &verified.person, &open.browser.digest(), now).await? {
+        mail::write(&mut tx, app, (&verified.person, &NewSignIn::from(origin, now)), now).await?;
+    }
+    interactions::authenticated(&mut tx, &open.interaction.id, now).await?;
+    open.interaction.authenticated_at = Some(now.into());
+    let event = Event::new("session.started")
+        .by(&verified.person)
+        .about(&verified.person)
+        .at_client(&open.client.id)
+        .from(origin)
+        .with("session", session.id.clone())
+        .with("amr", "pwd");
+    audit::record(&mut tx, event, now).await?;
+    let mut response = proceed(&mut tx, app, (&open, &session), now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    metrics::counter!("habilis_sign_ins_total", "outcome" => "accepted").increment(1);
+    cookies::set_session(app, &mut response, &cookie);
+    Ok(response)
+}

@@ -1,0 +1,99 @@
+//! The session of a browser at the provider.
+
+use habilis_keys::secret::Secret;
+use habilis_keys::token::digest;
+use habilis_policies::sessions::{TOUCH_EVERY, is_alive};
+use jiff::Timestamp;
+
+use crate::app::App;
+use crate::db::sessions::{self, NewSession, Session};
+use crate::db::{Tx, grants};
+use crate::outcome::Outcome;
+use crate::web::Origin;
+use crate::web::cookies::Cookies;
+
+/// Finds the living session of this browser, and notes its use once a minute.
+///
+/// # Errors
+/// The database failed.
+pub async fn load(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Option<Session>> {
+    let Some(cookie) = &cookies.session else { return Ok(None) };
+    let Some(session) = sessions::find(&mut app.db.reader().await?, &digest(cookie.expose())).await? else {
+        return Ok(None);
+    };
+    let last_seen = Timestamp::from(session.last_seen_at);
+    let alive = is_alive(last_seen, session.expires_at.into(), &app.config.session_limits(), now);
+    if !alive || session.person_status != "active" {
+        return Ok(None);
+    }
+    if now.duration_since(last_seen) >= TOUCH_EVERY {
+        sessions::touch(&mut app.db.single().await?, &session.id, now).await?;
+    }
+    Ok(Some(session))
+}
+
+/// How a person has just authenticated.
+#[derive(Debug)]
+pub struct Authenticated<'a> {
+    /// Who.
+    pub person: &'a str,
+    /// RFC 8176 values, space separated.
+    pub amr: &'a str,
+}
+
+/// Starts a session, or renews the one this browser has for the same person. Another person's session ends first.
+///
+/// Gives the session and its new cookie: a cookie from before the sign-in is worth nothing after it.
+///
+/// # Errors
+/// The database failed.
+pub async fn start(
+    tx: &mut Tx,
+    app: &App,
+    (authenticated, old, origin): (Authenticated<'_>, Option<Session>, &Origin),
+    now: Timestamp,
+) -> Outcome<(Session, Secret<String>)> {
+    let cookie = habilis_keys::random::token();
+    let digest = digest(cookie.expose());
+    let amr = authenticated.amr;
+    if let Some(old) = old {
+        if old.person_id == authenticated.person && sessions::renew(tx, &old.id, (&digest, amr), now).await? {
+            let renewed = Session { auth_time: now.into(), last_seen_at: now.into(), amr: amr.to_owned(), ..old };
+            return Ok((renewed, cookie));
+        }
+        end(tx, &old.id, now).await?;
+    }
+    let id = habilis_keys::random::id("ses", now);
+    let expires_at = now.saturating_add(app.config.session_limits().absolute)?;
+    let new = NewSession {
+        id: &id,
+        digest: &digest,
+        person: authenticated.person,
+        amr,
+        address: &origin.address.to_string(),
+        user_agent: &origin.user_agent,
+        expires_at,
+    };
+    sessions::insert(tx, &new, now).await?;
+    let session = Session {
+        id,
+        person_id: authenticated.person.to_owned(),
+        auth_time: now.into(),
+        amr: amr.to_owned(),
+        last_seen_at: now.into(),
+        expires_at: expires_at.into(),
+        person_status: "active".to_owned(),
+    };
+    Ok((session, cookie))
+}
+
+/// Ends a session and what was granted in it, except grants that may outlive it; says which clients had one.
+///
+/// # Errors
+/// The database failed.
+pub async fn end(tx: &mut Tx, id: &str, now: Timestamp) -> Outcome<Vec<String>> {
+    if !sessions::end(tx, id, now).await? {
+        return Ok(Vec::new());
+    }
+    Ok(grants::revoke_of_session(tx, id, now).await?)
+}

@@ -1,0 +1,133 @@
+//! The letters this server writes: a struct, its template and its texts each. Plain text: it reads everywhere.
+
+use askama::Template;
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+
+use crate::outcome::Outcome;
+use crate::web::Origin;
+use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::text::Locale;
+
+/// A letter that can be put into the outbox.
+pub trait Letter {
+    /// Name and version of the text, kept as proof of what was said.
+    fn template(&self) -> &'static str;
+    /// Subject line.
+    fn subject(&self, locale: Locale) -> String;
+    /// The text.
+    ///
+    /// # Errors
+    /// The template failed.
+    fn body(&self, chrome: Chrome) -> Outcome<String>;
+}
+
+/// "Your account was used on a new device" (R031: so that the person can react).
+#[derive(Debug)]
+pub struct NewSignIn {
+    at: Timestamp,
+    address: String,
+    device: String,
+}
+
+impl NewSignIn {
+    /// The sign-in that comes from `origin` at `now`.
+    pub fn from(origin: &Origin, now: Timestamp) -> Self {
+        Self { at: now, address: origin.address.to_string(), device: device(&origin.user_agent) }
+    }
+}
+
+impl Letter for NewSignIn {
+    fn template(&self) -> &'static str {
+        "new_sign_in.1"
+    }
+
+    fn subject(&self, locale: Locale) -> String {
+        locale.text("mail-new-sign-in-subject")
+    }
+
+    fn body(&self, chrome: Chrome) -> Outcome<String> {
+        let when = paris(self.at, chrome.locale);
+        Ok(NewSignInText { when, address: self.address.clone(), device: self.device.clone(), chrome }.render()?)
+    }
+}
+
+/// The text of [`NewSignIn`].
+#[derive(Debug, Clone, Template)]
+#[template(path = "mail/new_sign_in.txt")]
+pub struct NewSignInText {
+    /// Language and name of the operator.
+    pub chrome: Chrome,
+    /// Date and time in Paris.
+    pub when: String,
+    /// Where from.
+    pub address: String,
+    /// Browser and system, as far as they say.
+    pub device: String,
+}
+
+impl Sample for NewSignInText {
+    fn samples(locale: Locale) -> Vec<Self> {
+        vec![Self {
+            chrome: sample_chrome(locale),
+            when: paris(Timestamp::UNIX_EPOCH, locale),
+            address: "192.0.2.7".to_owned(),
+            device: "Firefox, Linux".to_owned(),
+        }]
+    }
+}
+
+/// Date and time as people in France read them.
+fn paris(at: Timestamp, locale: Locale) -> String {
+    let format = match locale {
+        Locale::Fr => "%d/%m/%Y à %H:%M (heure de Paris)",
+        Locale::En => "%-d %B %Y at %H:%M (Paris time)",
+    };
+    strtime::format(format, &at.to_zoned(habilis_policies::calendar::paris())).unwrap_or_else(|_| at.to_string())
+}
+
+/// Browser and system, from what the browser says of itself.
+fn device(user_agent: &str) -> String {
+    let find = |names: &[(&str, &'static str)]| {
+        names.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
+    };
+    let browser = find(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]);
+    let system = find(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{browser}, {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "—".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_paris() {
+        let at: Timestamp = "2027-07-14T22:30:00Z".parse().unwrap();
+        assert_eq!(paris(at, Locale::Fr), "15/07/2027 à 00:30 (heure de Paris)");
+        assert_eq!(paris(at, Locale::En), "15 July 2027 at 00:30 (Paris time)");
+    }
+
+    #[test]
+    fn devices_are_named_by_what_they_say() {
+        let chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36";
+        assert_eq!(device(chrome), "Chrome, Windows");
+        assert_eq!(device("curl/8.0"), "—");
+    }
+}

@@ -1,0 +1,95 @@
+//! Mail: written to the outbox inside the transaction that causes it, sent afterwards, kept as proof of notice (R026, R201).
+
+pub mod letters;
+pub mod transport;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::App;
+use crate::db::outbox::{self, Claimed, NewMail};
+use crate::db::{Tx, people};
+use crate::outcome::Outcome;
+use crate::web::page::Chrome;
+use crate::web::text::Locale;
+use letters::Letter;
+use transport::{Delivery, Transport};
+
+/// How long a node holds a mail it is sending.
+const HOLD: SignedDuration = SignedDuration::from_mins(5);
+/// After so long without success a mail is given up.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(24 * 5);
+const BATCH: u32 = 20;
+
+/// Puts `letter` to `person` into the outbox; a person without an address gets none.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn write(tx: &mut Tx, app: &App, (person, letter): (&str, &impl Letter), now: Timestamp) -> Outcome<()> {
+    let Some(person) = people::find(tx, person).await? else { return Ok(()) };
+    let Some(recipient) = &person.email else { return Ok(()) };
+    let locale = Locale::negotiate(Some(&person.locale), None);
+    let pages = &app.config.pages;
+    let chrome = Chrome {
+        help_href: pages.help_url.as_ref().map(ToString::to_string),
+        privacy_href: pages.privacy_url.as_ref().map(ToString::to_string),
+        ..Chrome::new(locale, pages.name.clone())
+    };
+    let mail = NewMail {
+        recipient,
+        person: Some(&person.id),
+        template: letter.template(),
+        locale: locale.tag(),
+        subject: &letter.subject(locale),
+        body: &letter.body(chrome)?,
+    };
+    outbox::insert(tx, &mail, now).await?;
+    Ok(())
+}
+
+/// Sends what is due, and says how many mails went out.
+///
+/// # Errors
+/// The database failed. A mail that could not be sent is no error: it is tried again later.
+pub async fn deliver_due(app: &App, transport: &Transport, now: Timestamp) -> Outcome<usize> {
+    let mut sent = 0;
+    loop {
+        let until = now.saturating_add(HOLD)?;
+        let claimed = outbox::claim(&mut app.db.single().await?, now, until, BATCH).await?;
+        let last = claimed.len() < BATCH as usize;
+        for mail in claimed {
+            sent += usize::from(deliver(app, transport, &mail, now).await?);
+        }
+        if last {
+            return Ok(sent);
+        }
+    }
+}
+
+async fn deliver(app: &App, transport: &Transport, mail: &Claimed, now: Timestamp) -> Outcome<bool> {
+    let delivery = transport.send(&app.config.mail.from, mail).await;
+    let mut single = app.db.single().await?;
+    match delivery {
+        Delivery::Accepted(answer) => {
+            outbox::sent(&mut single, &mail.id, now, &answer).await?;
+            metrics::counter!("habilis_mails_total", "outcome" => "sent").increment(1);
+            return Ok(true);
+        }
+        Delivery::Later(answer) => {
+            let age = now.duration_since(mail.created_at.into());
+            let next = if age > GIVE_UP { None } else { Some(now.saturating_add(backoff(mail.attempts))?) };
+            tracing::warn!(event = "mail_delayed", mail = mail.id, attempts = mail.attempts, answer);
+            outbox::failed(&mut single, &mail.id, next, &answer).await?;
+        }
+        Delivery::Never(answer) => {
+            tracing::warn!(event = "mail_refused", mail = mail.id, answer);
+            outbox::failed(&mut single, &mail.id, None, &answer).await?;
+        }
+    }
+    metrics::counter!("habilis_mails_total", "outcome" => "failed").increment(1);
+    Ok(false)
+}
+
+/// One minute, then four, nine, sixteen… at most an hour.
+fn backoff(attempts: i64) -> SignedDuration {
+    SignedDuration::from_mins(attempts.saturating_mul(attempts).clamp(1, 60))
+}

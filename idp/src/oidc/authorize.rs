@@ -1,0 +1,104 @@
+//! `/authorize`: the authorization endpoint (OIDC Core §3.1.2, RFC 6749 §3.1).
+//!
+//! A browser with a session that needs nothing more gets its answer at once; otherwise the request waits as an interaction
+//! while the person signs in or consents.
+
+use axum::extract::{RawQuery, State};
+use habilis_policies::authorize::{Next, Refusal};
+use jiff::{SignedDuration, Timestamp};
+
+use super::answer::RedirectError;
+use super::client::SharedClient;
+use super::error::PageError;
+use super::interaction::{self, login_path};
+use super::issue;
+use super::request::{self, Invalid, Request};
+use crate::app::App;
+use crate::db::interactions::{self, NewInteraction};
+use crate::login::session;
+use crate::outcome::Outcome;
+use crate::web::cookies::{self, Browser, Cookies};
+use crate::web::params::Params;
+use crate::web::{Form, Origin, see_other};
+
+/// How long a person may take to sign in and consent.
+const INTERACTION: SignedDuration = SignedDuration::from_mins(30);
+
+/// GET.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery(query): RawQuery) -> Outcome {
+    match Params::parse(query.unwrap_or_default().as_bytes()) {
+        Ok(params) => begin(&app, &origin, cookies, params).await,
+        Err(error) => PageError::new("invalid_request", error.to_string()).show(&app, &origin, None),
+    }
+}
+
+/// POST. A portal's page posts from its own site, so `SameSite=Lax` cookies stay behind: the browser is sent round to a GET
+/// of the same request, which brings them.
+///
+/// # Errors
+/// A template failed.
+pub async fn post(State(app): State<App>, origin: Origin, Form(form): Form) -> Outcome {
+    match form {
+        Ok(params) => Ok(see_other(&format!("/authorize?{}", params.to_query()))),
+        Err(error) => PageError { status: error.status(), ..PageError::new("invalid_request", error.to_string()) }
+            .show(&app, &origin, None),
+    }
+}
+
+async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params) -> Outcome {
+    let now = app.clock.now();
+    let ui_locales = params.get("ui_locales").map(str::to_owned);
+    let (client, request) = match request::read(app, &mut params).await? {
+        Ok(valid) => valid,
+        Err(Invalid::Page(error)) => return error.show(app, origin, ui_locales.as_deref()),
+        Err(Invalid::Redirect(return_to, error)) => return return_to.error(app, &error),
+    };
+    let session = session::load(app, &cookies, now).await?;
+    let next = interaction::next(&mut app.db.reader().await?, (&client, &request, session.as_ref(), None), now).await?;
+    match (next, &session) {
+        (Next::Answer, Some(session)) => {
+            let code = issue::code(&mut app.db.single().await?, (&client, &request, session), now).await?;
+            request.return_to.code(app, code.expose())
+        }
+        (Next::Refuse(refusal), _) => request.return_to.error(app, &refused(refusal)),
+        (Next::AskConsent, _) => wait(app, cookies, (&client, &request, interaction::consent_path), now).await,
+        (Next::SignIn(_) | Next::Answer, _) => wait(app, cookies, (&client, &request, login_path), now).await,
+    }
+}
+
+/// The error a client is told when the person cannot be asked.
+pub fn refused(refusal: Refusal) -> RedirectError {
+    match refusal {
+        Refusal::LoginRequired => RedirectError::new("login_required", "the person must sign in"),
+        Refusal::ConsentRequired => RedirectError::new("consent_required", "the person must consent"),
+    }
+}
+
+async fn wait(
+    app: &App,
+    cookies: Cookies,
+    (client, request, path): (&SharedClient, &Request, fn(&str) -> String),
+    now: Timestamp,
+) -> Outcome {
+    let (browser, is_new) = match cookies.browser {
+        Some(browser) => (browser, false),
+        None => (Browser::named_at_random(), true),
+    };
+    let id = habilis_keys::random::id("int", now);
+    let new = NewInteraction {
+        id: &id,
+        browser_digest: &browser.digest(),
+        client: &client.id,
+        request: &serde_json::to_string(request)?,
+        expires_at: now.saturating_add(INTERACTION)?,
+    };
+    interactions::insert(&mut app.db.single().await?, &new, now).await?;
+    let mut response = see_other(&path(&id));
+    if is_new {
+        cookies::set_browser(app, &mut response, &browser);
+    }
+    Ok(response)
+}

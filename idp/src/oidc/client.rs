@@ -1,0 +1,410 @@
+//! Clients: registration metadata (RFC 7591 §2, OIDC Registration §2), what makes it acceptable, and the operator's settings.
+
+use std::sync::Arc;
+
+use habilis_keys::jwk::Jwks;
+use habilis_keys::jws::Algorithm;
+use habilis_keys::secret::Secret;
+use habilis_policies::profiles::SecurityProfile;
+use habilis_policies::redirects::{self, Application};
+use habilis_policies::scopes::Scope;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::db::clients::ClientRow;
+use crate::outcome::{Fault, Outcome};
+use crate::web::page::ClientCard;
+
+/// Scopes any client may ask for.
+pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "offline_access", "organization"];
+
+/// Registration metadata, names of RFC 7591 and OIDC Registration. Unknown members are ignored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is defined in RFC 7591 §2 or OIDC Registration §2")]
+pub struct Metadata {
+    pub redirect_uris: Vec<String>,
+    pub response_types: Vec<String>,
+    pub grant_types: Vec<String>,
+    pub application_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Jwks>,
+    pub token_endpoint_auth_method: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    pub id_token_signed_response_alg: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u32>,
+    pub require_auth_time: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
+}
+
+impl Default for Metadata {
+    /// The defaults of RFC 7591 §2 and OIDC Registration §2.
+    fn default() -> Self {
+        Self {
+            redirect_uris: Vec::new(),
+            response_types: vec!["code".to_owned()],
+            grant_types: vec!["authorization_code".to_owned()],
+            application_type: "web".to_owned(),
+            client_name: None,
+            client_uri: None,
+            logo_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            contacts: Vec::new(),
+            scope: None,
+            jwks: None,
+            token_endpoint_auth_method: "client_secret_basic".to_owned(),
+            token_endpoint_auth_signing_alg: None,
+            id_token_signed_response_alg: "RS256".to_owned(),
+            default_max_age: None,
+            require_auth_time: false,
+            post_logout_redirect_uris: Vec::new(),
+            initiate_login_uri: None,
+        }
+    }
+}
+
+/// What the operator decides about a client; never set by registration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The security profile.
+    pub profile: SecurityProfile,
+    /// A portal of the operator's own: people are not asked for consent.
+    pub first_party: bool,
+}
+
+/// A client application, ready to be used.
+#[derive(Debug)]
+pub struct Client {
+    /// `client_id`.
+    pub id: String,
+    /// Registration metadata.
+    pub metadata: Metadata,
+    /// Operator's settings.
+    pub settings: Settings,
+    /// SHA-256 of the secret.
+    pub secret_digest: Option<Vec<u8>>,
+    /// How it authenticates itself.
+    pub authentication: Authentication,
+    /// Algorithm of its ID tokens.
+    pub id_token_algorithm: Algorithm,
+    /// Scope it may ask for.
+    pub scope: Scope,
+    /// Whether it may be used.
+    pub active: bool,
+}
+
+/// Client authentication methods (OIDC Core §9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authentication {
+    /// None: a public client.
+    None,
+    /// Secret in the Authorization header.
+    SecretBasic,
+    /// Secret in the form.
+    SecretPost,
+    /// Assertion signed with the client's key.
+    PrivateKeyJwt,
+}
+
+/// Why metadata is refused; `error` is the code of RFC 7591 §3.2.2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetadataProblem {
+    /// `invalid_redirect_uri` or `invalid_client_metadata`.
+    pub error: &'static str,
+    /// What is wrong.
+    pub description: String,
+}
+
+impl Metadata {
+    /// Says whether the metadata can be registered under `profile`.
+    ///
+    /// # Errors
+    /// Every [`MetadataProblem`], so that they can be mended together.
+    pub fn check(&self, profile: SecurityProfile) -> Result<(), Vec<MetadataProblem>> {
+        let rules = profile.rules();
+        let mut problems = Vec::new();
+        let mut refuse = |wrong: bool, description: &str| {
+            if wrong {
+                problems
+                    .push(MetadataProblem { error: "invalid_client_metadata", description: description.to_owned() });
+            }
+        };
+        let code = self.allows_grant("authorization_code");
+        refuse(!matches!(self.application_type.as_str(), "web" | "native"), "application_type is web or native");
+        refuse(
+            !rules.client_authentication.contains(&self.token_endpoint_auth_method.as_str())
+                || Authentication::parse(&self.token_endpoint_auth_method).is_none(),
+            "token_endpoint_auth_method is not supported",
+        );
+        refuse(
+            !rules.algorithms.contains(&self.id_token_signed_response_alg.as_str()),
+            "id_token_signed_response_alg is not supported",
+        );
+        refuse(
+            self.grant_types
+                .iter()
+                .any(|grant| !["authorization_code", "refresh_token", "client_credentials"].contains(&grant.as_str())),
+            "a grant type is not supported",
+        );
+        refuse(
+            self.response_types.iter().any(|response| !rules.response_types.contains(&response.as_str())),
+            "a response type is not supported",
+        );
+        refuse(
+            code != self.response_types.iter().any(|response| response == "code"),
+            "response_types and grant_types contradict each other",
+        );
+        refuse(
+            self.allows_grant("refresh_token") && !code,
+            "the refresh_token grant needs a grant that gives refresh tokens",
+        );
+        refuse(
+            self.allows_grant("client_credentials") && self.token_endpoint_auth_method == "none",
+            "the client_credentials grant needs a client that authenticates itself",
+        );
+        refuse(
+            self.token_endpoint_auth_method == "private_key_jwt"
+                && self.jwks.as_ref().is_none_or(|jwks| jwks.keys.is_empty()),
+            "private_key_jwt needs a usable public key in jwks",
+        );
+        refuse(
+            self.token_endpoint_auth_signing_alg.as_deref().is_some_and(|alg| !rules.algorithms.contains(&alg)),
+            "token_endpoint_auth_signing_alg is not supported",
+        );
+        refuse(self.scope.as_deref().is_some_and(|scope| Scope::parse(scope).is_err()), "scope is malformed");
+        refuse(self.default_max_age.is_some_and(|age| age > 31_536_000), "default_max_age is at most a year");
+        let links = [&self.client_uri, &self.logo_uri, &self.policy_uri, &self.tos_uri];
+        refuse(
+            links.into_iter().flatten().any(|link| !is_web_url(link)),
+            "client_uri, logo_uri, policy_uri and tos_uri are http or https URLs",
+        );
+        refuse(
+            self.initiate_login_uri.as_deref().is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri)),
+            "initiate_login_uri is an https URL",
+        );
+        let texts = self.contacts.iter().chain(&self.client_name);
+        refuse(
+            texts.into_iter().any(|text| text.len() > 256 || text.chars().any(char::is_control))
+                || self.contacts.len() > 16,
+            "client_name and contacts are short texts without control characters",
+        );
+        refuse(self.redirect_uris.len() + self.post_logout_redirect_uris.len() > 64, "there are too many URIs");
+        let mut redirect = |description: String| {
+            problems.push(MetadataProblem { error: "invalid_redirect_uri", description });
+        };
+        if code && self.redirect_uris.is_empty() {
+            redirect("redirect_uris is empty".to_owned());
+        }
+        for uri in self.redirect_uris.iter().chain(&self.post_logout_redirect_uris) {
+            if let Err(problem) = redirects::check(uri, self.application()) {
+                redirect(format!("{uri} {problem}"));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// `application_type`.
+    pub fn application(&self) -> Application {
+        if self.application_type == "native" { Application::Native } else { Application::Web }
+    }
+
+    /// Whether the client may use a grant type.
+    pub fn allows_grant(&self, grant: &str) -> bool {
+        self.grant_types.iter().any(|allowed| allowed == grant)
+    }
+}
+
+fn is_web_url(text: &str) -> bool {
+    text.len() <= redirects::MAX_LENGTH
+        && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.username().is_empty())
+}
+
+impl Authentication {
+    /// Reads the registered method.
+    pub fn parse(method: &str) -> Option<Self> {
+        Some(match method {
+            "none" => Self::None,
+            "client_secret_basic" => Self::SecretBasic,
+            "client_secret_post" => Self::SecretPost,
+            "private_key_jwt" => Self::PrivateKeyJwt,
+            _ => return None,
+        })
+    }
+
+    /// Whether a secret is shared with the client.
+    pub fn uses_secret(self) -> bool {
+        matches!(self, Self::SecretBasic | Self::SecretPost)
+    }
+}
+
+impl Client {
+    /// Reads a stored client.
+    ///
+    /// # Errors
+    /// What is stored cannot be read: a fault, since registration checked it.
+    pub fn from_row(row: ClientRow) -> Outcome<Self> {
+        let metadata: Metadata = serde_json::from_str(&row.metadata)?;
+        let broken = |what: &str| Fault::new(format!("client {}: stored {what} cannot be read", row.id));
+        let scope = match &metadata.scope {
+            Some(scope) => Scope::parse(scope).map_err(|_| broken("scope"))?,
+            None => Scope::parse(&SCOPES.join(" ")).map_err(|_| broken("scope"))?,
+        };
+        Ok(Self {
+            authentication: Authentication::parse(&metadata.token_endpoint_auth_method)
+                .ok_or_else(|| broken("token_endpoint_auth_method"))?,
+            id_token_algorithm: metadata
+                .id_token_signed_response_alg
+                .parse()
+                .map_err(|_| broken("id_token_signed_response_alg"))?,
+            settings: serde_json::from_str(&row.settings)?,
+            active: row.status == "active",
+            secret_digest: row.secret_digest,
+            id: row.id,
+            metadata,
+            scope,
+        })
+    }
+
+    /// The name people see.
+    pub fn name(&self) -> &str {
+        self.metadata.client_name.as_deref().unwrap_or(&self.id)
+    }
+
+    /// What pages show of it.
+    pub fn card(&self) -> ClientCard {
+        ClientCard {
+            name: self.name().to_owned(),
+            logo_href: self.metadata.logo_uri.clone(),
+            policy_href: self.metadata.policy_uri.clone(),
+            tos_href: self.metadata.tos_uri.clone(),
+        }
+    }
+
+    /// Whether `uri` is a registered redirect URI.
+    pub fn redirects_to(&self, uri: &str) -> bool {
+        let application = self.metadata.application();
+        self.metadata.redirect_uris.iter().any(|registered| redirects::matches(registered, uri, application))
+    }
+
+    /// A link back to the client, when it gave one.
+    pub fn link(&self) -> Option<crate::web::page::Link> {
+        let href = self.metadata.initiate_login_uri.as_ref().or(self.metadata.client_uri.as_ref())?;
+        Some(crate::web::page::Link { name: self.name().to_owned(), href: href.clone() })
+    }
+}
+
+/// A client to register: metadata that was checked, and its secret when it uses one.
+#[derive(Debug)]
+pub struct Registration {
+    /// The row to store.
+    pub row: ClientRow,
+    /// The secret, to be shown once.
+    pub secret: Option<Secret<String>>,
+}
+
+impl Registration {
+    /// Prepares a client under `id` with checked metadata; makes a secret unless `secret` brings one.
+    ///
+    /// # Errors
+    /// The metadata cannot be written as JSON.
+    pub fn new(id: String, metadata: &Metadata, settings: &Settings, secret: Option<Secret<String>>) -> Outcome<Self> {
+        let uses_secret =
+            Authentication::parse(&metadata.token_endpoint_auth_method).is_some_and(Authentication::uses_secret);
+        let secret = uses_secret.then(|| secret.unwrap_or_else(habilis_keys::random::token));
+        let row = ClientRow {
+            id,
+            metadata: serde_json::to_string(metadata)?,
+            settings: serde_json::to_string(settings)?,
+            secret_digest: secret.as_ref().map(|secret| habilis_keys::token::digest(secret.expose())),
+            secret_sealed: None,
+            registration_token_digest: None,
+            status: "active".to_owned(),
+            created_at: jiff::Timestamp::UNIX_EPOCH.into(),
+        };
+        Ok(Self { row, secret })
+    }
+}
+
+/// A client shared between requests.
+pub type SharedClient = Arc<Client>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(json: serde_json::Value) -> Metadata {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn the_smallest_registration_gets_the_defaults_of_the_rfc() {
+        let metadata = metadata(serde_json::json!({ "redirect_uris": ["https://p.example/cb"], "unknown": 1 }));
+        assert_eq!(metadata.check(SecurityProfile::Oidc), Ok(()));
+        assert_eq!(metadata.token_endpoint_auth_method, "client_secret_basic");
+        assert_eq!(metadata.id_token_signed_response_alg, "RS256");
+        assert_eq!(metadata.response_types, ["code"]);
+    }
+
+    #[test]
+    fn each_contradiction_is_named_with_its_code() {
+        use serde_json::json;
+        let cases = [
+            (json!({ "redirect_uris": [] }), "invalid_redirect_uri"),
+            (json!({ "redirect_uris": ["https://p.example/#f"] }), "invalid_redirect_uri"),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "response_types": ["id_token"] }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "grant_types": ["password"] }),
+                "invalid_client_metadata",
+            ),
+            (json!({ "grant_types": ["client_credentials"] }), "invalid_client_metadata"),
+            (
+                json!({ "grant_types": ["client_credentials"], "response_types": [], "token_endpoint_auth_method": "none" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "token_endpoint_auth_method": "private_key_jwt" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "id_token_signed_response_alg": "none" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "logo_uri": "javascript:alert(1)" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "initiate_login_uri": "http://p.example/" }),
+                "invalid_client_metadata",
+            ),
+        ];
+        for (json, expected) in cases {
+            let problems = metadata(json.clone()).check(SecurityProfile::Oidc).unwrap_err();
+            assert_eq!(problems[0].error, expected, "{json}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `/.well-known/openid-configuration` (OIDC Discovery §3), the same document for RFC 8414, and `/jwks`.
+//!
+//! Only what works is advertised; what defaults to true and is not offered is said explicitly.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+use super::claims;
+use super::client::SCOPES;
+use super::issue::ACR_PASSWORD;
+use crate::app::App;
+use crate::keyring::{ALGORITHMS, JWKS_MAX_AGE};
+use crate::outcome::Outcome;
+use crate::web::text::Locale;
+use habilis_policies::profiles::SecurityProfile;
+
+/// The metadata of this server.
+pub async fn get(State(app): State<App>) -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "public, max-age=300")], axum::Json(metadata(&app.config.server.issuer)))
+}
+
+fn metadata(issuer: &str) -> Value {
+    let at = |path: &str| format!("{issuer}{path}");
+    let rules = SecurityProfile::Oidc.rules();
+    let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+    json!({
+        "issuer": issuer,
+        "authorization_endpoint": at("/authorize"),
+        "token_endpoint": at("/token"),
+        "userinfo_endpoint": at("/userinfo"),
+        "jwks_uri": at("/jwks"),
+        "end_session_endpoint": at("/end-session"),
+        "scopes_supported": SCOPES,
+        "response_types_supported": rules.response_types,
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "acr_values_supported": [ACR_PASSWORD],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ALGORITHMS.map(habilis_keys::jws::Algorithm::as_str),
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": rules.algorithms,
+        "code_challenge_methods_supported": ["S256"],
+        "claim_types_supported": ["normal"],
+        "claims_supported": claims::SUPPORTED,
+        "claims_parameter_supported": true,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "require_request_uri_registration": false,
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "ui_locales_supported": Locale::ALL.map(Locale::tag),
+        "authorization_response_iss_parameter_supported": true,
+    })
+}
+
+/// The public keys, kept by relying parties for five minutes at most: a new key is published long before it signs.
+///
+/// # Errors
+/// None today; the keys are in memory.
+pub async fn jwks(State(app): State<App>) -> Outcome {
+    let keys = app.keys.jwks(app.clock.now());
+    let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
+    let kind = "application/jwk-set+json".to_owned();
+    Ok(([(header::CACHE_CONTROL, cache), (header::CONTENT_TYPE, kind)], serde_json::to_string(&keys)?).into_response())
+}

@@ -1,0 +1,235 @@
+//! An authorization request while a person deals with it: what it needs next, the consent page, and the end.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use habilis_policies::authorize::{self, Consent, Facts, Hint, Next};
+use habilis_policies::scopes::Scope;
+use jiff::Timestamp;
+
+use super::answer::RedirectError;
+use super::authorize::refused;
+use super::client::SharedClient;
+use super::error::PageError;
+use super::issue;
+use super::pages::{Consent as ConsentPage, ScopeWords, Stale};
+use super::request::Request;
+use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::interactions::{self, Interaction};
+use crate::db::sessions::Session;
+use crate::db::{Conn, Tx, consents, people};
+use crate::login::session;
+use crate::outcome::Outcome;
+use crate::web::cookies::{Browser, Cookies};
+use crate::web::params::Params;
+use crate::web::{Form, Origin, chrome, render, see_other};
+
+/// An interaction open in this browser.
+#[derive(Debug)]
+pub struct Open {
+    /// The row.
+    pub interaction: Interaction,
+    /// The request that waits.
+    pub request: Request,
+    /// Who asks.
+    pub client: SharedClient,
+    /// The browser it began in.
+    pub browser: Browser,
+}
+
+/// Where the person signs in.
+pub fn login_path(id: &str) -> String {
+    format!("/interaction/login/{id}")
+}
+
+/// Where the person consents.
+pub fn consent_path(id: &str) -> String {
+    format!("/interaction/consent/{id}")
+}
+
+/// Finds the open interaction `id` of this browser; none when it ended, expired, or belongs to another browser.
+///
+/// # Errors
+/// The database failed.
+pub async fn open(app: &App, cookies: &Cookies, id: &str, now: Timestamp) -> Outcome<Option<Open>> {
+    let Some(browser) = cookies.browser.clone() else { return Ok(None) };
+    let found = interactions::find(&mut app.db.reader().await?, id, &browser.digest(), now).await?;
+    let Some(interaction) = found else { return Ok(None) };
+    let Some(client) = app.client(&interaction.client_id).await?.filter(|client| client.active) else {
+        return Ok(None);
+    };
+    let request = serde_json::from_str(&interaction.request)?;
+    Ok(Some(Open { interaction, request, client, browser }))
+}
+
+/// Answers for an interaction that is no longer open.
+///
+/// # Errors
+/// The template failed.
+pub fn stale(app: &App, origin: &Origin) -> Outcome {
+    let page =
+        Stale { chrome: chrome(app, origin.locale(None), "/"), request_id: origin.request_id.clone(), portal: None };
+    render(StatusCode::BAD_REQUEST, &page)
+}
+
+/// Says what a request needs next.
+///
+/// # Errors
+/// The database failed.
+pub async fn next(
+    c: &mut impl Conn,
+    (client, request, session, interaction): (&SharedClient, &Request, Option<&Session>, Option<&Interaction>),
+    now: Timestamp,
+) -> Outcome<Next> {
+    let signed_in_for_this = match (session, interaction.and_then(|interaction| interaction.authenticated_at)) {
+        (Some(session), Some(at)) => session.auth_time >= at,
+        _ => false,
+    };
+    let hint = match (&request.hint, session) {
+        (None, _) => Hint::Absent,
+        (Some(subject), Some(session)) if *subject != session.person_id => Hint::Differs,
+        _ => Hint::Agrees,
+    };
+    let consent = match session {
+        _ if client.settings.first_party => Consent::NotNeeded,
+        _ if interaction.is_some_and(|interaction| interaction.consented_at.is_some()) => Consent::GivenNow,
+        None => Consent::Missing,
+        Some(session) => remembered(c, client, request, session).await?,
+    };
+    let facts = Facts {
+        auth_time: session.map(|session| session.auth_time.into()),
+        signed_in_for_this,
+        prompt: request.prompt,
+        max_age: request.max_age,
+        hint,
+        consent,
+    };
+    Ok(authorize::next(&facts, now))
+}
+
+async fn remembered(
+    c: &mut impl Conn,
+    client: &SharedClient,
+    request: &Request,
+    session: &Session,
+) -> Outcome<Consent> {
+    let given = consents::find(c, &session.person_id, &client.id).await?;
+    let covers = given
+        .and_then(|given| Scope::parse(&given).ok())
+        .zip(Scope::parse(&request.scope).ok())
+        .is_some_and(|(given, asked)| asked.is_within(&given));
+    Ok(if covers { Consent::Remembered } else { Consent::Missing })
+}
+
+/// Goes on after the person did something: an answer to the client, or the next page. The caller commits.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session), now: Timestamp) -> Outcome<Response> {
+    let id = &open.interaction.id;
+    let facts = (&open.client, &open.request, Some(session), Some(&open.interaction));
+    match next(tx, facts, now).await? {
+        Next::SignIn(_) => Ok(see_other(&login_path(id))),
+        Next::AskConsent => Ok(see_other(&consent_path(id))),
+        Next::Refuse(refusal) => {
+            interactions::finish(tx, id, now).await?;
+            open.request.return_to.error(app, &refused(refusal))
+        }
+        Next::Answer => {
+            // A second answer to one request finds it finished and sends the person to the page that says so.
+            if !interactions::finish(tx, id, now).await? {
+                return Ok(see_other(&login_path(id)));
+            }
+            let code = issue::code(tx, (&open.client, &open.request, session), now).await?;
+            open.request.return_to.code(app, code.expose())
+        }
+    }
+}
+
+/// Ends an interaction the person does not want: `access_denied` to the client.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn deny(app: &App, open: &Open, now: Timestamp) -> Outcome {
+    let mut tx = app.db.begin().await?;
+    interactions::finish(&mut tx, &open.interaction.id, now).await?;
+    tx.commit().await?;
+    open.request.return_to.error(app, &RedirectError::new("access_denied", "the person declined"))
+}
+
+/// Shows the consent page.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn consent(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let now = app.clock.now();
+    let Some(open) = open(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
+    let Some(session) = session::load(&app, &cookies, now).await? else { return Ok(see_other(&login_path(&id))) };
+    let Some(person) = people::find(&mut app.db.reader().await?, &session.person_id).await? else {
+        return stale(&app, &origin);
+    };
+    let chosen =
+        Params::parse(query.unwrap_or_default().as_bytes()).ok().and_then(|mut params| params.take("ui_locales"));
+    let locale = origin.locale(chosen.as_deref().or(open.request.ui_locales.as_deref()));
+    let scope = Scope::parse(&open.request.scope).unwrap_or_default();
+    let page = ConsentPage {
+        chrome: chrome(&app, locale, &consent_path(&id)),
+        action: consent_path(&id),
+        csrf: open.browser.csrf(&app),
+        client: open.client.card(),
+        person: format!("{} {}", person.given_name, person.family_name),
+        not_you_href: Some(login_path(&id)),
+        scopes: scope.iter().filter(|token| *token != "openid").map(|token| ScopeWords::of(token, locale)).collect(),
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// Takes the person's decision.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn decide(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(id): Path<String>,
+    Form(form): Form,
+) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => {
+            let page = PageError { status: error.status(), ..PageError::new("invalid_request", error.to_string()) };
+            return page.show(&app, &origin, None);
+        }
+    };
+    let Some(mut open) = open(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
+    let Some(session) = session::load(&app, &cookies, now).await? else { return Ok(see_other(&login_path(&id))) };
+    if !open.browser.sent(&app, params.take("csrf").as_deref()) {
+        return Ok(see_other(&consent_path(&id)));
+    }
+    if params.get("action") != Some("allow") {
+        return deny(&app, &open, now).await;
+    }
+    let mut tx = app.db.begin().await?;
+    interactions::consented(&mut tx, &id, now).await?;
+    open.interaction.consented_at = Some(now.into());
+    consents::set(&mut tx, (&session.person_id, &open.client.id), &open.request.scope, now).await?;
+    let event = Event::new("consent.given")
+        .by(&session.person_id)
+        .about(&session.person_id)
+        .at_client(&open.client.id)
+        .from(&origin)
+        .with("scope", open.request.scope.clone());
+    audit::record(&mut tx, event, now).await?;
+    let response = proceed(&mut tx, &app, (&open, &session), now).await?;
+    tx.commit().await?;
+    Ok(response)
+}

@@ -1,0 +1,47 @@
+//! The OpenID Connect provider: one file an endpoint.
+
+pub mod answer;
+pub mod authorize;
+pub mod claims;
+pub mod client;
+pub mod client_auth;
+pub mod discovery;
+pub mod end_session;
+pub mod error;
+pub mod interaction;
+pub mod issue;
+pub mod openapi;
+pub mod pages;
+pub mod request;
+pub mod token;
+pub mod userinfo;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::app::App;
+
+/// Every protocol route, to be read in ten seconds.
+pub fn router() -> Router<App> {
+    // Browser-based clients call these from their own origin; none of them looks at cookies.
+    let for_scripts = Router::new()
+        .route("/.well-known/openid-configuration", get(discovery::get))
+        .route("/.well-known/oauth-authorization-server", get(discovery::get))
+        .route("/jwks", get(discovery::jwks))
+        .route("/token", post(token::post))
+        .route("/userinfo", get(userinfo::get).post(userinfo::post))
+        .layer(
+            CorsLayer::new()
+                .allow_origin(Any)
+                .allow_methods(Any)
+                .allow_headers([axum::http::header::AUTHORIZATION, axum::http::header::CONTENT_TYPE]),
+        );
+    let for_people = Router::new()
+        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/interaction/login/{id}", get(crate::login::password::get).post(crate::login::password::post))
+        .route("/interaction/consent/{id}", get(interaction::consent).post(interaction::decide))
+        .route("/end-session", get(end_session::get).post(end_session::post))
+        .route("/end-session/confirm", post(end_session::confirm));
+    for_scripts.merge(for_people)
+}

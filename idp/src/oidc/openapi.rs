@@ -1,0 +1,131 @@
+//! The OpenAPI 3.1 description of the protocol endpoints, for integrators and for tools that test servers from it.
+//!
+//! The protocol itself is described by its RFCs; this names paths, parameters and answers.
+
+use utoipa::openapi::OpenApi;
+use utoipa::{OpenApi as _, ToSchema};
+
+use crate::outcome::Outcome;
+
+/// A token request, RFC 6749 §4.1.3, §4.4.2 and §6.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form for the OpenAPI document; the endpoint reads `web::params`")]
+struct TokenRequest {
+    /// `authorization_code`, `refresh_token` or `client_credentials`.
+    grant_type: String,
+    /// The authorization code.
+    code: Option<String>,
+    /// The redirect URI of the authorization request.
+    redirect_uri: Option<String>,
+    /// PKCE verifier, RFC 7636 §4.5.
+    code_verifier: Option<String>,
+    /// The refresh token.
+    refresh_token: Option<String>,
+    /// Scope, space separated.
+    scope: Option<String>,
+    /// `client_secret_post` and public clients.
+    client_id: Option<String>,
+    /// `client_secret_post`.
+    client_secret: Option<String>,
+    /// `private_key_jwt`, RFC 7523 §2.2.
+    client_assertion_type: Option<String>,
+    /// `private_key_jwt`.
+    client_assertion: Option<String>,
+}
+
+/// A token response, RFC 6749 §5.1, OIDC Core §3.1.3.3.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer for the OpenAPI document")]
+struct TokenResponse {
+    access_token: String,
+    /// `Bearer`.
+    token_type: String,
+    /// Seconds.
+    expires_in: u32,
+    /// Granted scope.
+    scope: String,
+    refresh_token: Option<String>,
+    id_token: Option<String>,
+}
+
+/// A refusal, RFC 6749 §5.2.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer for the OpenAPI document")]
+struct OAuthError {
+    /// Registered code.
+    error: String,
+    /// For the integrator.
+    error_description: Option<String>,
+}
+
+#[utoipa::path(
+    post, path = "/token", tag = "oauth",
+    request_body(content = inline(TokenRequest), content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Tokens", body = inline(TokenResponse)),
+        (status = 400, description = "Refused", body = inline(OAuthError)),
+        (status = 401, description = "Client authentication failed", body = inline(OAuthError)),
+        (status = 413, description = "Body too large", body = inline(OAuthError)),
+        (status = 503, description = "Overloaded, see Retry-After"),
+    ),
+    security(("client" = []), ())
+)]
+#[expect(dead_code, reason = "carries the description of the endpoint")]
+fn token() {}
+
+#[utoipa::path(
+    get, path = "/userinfo", tag = "oidc",
+    responses(
+        (status = 200, description = "Claims about the person, by scope and claims parameter (OIDC Core §5.3)", body = serde_json::Value),
+        (status = 401, description = "No valid access token, see WWW-Authenticate", body = inline(OAuthError)),
+        (status = 403, description = "The token lacks the scope openid", body = inline(OAuthError)),
+    ),
+    security(("token" = []))
+)]
+#[expect(dead_code, reason = "carries the description of the endpoint")]
+fn userinfo() {}
+
+#[utoipa::path(
+    get, path = "/jwks", tag = "oidc",
+    responses((status = 200, description = "Public signing keys (RFC 7517)", body = serde_json::Value, content_type = "application/jwk-set+json"))
+)]
+#[expect(dead_code, reason = "carries the description of the endpoint")]
+fn jwks() {}
+
+#[utoipa::path(
+    get, path = "/.well-known/openid-configuration", tag = "oidc",
+    responses((status = 200, description = "Provider metadata (OIDC Discovery §3)", body = serde_json::Value))
+)]
+#[expect(dead_code, reason = "carries the description of the endpoint")]
+fn discovery() {}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Habilis",
+        description = "OpenID Connect provider for the training sector. Browser endpoints (authorization, end of session) are described by their specifications.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    paths(token, userinfo, jwks, discovery),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, document: &mut OpenApi) {
+        use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("client", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+/// The document as JSON.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn document() -> Outcome<String> {
+    Ok(serde_json::to_string_pretty(&Document::openapi())?)
+}

@@ -1,0 +1,183 @@
+//! The authorization request: parsed once into a value that is then trusted (OIDC Core §3.1.2.1, RFC 6749 §4.1.1, RFC 7636).
+//!
+//! Order matters: client, then redirect URI (a page until then), then everything else (an error redirect from then on).
+
+use habilis_policies::authorize::Prompt;
+use habilis_policies::scopes::Scope;
+use serde::{Deserialize, Serialize};
+
+use super::answer::{RedirectError, ResponseMode, ReturnTo};
+use super::claims::ClaimsRequest;
+use super::client::{Authentication, Client, SharedClient};
+use super::error::PageError;
+use crate::app::App;
+use crate::outcome::Outcome;
+use crate::web::params::Params;
+
+/// Longest `state`, `nonce` and `login_hint`, in bytes.
+const MAX_TEXT: usize = 2048;
+
+/// A valid authorization request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Request {
+    /// Where the answer goes.
+    pub return_to: ReturnTo,
+    /// Scope granted if the person agrees: what was asked, within what the client may ask.
+    pub scope: String,
+    /// `nonce`.
+    pub nonce: Option<String>,
+    /// PKCE challenge, S256.
+    pub code_challenge: Option<String>,
+    /// `prompt`.
+    pub prompt: Prompt,
+    /// `max_age`, or the client's default.
+    pub max_age: Option<u32>,
+    /// `claims`, JSON.
+    pub claims: Option<String>,
+    /// Subject named by `id_token_hint`.
+    pub hint: Option<String>,
+    /// `login_hint`.
+    pub login_hint: Option<String>,
+    /// `ui_locales`.
+    pub ui_locales: Option<String>,
+}
+
+/// Why a request is not answered with a code.
+pub enum Invalid {
+    /// Shown to the person.
+    Page(PageError),
+    /// Sent to the client.
+    Redirect(ReturnTo, RedirectError),
+}
+
+/// Reads the parameters of an authorization request.
+///
+/// # Errors
+/// Outer: a fault. Inner: [`Invalid`], a page until client and redirect URI are known to be genuine.
+pub async fn read(app: &App, params: &mut Params) -> Outcome<Result<(SharedClient, Request), Invalid>> {
+    let Some(client_id) = params.take("client_id") else {
+        return Ok(Err(page("invalid_request", "client_id is missing")));
+    };
+    let Some(client) = app.client(&client_id).await?.filter(|client| client.active) else {
+        return Ok(Err(page("invalid_client", "no such client is registered here")));
+    };
+    let Some(redirect_uri) = params.take("redirect_uri") else {
+        return Ok(Err(page("invalid_request", "redirect_uri is missing")));
+    };
+    let state = params.take("state");
+    let Some(mut return_to) = ReturnTo::verify(&client, &redirect_uri, state) else {
+        return Ok(Err(page("invalid_request", "redirect_uri is not registered for this client")));
+    };
+    if let Err(error) = response_mode(params, &mut return_to) {
+        return Ok(Err(Invalid::Redirect(return_to, error)));
+    }
+    match rest(app, &client, params, return_to.clone()) {
+        Ok(request) => Ok(Ok((client, request))),
+        Err(error) => Ok(Err(Invalid::Redirect(return_to, error))),
+    }
+}
+
+fn page(error: &'static str, description: &str) -> Invalid {
+    Invalid::Page(PageError::new(error, description))
+}
+
+fn invalid(description: &str) -> RedirectError {
+    RedirectError::new("invalid_request", description)
+}
+
+fn response_mode(params: &mut Params, return_to: &mut ReturnTo) -> Result<(), RedirectError> {
+    return_to.mode = match params.take("response_mode").as_deref() {
+        None | Some("query") => ResponseMode::Query,
+        Some("form_post") => ResponseMode::FormPost,
+        Some(_) => return Err(invalid("response_mode is not supported")),
+    };
+    Ok(())
+}
+
+fn rest(app: &App, client: &Client, params: &mut Params, return_to: ReturnTo) -> Result<Request, RedirectError> {
+    let bounded = |value: Option<String>, name: &str| match value {
+        Some(value) if value.len() > MAX_TEXT => Err(invalid(&format!("{name} is longer than 2048 bytes"))),
+        value => Ok(value),
+    };
+    if params.get("request").is_some() {
+        return Err(RedirectError::new("request_not_supported", "request objects are not supported"));
+    }
+    if params.get("request_uri").is_some() {
+        return Err(RedirectError::new("request_uri_not_supported", "request_uri is not supported"));
+    }
+    if return_to.state.as_ref().is_some_and(|state| state.len() > MAX_TEXT) {
+        return Err(invalid("state is longer than 2048 bytes"));
+    }
+    match params.take("response_type").as_deref() {
+        None => return Err(invalid("response_type is missing")),
+        Some("code") if client.metadata.response_types.iter().any(|kind| kind == "code") => {}
+        Some("code") => {
+            return Err(RedirectError::new("unauthorized_client", "this client may not use the code flow"));
+        }
+        Some(_) => {
+            return Err(RedirectError::new("unsupported_response_type", "the only response_type is code"));
+        }
+    }
+    let prompt = params.take("prompt").map_or(Ok(Prompt::default()), |prompt| Prompt::parse(&prompt));
+    let prompt = prompt.map_err(|error| invalid(&error.to_string()))?;
+    let asked = Scope::parse(&params.take("scope").unwrap_or_default())
+        .map_err(|error| RedirectError::new("invalid_scope", error.to_string()))?;
+    let max_age = match params.take("max_age") {
+        None => client.metadata.default_max_age,
+        Some(seconds) => Some(seconds.parse().map_err(|_| invalid("max_age is a whole number of seconds"))?),
+    };
+    let claims = match bounded(params.take("claims"), "claims")? {
+        None => None,
+        Some(json) => {
+            ClaimsRequest::parse(&json).map_err(|error| invalid(&error.to_string()))?;
+            Some(json)
+        }
+    };
+    let hint = match params.take("id_token_hint") {
+        None => None,
+        Some(hint) => Some(
+            super::end_session::read_hint(app, &hint)
+                .map(|hint| hint.subject)
+                .ok_or_else(|| invalid("id_token_hint was not issued here"))?,
+        ),
+    };
+    Ok(Request {
+        scope: granted(&asked, client, prompt).to_string(),
+        code_challenge: code_challenge(client, params)?,
+        nonce: bounded(params.take("nonce"), "nonce")?,
+        login_hint: bounded(params.take("login_hint"), "login_hint")?,
+        ui_locales: bounded(params.take("ui_locales"), "ui_locales")?,
+        return_to,
+        prompt,
+        max_age,
+        claims,
+        hint,
+    })
+}
+
+/// What of the scope asked can be granted. `offline_access` counts only with `prompt=consent` (OIDC Core §11), else it is
+/// left out without an error, as is what the client may not have.
+fn granted(asked: &Scope, client: &Client, prompt: Prompt) -> Scope {
+    let scope = asked.common(&client.scope);
+    if prompt.consent && client.metadata.allows_grant("refresh_token") {
+        scope
+    } else {
+        scope.without("offline_access")
+    }
+}
+
+fn code_challenge(client: &Client, params: &mut Params) -> Result<Option<String>, RedirectError> {
+    let required = client.settings.profile.rules().pkce_for_all || client.authentication == Authentication::None;
+    let method = params.take("code_challenge_method");
+    let Some(challenge) = params.take("code_challenge") else {
+        return if required || method.is_some() { Err(invalid("code_challenge is missing")) } else { Ok(None) };
+    };
+    // Without a method the challenge would be `plain` (RFC 7636 §4.3), which protects nothing here.
+    if method.as_deref() != Some("S256") {
+        return Err(invalid("code_challenge_method must be S256"));
+    }
+    if !habilis_keys::pkce::is_s256_challenge(&challenge) {
+        return Err(invalid("code_challenge is not a SHA-256 in base64url"));
+    }
+    Ok(Some(challenge))
+}

@@ -1,0 +1,104 @@
+//! `authorization_code`: a code is exchanged once (RFC 6749 §4.1.3). A second use revokes all that came of the first (§10.5).
+
+use habilis_keys::pkce::matches_s256;
+use habilis_keys::token::digest;
+use habilis_policies::codes::{self, CodeRefusal, Facts, Verifier};
+use habilis_policies::scopes::Scope;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Tokens, tokens};
+use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::grants::{self, Grant};
+use crate::db::refresh_tokens;
+use crate::oidc::client::SharedClient;
+use crate::oidc::error::Refusal;
+use crate::outcome::Outcome;
+
+/// What the request presents.
+pub(super) struct Presented {
+    pub(super) code: String,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) code_verifier: Option<String>,
+}
+
+pub(super) async fn redeem(
+    app: &App,
+    client: &SharedClient,
+    presented: Presented,
+    now: Timestamp,
+) -> Outcome<Result<Tokens, Refusal>> {
+    let found = grants::find_by_code(&mut app.db.reader().await?, &digest(&presented.code)).await?;
+    let Some(grant) = found else { return Ok(Err(Refusal::invalid_grant("the code is unknown"))) };
+    let facts = Facts {
+        issued_to: &grant.client_id,
+        presented_by: &client.id,
+        sent_to: &grant.redirect_uri,
+        redirect_uri: presented.redirect_uri.as_deref(),
+        expires_at: grant.code_expires_at.into(),
+        verifier: verifier(grant.code_challenge.as_deref(), presented.code_verifier.as_deref()),
+        withdrawn: is_withdrawn(&grant),
+    };
+    let decision = codes::redeem(&facts, now);
+    if grant.code_used_at.is_some() && decision != Err(CodeRefusal::OtherClient) {
+        return used_before(app, &grant, now).await;
+    }
+    if let Err(refusal) = decision {
+        return Ok(Err(Refusal::invalid_grant(refusal.to_string())));
+    }
+
+    let scope = Scope::parse(&grant.scope).unwrap_or_default();
+    let mut tokens = tokens(app, client, (&grant, &scope), now).await?;
+    let claimed = if client.metadata.allows_grant("refresh_token") {
+        let refresh_token = habilis_keys::random::token();
+        let days = i64::from(app.config.tokens.refresh_token_days);
+        let expires_at = now.saturating_add(SignedDuration::from_hours(24 * days))?;
+        let mut tx = app.db.begin().await?;
+        let claimed = grants::claim_code(&mut tx, &grant.id, now, expires_at).await?;
+        if claimed {
+            let digest = digest(refresh_token.expose());
+            refresh_tokens::insert(&mut tx, &digest, (&grant.id, expires_at), now).await?;
+        }
+        tx.commit().await?;
+        tokens.refresh_token = Some(refresh_token.expose().clone());
+        claimed
+    } else {
+        // A second use is recognised as long as a token of the first may live.
+        let keep = SignedDuration::from_secs(2 * i64::from(app.config.tokens.access_token_seconds));
+        let keep_until = now.saturating_add(keep)?;
+        grants::claim_code(&mut app.db.single().await?, &grant.id, now, keep_until).await?
+    };
+    if claimed { Ok(Ok(tokens)) } else { used_before(app, &grant, now).await }
+}
+
+/// Whether sign-out, suspension or revocation took the grant back.
+pub fn is_withdrawn(grant: &Grant) -> bool {
+    let outlives_session = grant.scope.split(' ').any(|token| token == "offline_access");
+    grant.revoked_at.is_some()
+        || grant.person_status != "active"
+        || (grant.session_ended_at.is_some() && !outlives_session)
+}
+
+fn verifier(challenge: Option<&str>, verifier: Option<&str>) -> Verifier {
+    match (challenge, verifier) {
+        (None, None) => Verifier::NotUsed,
+        (None, Some(_)) => Verifier::Unexpected,
+        (Some(_), None) => Verifier::Missing,
+        (Some(challenge), Some(verifier)) if matches_s256(verifier, challenge) => Verifier::Matches,
+        (Some(_), Some(_)) => Verifier::Differs,
+    }
+}
+
+async fn used_before(app: &App, grant: &Grant, now: Timestamp) -> Outcome<Result<Tokens, Refusal>> {
+    let mut tx = app.db.begin().await?;
+    if grants::revoke(&mut tx, &grant.id, now).await? {
+        let event = Event::new("grant.revoked")
+            .about(&grant.person_id)
+            .at_client(&grant.client_id)
+            .with("grant", grant.id.clone())
+            .with("reason", "code_reuse");
+        audit::record(&mut tx, event, now).await?;
+    }
+    tx.commit().await?;
+    Ok(Err(Refusal::invalid_grant("the code was used before")))
+}

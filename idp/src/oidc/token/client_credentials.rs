@@ -1,0 +1,35 @@
+//! `client_credentials` (RFC 6749 §4.4): a service acts for itself. Nothing is stored: the token says all and lives briefly.
+
+use habilis_policies::scopes::Scope;
+use jiff::Timestamp;
+
+use super::Tokens;
+use crate::app::App;
+use crate::oidc::client::{SCOPES, SharedClient};
+use crate::oidc::error::Refusal;
+use crate::oidc::issue::{self, Subject};
+use crate::outcome::Outcome;
+
+pub(super) fn grant(
+    app: &App,
+    client: &SharedClient,
+    asked: Option<Scope>,
+    now: Timestamp,
+) -> Outcome<Result<Tokens, Refusal>> {
+    // The scopes about a person mean nothing where there is none.
+    let allowed = SCOPES.iter().fold(client.scope.clone(), |scope, token| scope.without(token));
+    let scope = match asked {
+        None => allowed,
+        Some(asked) if asked.is_within(&allowed) => asked,
+        Some(_) => return Ok(Err(Refusal::new("invalid_scope", "the client may not have that scope"))),
+    };
+    let access_token = issue::access_token(app, client, (Subject::Client, &scope), now)?;
+    Ok(Ok(Tokens {
+        access_token,
+        token_type: "Bearer",
+        expires_in: app.config.tokens.access_token_seconds,
+        scope: scope.to_string(),
+        refresh_token: None,
+        id_token: None,
+    }))
+}

@@ -1,0 +1,159 @@
+//! `/token`: the token endpoint (RFC 6749 §3.2, OIDC Core §3.1.3). One file a grant.
+
+mod authorization_code;
+mod client_credentials;
+mod refresh_token;
+
+pub use authorization_code::is_withdrawn;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use habilis_policies::scopes::Scope;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Map;
+
+use super::claims::{ClaimsRequest, Place, Wanted};
+use super::client::{Client, SharedClient};
+use super::error::{Refusal, no_store};
+use super::{client_auth, issue};
+use crate::app::App;
+use crate::db::grants::Grant;
+use crate::db::people;
+use crate::outcome::Outcome;
+use crate::web::Form;
+use crate::web::params::Params;
+
+/// A token response (RFC 6749 §5.1).
+#[derive(Debug, Serialize)]
+struct Tokens {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u32,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+impl IntoResponse for Tokens {
+    fn into_response(self) -> Response {
+        (no_store(), axum::Json(self)).into_response()
+    }
+}
+
+/// A token request, by grant.
+enum Request {
+    AuthorizationCode { code: String, redirect_uri: Option<String>, code_verifier: Option<String> },
+    RefreshToken { refresh_token: String, scope: Option<Scope> },
+    ClientCredentials { scope: Option<Scope> },
+}
+
+impl Request {
+    fn read(params: &mut Params) -> Result<Self, Refusal> {
+        let mut required =
+            |name: &str| params.take(name).ok_or_else(|| Refusal::invalid_request(format!("{name} is missing")));
+        match required("grant_type")?.as_str() {
+            "authorization_code" => Ok(Self::AuthorizationCode {
+                code: required("code")?,
+                redirect_uri: params.take("redirect_uri"),
+                code_verifier: params.take("code_verifier"),
+            }),
+            "refresh_token" => {
+                Ok(Self::RefreshToken { refresh_token: required("refresh_token")?, scope: scope(params)? })
+            }
+            "client_credentials" => Ok(Self::ClientCredentials { scope: scope(params)? }),
+            _ => Err(Refusal::new("unsupported_grant_type", "the grant type is not supported")),
+        }
+    }
+
+    fn grant_type(&self) -> &'static str {
+        match self {
+            Self::AuthorizationCode { .. } => "authorization_code",
+            Self::RefreshToken { .. } => "refresh_token",
+            Self::ClientCredentials { .. } => "client_credentials",
+        }
+    }
+}
+
+fn scope(params: &mut Params) -> Result<Option<Scope>, Refusal> {
+    let scope = params.take("scope").map(|scope| Scope::parse(&scope)).transpose();
+    scope.map_err(|error| Refusal::new("invalid_scope", error.to_string()))
+}
+
+/// POST.
+///
+/// # Errors
+/// The database failed, or signing did.
+pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => return Ok(Refusal::from(error).into_response()),
+    };
+    let client = match client_auth::authenticate(&app, (&headers, &mut params), "/token", now).await? {
+        Ok(client) => client,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
+    let request = match Request::read(&mut params) {
+        Ok(request) => request,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
+    let grant_type = request.grant_type();
+    let answer = if client.metadata.allows_grant(grant_type) {
+        match request {
+            Request::AuthorizationCode { code, redirect_uri, code_verifier } => {
+                let code = authorization_code::Presented { code, redirect_uri, code_verifier };
+                authorization_code::redeem(&app, &client, code, now).await?
+            }
+            Request::RefreshToken { refresh_token, scope } => {
+                refresh_token::refresh(&app, &client, (&refresh_token, scope), now).await?
+            }
+            Request::ClientCredentials { scope } => client_credentials::grant(&app, &client, scope, now)?,
+        }
+    } else {
+        Err(Refusal::new("unauthorized_client", "this client may not use that grant type"))
+    };
+    let outcome = if answer.is_ok() { "issued" } else { "refused" };
+    metrics::counter!("habilis_tokens_total", "grant_type" => grant_type, "outcome" => outcome).increment(1);
+    Ok(match answer {
+        Ok(tokens) => tokens.into_response(),
+        Err(refusal) => refusal.into_response(),
+    })
+}
+
+/// The tokens of a grant, without a refresh token.
+async fn tokens(app: &App, client: &SharedClient, (grant, scope): (&Grant, &Scope), now: Timestamp) -> Outcome<Tokens> {
+    let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), scope), now)?;
+    let id_token = if scope.contains("openid") {
+        let claims = requested_claims(app, client, (grant, scope)).await?;
+        Some(issue::id_token(app, client, (grant, &access_token, claims), now)?)
+    } else {
+        None
+    };
+    Ok(Tokens {
+        access_token,
+        token_type: "Bearer",
+        expires_in: app.config.tokens.access_token_seconds,
+        scope: scope.to_string(),
+        refresh_token: None,
+        id_token,
+    })
+}
+
+/// What the `claims` parameter asked for in the ID token; nothing is read when it asked for nothing.
+async fn requested_claims(
+    app: &App,
+    client: &Client,
+    (grant, scope): (&Grant, &Scope),
+) -> Outcome<Map<String, serde_json::Value>> {
+    let Some(json) = &grant.claims else { return Ok(Map::new()) };
+    let request = ClaimsRequest::parse(json)?;
+    let mut reader = app.db.reader().await?;
+    match people::find(&mut reader, &grant.person_id).await? {
+        Some(person) => Wanted::new(scope, &request, Place::IdToken).collect(&mut reader, &person, &client.id).await,
+        None => Ok(Map::new()),
+    }
+}

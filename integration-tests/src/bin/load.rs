@@ -1,0 +1,634 @@
+//! The load generator behind every performance figure of the README.
+//!
+//! A bounded number of requests over real HTTP/1.1 with keep-alive, sent by a client as cheap as can be, because it shares
+//! the machine with the server; and, in the same run, the floors that no server could beat: the cryptography alone and an
+//! empty answer. It speaks to loopback alone.
+//!
+//! ```text
+//! cargo build --release --workspace
+//! target/release/load all --spawn
+//! target/release/load code_flow --spawn --database postgres://…  --requests 20000 --concurrency 64
+//! target/release/load client_credentials --base http://localhost:8080 --pid 4242
+//! ```
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to a person")]
+#![expect(clippy::expect_used, reason = "a measurement that cannot go on stops")]
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use habilis_integration_tests::protocol::{AuthorizationRequest, Proof};
+use habilis_integration_tests::{Client, Engine, Http, Person, TestServer, jose};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{HeaderMap, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use tokio::net::TcpStream;
+use url::{Host, Url};
+
+const USAGE: &str = "load <client_credentials|code_flow|login|healthz|all>
+    --spawn              start a server of our own beside this program (`habilis demo` in a temporary folder)
+    --database URL       with --spawn: the database, in place of SQLite; an empty postgres:// one
+    --base URL           in place of --spawn: a demo that runs already, on loopback
+    --clients FILE       with --base: its clients, in place of BASE/demo/clients.json
+    --people FILE        with --base: its people, in place of BASE/demo/people.json
+    --pid PID            with --base: the process whose memory is reported
+    --client ID          the client of code_flow and login (default demo-es256)
+    --requests N         operations of each scenario (default 20000, 5000, 500, 20000)
+    --concurrency C      connections (default 32)";
+
+/// A message for the person who started this.
+type Failure = String;
+
+/// What was asked for.
+#[derive(Debug)]
+struct Options {
+    scenarios: Vec<Scenario>,
+    values: BTreeMap<String, String>,
+    spawn: bool,
+    concurrency: usize,
+}
+
+/// What is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scenario {
+    /// One token for a service.
+    ClientCredentials,
+    /// A person who is signed in already: authorize, token, userinfo.
+    CodeFlow,
+    /// A person who is not: from the authorization request through the password to the code.
+    Login,
+    /// The empty handler: what HTTP alone costs.
+    Healthz,
+}
+
+impl Scenario {
+    const ALL: [Self; 4] = [Self::Healthz, Self::ClientCredentials, Self::CodeFlow, Self::Login];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::CodeFlow => "code_flow",
+            Self::Login => "login",
+            Self::Healthz => "healthz",
+        }
+    }
+
+    fn default_requests(self) -> usize {
+        match self {
+            Self::ClientCredentials | Self::Healthz => 20_000,
+            Self::CodeFlow => 5_000,
+            Self::Login => 500,
+        }
+    }
+}
+
+/// The server under load, and what is needed to speak to it.
+struct Target {
+    base: Url,
+    clients: Vec<Client>,
+    people: Vec<Person>,
+    pid: Option<u32>,
+    /// Kept alive until the end.
+    server: Option<TestServer>,
+}
+
+/// One connection that stays open, and a jar for its cookies.
+struct Connection {
+    authority: String,
+    sender: SendRequest<Full<Bytes>>,
+    cookies: BTreeMap<String, String>,
+}
+
+/// What came back.
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// The figures of one scenario.
+struct Figures {
+    scenario: Scenario,
+    elapsed: Duration,
+    /// Time of each operation, sorted.
+    latencies: Vec<Duration>,
+    errors: Vec<Failure>,
+}
+
+/// Everything one operation needs, made ready before the clock runs.
+#[derive(Clone)]
+struct Script {
+    client_credentials: String,
+    authorization: String,
+    authorize_path: String,
+    token_form: Arc<dyn Fn(&str) -> String + Send + Sync>,
+    token_authorization: Option<String>,
+    person: Person,
+}
+
+// One thread: two cores are shared with the server, and a generator that used both would measure itself.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(errors) => {
+            eprintln!("{errors} operations failed");
+            ExitCode::FAILURE
+        }
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<usize, Failure> {
+    let options = parse(std::env::args().skip(1))?;
+    let target = target(&options).await?;
+    report_floors();
+    println!("\n{:<20} {:>9} {:>8} {:>10} {:>10} {:>7}", "scenario", "count", "per s", "p50 ms", "p99 ms", "errors");
+    let mut errors = 0;
+    for scenario in &options.scenarios {
+        let figures = measure(&target, &options, *scenario).await?;
+        figures.report();
+        errors += figures.errors.len();
+    }
+    if let Some(pid) = target.pid {
+        println!("\nmemory after the run: {} resident, {} at its peak", memory(pid, "VmRSS")?, memory(pid, "VmHWM")?);
+    }
+    drop(target.server);
+    Ok(errors)
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure> {
+    let scenario = arguments.next().ok_or(USAGE)?;
+    let scenarios = if scenario == "all" {
+        Scenario::ALL.to_vec()
+    } else {
+        vec![Scenario::ALL.into_iter().find(|known| known.name() == scenario).ok_or(USAGE)?]
+    };
+    let (mut values, mut spawn) = (BTreeMap::new(), false);
+    while let Some(name) = arguments.next() {
+        match name.as_str() {
+            "--spawn" => spawn = true,
+            "--database" | "--base" | "--clients" | "--people" | "--pid" | "--client" | "--requests"
+            | "--concurrency" => {
+                let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
+                values.insert(name, value);
+            }
+            _ => return Err(format!("unknown option {name}\n{USAGE}")),
+        }
+    }
+    if spawn == values.contains_key("--base") {
+        return Err(format!("either --spawn or --base URL\n{USAGE}"));
+    }
+    let mut options = Options { scenarios, values, spawn, concurrency: 32 };
+    if let Some(concurrency) = options.number("--concurrency", 1024)? {
+        options.concurrency = concurrency;
+    }
+    options.number("--requests", 10_000_000)?;
+    Ok(options)
+}
+
+impl Options {
+    /// A whole number from 1 to `most`.
+    fn number(&self, name: &str, most: usize) -> Result<Option<usize>, Failure> {
+        let Some(text) = self.values.get(name) else { return Ok(None) };
+        match text.parse() {
+            Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
+            _ => Err(format!("{name} is a number from 1 to {most}")),
+        }
+    }
+}
+
+/// Starts a server, or finds the one that runs.
+async fn target(options: &Options) -> Result<Target, Failure> {
+    if options.spawn {
+        let (engine, arguments) = match options.values.get("--database") {
+            Some(url) => (Engine::Postgres, vec!["--database".to_owned(), url.clone()]),
+            None => (Engine::Sqlite, Vec::new()),
+        };
+        let mut server = TestServer::start_on(engine, arguments).await?;
+        println!("first start, with keys and people made: {} ms", server.cold_start.as_millis());
+        server.kill();
+        server.restart().await;
+        println!("cold start to the first answer:         {} ms", server.cold_start.as_millis());
+        println!("memory idle:                            {} resident", memory(server.pid, "VmRSS")?);
+        return Ok(Target {
+            base: loopback(&server.issuer)?,
+            clients: server.clients.clone(),
+            people: server.people.clone(),
+            pid: Some(server.pid),
+            server: Some(server),
+        });
+    }
+    let base = loopback(options.values.get("--base").ok_or(USAGE)?)?;
+    let read = async |option: &str, path: &str| match options.values.get(option) {
+        Some(file) => std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}")),
+        None => Ok(Http::new().get(base.join(path).expect("a path").as_str()).await.body),
+    };
+    let clients = read("--clients", "/demo/clients.json").await?;
+    let people = read("--people", "/demo/people.json").await?;
+    Ok(Target {
+        clients: serde_json::from_str(&clients).map_err(|error| format!("clients: {error}"))?,
+        people: serde_json::from_str(&people).map_err(|error| format!("people: {error}"))?,
+        pid: options.number("--pid", 1 << 22)?.and_then(|pid| u32::try_from(pid).ok()),
+        base,
+        server: None,
+    })
+}
+
+/// Accepts a base on this machine alone: a load generator aimed at somebody else's server is a weapon.
+fn loopback(base: &str) -> Result<Url, Failure> {
+    let url = Url::parse(base).map_err(|error| format!("{base}: {error}"))?;
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if is_loopback && url.scheme() == "http" {
+        Ok(url)
+    } else {
+        Err(format!("{base} is not http on the loopback interface"))
+    }
+}
+
+/// A line of `/proc/PID/status`, such as the resident memory.
+fn memory(pid: u32, field: &str) -> Result<String, Failure> {
+    let status =
+        std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| format!("process {pid}: {error}"))?;
+    let kib: u64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':')?.trim().strip_suffix(" kB")?.parse().ok())
+        .ok_or_else(|| format!("no {field} of process {pid}"))?;
+    Ok(format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024))
+}
+
+/// What the machine gives without any server: two threads, as the server has two cores.
+fn report_floors() {
+    let params = argon2::Params::new(19_456, 2, 1, None).expect("the server's default parameters");
+    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    let hashes = per_second(Duration::from_secs(3), || {
+        let mut output = [0; 32];
+        argon2.hash_password_into(b"un mot de passe", b"0123456789abcdef", &mut output).expect("a hash");
+    });
+    let random = SystemRandom::new();
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random).expect("that key");
+    let message = [b'x'; 600];
+    let signatures = per_second(Duration::from_secs(1), || {
+        key.sign(&random, &message).expect("a signature");
+    });
+    println!("floor, Argon2id m=19456 t=2 p=1 alone:  {hashes:.0} per s on two threads");
+    println!("floor, ES256 signatures alone:          {signatures:.0} per s on two threads");
+}
+
+/// How often two threads together do `work` in a second.
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn per_second(span: Duration, work: impl Fn() + Sync) -> f64 {
+    let count = AtomicUsize::new(0);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while began.elapsed() < span {
+                    work();
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    count.into_inner() as f64 / began.elapsed().as_secs_f64()
+}
+
+/// Runs one scenario: connections and sessions first, a short warm-up, then the clock.
+async fn measure(target: &Target, options: &Options, scenario: Scenario) -> Result<Figures, Failure> {
+    let requests = options.number("--requests", 10_000_000)?.unwrap_or(scenario.default_requests());
+    let concurrency = options.concurrency.min(requests);
+    let client_id = options.values.get("--client").map_or("demo-es256", String::as_str);
+    let mut workers = Vec::new();
+    for index in 0..concurrency {
+        let script = Script::prepare(target, client_id, index)?;
+        let mut connection = Connection::open(&target.base).await?;
+        if scenario == Scenario::CodeFlow {
+            login(&mut connection, &script).await?;
+        }
+        workers.push((script, connection));
+    }
+    let warm_up = (requests / 20).min(1000);
+    let (_, _, workers) = drive(scenario, warm_up, workers).await;
+    let began = Instant::now();
+    let (mut latencies, errors, _) = drive(scenario, requests, workers).await;
+    let elapsed = began.elapsed();
+    latencies.sort_unstable();
+    Ok(Figures { scenario, elapsed, latencies, errors })
+}
+
+type Worker = (Script, Connection);
+
+/// Lets the workers take operations from one counter until `count` are done.
+async fn drive(scenario: Scenario, count: usize, workers: Vec<Worker>) -> (Vec<Duration>, Vec<Failure>, Vec<Worker>) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = workers
+        .into_iter()
+        .map(|(script, mut connection)| {
+            let taken = Arc::clone(&taken);
+            tokio::spawn(async move {
+                let (mut latencies, mut errors) = (Vec::new(), Vec::new());
+                while taken.fetch_add(1, Ordering::Relaxed) < count {
+                    let began = Instant::now();
+                    match operate(scenario, &mut connection, &script).await {
+                        Ok(()) => latencies.push(began.elapsed()),
+                        Err(failure) => errors.push(failure),
+                    }
+                }
+                (latencies, errors, (script, connection))
+            })
+        })
+        .collect();
+    let (mut latencies, mut errors, mut workers) = (Vec::new(), Vec::new(), Vec::new());
+    for task in tasks {
+        let (these, failed, worker) = task.await.expect("a worker does not panic");
+        latencies.extend(these);
+        errors.extend(failed);
+        workers.push(worker);
+    }
+    (latencies, errors, workers)
+}
+
+async fn operate(scenario: Scenario, connection: &mut Connection, script: &Script) -> Result<(), Failure> {
+    match scenario {
+        Scenario::Healthz => connection.get("/healthz", None).await?.expect_status(StatusCode::OK).map(drop),
+        Scenario::ClientCredentials => {
+            let reply = connection.post("/token", &script.client_credentials, Some(&script.authorization)).await?;
+            reply.expect_status(StatusCode::OK)?.member("access_token").map(drop)
+        }
+        Scenario::CodeFlow => {
+            let code = connection.get(&script.authorize_path, None).await?.code()?;
+            let form = (script.token_form)(&code);
+            let reply = connection.post("/token", &form, script.token_authorization.as_deref()).await?;
+            let token = reply.expect_status(StatusCode::OK)?.member("access_token")?;
+            let reply = connection.get("/userinfo", Some(&format!("Bearer {token}"))).await?;
+            reply.expect_status(StatusCode::OK)?.member("sub").map(drop)
+        }
+        Scenario::Login => {
+            connection.cookies.clear();
+            login(connection, script).await
+        }
+    }
+}
+
+/// From the authorization request through the sign-in page to the code.
+async fn login(connection: &mut Connection, script: &Script) -> Result<(), Failure> {
+    let page_path = connection.get(&script.authorize_path, None).await?.location()?;
+    let page_path = connection.own_path(&page_path)?;
+    let page = connection.get(&page_path, None).await?.expect_status(StatusCode::OK)?;
+    let csrf = between(&page.text(), "name=\"csrf\" value=\"", "\"").ok_or("no csrf field on the sign-in page")?;
+    let form = form(&[("csrf", &csrf), ("username", &script.person.login), ("password", &script.person.password)]);
+    let mut reply = connection.post(&page_path, &form, None).await?;
+    // Back to the request, which then answers; a consent page would be a wrong set-up of the demo's clients.
+    for _ in 0..3 {
+        if let Ok(_code) = reply.code() {
+            return Ok(());
+        }
+        let path = connection.own_path(&reply.location()?)?;
+        reply = connection.get(&path, None).await?;
+    }
+    Err(format!("no code after the password: {} {}", reply.status, reply.text()))
+}
+
+impl Script {
+    fn prepare(target: &Target, client_id: &str, index: usize) -> Result<Self, Failure> {
+        let find = |id: &str| {
+            target.clients.iter().find(|client| client.client_id == id).ok_or_else(|| format!("no client {id}"))
+        };
+        let (service, client) = (find("demo-service")?, find(client_id)?);
+        let learners: Vec<_> = target.people.iter().filter(|person| person.kind == "learner").collect();
+        let person = (*learners.get(index % learners.len().max(1)).ok_or("no learner among the people")?).clone();
+        let verifier = "load-generator-verifier-0123456789-abcdefghijk";
+        let request = AuthorizationRequest::of(client).with("code_challenge", &jose::s256(verifier));
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&request.parameters);
+        let redirect_uri = request.get("redirect_uri").to_owned();
+        let (authorization, fields) = credentials(client)?;
+        let token_form = move |code: &str| {
+            let mut all = vec![
+                ("grant_type", "authorization_code"),
+                ("code", code),
+                ("redirect_uri", &redirect_uri),
+                ("code_verifier", verifier),
+            ];
+            all.extend(fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            form(&all)
+        };
+        let (service_authorization, _) = credentials(service)?;
+        Ok(Self {
+            client_credentials: form(&[("grant_type", "client_credentials")]),
+            authorization: service_authorization.ok_or("demo-service authenticates with client_secret_basic")?,
+            authorize_path: format!("/authorize?{}", query.finish()),
+            token_form: Arc::new(token_form),
+            token_authorization: authorization,
+            person,
+        })
+    }
+}
+
+/// `Authorization` header, and form fields.
+type Credentials = (Option<String>, Vec<(String, String)>);
+
+/// Header and form fields that authenticate a client with a secret, or name a public one.
+fn credentials(client: &Client) -> Result<Credentials, Failure> {
+    let secret = client.client_secret.as_deref();
+    match (client.token_endpoint_auth_method.as_str(), secret) {
+        ("client_secret_basic", Some(secret)) => match Proof::basic(&client.client_id, secret) {
+            Proof::Basic(header) => Ok((Some(header), Vec::new())),
+            Proof::Form(fields) => Ok((None, fields)),
+        },
+        ("client_secret_post", Some(secret)) => match Proof::post(&client.client_id, secret) {
+            Proof::Basic(header) => Ok((Some(header), Vec::new())),
+            Proof::Form(fields) => Ok((None, fields)),
+        },
+        ("none", _) => Ok((None, vec![("client_id".to_owned(), client.client_id.clone())])),
+        (method, _) => Err(format!("{} authenticates with {method}, which is not measured here", client.client_id)),
+    }
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
+fn between(text: &str, before: &str, after: &str) -> Option<String> {
+    let rest = &text[text.find(before)? + before.len()..];
+    Some(rest[..rest.find(after)?].to_owned())
+}
+
+impl Connection {
+    async fn open(base: &Url) -> Result<Self, Failure> {
+        let authority =
+            format!("{}:{}", base.host_str().unwrap_or_default(), base.port_or_known_default().unwrap_or(80));
+        let sender = Self::connect(&authority).await?;
+        Ok(Self { authority, sender, cookies: BTreeMap::new() })
+    }
+
+    async fn connect(authority: &str) -> Result<SendRequest<Full<Bytes>>, Failure> {
+        let failed = |error: &dyn std::fmt::Display| format!("{authority}: {error}");
+        let stream = TcpStream::connect(authority).await.map_err(|error| failed(&error))?;
+        stream.set_nodelay(true).map_err(|error| failed(&error))?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    async fn get(&mut self, path: &str, authorization: Option<&str>) -> Result<Reply, Failure> {
+        self.send("GET", path, (None, authorization)).await
+    }
+
+    async fn post(&mut self, path: &str, form: &str, authorization: Option<&str>) -> Result<Reply, Failure> {
+        self.send("POST", path, (Some(form), authorization)).await
+    }
+
+    async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        (form, authorization): (Option<&str>, Option<&str>),
+    ) -> Result<Reply, Failure> {
+        // A server may close an idle connection; that is no error.
+        if self.sender.ready().await.is_err() {
+            self.sender = Self::connect(&self.authority).await?;
+        }
+        let mut request = Request::builder().method(method).uri(path).header("host", &self.authority);
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        if !self.cookies.is_empty() {
+            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header("cookie", cookies.join("; "));
+        }
+        if form.is_some() {
+            request = request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("origin", format!("http://{}", self.authority))
+                .header("sec-fetch-site", "same-origin");
+        }
+        let body = Full::new(form.map_or_else(Bytes::new, |form| Bytes::copy_from_slice(form.as_bytes())));
+        let request = request.body(body).map_err(|error| error.to_string())?;
+        let response = self.sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+        for cookie in parts.headers.get_all("set-cookie") {
+            let pair = cookie.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            if let Some((name, value)) = pair.split_once('=') {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        Ok(Reply { status: parts.status, headers: parts.headers, body })
+    }
+
+    /// The path of a redirect to the server itself.
+    fn own_path(&self, location: &str) -> Result<String, Failure> {
+        if location.starts_with('/') {
+            return Ok(location.to_owned());
+        }
+        location
+            .strip_prefix(&format!("http://{}", self.authority))
+            .map(str::to_owned)
+            .ok_or_else(|| format!("led away to {location}"))
+    }
+}
+
+impl Reply {
+    fn expect_status(self, status: StatusCode) -> Result<Self, Failure> {
+        if self.status == status { Ok(self) } else { Err(format!("{} {}", self.status, self.text())) }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    fn location(&self) -> Result<String, Failure> {
+        let location = self.headers.get("location").and_then(|value| value.to_str().ok());
+        location.map(str::to_owned).ok_or_else(|| format!("no redirect: {} {}", self.status, self.text()))
+    }
+
+    /// The code of a redirect to a client.
+    fn code(&self) -> Result<String, Failure> {
+        let location = self.location()?;
+        let query = location.split_once('?').map_or("", |(_, query)| query);
+        url::form_urlencoded::parse(query.as_bytes())
+            .find(|(name, _)| name == "code")
+            .map(|(_, code)| code.into_owned())
+            .ok_or_else(|| format!("no code: {location}"))
+    }
+
+    /// A text member of a JSON answer, found without parsing: tokens and subjects need no unescaping.
+    fn member(&self, name: &str) -> Result<String, Failure> {
+        let text = self.text();
+        between(&text, &format!("\"{name}\":\""), "\"").ok_or_else(|| format!("no {name}: {text}"))
+    }
+}
+
+impl Figures {
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    fn report(&self) {
+        let count = self.latencies.len();
+        let percentile = |hundredths: usize| {
+            let index = (count * hundredths / 100).min(count.saturating_sub(1));
+            self.latencies.get(index).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
+        };
+        println!(
+            "{:<20} {:>9} {:>8.0} {:>10.2} {:>10.2} {:>7}",
+            self.scenario.name(),
+            count,
+            count as f64 / self.elapsed.as_secs_f64(),
+            percentile(50),
+            percentile(99),
+            self.errors.len(),
+        );
+        for failure in self.errors.iter().take(3) {
+            let short: String = failure.chars().take(300).collect();
+            eprintln!("    {short}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_put_under_load() {
+        for good in ["http://localhost:8080", "http://127.0.0.1:1", "http://[::1]:1"] {
+            assert!(loopback(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["http://example.com", "https://localhost", "http://localhost.example.com", "http://10.0.0.1", "localhost"]
+        {
+            assert!(loopback(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn options_are_bounded() {
+        let parsed = |text: &str| parse(text.split(' ').map(str::to_owned));
+        assert!(parsed("login --spawn --requests 10 --concurrency 4").is_ok_and(|options| options.concurrency == 4));
+        for bad in [
+            "",
+            "login",
+            "dance --spawn",
+            "login --spawn --concurrency 0",
+            "login --spawn --requests 99999999",
+            "login --spawn --base http://localhost",
+        ] {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
+    }
+}

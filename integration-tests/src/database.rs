@@ -1,0 +1,30 @@
+//! A PostgreSQL database of its own for each server under test, on the throwaway cluster that `integration-tests/run`
+//! starts and names in `HABILIS_TEST_POSTGRES`.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use url::Url;
+
+/// Creates an empty database and returns the URL to give to the server.
+///
+/// The name holds the process id and a counter, so that several test binaries may share one cluster. Nothing drops it:
+/// the cluster goes away as a whole.
+pub fn create() -> String {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let Ok(cluster) = std::env::var("HABILIS_TEST_POSTGRES") else {
+        panic!("HABILIS_TEST_POSTGRES is not set: run integration-tests/run, which starts a throwaway PostgreSQL");
+    };
+    let name = format!("it_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    // `template0` has no sessions, so databases may be created side by side.
+    let created = Command::new("psql")
+        .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname"])
+        .arg(&cluster)
+        .args(["--command", &format!("CREATE DATABASE {name} TEMPLATE template0")])
+        .output()
+        .expect("psql is not installed: run integration-tests/run, which installs what is missing");
+    assert!(created.status.success(), "psql: {}", String::from_utf8_lossy(&created.stderr));
+    let mut url = Url::parse(&cluster).expect("HABILIS_TEST_POSTGRES is a postgres:// URL");
+    url.set_path(&name);
+    url.into()
+}

@@ -1,0 +1,420 @@
+//! The real server in a process of its own, on either engine, in its `demo` dress: people, clients, mailbox, clock.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use crate::cleanup::{self, send_signal};
+use crate::{Answer, Http, database};
+
+/// How long a debug build may take to start on a busy machine before we call it stuck.
+const START_LIMIT: Duration = Duration::from_secs(90);
+
+/// The two databases the server runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file in the server's data folder.
+    Sqlite,
+    /// A database on the throwaway cluster of `integration-tests/run`.
+    Postgres,
+}
+
+/// Somebody seeded by the demo.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Person {
+    /// What is typed as identifier.
+    pub login: String,
+    /// What is typed as password.
+    pub password: String,
+    /// First name.
+    pub given_name: String,
+    /// Last name.
+    pub family_name: String,
+    /// The organization the person belongs to; an operator has none.
+    pub organization: Option<Organization>,
+    /// Rights, by name.
+    pub roles: Vec<String>,
+    /// `operator`, `administrator`, `learner`, …
+    pub kind: String,
+}
+
+/// An organization seeded by the demo.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Organization {
+    /// Identifier, `org_…`.
+    pub id: String,
+    /// Name, as people read it.
+    pub name: String,
+    /// What it is: training body, apprenticeship centre, …
+    pub kind: String,
+}
+
+/// A client seeded by the demo.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Client {
+    /// `client_id`.
+    pub client_id: String,
+    /// `client_secret`; absent for public clients and for those with a key.
+    pub client_secret: Option<String>,
+    /// Registered redirect URIs.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// Registered post-logout redirect URIs.
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// `token_endpoint_auth_method`.
+    pub token_endpoint_auth_method: String,
+    /// `grant_types`.
+    #[serde(default)]
+    pub grant_types: Vec<String>,
+    /// The private key of a `private_key_jwt` client.
+    pub private_jwk: Option<Value>,
+}
+
+/// What `demo.json` says.
+#[derive(Clone, Debug, Deserialize)]
+struct Demo {
+    issuer: String,
+    portal: String,
+    metrics: String,
+    pid: u32,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct TestServer {
+    /// The database it runs on.
+    pub engine: Engine,
+    /// The issuer, without a trailing slash.
+    pub issuer: String,
+    /// The sample portal.
+    pub portal: String,
+    /// The listener of the metrics.
+    pub metrics: String,
+    /// The seeded people.
+    pub people: Vec<Person>,
+    /// The seeded clients.
+    pub clients: Vec<Client>,
+    /// The process id.
+    pub pid: u32,
+    /// How long it took from the start of the process to the first answer.
+    pub cold_start: Duration,
+    options: Vec<String>,
+    folder: PathBuf,
+    process: Child,
+}
+
+impl TestServer {
+    /// The server that all tests of this engine share. Its clock is never moved.
+    pub async fn shared(engine: Engine) -> &'static Self {
+        static SQLITE: OnceCell<Result<TestServer, String>> = OnceCell::const_new();
+        static POSTGRES: OnceCell<Result<TestServer, String>> = OnceCell::const_new();
+        let cell = match engine {
+            Engine::Sqlite => &SQLITE,
+            Engine::Postgres => &POSTGRES,
+        };
+        // The failure is kept too: a server that cannot start is reported by each test, but tried once.
+        cell.get_or_init(|| Self::start(engine, Vec::new())).await.as_ref().unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    /// A server of this test's own, to age, kill and restart.
+    pub async fn own(engine: Engine) -> Self {
+        Self::own_with(engine, &[]).await
+    }
+
+    /// A server of this test's own with further options of `habilis demo`.
+    pub async fn own_with(engine: Engine, options: &[&str]) -> Self {
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        Self::start(engine, options).await.unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    async fn start(engine: Engine, mut options: Vec<String>) -> Result<Self, String> {
+        let database = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(database::create()),
+        };
+        if let Some(url) = database {
+            options.extend(["--database".to_owned(), url]);
+        }
+        Self::start_on(engine, options).await
+    }
+
+    /// A server with a database that exists already, given among `options` as `--database URL`.
+    ///
+    /// # Errors
+    /// When the server does not start, with the end of its log.
+    pub async fn start_on(engine: Engine, options: Vec<String>) -> Result<Self, String> {
+        let folder = cleanup::folder();
+        let started = Instant::now();
+        let process = spawn(&folder, "127.0.0.1:0", &options);
+        let mut server = Self {
+            engine,
+            issuer: String::new(),
+            portal: String::new(),
+            metrics: String::new(),
+            people: Vec::new(),
+            clients: Vec::new(),
+            pid: process.id(),
+            cold_start: Duration::ZERO,
+            options,
+            folder,
+            process,
+        };
+        server.wait_until_ready(started).await?;
+        Ok(server)
+    }
+
+    /// Waits for `demo.json` of this very process, then for the first answer, and reads people and clients.
+    async fn wait_until_ready(&mut self, started: Instant) -> Result<(), String> {
+        let demo = loop {
+            if let Some(demo) = self.demo() {
+                break demo;
+            }
+            if let Some(status) = self.process.try_wait().expect("a child of ours") {
+                return Err(format!("the server ended at start with {status}:\n{}", self.log_end()));
+            }
+            if started.elapsed() > START_LIMIT {
+                return Err(format!("the server did not start in {START_LIMIT:?}:\n{}", self.log_end()));
+            }
+            // Polling, because the file is the contract; nothing is measured in units of this pause but a cold start.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        self.issuer = demo.issuer;
+        self.portal = demo.portal;
+        self.metrics = demo.metrics;
+        let http = Http::new();
+        let health = http.get(&self.url("/healthz")).await;
+        self.cold_start = started.elapsed();
+        if health.status != 200 {
+            return Err(format!("/healthz answers {}: {}", health.status, health.body));
+        }
+        self.people = serde_json::from_value(http.get(&self.url("/demo/people.json")).await.ok_json())
+            .map_err(|error| format!("people.json: {error}"))?;
+        self.clients = serde_json::from_value(http.get(&self.url("/demo/clients.json")).await.ok_json())
+            .map_err(|error| format!("clients.json: {error}"))?;
+        Ok(())
+    }
+
+    fn demo(&self) -> Option<Demo> {
+        let text = std::fs::read_to_string(self.data().join("demo.json")).ok()?;
+        let demo: Demo =
+            serde_json::from_str(&text).expect("demo.json is written whole, with the members of the contract");
+        // After a restart the file of the dead process may still be there.
+        (demo.pid == self.process.id()).then_some(demo)
+    }
+
+    /// A URL of the provider.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// The port of the provider.
+    pub fn port(&self) -> u16 {
+        Url::parse(&self.issuer).expect("the issuer is a URL").port().expect("the issuer names its port")
+    }
+
+    /// The data folder given to the server.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Everything the server has logged (standard error).
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
+    }
+
+    /// Everything the server has printed for people (standard output).
+    pub fn printed(&self) -> String {
+        std::fs::read_to_string(self.folder.join("server.out")).unwrap_or_default()
+    }
+
+    fn log_end(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// The client with this id.
+    pub fn client(&self, client_id: &str) -> &Client {
+        self.clients
+            .iter()
+            .find(|client| client.client_id == client_id)
+            .unwrap_or_else(|| panic!("the demo has no client {client_id}"))
+    }
+
+    /// The first learner, who has every standard claim.
+    pub fn learner(&self) -> &Person {
+        self.learner_number(0)
+    }
+
+    /// One of the learners, counted from 0; the count wraps around.
+    pub fn learner_number(&self, index: usize) -> &Person {
+        let learners: Vec<&Person> = self.people.iter().filter(|person| person.kind == "learner").collect();
+        assert!(!learners.is_empty(), "the demo has learners");
+        learners[index % learners.len()]
+    }
+
+    /// Moves the server's clock forward.
+    pub async fn advance(&mut self, seconds: u64) {
+        self.set_clock(&json!({ "advance_seconds": seconds })).await.ok_json();
+    }
+
+    /// Sends a command to the clock, as JSON, and returns the answer.
+    pub async fn set_clock(&mut self, command: &Value) -> Answer {
+        let http = Http::new();
+        http.send(http.request("POST", &self.url("/demo/clock")).json(command)).await
+    }
+
+    /// The server's time.
+    pub async fn now(&self) -> jiff::Timestamp {
+        let answer = Http::new().get(&self.url("/demo/clock")).await.ok_json();
+        answer["now"].as_str().expect("`now` is text").parse().expect("RFC 3339")
+    }
+
+    /// Kills the process as a power cut would (SIGKILL), and returns when it is gone.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("a child of ours");
+        self.process.wait().expect("a child of ours");
+    }
+
+    /// Asks the process to stop (SIGTERM), and waits for its end up to `limit`.
+    pub async fn terminate(&mut self, limit: Duration) -> Option<ExitStatus> {
+        send_signal("TERM", self.process.id());
+        let asked = Instant::now();
+        while asked.elapsed() < limit {
+            if let Some(status) = self.process.try_wait().expect("a child of ours") {
+                return Some(status);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        None
+    }
+
+    /// Starts the server again on the same data and the same port, hence with the same issuer.
+    pub async fn restart(&mut self) {
+        let listen = format!("127.0.0.1:{}", self.port());
+        let started = Instant::now();
+        self.process = spawn(&self.folder, &listen, &self.options);
+        self.pid = self.process.id();
+        self.wait_until_ready(started).await.unwrap_or_else(|reason| panic!("{reason}"));
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A command of the server's binary, with an environment free of settings of ours.
+pub fn habilis() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HABILIS") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// What a command of the server's binary printed, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Whether the exit code was 0.
+    pub success: bool,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Outcome {
+    /// Asserts success, and returns what was printed.
+    #[track_caller]
+    pub fn printed(self) -> String {
+        assert!(self.success, "{}{}", self.out, self.err);
+        self.out
+    }
+
+    /// Asserts a failure that tells people why: on standard error, these words in it, and no panic.
+    #[track_caller]
+    pub fn assert_refused(&self, words: &[&str]) {
+        assert!(!self.success, "succeeded: {}{}", self.out, self.err);
+        for word in words {
+            assert!(self.err.to_lowercase().contains(&word.to_lowercase()), "no \"{word}\" in: {}", self.err);
+        }
+        assert!(!self.err.contains("panicked"), "{}", self.err);
+    }
+}
+
+/// Runs a command of the server's binary in `folder` to its end; one that is still there after a minute is killed and
+/// reported.
+pub async fn run_in(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
+    let mut command = habilis();
+    command.args(arguments).envs(environment.iter().copied()).current_dir(folder);
+    finish(command, "").await
+}
+
+/// The same, without further environment, with `input` on standard input.
+pub async fn run_with_input(folder: &Path, arguments: &[&str], input: &str) -> Outcome {
+    let mut command = habilis();
+    command.args(arguments).current_dir(folder);
+    finish(command, input).await
+}
+
+async fn finish(mut command: Command, input: &str) -> Outcome {
+    let shown = format!("{command:?}");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process =
+        tokio::process::Command::from(command).kill_on_drop(true).spawn().expect("the server's binary starts");
+    let mut stdin = process.stdin.take().expect("its input is a pipe");
+    // Most commands do not read it, and may be gone by now.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let output = tokio::time::timeout(Duration::from_mins(1), process.wait_with_output())
+        .await
+        .unwrap_or_else(|_| panic!("still running after a minute: {shown}"))
+        .expect("a child of ours");
+    Outcome {
+        success: output.status.success(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The server's binary: `HABILIS_BIN`, or the one built beside this test.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("HABILIS_BIN") {
+        return path.into();
+    }
+    let here = std::env::current_exe().expect("the path of this test");
+    here.ancestors()
+        .skip(1)
+        .map(|folder| folder.join("habilis"))
+        .find(|path| path.is_file())
+        .expect("target/debug/habilis is not built: run `cargo build --workspace`, or integration-tests/run")
+}
+
+fn spawn(folder: &Path, listen: &str, options: &[String]) -> Child {
+    let file = |name| OpenOptions::new().create(true).append(true).open(folder.join(name)).expect("a log file");
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data).expect("a data folder");
+    habilis()
+        .args(["demo", "--listen", listen, "--data"])
+        .arg(&data)
+        .args(options)
+        .stdout(file("server.out"))
+        .stderr(file("server.log"))
+        .spawn()
+        .expect("the server's binary starts")
+}

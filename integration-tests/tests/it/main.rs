@@ -1,0 +1,67 @@
+//! Journeys through the real server, seen from outside: one binary, both engines, a tree that mirrors the URLs.
+//!
+//! Start it with `integration-tests/run`, which brings PostgreSQL, Chromium and the rest. A journey is written once and
+//! runs as two tests, `…::sqlite` and `…::postgres`. Those of [`journeys!`] share one server an engine, whose clock stands
+//! at the time of day; those of [`own_journeys!`] have a server of their own, to age, kill and restart.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking; `allow-…-in-tests` does not see helpers outside #[test] functions"
+)]
+
+/// Journeys on the shared server.
+macro_rules! journeys {
+    ($($(#[$meta:meta])* async fn $name:ident($server:ident: &TestServer) $body:block)*) => {$(
+        mod $name {
+            use habilis_integration_tests::{Engine, TestServer};
+
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name(TestServer::shared(Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$name(TestServer::shared(Engine::Postgres).await).await;
+            }
+        }
+
+        $(#[$meta])*
+        async fn $name($server: &TestServer) $body
+    )*};
+}
+
+/// Journeys that change the server itself: each has its own.
+macro_rules! own_journeys {
+    ($($(#[$meta:meta])* async fn $name:ident(mut $server:ident: TestServer) $body:block)*) => {$(
+        mod $name {
+            use habilis_integration_tests::{Engine, TestServer};
+
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name(TestServer::own(Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$name(TestServer::own(Engine::Postgres).await).await;
+            }
+        }
+
+        $(#[$meta])*
+        async fn $name(mut $server: TestServer) $body
+    )*};
+}
+
+mod authorize;
+mod browser;
+mod cli;
+mod demo;
+mod discovery;
+mod end_session;
+mod faults;
+mod login;
+mod token;
+mod userinfo;

@@ -1,0 +1,20 @@
+//! Every rule of the house, pure: facts in, decision out. No clock, no I/O, no randomness.
+//!
+//! Protocol rules cite their RFC, the operator's rules their requirement (`R…`, defaults `Q…`).
+
+pub mod api_keys;
+pub mod assertions;
+pub mod authorize;
+pub mod calendar;
+pub mod codes;
+pub mod identifiers;
+pub mod login;
+pub mod orders;
+pub mod passwords;
+pub mod profiles;
+pub mod redirects;
+pub mod reminders;
+pub mod scopes;
+pub mod seats;
+pub mod sessions;
+pub mod tokens;

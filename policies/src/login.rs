@@ -1,0 +1,103 @@
+//! Throttling of password guesses by account (CNIL délibération 2022-100: a delay after failures, about ten tries an hour).
+//!
+//! The same holds for names that are nobody's, so that a delay tells nothing.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Failures older than this no longer count.
+pub const MEMORY: SignedDuration = SignedDuration::from_hours(1);
+
+/// Seconds to wait after so many failures in a row; beyond the table, an hour.
+const DELAYS: [i64; 10] = [0, 0, 0, 0, 0, 15, 30, 60, 120, 300];
+
+/// Failures in a row for one account name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failures {
+    /// How many.
+    pub count: u32,
+    /// The last of them.
+    pub last_at: Timestamp,
+}
+
+/// The attempt comes too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooEarly {
+    /// When the next attempt is heard.
+    pub retry_at: Timestamp,
+}
+
+/// Says whether an attempt is heard, before any password is looked at.
+///
+/// # Errors
+/// [`TooEarly`] with the time to come back.
+pub fn admit(failures: Option<Failures>, now: Timestamp) -> Result<(), TooEarly> {
+    let Some(failures) = failures else { return Ok(()) };
+    let wait = usize::try_from(failures.count)
+        .ok()
+        .and_then(|count| DELAYS.get(count))
+        .map_or(MEMORY, |seconds| SignedDuration::from_secs(*seconds));
+    let retry_at = failures.last_at.saturating_add(wait).unwrap_or(Timestamp::MAX);
+    if now >= retry_at { Ok(()) } else { Err(TooEarly { retry_at }) }
+}
+
+/// Says whether an attempt from a network is heard, given the failures of all accounts tried from it.
+///
+/// # Errors
+/// [`TooEarly`] once more than `per_hour` attempts failed; an hour without any failure forgets them.
+pub fn admit_network(failures: Option<Failures>, per_hour: u32, now: Timestamp) -> Result<(), TooEarly> {
+    match failures {
+        Some(Failures { count, last_at }) if count >= per_hour => {
+            let retry_at = last_at.saturating_add(MEMORY).unwrap_or(Timestamp::MAX);
+            if now >= retry_at { Ok(()) } else { Err(TooEarly { retry_at }) }
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_and_an_hour_forgets() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let failed = |count| Some(Failures { count, last_at: at(10_000) });
+        let cases = [
+            (None, 10_000, Ok(())),
+            (failed(4), 10_000, Ok(())),
+            (failed(5), 10_014, Err(TooEarly { retry_at: at(10_015) })),
+            (failed(5), 10_015, Ok(())),
+            (failed(9), 10_299, Err(TooEarly { retry_at: at(10_300) })),
+            (failed(10), 13_599, Err(TooEarly { retry_at: at(13_600) })),
+            (failed(10), 13_600, Ok(())),
+            (failed(u32::MAX), 13_600, Ok(())),
+        ];
+        for (failures, now, expected) in cases {
+            assert_eq!(admit(failures, at(now)), expected, "{failures:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_heard_up_to_its_limit() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let failed = |count| Some(Failures { count, last_at: at(0) });
+        assert_eq!(admit_network(None, 3, at(1)), Ok(()));
+        assert_eq!(admit_network(failed(2), 3, at(1)), Ok(()));
+        assert_eq!(admit_network(failed(3), 3, at(1)), Err(TooEarly { retry_at: at(3600) }));
+        assert_eq!(admit_network(failed(3), 3, at(3600)), Ok(()));
+    }
+
+    #[test]
+    fn at_most_eleven_guesses_are_heard_in_an_hour() {
+        let mut now = Timestamp::UNIX_EPOCH;
+        let end = now + MEMORY;
+        let (mut count, mut heard, mut last_at) = (0, 0, now);
+        while now < end {
+            match admit((count > 0).then_some(Failures { count, last_at }), now) {
+                Ok(()) => (count, heard, last_at) = (count + 1, heard + 1, now),
+                Err(TooEarly { retry_at }) => now = retry_at,
+            }
+        }
+        assert!(heard <= 11, "{heard}");
+    }
+}

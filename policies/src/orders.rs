@@ -1,0 +1,855 @@
+//! Orders, subscriptions and trials: from when until when they open seats.
+//!
+//! An order opens seats once its reception is acknowledged and it is signed (R023): at the later of its effect date and the
+//! moment the credentials were sent (R024, Q08). Its term counts from the effect date all the same. It renews itself year after
+//! year unless it says otherwise or notice was given in time, and ends at 00:00 in Paris on the day after its last day (R087).
+//! An unpaid invoice interrupts it, a newer order may take its place without a gap.
+//!
+//! Delays in days follow code de procédure civile art. 641–642: the day of the event does not count, the last day counts whole.
+//!
+//! Requirements R020–R024, R060–R074, R078, R087, R156, R202; questions Q07, Q08, Q11, Q32.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::calendar;
+use crate::seats::Grant;
+
+/// What the server knows of one order form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Its id.
+    pub id: String,
+    /// The product it is for; limits add up per product (R062).
+    pub product: String,
+    /// How many seats (R060).
+    pub seats: u32,
+    /// A subscription of its own, or an option on one.
+    pub kind: Kind,
+    /// When its reception was acknowledged (R023).
+    pub acknowledged_at: Option<Timestamp>,
+    /// When it was signed.
+    pub signed_at: Option<Timestamp>,
+    /// When it was paid.
+    pub paid_at: Option<Timestamp>,
+    /// Whether it must be paid before it opens.
+    pub opening: Opening,
+    /// When the first administrator's credentials were sent (R024).
+    pub credentials_sent_at: Option<Timestamp>,
+    /// First day of the first term.
+    pub effect_on: Date,
+    /// Last day of the first term, inclusive; one year when not stated (R063).
+    pub last_day: Option<Date>,
+    /// Whether it renews itself.
+    pub renewal: Renewal,
+    /// The day a notice of non-renewal was first presented (R064, R065, R202).
+    pub notice_presented_on: Option<Date>,
+    /// The last day, when terminated before its term (R086).
+    pub terminated_on: Option<Date>,
+    /// The day the reminder of an invoice still unpaid was first presented; cleared when paid (R074).
+    pub unpaid_since: Option<Date>,
+    /// The order it takes the place of (R066).
+    pub supersedes: Option<String>,
+}
+
+/// What an order is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A subscription of its own.
+    Subscription,
+    /// An option: follows the term of its subscription unless it states a last day (R067).
+    Option {
+        /// The id of the subscription, which cannot be an option itself.
+        of: String,
+    },
+}
+
+/// What opens an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Acknowledged and signed, the ordinary case.
+    OnSignature,
+    /// Paid as well: the organization had a trial (R073).
+    OnPayment,
+}
+
+/// What happens at the end of a term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// Renewed for a year unless notice is given in time (R064).
+    Tacit,
+    /// Ends.
+    None,
+}
+
+/// What an order still lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Acknowledgement of reception.
+    Acknowledgement,
+    /// Signature.
+    Signature,
+    /// Payment, after a trial.
+    Payment,
+    /// Credentials not sent yet.
+    Credentials,
+    /// The subscription of an option is unknown or is an option itself.
+    Subscription,
+}
+
+/// Why seats close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// The term ended or the order was terminated.
+    Ended,
+    /// An invoice stayed unpaid; paying opens the seats again (R074).
+    Unpaid,
+    /// Another order took its place (R066).
+    Superseded,
+}
+
+/// Where an order stands at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Opens nothing until something arrives; the first thing missing.
+    Awaiting(Missing),
+    /// Complete; opens later.
+    Scheduled {
+        /// When.
+        opens_at: Timestamp,
+    },
+    /// Its seats may be used.
+    Open,
+    /// Its seats may no longer be used.
+    Closed {
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        why: Closing,
+    },
+}
+
+/// One term of an order, both days inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Term {
+    /// First day.
+    pub first_day: Date,
+    /// Last day.
+    pub last_day: Date,
+}
+
+impl Term {
+    /// Days of the term from `from` on, and days of the whole term: the share to be credited on an upgrade (R066).
+    pub fn unused_from(&self, from: Date) -> (i32, i32) {
+        let total = calendar::days_between(self.first_day, self.last_day) + 1;
+        let unused = calendar::days_between(from, self.last_day) + 1;
+        (unused.clamp(0, total.max(0)), total)
+    }
+}
+
+impl Order {
+    /// The first day of the n-th renewal: 0 is the day after the first term. Counted from the start, so that an order of 29
+    /// February finds its day again in leap years.
+    fn renews_on(&self, renewal: i16) -> Date {
+        match self.last_day {
+            Some(last_day) => calendar::add_years(calendar::add_days(last_day, 1), renewal),
+            None => calendar::add_years(self.effect_on, renewal.saturating_add(1)),
+        }
+    }
+
+    /// The term running on `today`, or the first one before it begins, supposing that the order goes on.
+    ///
+    /// Requirements R063, R064.
+    pub fn term_on(&self, today: Date) -> Term {
+        let next = (0..i16::MAX)
+            .find(|&renewal| self.renews_on(renewal) > today || self.renews_on(renewal) == Date::MAX)
+            .unwrap_or(0);
+        let first_day =
+            if next == 0 || self.renewal == Renewal::None { self.effect_on } else { self.renews_on(next - 1) };
+        let next = if self.renewal == Renewal::None { 0 } else { next };
+        Term { first_day, last_day: calendar::add_days(self.renews_on(next), -1) }
+    }
+
+    /// The last day of all; `None` while the order renews itself, or as an option follows its subscription.
+    ///
+    /// A notice ends the order at the first renewal it is in time for; a late one therefore a year later.
+    ///
+    /// Requirements R063–R065, R067, R086, question Q07.
+    pub fn final_day(&self) -> Option<Date> {
+        let in_time = |presented, day| notice(presented, day).stops_renewal() || day == Date::MAX;
+        let by_term = match (self.renewal, self.notice_presented_on) {
+            _ if self.kind != Kind::Subscription && self.last_day.is_none() => None,
+            (Renewal::None, _) => Some(self.renews_on(0)),
+            (Renewal::Tacit, None) => None,
+            (Renewal::Tacit, Some(presented)) => {
+                (0..i16::MAX).map(|renewal| self.renews_on(renewal)).find(|&day| in_time(presented, day))
+            }
+        };
+        let by_term = by_term.map(|day| calendar::add_days(day, -1));
+        by_term.into_iter().chain(self.terminated_on).min()
+    }
+
+    /// Whether the first administrator is still to be invited: once the order is acknowledged, and once only (R022).
+    pub fn awaits_initial_invitation(&self) -> bool {
+        self.acknowledged_at.is_some() && self.credentials_sent_at.is_none()
+    }
+
+    /// Whether credentials came after the effect date, which costs the client days of the term and raises an alert (Q08).
+    pub fn credentials_are_late(&self, now: Timestamp) -> bool {
+        calendar::date_at(self.credentials_sent_at.unwrap_or(now)) > self.effect_on
+    }
+
+    /// When the order's own conditions are all met: the latest of what it needs.
+    fn opens_at(&self) -> Result<Timestamp, Missing> {
+        let acknowledged = self.acknowledged_at.ok_or(Missing::Acknowledgement)?;
+        let signed = self.signed_at.ok_or(Missing::Signature)?;
+        let paid = match self.opening {
+            Opening::OnSignature => signed,
+            Opening::OnPayment => self.paid_at.ok_or(Missing::Payment)?,
+        };
+        let sent = self.credentials_sent_at.ok_or(Missing::Credentials)?;
+        Ok(calendar::midnight(self.effect_on).max(acknowledged).max(signed).max(paid).max(sent))
+    }
+
+    /// The first of the order's own ends.
+    fn own_closing(&self) -> Option<(Timestamp, Closing)> {
+        let ended = self.final_day().map(|day| (calendar::cut_after(day), Closing::Ended));
+        let unpaid = self.unpaid_since.map(|presented| (interruption(presented), Closing::Unpaid));
+        ended.into_iter().chain(unpaid).min_by_key(|&(at, _)| at)
+    }
+}
+
+/// From when until when an order opens seats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window {
+    from: Timestamp,
+    closing: Option<(Timestamp, Closing)>,
+}
+
+/// All orders of one organization, read together: options look at their subscription, upgrades at what they replace.
+#[derive(Debug, Clone, Copy)]
+pub struct Orders<'a>(pub &'a [Order]);
+
+impl Orders<'_> {
+    fn window(&self, order: &Order) -> Result<Window, Missing> {
+        let mut from = order.opens_at()?;
+        let mut closings: Vec<_> = order.own_closing().into_iter().collect();
+        if let Kind::Option { of } = &order.kind {
+            let parent = self.0.iter().find(|other| other.id == *of && other.kind == Kind::Subscription);
+            let parent = self.window(parent.ok_or(Missing::Subscription)?)?;
+            from = from.max(parent.from);
+            // One that states its own last day keeps it, even beyond its subscription (R067).
+            if order.last_day.is_none() {
+                closings.extend(parent.closing);
+            }
+        }
+        // INVARIANT: the old order closes at the instant the new one opens, never before: no lock-out on an upgrade (R066).
+        let successors =
+            self.0.iter().filter(|other| other.id != order.id && other.supersedes.as_ref() == Some(&order.id));
+        closings.extend(successors.filter_map(|other| {
+            let opens_at = other.opens_at().ok()?;
+            // A successor called off before it opened takes nothing over.
+            let opens = other.own_closing().is_none_or(|(closes_at, _)| opens_at < closes_at);
+            opens.then_some((opens_at, Closing::Superseded))
+        }));
+        Ok(Window { from, closing: closings.into_iter().min_by_key(|&(at, _)| at) })
+    }
+
+    /// Where an order stands at `now`.
+    ///
+    /// Requirements R023, R066, R067, R073, R074, R087; question Q08.
+    pub fn standing(&self, order: &Order, now: Timestamp) -> Standing {
+        match self.window(order) {
+            Err(missing) => Standing::Awaiting(missing),
+            Ok(Window { closing: Some((since, why)), .. }) if since <= now => Standing::Closed { since, why },
+            Ok(Window { from, .. }) if now < from => Standing::Scheduled { opens_at: from },
+            Ok(_) => Standing::Open,
+        }
+    }
+
+    /// What the orders of a product open: input of [`crate::seats::admit`]. An order that lacks anything opens nothing.
+    ///
+    /// Requirements R023, R062.
+    pub fn grants(&self, product: &str) -> Vec<Grant> {
+        let orders = self.0.iter().filter(|order| order.product == product);
+        let grant = |order: &Order| {
+            let window = self.window(order).ok()?;
+            Some(Grant { seats: order.seats, from: window.from, until: window.closing.map(|(at, _)| at) })
+        };
+        orders.filter_map(grant).collect()
+    }
+}
+
+/// What a notice of non-renewal is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// In time by both rules of the contract.
+    InTime,
+    /// A month before, but fewer than thirty days (around February): accepted, and flagged.
+    OnlyByTheMonth,
+    /// Thirty days before, but less than a month: accepted, and flagged.
+    OnlyByThirtyDays,
+    /// Too late by both.
+    TooLate,
+}
+
+impl Notice {
+    /// Whether it stops the renewal: either rule is enough (Q07).
+    pub fn stops_renewal(self) -> bool {
+        self != Self::TooLate
+    }
+}
+
+/// Weighs a notice first presented on a day against the day of renewal (the anniversary).
+///
+/// Requirements R064 (one month), R065 (thirty days), R202; question Q07.
+pub fn notice(presented_on: Date, renews_on: Date) -> Notice {
+    let by_month = presented_on <= calendar::add_months(renews_on, -1);
+    let by_days = presented_on <= calendar::add_days(renews_on, -30);
+    match (by_month, by_days) {
+        (true, true) => Notice::InTime,
+        (true, false) => Notice::OnlyByTheMonth,
+        (false, true) => Notice::OnlyByThirtyDays,
+        (false, false) => Notice::TooLate,
+    }
+}
+
+/// When access may be interrupted for an invoice whose reminder was first presented on a day: after J+15, at 00:00 on J+16.
+///
+/// Requirements R074, R202.
+pub fn interruption(presented_on: Date) -> Timestamp {
+    calendar::cut_after(calendar::add_days(presented_on, 15))
+}
+
+/// The day an organization's data are purged: the day after the first anniversary of the last day of its subscription.
+///
+/// Requirement R156, question Q11.
+pub fn purge_on(last_day: Date) -> Date {
+    calendar::add_days(calendar::anniversary(last_day), 1)
+}
+
+/// A free trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// When it was asked for: the clock starts then, not at activation (R071).
+    pub requested_at: Timestamp,
+    /// Days added because credentials came late by the provider's fault (Q32).
+    pub extra_days: u16,
+    /// When it was ended for misuse (R071).
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Why no trial starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TrialRefusal {
+    /// The general conditions were not accepted (R072).
+    #[error("general conditions not accepted")]
+    TermsNotAccepted,
+    /// There is an order, signed or not (R069).
+    #[error("an order exists")]
+    OrderExists,
+    /// There was a trial: fifteen days would mean nothing otherwise.
+    #[error("a trial was already given")]
+    AlreadyTried,
+}
+
+/// Where a trial stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrialState {
+    /// Usable.
+    Running {
+        /// The first instant it no longer is.
+        until: Timestamp,
+    },
+    /// Nothing is accessible; data are frozen, not deleted (R073).
+    Ended {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// An order is signed and paid: its own standing decides from now on.
+    Converted,
+}
+
+impl Trial {
+    /// Starts a trial.
+    ///
+    /// # Errors
+    /// Conditions not accepted by `now`, any order, or an earlier trial: see [`TrialRefusal`].
+    ///
+    /// Requirements R069, R071, R072.
+    pub fn start(
+        orders: &[Order],
+        earlier: &[Self],
+        accepted_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Self, TrialRefusal> {
+        if !orders.is_empty() {
+            Err(TrialRefusal::OrderExists)
+        } else if !earlier.is_empty() {
+            Err(TrialRefusal::AlreadyTried)
+        } else if accepted_at.is_none_or(|accepted| accepted > now) {
+            Err(TrialRefusal::TermsNotAccepted)
+        } else {
+            Ok(Self { requested_at: now, extra_days: 0, ended_at: None })
+        }
+    }
+
+    /// When it closes: after the fifteenth day following the request, extra days added, or at once for misuse.
+    pub fn closes_at(&self) -> Timestamp {
+        let last_day = calendar::add_days(calendar::date_at(self.requested_at), 15 + i32::from(self.extra_days));
+        let closes_at = calendar::cut_after(last_day);
+        self.ended_at.map_or(closes_at, |ended| ended.min(closes_at))
+    }
+
+    /// Where it stands at `now`: only an order both signed and paid unlocks what a trial has closed (R073).
+    pub fn state(&self, orders: &[Order], now: Timestamp) -> TrialState {
+        let done = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        let closes_at = self.closes_at();
+        if orders.iter().any(|order| done(order.signed_at) && done(order.paid_at)) {
+            TrialState::Converted
+        } else if now < closes_at {
+            TrialState::Running { until: closes_at }
+        } else {
+            TrialState::Ended { since: closes_at }
+        }
+    }
+}
+
+/// How the delivery of credentials stands against the 96 hours promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Sent within 96 hours of the signature.
+    OnTime,
+    /// Not sent yet, nothing to worry about.
+    Pending,
+    /// Not sent after 72 hours.
+    Warning,
+    /// Not sent within 96 hours: a breach, even if sent since.
+    Breach,
+}
+
+/// Weighs the delivery of credentials against 96 elapsed hours from the signature.
+///
+/// Requirement R020.
+pub fn delivery(signed_at: Timestamp, sent_at: Option<Timestamp>, now: Timestamp) -> Delivery {
+    let elapsed = |at: Timestamp| at.duration_since(signed_at);
+    match sent_at {
+        Some(sent) if elapsed(sent) <= SignedDuration::from_hours(96) => Delivery::OnTime,
+        Some(_) => Delivery::Breach,
+        None if elapsed(now) >= SignedDuration::from_hours(96) => Delivery::Breach,
+        None if elapsed(now) >= SignedDuration::from_hours(72) => Delivery::Warning,
+        None => Delivery::Pending,
+    }
+}
+
+/// Where a registration stands that a signed contract must confirm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// The contract may still come back.
+    PreRegistered {
+        /// The last day for it.
+        last_day: Date,
+    },
+    /// It came back signed in time.
+    Registered,
+    /// It did not come back within fifteen days.
+    Lapsed,
+}
+
+/// Says where a registration stands: the contract sent on a day must be back, signed, within fifteen days.
+///
+/// Requirement R021.
+pub fn registration(sent_on: Date, returned_on: Option<Date>, today: Date) -> Registration {
+    let last_day = calendar::add_days(sent_on, 15);
+    match returned_on {
+        Some(returned) if returned <= last_day => Registration::Registered,
+        None if today <= last_day => Registration::PreRegistered { last_day },
+        _ => Registration::Lapsed,
+    }
+}
+
+/// The types of subscription in the catalogue (R078).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscriptionType {
+    /// No longer sold; renewed for customers from before 30 April 2020.
+    Master,
+    /// Extension.
+    Extension,
+    /// Platform.
+    Platform,
+}
+
+impl SubscriptionType {
+    /// Whether a customer since that day (`None`: a new one) may order this type.
+    ///
+    /// Requirement R078.
+    pub fn may_be_ordered(self, customer_since: Option<Date>) -> bool {
+        self != Self::Master || customer_since.is_some_and(|since| since < Date::constant(2020, 4, 30))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::calendar::{add_days, cut_after, midnight};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn order(id: &str, effect_on: Date) -> Order {
+        let before = Some(midnight(add_days(effect_on, -10)));
+        Order {
+            id: id.to_owned(),
+            product: "lms".to_owned(),
+            seats: 10,
+            kind: Kind::Subscription,
+            acknowledged_at: before,
+            signed_at: before,
+            paid_at: None,
+            opening: Opening::OnSignature,
+            credentials_sent_at: before,
+            effect_on,
+            last_day: None,
+            renewal: Renewal::None,
+            notice_presented_on: None,
+            terminated_on: None,
+            unpaid_since: None,
+            supersedes: None,
+        }
+    }
+
+    const START: Date = Date::constant(2026, 9, 1);
+
+    fn limit(orders: &[Order], now: Timestamp) -> u32 {
+        Orders(orders).grants("lms").iter().filter(|grant| grant.is_open(now)).map(|grant| grant.seats).sum()
+    }
+
+    #[test]
+    fn an_order_opens_nothing_until_it_is_acknowledged_signed_and_its_credentials_sent() {
+        let now = midnight(date(2026, 10, 1));
+        let whole = order("a", START);
+        let table = [
+            (whole.clone(), Standing::Open),
+            (Order { acknowledged_at: None, ..whole.clone() }, Standing::Awaiting(Missing::Acknowledgement)),
+            (Order { signed_at: None, ..whole.clone() }, Standing::Awaiting(Missing::Signature)),
+            (Order { credentials_sent_at: None, ..whole.clone() }, Standing::Awaiting(Missing::Credentials)),
+            (Order { opening: Opening::OnPayment, ..whole.clone() }, Standing::Awaiting(Missing::Payment)),
+            (Order { opening: Opening::OnPayment, paid_at: Some(now), ..whole.clone() }, Standing::Open),
+            (
+                Order { kind: Kind::Option { of: "z".into() }, ..whole.clone() },
+                Standing::Awaiting(Missing::Subscription),
+            ),
+            (Order { kind: Kind::Option { of: "a".into() }, ..whole }, Standing::Awaiting(Missing::Subscription)),
+        ];
+        for (order, expected) in table {
+            let orders = [order];
+            assert_eq!(Orders(&orders).standing(&orders[0], now), expected);
+            assert_eq!(limit(&orders, now), if expected == Standing::Open { 10 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn access_opens_at_the_later_of_effect_date_and_credentials() {
+        let late = at("2026-09-03T08:00:00Z");
+        let early = order("a", START);
+        let slow = Order { credentials_sent_at: Some(late), ..early.clone() };
+        let table = [(&early, midnight(START), false), (&slow, late, true)];
+        for (order, opens_at, alert) in table {
+            let orders = [order.clone()];
+            let just_before = opens_at - std::time::Duration::from_nanos(1);
+            assert_eq!(Orders(&orders).standing(order, just_before), Standing::Scheduled { opens_at });
+            assert_eq!(Orders(&orders).standing(order, opens_at), Standing::Open);
+            assert_eq!(order.credentials_are_late(opens_at), alert);
+            assert_eq!(order.final_day(), Some(date(2027, 8, 31)), "the term counts from the effect date");
+        }
+        let unsent = Order { credentials_sent_at: None, ..early };
+        assert!(unsent.awaits_initial_invitation() && !slow.awaits_initial_invitation());
+        assert!(
+            unsent.credentials_are_late(midnight(date(2026, 9, 2))) && !unsent.credentials_are_late(midnight(START))
+        );
+    }
+
+    #[test]
+    fn an_order_ends_at_midnight_in_paris_after_its_last_day() {
+        let table = [
+            (order("a", START), date(2027, 8, 31), "2027-08-31T22:00:00Z"),
+            (order("a", date(2028, 2, 29)), date(2029, 2, 27), "2029-02-27T23:00:00Z"),
+            (
+                Order { last_day: Some(date(2027, 3, 27)), ..order("a", START) },
+                date(2027, 3, 27),
+                "2027-03-27T23:00:00Z",
+            ),
+            (
+                Order { terminated_on: Some(date(2027, 1, 10)), ..order("a", START) },
+                date(2027, 1, 10),
+                "2027-01-10T23:00:00Z",
+            ),
+        ];
+        for (order, last_day, cut) in table {
+            let since = at(cut);
+            assert_eq!(order.final_day(), Some(last_day));
+            assert_eq!(Orders(&[]).standing(&order, since - std::time::Duration::from_nanos(1)), Standing::Open);
+            assert_eq!(Orders(&[]).standing(&order, since), Standing::Closed { since, why: Closing::Ended });
+        }
+    }
+
+    #[test]
+    fn notice_is_weighed_by_both_rules_and_either_is_enough() {
+        use Notice::{InTime, OnlyByTheMonth, OnlyByThirtyDays, TooLate};
+        let table = [
+            // Renewal on 1 September: one month before is 1 August, thirty days before 2 August.
+            (date(2027, 7, 31), date(2027, 9, 1), InTime),
+            (date(2027, 8, 1), date(2027, 9, 1), InTime),
+            (date(2027, 8, 2), date(2027, 9, 1), OnlyByThirtyDays),
+            (date(2027, 8, 3), date(2027, 9, 1), TooLate),
+            // Renewal on 1 March: 1 February and 30 January; in a leap year 31 January.
+            (date(2027, 1, 30), date(2027, 3, 1), InTime),
+            (date(2027, 2, 1), date(2027, 3, 1), OnlyByTheMonth),
+            (date(2027, 2, 2), date(2027, 3, 1), TooLate),
+            (date(2028, 1, 31), date(2028, 3, 1), InTime),
+            // Renewal on 31 March: a month before is the last day of February.
+            (date(2027, 2, 28), date(2027, 3, 31), InTime),
+            (date(2027, 3, 1), date(2027, 3, 31), OnlyByThirtyDays),
+            // April has thirty days: both rules agree.
+            (date(2027, 4, 15), date(2027, 5, 15), InTime),
+            (date(2027, 4, 16), date(2027, 5, 15), TooLate),
+        ];
+        for (presented, renews, expected) in table {
+            assert_eq!(notice(presented, renews), expected, "{presented} for {renews}");
+        }
+    }
+
+    #[test]
+    fn an_order_renews_itself_each_year_unless_notice_comes_in_time() {
+        let tacit = Order { renewal: Renewal::Tacit, ..order("a", START) };
+        let table = [
+            (None, None),
+            (Some(date(2027, 7, 31)), Some(date(2027, 8, 31))),
+            (Some(date(2027, 8, 2)), Some(date(2027, 8, 31))),
+            // Twenty-nine days before: one more year.
+            (Some(date(2027, 8, 3)), Some(date(2028, 8, 31))),
+            (Some(date(2029, 1, 1)), Some(date(2029, 8, 31))),
+        ];
+        for (notice_presented_on, expected) in table {
+            assert_eq!(Order { notice_presented_on, ..tacit.clone() }.final_day(), expected, "{notice_presented_on:?}");
+        }
+        let term = |first_day, last_day| Term { first_day, last_day };
+        assert_eq!(tacit.term_on(date(2026, 1, 1)), term(START, date(2027, 8, 31)));
+        assert_eq!(tacit.term_on(date(2027, 8, 31)), term(START, date(2027, 8, 31)));
+        assert_eq!(tacit.term_on(date(2027, 9, 1)), term(date(2027, 9, 1), date(2028, 8, 31)));
+        assert_eq!(order("a", START).term_on(date(2030, 1, 1)), term(START, date(2027, 8, 31)));
+        let leap = Order { renewal: Renewal::Tacit, ..order("a", date(2028, 2, 29)) };
+        assert_eq!(leap.term_on(date(2032, 3, 1)), term(date(2032, 2, 29), date(2033, 2, 27)));
+        let stated = Order { last_day: Some(date(2026, 12, 31)), ..tacit };
+        assert_eq!(stated.term_on(date(2027, 6, 1)), term(date(2027, 1, 1), date(2027, 12, 31)));
+    }
+
+    #[test]
+    fn several_orders_of_a_product_add_up() {
+        let other = Order { product: "exams".into(), ..order("c", START) };
+        let orders = [order("a", START), Order { seats: 5, ..order("b", date(2027, 1, 1)) }, other];
+        let table = [
+            (date(2026, 8, 31), 0),
+            (START, 10),
+            (date(2026, 12, 31), 10),
+            (date(2027, 1, 1), 15),
+            (date(2027, 8, 31), 15),
+            (date(2027, 9, 1), 5),
+            (date(2028, 1, 1), 0),
+        ];
+        for (day, expected) in table {
+            assert_eq!(limit(&orders, midnight(day)), expected, "{day}");
+        }
+    }
+
+    #[test]
+    fn an_upgrade_takes_over_without_a_gap() {
+        let switch = date(2027, 3, 1);
+        let new = Order { seats: 25, supersedes: Some("a".into()), ..order("b", switch) };
+        let orders = [order("a", START), new.clone()];
+        let opens_at = midnight(switch);
+        assert_eq!(limit(&orders, opens_at - std::time::Duration::from_nanos(1)), 10);
+        assert_eq!(limit(&orders, opens_at), 25);
+        let closed = Standing::Closed { since: opens_at, why: Closing::Superseded };
+        assert_eq!(Orders(&orders).standing(&orders[0], opens_at), closed);
+        assert_eq!(new.final_day(), Some(date(2028, 2, 29)), "a new term of one year");
+        // As long as the new one is not signed the old one goes on.
+        let unsigned = Order { signed_at: None, ..new.clone() };
+        let called_off = Order { terminated_on: Some(date(2027, 2, 1)), ..new };
+        for other in [unsigned, called_off] {
+            assert_eq!(limit(&[order("a", START), other], midnight(date(2027, 6, 1))), 10);
+        }
+        assert_eq!(order("a", START).term_on(switch).unused_from(switch), (184, 365));
+        assert_eq!(order("a", START).term_on(switch).unused_from(date(2028, 1, 1)), (0, 365));
+    }
+
+    #[test]
+    fn an_option_follows_its_subscription_unless_it_states_a_last_day() {
+        let parent = Order { renewal: Renewal::Tacit, ..order("a", START) };
+        let option = Order { kind: Kind::Option { of: "a".into() }, seats: 3, ..order("b", date(2027, 2, 1)) };
+        let ended = Order { notice_presented_on: Some(date(2027, 6, 1)), ..parent.clone() };
+        let late = midnight(date(2027, 3, 1));
+        let slow = Order { credentials_sent_at: Some(late), ..parent.clone() };
+        let stated = Order { last_day: Some(date(2027, 4, 30)), ..option.clone() };
+        let stopped = Order { terminated_on: Some(date(2027, 4, 30)), ..option.clone() };
+        let closed = |day| Standing::Closed { since: cut_after(day), why: Closing::Ended };
+        let table = [
+            (parent.clone(), option.clone(), date(2028, 6, 1), Standing::Open),
+            (slow, option.clone(), date(2027, 2, 20), Standing::Scheduled { opens_at: late }),
+            (ended.clone(), option.clone(), date(2027, 8, 31), Standing::Open),
+            (ended, option.clone(), date(2027, 9, 1), closed(date(2027, 8, 31))),
+            (parent.clone(), stated, date(2027, 5, 1), closed(date(2027, 4, 30))),
+            (parent.clone(), stopped, date(2027, 5, 1), closed(date(2027, 4, 30))),
+            (
+                Order { signed_at: None, ..parent.clone() },
+                option,
+                date(2027, 5, 1),
+                Standing::Awaiting(Missing::Signature),
+            ),
+        ];
+        for (parent, option, day, expected) in table {
+            let orders = [parent.clone(), option];
+            assert_eq!(Orders(&orders).standing(&orders[1], midnight(day)), expected, "{day}");
+            assert_eq!(
+                orders[0].final_day(),
+                parent.final_day(),
+                "an option never changes the term of its subscription"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unpaid_order_is_interrupted_on_the_sixteenth_day_and_not_before() {
+        let presented = date(2027, 3, 15);
+        let unpaid = Order { unpaid_since: Some(presented), ..order("a", START) };
+        let since = midnight(date(2027, 3, 31));
+        assert_eq!((interruption(presented), since), (since, at("2027-03-30T22:00:00Z")));
+        let last = since - std::time::Duration::from_nanos(1);
+        assert_eq!(Orders(&[]).standing(&unpaid, last), Standing::Open, "J+15");
+        assert_eq!(Orders(&[]).standing(&unpaid, since), Standing::Closed { since, why: Closing::Unpaid }, "J+16");
+        assert_eq!(Orders(&[]).standing(&Order { unpaid_since: None, ..unpaid }, since), Standing::Open);
+    }
+
+    #[test]
+    fn data_are_purged_on_the_day_after_the_anniversary_of_the_last_day() {
+        let table = [
+            (date(2027, 8, 31), date(2028, 9, 1)),
+            (date(2028, 2, 29), date(2029, 3, 1)),
+            (date(2027, 2, 28), date(2028, 2, 29)),
+        ];
+        for (last_day, expected) in table {
+            assert_eq!(purge_on(last_day), expected, "{last_day}");
+        }
+    }
+
+    #[test]
+    fn a_trial_starts_once_before_any_order_and_with_the_conditions_accepted() {
+        let now = at("2027-02-01T09:00:00Z");
+        let trial = Trial { requested_at: now, extra_days: 0, ended_at: None };
+        let unsigned = Order { signed_at: None, ..order("a", START) };
+        assert_eq!(Trial::start(&[], &[], Some(now), now), Ok(trial));
+        assert_eq!(Trial::start(&[], &[], None, now), Err(TrialRefusal::TermsNotAccepted));
+        assert_eq!(Trial::start(&[unsigned], &[], Some(now), now), Err(TrialRefusal::OrderExists));
+        assert_eq!(Trial::start(&[], &[trial], Some(now), now), Err(TrialRefusal::AlreadyTried));
+    }
+
+    #[test]
+    fn a_trial_lasts_fifteen_days_from_the_request() {
+        let trial = Trial { requested_at: at("2027-02-01T09:00:00Z"), extra_days: 0, ended_at: None };
+        let misuse = at("2027-02-05T10:00:00Z");
+        let table = [
+            (trial, midnight(date(2027, 2, 17))),
+            (Trial { extra_days: 3, ..trial }, midnight(date(2027, 2, 20))),
+            (Trial { ended_at: Some(misuse), ..trial }, misuse),
+            (Trial { ended_at: Some(at("2028-01-01T00:00:00Z")), ..trial }, midnight(date(2027, 2, 17))),
+        ];
+        for (trial, until) in table {
+            assert_eq!(trial.state(&[], until - std::time::Duration::from_nanos(1)), TrialState::Running { until });
+            assert_eq!(trial.state(&[], until), TrialState::Ended { since: until });
+        }
+    }
+
+    #[test]
+    fn only_an_order_signed_and_paid_unlocks_after_a_trial() {
+        let trial = Trial { requested_at: at("2027-02-01T09:00:00Z"), extra_days: 0, ended_at: None };
+        let now = at("2027-03-01T09:00:00Z");
+        let ended = TrialState::Ended { since: midnight(date(2027, 2, 17)) };
+        let signed = Order { opening: Opening::OnPayment, ..order("a", START) };
+        let table = [
+            (signed.clone(), ended),
+            (Order { signed_at: None, paid_at: Some(now), ..signed.clone() }, ended),
+            (Order { paid_at: Some(now + std::time::Duration::from_secs(1)), ..signed.clone() }, ended),
+            (Order { paid_at: Some(now), ..signed }, TrialState::Converted),
+        ];
+        for (order, expected) in table {
+            let open = Orders(&[]).standing(&order, now) == Standing::Open;
+            assert_eq!((trial.state(&[order], now), open), (expected, expected == TrialState::Converted));
+        }
+    }
+
+    #[test]
+    fn credentials_are_due_within_ninety_six_hours_of_the_signature() {
+        let signed = at("2027-03-26T10:00:00Z");
+        let hours = |hours| signed + SignedDuration::from_hours(hours);
+        let second = SignedDuration::from_secs(1);
+        let table = [
+            (None, hours(72) - second, Delivery::Pending),
+            (None, hours(72), Delivery::Warning),
+            (None, hours(96) - second, Delivery::Warning),
+            (None, hours(96), Delivery::Breach),
+            (Some(hours(96)), hours(200), Delivery::OnTime),
+            (Some(hours(96) + second), hours(200), Delivery::Breach),
+        ];
+        for (sent, now, expected) in table {
+            assert_eq!(delivery(signed, sent, now), expected, "{sent:?} {now}");
+        }
+    }
+
+    #[test]
+    fn a_contract_comes_back_signed_within_fifteen_days_or_the_registration_lapses() {
+        let sent = date(2027, 2, 1);
+        let last_day = date(2027, 2, 16);
+        let table = [
+            (None, last_day, Registration::PreRegistered { last_day }),
+            (None, date(2027, 2, 17), Registration::Lapsed),
+            (Some(last_day), date(2027, 5, 1), Registration::Registered),
+            (Some(date(2027, 2, 17)), date(2027, 5, 1), Registration::Lapsed),
+        ];
+        for (returned, today, expected) in table {
+            assert_eq!(registration(sent, returned, today), expected, "{returned:?} {today}");
+        }
+    }
+
+    #[test]
+    fn master_subscriptions_are_renewed_for_old_customers_only() {
+        use SubscriptionType::{Extension, Master, Platform};
+        let table = [
+            (Master, None, false),
+            (Master, Some(date(2020, 4, 29)), true),
+            (Master, Some(date(2020, 4, 30)), false),
+            (Extension, None, true),
+            (Platform, None, true),
+        ];
+        for (kind, since, expected) in table {
+            assert_eq!(kind.may_be_ordered(since), expected, "{kind:?} {since:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_notice_never_ends_an_order_before_it_was_given_nor_more_than_thirteen_months_later(
+            start in 0_i32..3000, given in 0_i32..3000,
+        ) {
+            let effect_on = add_days(date(2024, 1, 1), start);
+            let presented = add_days(effect_on, given);
+            let order = Order { renewal: Renewal::Tacit, notice_presented_on: Some(presented), ..order("a", effect_on) };
+            let last_day = order.final_day().unwrap();
+            prop_assert!(last_day > presented && last_day <= calendar::add_months(presented, 13));
+            prop_assert_eq!(order.term_on(last_day).last_day, last_day);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Security profiles: one value a client carries, whose consequences all stand in the table below.
+//!
+//! `oidc` follows OpenID Connect Core with today's best practice (RFC 9700); the two FAPI 2.0 profiles are stricter and in
+//! places contradict it (audience of client assertions); `legacy` is `oidc` plus the implicit and hybrid response types, off
+//! unless the operator turns it on for one client.
+
+use serde::{Deserialize, Serialize};
+
+/// The security profile of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecurityProfile {
+    /// OpenID Connect Core, code flow.
+    #[default]
+    Oidc,
+    /// FAPI 2.0 Security Profile Final.
+    Fapi2Security,
+    /// FAPI 2.0 Message Signing Final.
+    Fapi2MessageSigning,
+    /// OpenID Connect Core with implicit and hybrid.
+    Legacy,
+}
+
+/// What a client assertion may name as audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssertionAudience {
+    /// The issuer, the token endpoint or the endpoint called; a string or an array (RFC 7523 §3, OIDC Core §9).
+    IssuerOrEndpoint,
+    /// Exactly the issuer, as a string (FAPI 2.0 Security Profile §5.3.2.1).
+    IssuerOnly,
+}
+
+/// The consequences of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a table a reviewer reads, one yes or no a line")]
+pub struct Rules {
+    /// Only pushed requests (RFC 9126) are answered.
+    pub pushed_requests: bool,
+    /// Requests are signed objects (RFC 9101) and answers signed JWTs.
+    pub signed_messages: bool,
+    /// Every authorization request carries a PKCE challenge, not just those of public clients.
+    pub pkce_for_all: bool,
+    /// Access tokens are bound to a key (RFC 9449).
+    pub sender_constrained: bool,
+    /// Audience of client assertions.
+    pub assertion_audience: AssertionAudience,
+    /// Signature algorithms for client assertions, request objects and ID tokens, best first.
+    pub algorithms: &'static [&'static str],
+    /// Client authentication methods.
+    pub client_authentication: &'static [&'static str],
+    /// Response types.
+    pub response_types: &'static [&'static str],
+    /// Life of an authorization code, in seconds.
+    pub code_seconds: u16,
+}
+
+const OIDC: Rules = Rules {
+    pushed_requests: false,
+    signed_messages: false,
+    pkce_for_all: false,
+    sender_constrained: false,
+    assertion_audience: AssertionAudience::IssuerOrEndpoint,
+    algorithms: &["ES256", "EdDSA", "PS256", "RS256"],
+    client_authentication: &[
+        "private_key_jwt",
+        "client_secret_basic",
+        "client_secret_post",
+        "client_secret_jwt",
+        "none",
+    ],
+    response_types: &["code"],
+    code_seconds: 60,
+};
+
+const FAPI2_SECURITY: Rules = Rules {
+    pushed_requests: true,
+    pkce_for_all: true,
+    sender_constrained: true,
+    assertion_audience: AssertionAudience::IssuerOnly,
+    algorithms: &["ES256", "EdDSA", "PS256"],
+    client_authentication: &["private_key_jwt"],
+    ..OIDC
+};
+
+const FAPI2_MESSAGE_SIGNING: Rules = Rules { signed_messages: true, ..FAPI2_SECURITY };
+
+const LEGACY: Rules = Rules {
+    response_types: &["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"],
+    ..OIDC
+};
+
+impl SecurityProfile {
+    /// The consequences of this profile.
+    pub const fn rules(self) -> &'static Rules {
+        match self {
+            Self::Oidc => &OIDC,
+            Self::Fapi2Security => &FAPI2_SECURITY,
+            Self::Fapi2MessageSigning => &FAPI2_MESSAGE_SIGNING,
+            Self::Legacy => &LEGACY,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fapi_profiles_take_neither_rs256_nor_shared_secrets() {
+        for profile in [SecurityProfile::Fapi2Security, SecurityProfile::Fapi2MessageSigning] {
+            let rules = profile.rules();
+            assert!(!rules.algorithms.contains(&"RS256"));
+            assert_eq!(rules.client_authentication, ["private_key_jwt"]);
+            assert!(rules.pushed_requests && rules.pkce_for_all && rules.sender_constrained);
+            assert!(rules.code_seconds <= 60);
+        }
+    }
+
+    #[test]
+    fn only_legacy_knows_tokens_in_the_front_channel() {
+        for profile in [SecurityProfile::Oidc, SecurityProfile::Fapi2Security, SecurityProfile::Fapi2MessageSigning] {
+            assert_eq!(profile.rules().response_types, ["code"]);
+        }
+    }
+}
