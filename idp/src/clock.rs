@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 pub enum Clock {
     /// The machine's clock.
     System,
-    /// The machine's clock moved by so many milliseconds: demonstration and tests.
+    /// The machine's clock moved by so many nanoseconds (three centuries at most): demonstration and tests.
     Movable(Arc<AtomicI64>),
 }
 
@@ -27,18 +27,19 @@ impl Clock {
         match self {
             Self::System => machine,
             Self::Movable(offset) => {
-                machine.saturating_add(SignedDuration::from_millis(offset.load(Ordering::SeqCst))).unwrap_or(machine)
+                machine.saturating_add(SignedDuration::from_nanos(offset.load(Ordering::SeqCst))).unwrap_or(machine)
             }
         }
     }
 
-    /// Moves a movable clock so that it shows `wanted` now; false for the machine's clock.
+    /// Moves a movable clock so that it shows `wanted` now; false for the machine's clock, and for a time more than
+    /// three centuries away.
     pub fn set(&self, wanted: Timestamp) -> bool {
         let Self::Movable(offset) = self else { return false };
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
         let machine = Timestamp::now();
-        let milliseconds = wanted.duration_since(machine).as_millis();
-        offset.store(i64::try_from(milliseconds).unwrap_or(0), Ordering::SeqCst);
+        let Ok(nanoseconds) = i64::try_from(wanted.duration_since(machine).as_nanos()) else { return false };
+        offset.store(nanoseconds, Ordering::SeqCst);
         true
     }
 }

@@ -6,14 +6,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use habilis_keys::jwk::{Jwk, Jwks};
+use habilis_keys::jwk::Jwk;
 use habilis_keys::jws::{Algorithm, Unverified};
 use habilis_keys::keyring::{self, KeyDates, Policy, Rotation, Step};
 use habilis_keys::seal::MasterKey;
 use habilis_keys::signing::SigningKey;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::config;
 use crate::db::signing_keys::{self, NewSigningKey, SigningKeyRow};
@@ -211,11 +211,27 @@ impl KeyRing {
         token.verify(key, *algorithm).ok()
     }
 
-    /// The public keys to publish at `now`.
-    pub fn jwks(&self, now: Timestamp) -> Jwks {
+    /// The public keys to publish at `now`, each with the one algorithm it serves here.
+    ///
+    /// # Errors
+    /// A key cannot be written as JSON.
+    pub fn jwks(&self, now: Timestamp) -> Outcome<Value> {
         let ring = self.current();
-        let keys = keyring::published(&ring.dates, now);
-        Jwks { keys: keys.filter_map(|dates| Some(ring.public.get(&dates.kid)?.1.clone())).collect() }
+        let mut keys = Vec::new();
+        for dates in keyring::published(&ring.dates, now) {
+            if let Some((algorithm, key)) = ring.public.get(&dates.kid) {
+                let mut key = serde_json::to_value(key)?;
+                key["alg"] = algorithm.as_str().into();
+                keys.push(key);
+            }
+        }
+        Ok(json!({ "keys": keys }))
+    }
+
+    /// Whether a key of each algorithm signs at `now`.
+    pub fn is_complete(&self, now: Timestamp) -> bool {
+        let ring = self.current();
+        ALGORITHMS.iter().all(|algorithm| keyring::signer(&ring.dates, *algorithm, now).is_some())
     }
 
     /// Every key with a private half, oldest first.

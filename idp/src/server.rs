@@ -60,7 +60,7 @@ async fn ready(State(app): State<App>) -> Response {
         Ok(mut reader) => crate::db::outbox::waiting(&mut reader).await.is_ok(),
         Err(_) => false,
     };
-    let keys = !app.keys.jwks(app.clock.now()).keys.is_empty();
+    let keys = app.keys.is_complete(app.clock.now());
     if database && keys {
         "ready\n".into_response()
     } else {

@@ -45,12 +45,12 @@ pub(super) async fn post(
     let is_json =
         headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let wanted = if is_json { from_json(&app, &body) } else { from_form(&app, &cookies, &body) };
-    let Some(wanted) = wanted else {
+    let moved = wanted.is_some_and(|wanted| app.clock.set(wanted));
+    if !moved {
         let hint = "send {\"advance_seconds\": n} or {\"set\": \"2027-12-15T08:00:00+01:00\"}";
         return Ok((StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_request", "error_description": hint })))
             .into_response());
-    };
-    app.clock.set(wanted);
+    }
     jobs::run_due(&app, &demo.transport).await?;
     if is_json { Ok(Json(json!({ "now": app.clock.now() })).into_response()) } else { Ok(see_other("/demo")) }
 }

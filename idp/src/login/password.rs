@@ -68,10 +68,7 @@ pub async fn post(
     let now = app.clock.now();
     let mut params = match form {
         Ok(params) => params,
-        Err(error) => {
-            let page = PageError { status: error.status(), ..PageError::new("invalid_request", error.to_string()) };
-            return page.show(&app, &origin, None);
-        }
+        Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
     };
     let Some(open) = open(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
     let username = params.take("username").unwrap_or_default();

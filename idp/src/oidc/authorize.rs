@@ -43,8 +43,7 @@ pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQu
 pub async fn post(State(app): State<App>, origin: Origin, Form(form): Form) -> Outcome {
     match form {
         Ok(params) => Ok(see_other(&format!("/authorize?{}", params.to_query()))),
-        Err(error) => PageError { status: error.status(), ..PageError::new("invalid_request", error.to_string()) }
-            .show(&app, &origin, None),
+        Err(error) => PageError::unreadable(&error).show(&app, &origin, None),
     }
 }
 

@@ -57,10 +57,10 @@ fn metadata(issuer: &str) -> Value {
 /// The public keys, kept by relying parties for five minutes at most: a new key is published long before it signs.
 ///
 /// # Errors
-/// None today; the keys are in memory.
+/// A key cannot be written as JSON.
 pub async fn jwks(State(app): State<App>) -> Outcome {
-    let keys = app.keys.jwks(app.clock.now());
+    let keys = app.keys.jwks(app.clock.now())?;
     let cache = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
     let kind = "application/jwk-set+json".to_owned();
-    Ok(([(header::CACHE_CONTROL, cache), (header::CONTENT_TYPE, kind)], serde_json::to_string(&keys)?).into_response())
+    Ok(([(header::CACHE_CONTROL, cache), (header::CONTENT_TYPE, kind)], keys.to_string()).into_response())
 }

@@ -68,12 +68,16 @@ pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQu
     answer(&app, &origin, &cookies, params).await
 }
 
-/// POST.
+/// POST. A portal's page posts from its own site, so the session cookie stays behind: the browser is sent round to a GET of the
+/// same request, which brings it.
 ///
 /// # Errors
-/// The database or a template failed.
-pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
-    answer(&app, &origin, &cookies, form).await
+/// A template failed.
+pub async fn post(State(app): State<App>, origin: Origin, Form(form): Form) -> Outcome {
+    match form {
+        Ok(params) => Ok(see_other(&format!("/end-session?{}", params.to_query()))),
+        Err(error) => PageError::unreadable(&error).show(&app, &origin, None),
+    }
 }
 
 async fn answer(app: &App, origin: &Origin, cookies: &Cookies, params: Result<Params, FormError>) -> Outcome {
@@ -125,12 +129,7 @@ async fn read(app: &App, params: Result<Params, FormError>) -> Outcome<Result<Re
     let refuse = |description: &str| Ok(Err(PageError::new("invalid_request", description)));
     let mut params = match params {
         Ok(params) => params,
-        Err(error) => {
-            return Ok(Err(PageError {
-                status: error.status(),
-                ..PageError::new("invalid_request", error.to_string())
-            }));
-        }
+        Err(error) => return Ok(Err(PageError::unreadable(&error))),
     };
     let names = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
     let fields = names.iter().filter_map(|name| Some(((*name).to_owned(), params.get(name)?.to_owned()))).collect();

@@ -100,6 +100,11 @@ impl PageError {
         }
     }
 
+    /// The form cannot be read.
+    pub fn unreadable(error: &crate::web::FormError) -> Self {
+        Self { status: error.status(), ..Self::new("invalid_request", error.to_string()) }
+    }
+
     /// Renders the page.
     ///
     /// # Errors

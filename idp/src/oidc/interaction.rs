@@ -92,8 +92,8 @@ pub async fn next(
         _ => Hint::Agrees,
     };
     let consent = match session {
-        _ if client.settings.first_party => Consent::NotNeeded,
         _ if interaction.is_some_and(|interaction| interaction.consented_at.is_some()) => Consent::GivenNow,
+        _ if client.settings.first_party => Consent::NotNeeded,
         None => Consent::Missing,
         Some(session) => remembered(c, client, request, session).await?,
     };
@@ -205,10 +205,7 @@ pub async fn decide(
     let now = app.clock.now();
     let mut params = match form {
         Ok(params) => params,
-        Err(error) => {
-            let page = PageError { status: error.status(), ..PageError::new("invalid_request", error.to_string()) };
-            return page.show(&app, &origin, None);
-        }
+        Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
     };
     let Some(mut open) = open(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
     let Some(session) = session::load(&app, &cookies, now).await? else { return Ok(see_other(&login_path(&id))) };

@@ -537,9 +537,12 @@ journeys! {
 
     async fn oversized_requests_are_refused_without_a_redirect_to_nowhere(server: &TestServer) {
         let http = Http::new();
-        let request = request(server).with("state", &"s".repeat(70_000));
+        let request = request(server).with("state", &"s".repeat(60_000));
         let answer = http.get(&request.url(server)).await;
-        assert!(matches!(answer.status, 400 | 413 | 414 | 431), "{}", answer.status);
+        match answer.status {
+            302 | 303 => assert!(answer.header("location").contains("error=invalid_request")),
+            status => assert!(matches!(status, 400 | 413 | 414 | 431), "{status}"),
+        }
         let body = format!("client_id=demo-portal&state={}", "s".repeat(100_000));
         let answer =
             http.post_bytes(&server.url("/authorize"), "application/x-www-form-urlencoded", body.into_bytes()).await;

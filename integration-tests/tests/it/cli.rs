@@ -171,7 +171,7 @@ async fn a_client_is_created_once_and_its_secret_shown_once() {
 async fn client_metadata_that_cannot_work_is_refused_by_name() {
     let folder = installed(None).await;
     for (metadata, word) in [
-        (r#"{"redirect_uris":["http://p.example/cb"]}"#, "redirect_uris"),
+        (r#"{"redirect_uris":["http://p.example/cb"]}"#, "invalid_redirect_uri"),
         (r#"{"redirect_uris":["https://p.example/cb#x"]}"#, "redirect_uri"),
         (
             r#"{"redirect_uris":["https://p.example/cb"],"token_endpoint_auth_method":"magic"}"#,
