@@ -186,14 +186,14 @@ async fn index(State(app): State<App>, axum::Extension(demo): Shared, origin: Or
         Some(browser) => (browser, false),
         None => (Browser::named_at_random(), true),
     };
-    let places = demo.places.iter().map(|(name, href)| DemoPlace {
-        name: locale.text(match *name {
-            "portal" => "demo-place-portal",
-            "demo" => "demo-place-demo",
-            "mailbox" => "demo-place-mailbox",
-            "discovery" => "demo-place-discovery",
-            _ => "demo-place-metrics",
-        }),
+    let places = demo.places.iter().map(|(place, href)| DemoPlace {
+        name: match *place {
+            "portal" => locale.text("demo-place-portal"),
+            "demo" => locale.text("demo-place-demo"),
+            "mailbox" => locale.text("demo-place-mailbox"),
+            "discovery" => locale.text("demo-place-discovery"),
+            _ => locale.text("demo-place-metrics"),
+        },
         detail: String::new(),
         href: href.clone(),
     });
