@@ -90,6 +90,9 @@ async fn answer(app: &App, token: Option<String>) -> Outcome {
     let mut reader = app.db.reader().await?;
     let grant = grants::find(&mut reader, text("grant_id")).await?.filter(|grant| !is_withdrawn(grant));
     let Some(grant) = grant else { return Ok(INVALID.into_response()) };
+    if !app.client(&grant.client_id).await?.is_some_and(|client| client.active) {
+        return Ok(INVALID.into_response());
+    }
     if !scope.contains("openid") {
         let insufficient = Challenge {
             status: StatusCode::FORBIDDEN,
