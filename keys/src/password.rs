@@ -4,8 +4,9 @@
 //! transaction.
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Version};
+use argon2::{Algorithm, Argon2, Block, Version};
 use thiserror::Error;
+use zeroize::Zeroize;
 
 use crate::secret::Secret;
 use crate::{random, token};
@@ -108,13 +109,7 @@ pub enum PasswordError {
 /// # Errors
 /// [`PasswordError::TooLong`], [`PasswordError::Params`], or [`PasswordError::Failed`] when memory is short.
 pub fn hash(password: &Secret<String>, params: Params) -> Result<String, PasswordError> {
-    if password.expose().len() > MAX_PASSWORD_BYTES {
-        return Err(PasswordError::TooLong);
-    }
-    let salt = random::bytes::<SALT_BYTES>();
-    let mut output = [0; OUTPUT_BYTES];
-    compute(password, &salt, params, &mut output)?;
-    phc(params, &salt, &output)
+    Memory::default().hash(password, params)
 }
 
 /// Compares a password with a stored hash, in time that depends on the stored parameters only.
@@ -125,17 +120,7 @@ pub fn hash(password: &Secret<String>, params: Params) -> Result<String, Passwor
 /// [`PasswordError::Stored`] when `phc` cannot be read, [`PasswordError::Params`] when it asks for absurd work (over 1
 /// GiB of memory, 64 iterations, 64 lanes, or 4 GiB in all): a planted hash must not bring the server down.
 pub fn verify(password: &Secret<String>, phc: &str, current: Params) -> Result<Verdict, PasswordError> {
-    let stored = Stored::parse(phc)?;
-    if password.expose().len() > MAX_PASSWORD_BYTES {
-        return Ok(Verdict::Mismatch);
-    }
-    let mut computed = vec![0; stored.output.len()];
-    compute(password, &stored.salt, stored.params, &mut computed)?;
-    if !token::same(&computed, stored.output.as_bytes()) {
-        return Ok(Verdict::Mismatch);
-    }
-    let outdated = stored.params != current || stored.salt.len() != SALT_BYTES || computed.len() != OUTPUT_BYTES;
-    Ok(Verdict::Match { outdated })
+    Memory::default().verify(password, phc, current)
 }
 
 /// A hash that no password matches, for accounts that do not exist: verifying against it costs what a real one costs.
@@ -145,10 +130,69 @@ pub fn decoy(params: Params) -> String {
     phc(params, &random::bytes::<SALT_BYTES>(), &random::bytes::<OUTPUT_BYTES>()).unwrap_or_default()
 }
 
-fn compute(password: &Secret<String>, salt: &[u8], params: Params, output: &mut [u8]) -> Result<(), PasswordError> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params.bounded()?)
-        .hash_password_into(password.expose().as_bytes(), salt, output)
-        .map_err(|_| PasswordError::Failed)
+/// The memory that hashing works in, kept from one hash to the next and wiped when dropped.
+///
+/// Asking the system for it anew each time costs page faults, and allocators keep a copy for each thread that ever asked.
+/// One `Memory` for each hash that runs at the same time bounds the whole: so many times [`Params::memory_kib`].
+#[derive(Default)]
+pub struct Memory(Vec<Block>);
+
+impl Memory {
+    /// [`hash`] in this memory.
+    ///
+    /// # Errors
+    /// Those of [`hash`].
+    pub fn hash(&mut self, password: &Secret<String>, params: Params) -> Result<String, PasswordError> {
+        if password.expose().len() > MAX_PASSWORD_BYTES {
+            return Err(PasswordError::TooLong);
+        }
+        let salt = random::bytes::<SALT_BYTES>();
+        let mut output = [0; OUTPUT_BYTES];
+        self.compute((password, &salt), params, &mut output)?;
+        phc(params, &salt, &output)
+    }
+
+    /// [`verify`] in this memory.
+    ///
+    /// # Errors
+    /// Those of [`verify`].
+    pub fn verify(&mut self, password: &Secret<String>, phc: &str, current: Params) -> Result<Verdict, PasswordError> {
+        let stored = Stored::parse(phc)?;
+        if password.expose().len() > MAX_PASSWORD_BYTES {
+            return Ok(Verdict::Mismatch);
+        }
+        let mut computed = vec![0; stored.output.len()];
+        self.compute((password, &stored.salt), stored.params, &mut computed)?;
+        if !token::same(&computed, stored.output.as_bytes()) {
+            return Ok(Verdict::Mismatch);
+        }
+        let outdated = stored.params != current || stored.salt.len() != SALT_BYTES || computed.len() != OUTPUT_BYTES;
+        Ok(Verdict::Match { outdated })
+    }
+
+    fn compute(
+        &mut self,
+        (password, salt): (&Secret<String>, &[u8]),
+        params: Params,
+        output: &mut [u8],
+    ) -> Result<(), PasswordError> {
+        let params = params.bounded()?;
+        let blocks = params.block_count();
+        if self.0.len() < blocks {
+            self.0 = vec![Block::new(); blocks];
+        }
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into_with_memory(password.expose().as_bytes(), salt, output, &mut self.0[..blocks])
+            .map_err(|_| PasswordError::Failed)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        for block in &mut self.0 {
+            block.zeroize();
+        }
+    }
 }
 
 fn phc(params: Params, salt: &[u8], output: &[u8]) -> Result<String, PasswordError> {

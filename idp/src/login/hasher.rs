@@ -1,9 +1,9 @@
 //! Password hashing, bounded: so many at the same time (memory × parallel is what it may take), a queue, then 503.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use habilis_keys::password::{self, Params, Verdict};
+use habilis_keys::password::{self, Memory, Params, Verdict};
 use habilis_keys::secret::Secret;
 use tokio::sync::Semaphore;
 
@@ -14,6 +14,8 @@ use crate::outcome::{Fault, Outcome};
 pub struct Hasher {
     params: Params,
     running: Arc<Semaphore>,
+    /// Working memory at rest: at most one for each place in `running`, so the whole is bounded.
+    memories: Arc<Mutex<Vec<Memory>>>,
     waiting: AtomicUsize,
     queue: usize,
     decoy: OnceLock<String>,
@@ -29,6 +31,7 @@ impl Hasher {
         Self {
             params,
             running: Arc::new(Semaphore::new(parallel)),
+            memories: Arc::default(),
             waiting: AtomicUsize::new(0),
             queue: settings.queue,
             decoy: OnceLock::new(),
@@ -41,7 +44,7 @@ impl Hasher {
     /// Overloaded, or Argon2 failed.
     pub async fn hash(&self, password: Secret<String>) -> Outcome<String> {
         let params = self.params;
-        self.run(move || Ok(password::hash(&password, params)?)).await
+        self.run(move |memory| Ok(memory.hash(&password, params)?)).await
     }
 
     /// Compares a password with a digest, or with a decoy for nobody: the same work either way.
@@ -52,17 +55,25 @@ impl Hasher {
         let params = self.params;
         let nobody = phc.is_none();
         let phc = phc.unwrap_or_else(|| self.decoy.get_or_init(|| password::decoy(params)).clone());
-        let verdict = self.run(move || Ok(password::verify(&password, &phc, params)?)).await?;
+        let verdict = self.run(move |memory| Ok(memory.verify(&password, &phc, params)?)).await?;
         Ok(if nobody { Verdict::Mismatch } else { verdict })
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Memory) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
         // INVARIANT: the counter goes down when the guard drops, also when the request is cancelled while it waits.
         let _place = Place::take(&self.waiting, self.queue)?;
         let permit = self.running.clone().acquire_owned().await?;
+        let memories = self.memories.clone();
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            work()
+            let resting = || memories.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = resting().pop().unwrap_or_default();
+            let outcome = work(&mut memory);
+            resting().push(memory);
+            outcome
         })
         .await?
     }

@@ -122,19 +122,24 @@ journeys! {
     }
 
     async fn an_unknown_account_costs_as_much_work_as_a_wrong_password(server: &TestServer) {
-        // The least of several times: what the machine does besides only adds.
-        let mut least = [Duration::MAX; 2];
-        for round in 0..4 {
-            let known = server.learner_number(3 + round % 2).login.clone();
+        // The least of several times, because what the machine does besides only adds; as many as it takes to agree, at most
+        // four for each account that no other test lets fail.
+        let accounts: Vec<_> = server.people.iter().filter(|person| person.kind != "learner").collect();
+        let mut least = [f64::MAX; 2];
+        for round in 0..4 * accounts.len() {
+            let known = accounts[round % accounts.len()].login.clone();
             for (index, login) in [known, format!("nobody{round}@nowhere.example")].iter().enumerate() {
                 let mut browser = at_login(server).await;
                 let began = Instant::now();
                 refused(&mut browser, login, "wrong password").await;
-                least[index] = least[index].min(began.elapsed());
+                least[index] = least[index].min(began.elapsed().as_secs_f64());
+            }
+            let [known, unknown] = least;
+            if round >= 3 && unknown > known / 1.5 && unknown < known * 1.5 {
+                return;
             }
         }
-        let [known, unknown] = least.map(|time| time.as_secs_f64());
-        assert!(unknown > known / 2.0 && unknown < known * 2.0, "known {known} s, unknown {unknown} s");
+        panic!("a known account takes {} s, an unknown one {} s", least[0], least[1]);
     }
 
     async fn a_refused_attempt_keeps_the_name_and_never_the_password(server: &TestServer) {
