@@ -46,7 +46,7 @@ fn profile(name: &str) -> Result<SecurityProfile, String> {
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     match command {
         Command::Create { file, profile, first_party } => {
-            create(&config, &file, &Settings { profile, first_party }).await
+            create(&config, &file, &Settings { profile, first_party, ..Settings::default() }).await
         }
         Command::List => list(&config).await,
         Command::Show { client_id } => show(&config, &client_id).await,

@@ -7,6 +7,7 @@ mod clock;
 mod mailbox;
 pub mod pages;
 mod portal;
+mod resource;
 mod seed;
 
 use std::fmt::Write as _;
@@ -171,6 +172,7 @@ fn router(demo: Arc<Demo>) -> Router<App> {
         .route("/demo", get(index))
         .route("/demo/people.json", get(people))
         .route("/demo/clients.json", get(clients))
+        .route("/demo/resource", get(resource::get))
         .route("/demo/components", get(components))
         .route("/demo/mailbox", get(mailbox::page))
         .route("/demo/mailbox.json", get(mailbox::json))
