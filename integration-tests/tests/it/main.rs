@@ -65,3 +65,5 @@ mod faults;
 mod login;
 mod token;
 mod userinfo;
+mod dpop;
+mod par;
