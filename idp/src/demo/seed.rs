@@ -7,6 +7,7 @@ use habilis_keys::jws::Algorithm;
 use habilis_keys::secret::Secret;
 use habilis_keys::signing::SigningKey;
 use habilis_keys::token::digest;
+use habilis_policies::acr;
 use habilis_policies::profiles::SecurityProfile;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -135,7 +136,6 @@ struct DemoOrganization {
     siret: String,
 }
 
-#[derive(Clone)]
 struct DemoClient {
     id: &'static str,
     metadata: Metadata,
@@ -143,6 +143,7 @@ struct DemoClient {
     private_jwk: Option<Value>,
     first_party: bool,
     profile: SecurityProfile,
+    acr: acr::Vocabulary,
 }
 
 /// Everything the demonstration begins with.
@@ -178,7 +179,7 @@ impl Seed {
                 membership,
             }
         });
-        Self { people: people.collect(), clients: [demo_clients(number, portal), fapi_clients(number)].concat(), organizations }
+        Self { people: people.collect(), clients: all_clients(number, portal), organizations }
     }
 
     /// Writes what is not there yet, in one transaction.
@@ -307,7 +308,7 @@ fn every_claim() -> Map<String, Value> {
 
 impl DemoClient {
     async fn plant(&self, tx: &mut Tx, now: Timestamp) -> Outcome<()> {
-        let settings = Settings { first_party: self.first_party, profile: self.profile, ..Settings::default() };
+        let settings = Settings { first_party: self.first_party, profile: self.profile, acr: self.acr.clone() };
         if let Err(problems) = self.metadata.check(settings.profile) {
             return Err(Fault::new(format!("{}: {problems:?}", self.id)));
         }
@@ -436,6 +437,7 @@ fn demo_clients(number: u64, portal: &str) -> Vec<DemoClient> {
             metadata,
             first_party,
             profile: SecurityProfile::Oidc,
+            acr: acr::Vocabulary::default(),
         })
     });
     clients.collect()
@@ -445,6 +447,39 @@ fn merge(into: &mut Value, from: Value) {
     if let (Value::Object(into), Value::Object(from)) = (into, from) {
         into.extend(from);
     }
+}
+
+fn all_clients(number: u64, portal: &str) -> Vec<DemoClient> {
+    let mut clients = demo_clients(number, portal);
+    clients.extend(fapi_clients(number));
+    clients.extend(signed_userinfo_client(number));
+    clients
+}
+
+/// A client with signed userinfo and names of its own for the levels of a sign-in.
+fn signed_userinfo_client(number: u64) -> Option<DemoClient> {
+    let id = "demo-signed-userinfo";
+    let metadata = json!({
+        "client_name": "Fédération",
+        "redirect_uris": ["https://rp.example/callback"],
+        "id_token_signed_response_alg": "ES256",
+        "userinfo_signed_response_alg": "ES256",
+        "default_acr_values": ["urn:example:bronze"],
+    });
+    let acr = json!([
+        { "acr": "eidas1", "level": "one_factor" },
+        { "acr": "urn:example:bronze", "level": "one_factor" },
+        { "acr": "urn:example:silver", "level": "two_factors" },
+    ]);
+    Some(DemoClient {
+        id,
+        metadata: serde_json::from_value(metadata).ok()?,
+        secret: Some(Secret::new(URL_SAFE_NO_PAD.encode(digest(&format!("demonstration {id} {number}"))))),
+        private_jwk: None,
+        first_party: true,
+        profile: SecurityProfile::Oidc,
+        acr: serde_json::from_value(acr).ok()?,
+    })
 }
 
 /// The clients of the FAPI 2.0 profiles: two as the conformance plans want them, one that signs its messages.
@@ -473,7 +508,7 @@ fn fapi_clients(number: u64) -> Vec<DemoClient> {
             "jwks": { "keys": [public_jwk(&jwk)] },
         });
         let metadata: Metadata = serde_json::from_value(metadata).ok()?;
-        Some(DemoClient { id, metadata, secret: None, private_jwk: Some(jwk), first_party: true, profile })
+        Some(DemoClient { id, metadata, secret: None, private_jwk: Some(jwk), first_party: true, profile, acr: acr::Vocabulary::default() })
     });
     clients.collect()
 }
@@ -551,7 +586,7 @@ mod tests {
             |number| Seed::new(number, "http://localhost:1").people.into_iter().map(|p| p.login).collect::<Vec<_>>();
         assert_eq!(logins(1), logins(1));
         assert_ne!(logins(1), logins(2));
-        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 11);
+        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 12);
     }
 
     #[test]

@@ -67,3 +67,5 @@ mod token;
 mod userinfo;
 mod dpop;
 mod par;
+mod fapi;
+mod request_object;
