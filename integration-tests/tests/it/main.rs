@@ -69,3 +69,4 @@ mod dpop;
 mod par;
 mod fapi;
 mod request_object;
+mod tls;
