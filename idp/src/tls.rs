@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::Server;
 use crate::outcome::{Fault, Outcome};
 
-/// Best first. ChaCha20 only in TLS 1.3: the FAPI profiles do not list it for 1.2.
+/// Best first. `ChaCha20` only in TLS 1.3: the FAPI profiles do not list it for 1.2.
 const SUITES: [SupportedCipherSuite; 7] = [
     cipher_suite::TLS13_AES_256_GCM_SHA384,
     cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -53,7 +53,8 @@ impl Files {
     /// # Errors
     /// A file cannot be read, holds no certificate or key, or the two do not belong together: said with the file's name.
     pub fn read(&self) -> Outcome<Arc<ServerConfig>> {
-        let failed = |file: &Path, problem: &dyn std::fmt::Display| Fault::new(format!("{}: {problem}", file.display()));
+        let failed =
+            |file: &Path, problem: &dyn std::fmt::Display| Fault::new(format!("{}: {problem}", file.display()));
         let certificate = read(&self.certificate).map_err(|error| failed(&self.certificate, &error))?;
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&certificate)
             .collect::<Result<_, _>>()

@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::jose::{self, SigningKey};
-use crate::protocol::{
-    AuthorizationRequest, AuthorizationResponse, Code, Proof, client_key, post_token, random_text,
-};
+use crate::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Proof, client_key, post_token, random_text};
 use crate::{Answer, Browser, Client, Http, Person, TestServer};
 
 /// A `DPoP` proof, to be bent before it is signed.
@@ -203,7 +201,11 @@ pub async fn signed(server: &TestServer, request: &AuthorizationRequest) -> Auth
 }
 
 /// The response inside a signed one (JARM): nothing else in the query, a key of the server, issuer, audience, and a short life.
-pub async fn read_signed(server: &TestServer, response: &AuthorizationResponse, client_id: &str) -> AuthorizationResponse {
+pub async fn read_signed(
+    server: &TestServer,
+    response: &AuthorizationResponse,
+    client_id: &str,
+) -> AuthorizationResponse {
     let registered = server.client(client_id);
     let before: Vec<String> = registered
         .redirect_uris
@@ -230,7 +232,7 @@ pub async fn read_signed(server: &TestServer, response: &AuthorizationResponse, 
     read
 }
 
-/// The claims of a token that a key of the server's JWKS signed: ES256 or `EdDSA`, verified with ring.
+/// The claims of a token that a key of the server's JWKS signed, verified with ring.
 pub async fn verified(server: &TestServer, token: &str) -> Value {
     let header = jose::header(token);
     let jwks = Http::new().get(&server.url("/jwks")).await.ok_json();

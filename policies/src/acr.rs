@@ -48,6 +48,12 @@ impl Default for Vocabulary {
     }
 }
 
+impl FromIterator<Name> for Vocabulary {
+    fn from_iter<I: IntoIterator<Item = Name>>(names: I) -> Self {
+        Self(names.into_iter().collect())
+    }
+}
+
 impl Vocabulary {
     /// Every name, weakest first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
@@ -129,9 +135,13 @@ mod tests {
 
     #[test]
     fn methods_reach_a_level() {
-        for (amr, level) in
-            [("pwd", OneFactor), ("", OneFactor), ("otp", OneFactor), ("pwd otp mfa", TwoFactors), ("pop mfa", TwoFactors)]
-        {
+        for (amr, level) in [
+            ("pwd", OneFactor),
+            ("", OneFactor),
+            ("otp", OneFactor),
+            ("pwd otp mfa", TwoFactors),
+            ("pop mfa", TwoFactors),
+        ] {
             assert_eq!(Level::of(amr), level, "{amr}");
         }
     }

@@ -233,11 +233,7 @@ mod tests {
             ("hint differs after sign-in", Facts { hint: Hint::Differs, ..signed }, Refuse(Refusal::LoginRequired)),
             ("hint agrees, none", Facts { hint: Hint::Agrees, prompt: prompt("none"), ..facts() }, Answer),
             ("too weak", Facts { acr: Sufficiency::TooWeak, ..facts() }, SignIn(SignInReason::TooWeak)),
-            (
-                "too weak, nobody",
-                Facts { acr: Sufficiency::TooWeak, ..nobody },
-                SignIn(SignInReason::NoSession),
-            ),
+            ("too weak, nobody", Facts { acr: Sufficiency::TooWeak, ..nobody }, SignIn(SignInReason::NoSession)),
             (
                 "too weak after sign-in",
                 Facts { acr: Sufficiency::TooWeak, ..signed },

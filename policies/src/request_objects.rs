@@ -131,7 +131,11 @@ mod tests {
             (Required, Claims { not_before: at(-70 * 60), ..good }, Err(NotBefore)),
         ];
         for (rule, claims, expected) in cases {
-            assert_eq!(check(&claims, "c", rule, Timestamp::from_second(NOW).unwrap()), expected, "{rule:?} {claims:?}");
+            assert_eq!(
+                check(&claims, "c", rule, Timestamp::from_second(NOW).unwrap()),
+                expected,
+                "{rule:?} {claims:?}"
+            );
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `/demo/resource`: a protected resource to try access tokens on (FAPI 2.0 §5.3.4), with the sign-in a caller may ask it to
 //! insist on (RFC 9470): `?acr_values=…&max_age=…`.
 
+use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use serde_json::json;
 
 use crate::app::App;

@@ -508,7 +508,15 @@ fn fapi_clients(number: u64) -> Vec<DemoClient> {
             "jwks": { "keys": [public_jwk(&jwk)] },
         });
         let metadata: Metadata = serde_json::from_value(metadata).ok()?;
-        Some(DemoClient { id, metadata, secret: None, private_jwk: Some(jwk), first_party: true, profile, acr: acr::Vocabulary::default() })
+        Some(DemoClient {
+            id,
+            metadata,
+            secret: None,
+            private_jwk: Some(jwk),
+            first_party: true,
+            profile,
+            acr: acr::Vocabulary::default(),
+        })
     });
     clients.collect()
 }

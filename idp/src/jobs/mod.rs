@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
-use crate::db::{browsers, failures, grants, interactions, pushed_requests, refresh_tokens, sessions, signing_keys, used_tokens};
+use crate::db::{
+    browsers, failures, grants, interactions, pushed_requests, refresh_tokens, sessions, signing_keys, used_tokens,
+};
 use crate::mail::{self, transport::Transport};
 use crate::outcome::Outcome;
 

@@ -153,8 +153,7 @@ impl ReturnTo {
     /// JARM §2.1: the parameters as claims, with issuer, client and a short life.
     fn sign(&self, app: &App, parameters: &[(&str, &str)], now: Timestamp) -> Outcome<String> {
         let signing = self.signing.as_ref().ok_or_else(|| Fault::new("a signed response without its algorithm"))?;
-        let mut claims: Map<_, _> =
-            parameters.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let mut claims: Map<_, _> = parameters.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         claims.insert("iss".to_owned(), json!(app.config.server.issuer));
         claims.insert("aud".to_owned(), json!(signing.client));
         claims.insert("exp".to_owned(), json!(now.as_second() + i64::from(signing.life_seconds)));

@@ -177,9 +177,8 @@ impl<'a> Wanted<'a> {
         if ORGANIZATION.iter().any(|name| self.has(name)) {
             claims.extend(organization(c, person, client).await?);
         }
-        claims.retain(|name, value| {
-            self.has(name) && !value.is_null() && self.request.accepts(self.place, name, value)
-        });
+        claims
+            .retain(|name, value| self.has(name) && !value.is_null() && self.request.accepts(self.place, name, value));
         Ok(claims)
     }
 }

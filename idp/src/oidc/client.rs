@@ -23,6 +23,7 @@ pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone",
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each field is defined in RFC 7591 §2 or OIDC Registration §2")]
+#[expect(clippy::struct_excessive_bools, reason = "the members that the standards define")]
 pub struct Metadata {
     pub redirect_uris: Vec<String>,
     pub response_types: Vec<String>,
@@ -314,23 +315,26 @@ impl Client {
             Some(scope) => Scope::parse(scope).map_err(|_| broken("scope"))?,
             None => Scope::parse(&SCOPES.join(" ")).map_err(|_| broken("scope"))?,
         };
-        // Registered, or that of the ID token, which the profile allows as well: JARM's default is RS256, FAPI's is not.
         let algorithm_of = |name: &Option<String>, what: &str| {
             name.as_ref().map(|name| name.parse::<Algorithm>()).transpose().map_err(|_| broken(what))
         };
+        let settings: Settings = serde_json::from_str(&row.settings)?;
         let id_token_algorithm =
             metadata.id_token_signed_response_alg.parse().map_err(|_| broken("id_token_signed_response_alg"))?;
+        // JARM §3: RS256 when nothing is registered; where the profile refuses that, what it let the ID token have.
+        let default_algorithm =
+            if settings.profile.rules().algorithms.contains(&"RS256") { Algorithm::Rs256 } else { id_token_algorithm };
         Ok(Self {
             response_algorithm: algorithm_of(
                 &metadata.authorization_signed_response_alg,
                 "authorization_signed_response_alg",
             )?
-            .unwrap_or(id_token_algorithm),
+            .unwrap_or(default_algorithm),
             userinfo_algorithm: algorithm_of(&metadata.userinfo_signed_response_alg, "userinfo_signed_response_alg")?,
             authentication: Authentication::parse(&metadata.token_endpoint_auth_method)
                 .ok_or_else(|| broken("token_endpoint_auth_method"))?,
             id_token_algorithm,
-            settings: serde_json::from_str(&row.settings)?,
+            settings,
             active: row.status == "active",
             secret_digest: row.secret_digest,
             id: row.id,

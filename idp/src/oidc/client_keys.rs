@@ -26,7 +26,6 @@ pub fn allowed_algorithm(client: &Client, token: &Unverified, registered: Option
 ///
 /// # Errors
 /// A fault while getting at the keys.
-#[expect(clippy::unused_async, reason = "keys may have to be fetched")]
 pub async fn signed_by(
     _: &App,
     client: &Client,

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::claims;
 use super::client::SCOPES;
+use super::issue::STRONGEST;
 use super::{answer::ResponseMode, dpop};
 use crate::app::App;
 use crate::keyring::{ALGORITHMS, JWKS_MAX_AGE};
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
-use super::issue::STRONGEST;
 use habilis_policies::acr::Vocabulary;
 use habilis_policies::profiles::SecurityProfile;
 

@@ -42,11 +42,11 @@ pub async fn proof(
     }
     let Ok(compact) = field.to_str() else { return refuse("DPoP proof: not ASCII".to_owned()) };
     let uri = Url::parse(&format!("{}{}", app.config.server.issuer, target.path))?;
-    let expected =
-        Expected { method: target.method, uri: &uri, now, access_token: target.access_token, nonce: None };
+    let expected = Expected { method: target.method, uri: &uri, now, access_token: target.access_token, nonce: None };
     let proof = match Proof::check(compact, &expected) {
         Ok(proof) => proof,
-        Err(error) => return refuse(error.to_string()),
+        // RFC 6749 §5.2: no quotation marks in a description.
+        Err(error) => return refuse(error.to_string().replace('"', "")),
     };
     // One second more than the window, because `iat` is in whole seconds.
     let remember_until = proof.iat.saturating_add(SignedDuration::from_secs(WINDOW_SECONDS + 1))?;

@@ -12,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::client::SharedClient;
+use super::client_auth;
 use super::dpop::{self, Target};
 use super::error::{Refusal, no_store};
 use super::request::{self, Door, Invalid, Request};
-use super::client_auth;
 use crate::app::App;
 use crate::db::{Conn, pushed_requests};
 use crate::outcome::Outcome;

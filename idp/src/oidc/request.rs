@@ -77,11 +77,7 @@ pub enum Invalid {
 ///
 /// # Errors
 /// Outer: a fault. Inner: [`Invalid`], a page until client and redirect URI are known to be genuine.
-pub async fn read(
-    app: &App,
-    params: &mut Params,
-    now: Timestamp,
-) -> Outcome<Result<(SharedClient, Request), Invalid>> {
+pub async fn read(app: &App, params: &mut Params, now: Timestamp) -> Outcome<Result<(SharedClient, Request), Invalid>> {
     let Some(client_id) = params.take("client_id") else {
         return Ok(Err(page("invalid_request", "client_id is missing")));
     };
@@ -111,7 +107,7 @@ pub async fn check(
     let mut return_to = match (place(client, params), &opened) {
         (Ok(return_to), _) => return_to,
         (Err(_), Err(error)) => return Ok(Err(page(error.error, &error.description))),
-        (Err(invalid), Ok(())) => return Ok(Err(invalid)),
+        (Err(problem), Ok(())) => return Ok(Err(page("invalid_request", problem))),
     };
     let moded = response_mode(client, params, &mut return_to);
     if let Err(error) = opened.and(moded) {
@@ -124,13 +120,11 @@ pub async fn check(
     Ok(rest(app, client, params, return_to.clone()).map_err(|error| Invalid::Redirect(return_to, error)))
 }
 
-/// Where the answer goes.
-fn place(client: &Client, params: &mut Params) -> Result<ReturnTo, Invalid> {
-    let redirect_uri =
-        params.take("redirect_uri").ok_or_else(|| page("invalid_request", "redirect_uri is missing"))?;
+/// Where the answer goes, or why nowhere.
+fn place(client: &Client, params: &mut Params) -> Result<ReturnTo, &'static str> {
+    let redirect_uri = params.take("redirect_uri").ok_or("redirect_uri is missing")?;
     let state = params.take("state");
-    ReturnTo::verify(client, &redirect_uri, state)
-        .ok_or_else(|| page("invalid_request", "redirect_uri is not registered for this client"))
+    ReturnTo::verify(client, &redirect_uri, state).ok_or("redirect_uri is not registered for this client")
 }
 
 fn page(error: &'static str, description: &str) -> Invalid {

@@ -63,9 +63,7 @@ pub async fn open(
         return refuse("request: no key of the client verifies the signature".to_owned());
     };
     let rule = client.settings.profile.rules().request_object_claims;
-    if let Err(refusal) =
-        request_objects::check(&about(&claims, &app.config.server.issuer), &client.id, rule, now)
-    {
+    if let Err(refusal) = request_objects::check(&about(&claims, &app.config.server.issuer), &client.id, rule, now) {
         return refuse(format!("request: {refusal}"));
     }
     let alone = door == Door::Pushed || client.must_sign() || typ.is_some_and(|typ| typ.eq_ignore_ascii_case(TYP));
@@ -90,9 +88,8 @@ pub async fn open(
 fn about<'a>(claims: &'a Map<String, Value>, issuer: &str) -> Claims<'a> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     // A time that is no time counts as one long past: refused, never as absent.
-    let time = |name: &str| {
-        claims.get(name).map(|value| value.as_f64().and_then(second).unwrap_or(Timestamp::UNIX_EPOCH))
-    };
+    let time =
+        |name: &str| claims.get(name).map(|value| value.as_f64().and_then(second).unwrap_or(Timestamp::UNIX_EPOCH));
     Claims {
         issuer: claims.get("iss").map(|value| value.as_str().unwrap_or_default()),
         subject: text("sub"),

@@ -1,6 +1,8 @@
 //! Access tokens at resources: Bearer (RFC 6750) and `DPoP` (RFC 9449 §7), and the challenge when one does not do, that of a
 //! stronger sign-in included (RFC 9470).
 
+use std::fmt::Write as _;
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use habilis_keys::jws::Unverified;
@@ -87,7 +89,7 @@ impl Challenge {
             let parameters = [("error", (*error).to_owned()), ("error_description", description.clone())];
             for (name, value) in parameters.iter().chain(&self.further) {
                 let plain: String = value.chars().filter(|c| matches!(c, ' ' | '!' | '#'..='[' | ']'..='~')).collect();
-                field.push_str(&format!(", {name}=\"{plain}\""));
+                let _ = write!(field, ", {name}=\"{plain}\"");
             }
         }
         field
@@ -160,11 +162,7 @@ impl Access {
     /// # Errors
     /// The challenge `insufficient_scope`.
     pub fn needs_scope(&self, scope: &str) -> Result<(), Challenge> {
-        if self.scope.contains(scope) {
-            Ok(())
-        } else {
-            Err(Challenge::insufficient_scope(scope).on(self.scheme))
-        }
+        if self.scope.contains(scope) { Ok(()) } else { Err(Challenge::insufficient_scope(scope).on(self.scheme)) }
     }
 
     /// Asks for a sign-in that is good enough and recent enough (RFC 9470).
@@ -206,8 +204,7 @@ pub async fn open(app: &App, presented: Presented<'_>, now: Timestamp) -> Outcom
             .on(Scheme::DPoP)));
         }
         (Some(jkt), Scheme::DPoP) => {
-            let target =
-                Target { method: presented.method, path: presented.path, access_token: Some(token) };
+            let target = Target { method: presented.method, path: presented.path, access_token: Some(token) };
             let refusal = match dpop::proof(app, presented.headers, target, now).await? {
                 Ok(Some(proven)) if proven == jkt => None,
                 Ok(Some(_)) => Some("DPoP proof: of another key than the token's".to_owned()),

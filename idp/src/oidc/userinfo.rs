@@ -33,8 +33,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         Err(FormError::NotAForm) if headers.contains_key(header::AUTHORIZATION) => None,
         Err(error) => return Ok(super::error::Refusal::from(error).into_response()),
     };
-    let presented =
-        Presented { headers: &headers, method: "POST", path: "/userinfo", in_form: in_form.as_deref() };
+    let presented = Presented { headers: &headers, method: "POST", path: "/userinfo", in_form: in_form.as_deref() };
     answer(&app, presented).await
 }
 

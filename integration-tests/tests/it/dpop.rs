@@ -1,8 +1,7 @@
 //! DPoP: proofs at the token endpoint, at `/par` and at resources. RFC 9449, and the modules of the FAPI 2.0 plan about it.
 
 use habilis_integration_tests::fapi::{
-    DpopProof, bound, code_for, dpop, get_bound, get_with, post, push, redeem, redeem_without_key, refresh,
-    request_uri,
+    DpopProof, bound, code_for, dpop, get_bound, get_with, post, push, redeem, redeem_without_key, refresh, request_uri,
 };
 use habilis_integration_tests::jose::{self, SigningKey};
 use habilis_integration_tests::protocol::{AuthorizationRequest, Code, Proof, random_text};

@@ -44,7 +44,7 @@ async fn redeem_with(server: &TestServer, code: &Code, proof: &Proof) -> Answer 
 }
 
 /// The claims parameter that asks for an essential `acr`.
-fn essential(values: Value) -> String {
+fn essential(values: &Value) -> String {
     json!({ "id_token": { "acr": { "essential": true, "values": values } } }).to_string()
 }
 
@@ -229,7 +229,7 @@ journeys! {
 
     async fn an_essential_level_that_is_reached_is_given(server: &TestServer) {
         let client = server.client("demo-portal");
-        let request = AuthorizationRequest::of(client).with("claims", &essential(json!(["eidas3", "eidas1"])));
+        let request = AuthorizationRequest::of(client).with("claims", &essential(&json!(["eidas3", "eidas1"])));
         assert_eq!(tokens_for(server, &request, server.learner()).await.id_claims()["acr"], "eidas1");
         let one = json!({ "id_token": { "acr": { "essential": true, "value": "eidas1" } } }).to_string();
         let request = AuthorizationRequest::of(client).with("claims", &one);
@@ -238,7 +238,7 @@ journeys! {
 
     async fn an_essential_level_that_cannot_be_reached_is_an_error(server: &TestServer) {
         let request = AuthorizationRequest::of(server.client("demo-portal"))
-            .with("claims", &essential(json!(["eidas0-mfa", "eidas3"])));
+            .with("claims", &essential(&json!(["eidas0-mfa", "eidas3"])));
         let mut browser = Browser::new();
         for _ in 0..2 {
             let url = browser.get(&request.url(server)).await.left();
@@ -255,7 +255,7 @@ journeys! {
         for request in [
             AuthorizationRequest::of(client).with("acr_values", "eidas3 eidas2"),
             AuthorizationRequest::of(client).with("claims", &wished),
-            AuthorizationRequest::of(client).with("claims", &essential(json!([]))),
+            AuthorizationRequest::of(client).with("claims", &essential(&json!([]))),
         ] {
             assert_eq!(tokens_for(server, &request, server.learner()).await.id_claims()["acr"], "eidas1");
         }

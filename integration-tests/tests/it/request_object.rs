@@ -45,7 +45,11 @@ async fn authorize_signed(server: &TestServer, request: &AuthorizationRequest) -
 }
 
 /// A request by value in the browser of a client without duties: `demo-jwt`, whose key is known.
-async fn object_of_demo_jwt(server: &TestServer, header: Value, bend: impl FnOnce(&mut Value)) -> (AuthorizationRequest, String) {
+async fn object_of_demo_jwt(
+    server: &TestServer,
+    header: Value,
+    bend: impl FnOnce(&mut Value),
+) -> (AuthorizationRequest, String) {
     let request = AuthorizationRequest::of(server.client("demo-jwt"));
     let mut claims = object_claims(server, &request, server.now().await.as_second());
     bend(&mut claims);
@@ -93,6 +97,8 @@ journeys! {
         for mode in ["jwt", "query.jwt"] {
             let request = AuthorizationRequest::of(server.client("demo-es256")).with("response_mode", mode);
             let response = Browser::new().authorize(server, &request, server.learner()).await;
+            let alg = jose::header(response.get("response").unwrap())["alg"].clone();
+            assert_eq!(alg, "RS256", "JARM §3: the default");
             let response = read_signed(server, &response, "demo-es256").await;
             assert_eq!(response.get("state"), Some(request.get("state")));
             let answer = habilis_integration_tests::protocol::redeem(
@@ -106,6 +112,8 @@ journeys! {
         let uri = request_uri(&push(server, &request, &[]).await);
         let response = Browser::new().authorize(server, &reference(&request, &uri), server.learner()).await;
         assert_eq!((response.get("dummy1"), response.get("dummy2")), (Some("lorem"), Some("ipsum")));
+        let alg = jose::header(response.get("response").unwrap())["alg"].clone();
+        assert_eq!(alg, "ES256", "never RS256 in a FAPI profile");
         read_signed(server, &response, "demo-fapi-2").await.code();
     }
 

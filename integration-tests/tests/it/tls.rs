@@ -45,7 +45,8 @@ impl Served {
         run_in(folder.path(), &["keys", "init"], &[]).await.printed();
         certificate(folder.path(), "first", kind).await;
         for part in ["crt", "key"] {
-            std::fs::copy(folder.path().join(format!("first.{part}")), folder.path().join(format!("tls.{part}"))).unwrap();
+            std::fs::copy(folder.path().join(format!("first.{part}")), folder.path().join(format!("tls.{part}")))
+                .unwrap();
         }
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = habilis();
@@ -111,7 +112,10 @@ impl Served {
     async fn assert_refuses(&self, options: &[&str]) {
         let (done, text) = self.handshake(options).await;
         assert!(!done && !text.contains("CONNECTION ESTABLISHED"), "{options:?}: {text}");
-        assert!(text.contains("alert handshake failure") || text.contains("alert protocol version"), "{options:?}: {text}");
+        assert!(
+            text.contains("alert handshake failure") || text.contains("alert protocol version"),
+            "{options:?}: {text}"
+        );
     }
 
     async fn wait_for(&self, what: &str, holds: impl AsyncFn() -> bool) {

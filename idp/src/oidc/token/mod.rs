@@ -130,7 +130,8 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
     let target = Target { method: "POST", path: "/token", access_token: None };
     let jkt = match dpop::proof(&app, &headers, target, now).await? {
         Ok(None) if client.must_bind() => {
-            let refusal = Refusal::new("invalid_dpop_proof", "this client's tokens are bound to a key: DPoP is missing");
+            let refusal =
+                Refusal::new("invalid_dpop_proof", "this client's tokens are bound to a key: DPoP is missing");
             return Ok(refusal.into_response());
         }
         Ok(jkt) => jkt,
@@ -160,12 +161,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
 }
 
 /// The tokens of a grant, without a refresh token.
-async fn tokens(
-    app: &App,
-    holder: Holder<'_>,
-    (grant, scope): (&Grant, &Scope),
-    now: Timestamp,
-) -> Outcome<Tokens> {
+async fn tokens(app: &App, holder: Holder<'_>, (grant, scope): (&Grant, &Scope), now: Timestamp) -> Outcome<Tokens> {
     let client = holder.client;
     let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), scope, holder.jkt), now)?;
     let id_token = if scope.contains("openid") {

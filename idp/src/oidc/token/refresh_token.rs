@@ -59,7 +59,13 @@ pub(super) async fn refresh(
         let expires_at = now.saturating_add(SignedDuration::from_hours(24 * days))?;
         let mut tx = app.db.begin().await?;
         refresh_tokens::replace(&mut tx, &digest_of_token, now).await?;
-        refresh_tokens::insert(&mut tx, &digest(next.expose()), (&grant.id, expires_at, stored.dpop_jkt.as_deref()), now).await?;
+        refresh_tokens::insert(
+            &mut tx,
+            &digest(next.expose()),
+            (&grant.id, expires_at, stored.dpop_jkt.as_deref()),
+            now,
+        )
+        .await?;
         grants::extend(&mut tx, &grant.id, expires_at).await?;
         tx.commit().await?;
         tokens.refresh_token = Some(next.expose().clone());
