@@ -33,8 +33,8 @@ pub(super) async fn get(State(app): State<App>, headers: HeaderMap, RawQuery(que
 fn respond(answer: Result<Access, Challenge>, interaction: Option<&HeaderValue>) -> Response {
     let mut response = match answer {
         Ok(access) => Json(json!({
-            "sub": access.text("sub"),
-            "client_id": access.text("client_id"),
+            "sub": access.claim("sub"),
+            "client_id": access.claim("client_id"),
             "scope": access.scope.to_string(),
         }))
         .into_response(),

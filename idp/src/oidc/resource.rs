@@ -153,7 +153,7 @@ pub struct Access {
 
 impl Access {
     /// A text of the token's claims; empty when absent.
-    pub fn text(&self, name: &str) -> &str {
+    pub fn claim(&self, name: &str) -> &str {
         self.claims.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
@@ -170,7 +170,7 @@ impl Access {
     /// # Errors
     /// The challenge `insufficient_user_authentication`, which names what is needed.
     pub fn needs_sign_in(&self, needed: &StepUp<'_>, now: Timestamp) -> Result<(), Challenge> {
-        let strong = needed.acr_values.is_empty() || needed.acr_values.contains(&self.text("acr"));
+        let strong = needed.acr_values.is_empty() || needed.acr_values.contains(&self.claim("acr"));
         let recent = needed.max_age.is_none_or(|seconds| {
             let signed_in = self.claims.get("auth_time").and_then(Value::as_i64);
             signed_in.is_some_and(|at| now.as_second() - at <= i64::from(seconds))

@@ -9,6 +9,7 @@ use habilis_integration_tests::protocol::{
     AuthorizationRequest, AuthorizationResponse, Code, Proof, Tokens, assertion_claims, client_key, random_text,
     tokens_for,
 };
+use habilis_integration_tests::server::{Outcome, run_in};
 use habilis_integration_tests::{Answer, Browser, Http, TestServer};
 use serde_json::{Value, json};
 
@@ -46,6 +47,51 @@ async fn redeem_with(server: &TestServer, code: &Code, proof: &Proof) -> Answer 
 /// The claims parameter that asks for an essential `acr`.
 fn essential(values: &Value) -> String {
     json!({ "id_token": { "acr": { "essential": true, "values": values } } }).to_string()
+}
+
+/// Registers this metadata with `habilis client create` and these options.
+async fn create(folder: &std::path::Path, metadata: &Value, options: &[&str]) -> Outcome {
+    std::fs::write(folder.join("client.json"), metadata.to_string()).unwrap();
+    run_in(folder, &[&["client", "create", "client.json"], options].concat(), &[]).await
+}
+
+#[tokio::test]
+async fn an_operator_registers_a_client_of_the_profile_and_hears_what_it_forbids() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(folder.path(), &["keys", "init"], &[]).await.printed();
+    let mut jwk = SigningKey::generate().public_jwk();
+    jwk["kid"] = json!("1");
+    let good = json!({
+        "client_id": "registre",
+        "redirect_uris": ["https://rp.example/callback"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "id_token_signed_response_alg": "PS256",
+        "authorization_signed_response_alg": "PS256",
+        "jwks": { "keys": [jwk] },
+    });
+    let profile = ["--profile", "fapi2_message_signing", "--acr", "bronze=one_factor", "--acr", "silver=two_factors"];
+    for (name, value) in [
+        ("id_token_signed_response_alg", json!("RS256")),
+        ("authorization_signed_response_alg", json!("RS256")),
+        ("request_object_signing_alg", json!("none")),
+        ("userinfo_signed_response_alg", json!("HS256")),
+        ("token_endpoint_auth_signing_alg", json!("RS256")),
+        ("token_endpoint_auth_method", json!("client_secret_basic")),
+        ("response_types", json!(["code", "code id_token"])),
+        ("default_acr_values", json!(["two words"])),
+    ] {
+        let mut bad = good.clone();
+        bad[name] = value;
+        let first_word = name.split('_').next().unwrap();
+        let words = if name == "response_types" { "response type" } else { first_word };
+        create(folder.path(), &bad, &profile).await.assert_refused(&["invalid_client_metadata", words]);
+    }
+    create(folder.path(), &good, &["--acr", "bronze=golden"]).await.assert_refused(&["one_factor"]);
+    create(folder.path(), &good, &profile).await.printed();
+    let shown = run_in(folder.path(), &["client", "show", "registre"], &[]).await.printed();
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["settings"]["profile"], "fapi2_message_signing");
+    assert_eq!(shown["settings"]["acr"][1], json!({ "acr": "silver", "level": "two_factors" }));
 }
 
 journeys! {
