@@ -216,17 +216,26 @@ journeys! {
 
     async fn only_what_was_signed_counts_when_pushing(server: &TestServer) {
         let request = request(server);
-        let pushed = signed(server, &request).await.with("state", "outside").with("scope", "openid email");
+        // Not by its type, but because it is pushed by a client that signs.
+        let without_nonce = request.clone().without("nonce");
+        let claims = object_claims(server, &without_nonce, server.now().await.as_second());
+        let object = key(server, CLIENT).sign_with(&json!({ "typ": "JWT" }), &claims);
+        let pushed = with_object(&request, &object)
+            .with("state", "outside")
+            .with("scope", "openid email")
+            .with("nonce", "outside");
         let uri = request_uri(&push(server, &pushed, &[]).await);
         let response = Browser::new().authorize(server, &reference(&request, &uri), server.learner()).await;
         let response = read_signed(server, &response, CLIENT).await;
         assert_eq!(response.get("state"), Some(request.get("state")));
         let answer = redeem(server, server.client(CLIENT), &Code::from(&request, &response), &SigningKey::generate()).await;
-        assert_eq!(bound(&answer)["scope"], "openid");
+        let tokens = bound(&answer);
+        assert_eq!(tokens["scope"], "openid");
+        assert_eq!(jose::claims(tokens["id_token"].as_str().unwrap()).get("nonce"), None);
         // A redirect URI that was not signed is none.
         let mut claims = object_claims(server, &request, server.now().await.as_second());
         claims.as_object_mut().unwrap().remove("redirect_uri");
-        let object = key(server, CLIENT).sign_with(&typ(), &claims);
+        let object = key(server, CLIENT).sign_with(&json!({}), &claims);
         let outside = with_object(&request, &object).with("redirect_uri", request.get("redirect_uri"));
         push(server, &outside, &[]).await.assert_oauth_error(400, "invalid_request");
     }
