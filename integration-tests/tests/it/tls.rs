@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use habilis_integration_tests::http::install_ring;
 use habilis_integration_tests::server::{habilis, run_in};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -80,6 +81,7 @@ impl Served {
         let pem = std::fs::read(self.folder.path().join(format!("{certificate}.crt"))).unwrap();
         reqwest::Client::builder()
             .no_proxy()
+            .cookie_store(true)
             .tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()])
             .timeout(Duration::from_secs(20))
             .build()
@@ -183,7 +185,7 @@ async fn the_server_behaves_as_one_that_is_reached_over_https() {
     let origin = format!("https://localhost:{}", served.port);
     let answer = client.get(format!("{origin}/.well-known/openid-configuration")).send().await.unwrap();
     assert!(answer.headers().contains_key("strict-transport-security"));
-    let metadata: serde_json::Value = answer.json().await.unwrap();
+    let metadata: Value = answer.json().await.unwrap();
     for (name, value) in metadata.as_object().unwrap() {
         if name.ends_with("_endpoint") || name == "jwks_uri" || name == "issuer" {
             assert!(value.as_str().unwrap().starts_with(&origin), "{name}: {value}");
@@ -249,4 +251,34 @@ async fn files_that_cannot_serve_are_said_by_name_before_the_server_starts() {
             run_in(folder.path(), command, &environment).await.assert_refused(&[named]);
         }
     }
+}
+
+#[tokio::test]
+async fn the_demonstration_can_be_reached_over_https_and_its_portal_signs_people_in() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate(folder.path(), "first", RSA).await;
+    let mut command = habilis();
+    command
+        .current_dir(folder.path())
+        .args(["demo", "--listen", "127.0.0.1:0", "--data", "data"])
+        .args(["--tls-certificate-file", "first.crt", "--tls-key-file", "first.key"])
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(folder.path().join("log")).unwrap());
+    let mut process = Command::from(command).kill_on_drop(true).spawn().unwrap();
+    let began = Instant::now();
+    let demo: Value = loop {
+        if let Ok(text) = std::fs::read_to_string(folder.path().join("data/demo.json")) {
+            break serde_json::from_str(&text).unwrap();
+        }
+        assert!(process.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_mins(1));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let issuer = demo["issuer"].as_str().unwrap();
+    assert!(issuer.starts_with("https://localhost:"), "{issuer}");
+    let served = Served { port: url::Url::parse(issuer).unwrap().port().unwrap(), folder, process };
+    // The portal believes the certificate: it discovers the provider and sends the person there.
+    let begun =
+        served.client("first").get(format!("{}/sign-in", demo["portal"].as_str().unwrap())).send().await.unwrap();
+    assert_eq!(begun.status(), 200, "{}", served.log());
+    assert!(begun.url().as_str().starts_with(&format!("{issuer}/interaction/login/")), "{}", begun.url());
 }
