@@ -1,5 +1,7 @@
 //! DPoP: proofs at the token endpoint, at `/par` and at resources. RFC 9449, and the modules of the FAPI 2.0 plan about it.
 
+use std::sync::Arc;
+
 use habilis_integration_tests::fapi::{
     DpopProof, bound, code_for, dpop, get_bound, get_with, post, push, redeem, redeem_without_key, refresh, request_uri,
 };
@@ -7,6 +9,8 @@ use habilis_integration_tests::jose::{self, SigningKey};
 use habilis_integration_tests::protocol::{AuthorizationRequest, Code, Proof, random_text};
 use habilis_integration_tests::{Answer, Http, TestServer};
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 const RESOURCE: &str = "/demo/resource";
 
@@ -185,6 +189,28 @@ journeys! {
         let proof = proof(server, &key, &token).await.sign(&key);
         assert_eq!(call(server, &token, &[&proof]).await.status, 200);
         assert_refused(&call(server, &token, &[&proof]).await, "invalid_dpop_proof", "replay");
+    }
+
+    async fn fifty_parallel_uses_of_one_proof_open_once(server: &TestServer) {
+        let key = SigningKey::generate();
+        let token = token(server, &key).await;
+        let proof = proof(server, &key, &token).await.sign(&key);
+        let barrier = Arc::new(Barrier::new(50));
+        let mut tasks = JoinSet::new();
+        for _ in 0..50 {
+            let (http, barrier) = (Http::new(), Arc::clone(&barrier));
+            let request = http
+                .request("GET", &server.url(RESOURCE))
+                .header("authorization", format!("DPoP {token}"))
+                .header("DPoP", &proof);
+            tasks.spawn(async move {
+                barrier.wait().await;
+                http.send(request).await.status
+            });
+        }
+        let statuses = tasks.join_all().await;
+        let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
+        assert_eq!((count(200), count(401)), (1, 49), "{statuses:?}");
     }
 
     async fn a_proof_may_say_more_and_spell_the_address_differently(server: &TestServer) {

@@ -1,5 +1,7 @@
 //! `/par`: pushed authorization requests. RFC 9126, and the modules of the FAPI 2.0 plan that name PAR.
 
+use std::sync::Arc;
+
 use habilis_integration_tests::fapi::{authorize, code_for, post, push, redeem, reference, request_uri};
 use habilis_integration_tests::jose::SigningKey;
 use habilis_integration_tests::protocol::{
@@ -7,6 +9,8 @@ use habilis_integration_tests::protocol::{
 };
 use habilis_integration_tests::{Answer, Browser, Http, TestServer, Visit};
 use serde_json::json;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 fn request(server: &TestServer) -> AuthorizationRequest {
     AuthorizationRequest::of(server.client("demo-fapi"))
@@ -97,6 +101,26 @@ journeys! {
         AuthorizationResponse::from_url(first.sign_in(server.learner()).await.left()).code();
         let page = second.sign_in(server.learner()).await.page();
         assert_eq!(page.status, 400, "{}", page.summary());
+    }
+
+    async fn ten_parallel_answers_to_one_reference_give_one_code(server: &TestServer) {
+        let request = request(server);
+        let uri = request_uri(&push(server, &request, &[]).await);
+        // Ten browsers of one person who is signed in: no page stands between the reference and the code.
+        let mut browser = Browser::new();
+        browser.authorize(server, &AuthorizationRequest::of(server.client("demo-portal")), server.learner()).await;
+        let barrier = Arc::new(Barrier::new(10));
+        let mut tasks = JoinSet::new();
+        for _ in 0..10 {
+            let (mut browser, barrier) = (browser.clone(), Arc::clone(&barrier));
+            let url = reference(&request, &uri).url(server);
+            tasks.spawn(async move {
+                barrier.wait().await;
+                matches!(browser.get(&url).await, Visit::Left(_))
+            });
+        }
+        let answered = tasks.join_all().await.into_iter().filter(|left| *left).count();
+        assert_eq!(answered, 1);
     }
 
     async fn a_refusal_uses_the_reference_up_as_well(server: &TestServer) {

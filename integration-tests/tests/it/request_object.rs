@@ -208,6 +208,19 @@ journeys! {
         push(server, &request(server), &[]).await.assert_oauth_error(400, "invalid_request");
     }
 
+    async fn at_the_authorization_endpoint_that_refusal_is_signed(server: &TestServer) {
+        // Neither signed nor pushed: refused, and even the refusal can be relied on.
+        let request = request(server).without("response_mode");
+        let url = Browser::new().get(&request.url(server)).await.left();
+        let response = read_signed(server, &AuthorizationResponse::from_url(url), CLIENT).await;
+        response.assert_error("invalid_request", &request, server);
+        // Signed, and still not pushed.
+        let by_value = signed(server, &request).await.with("redirect_uri", request.get("redirect_uri"));
+        let url = Browser::new().get(&by_value.url(server)).await.left();
+        let response = read_signed(server, &AuthorizationResponse::from_url(url), CLIENT).await;
+        response.assert_error("invalid_request", &request, server);
+    }
+
     async fn an_object_within_an_object_is_refused(server: &TestServer) {
         let uri = format!("urn:ietf:params:oauth:request_uri:{}", random_text());
         assert_object_refused(&push_bent(server, typ(), |claims| claims["request_uri"] = json!(uri)).await);
