@@ -51,7 +51,7 @@ pub struct Options {
     /// Which fictitious people: the same number gives the same people.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The provider's public address, when it is not reached at http://localhost: behind a proxy, or with a certificate.
+    /// The provider's public address, when that is not `localhost`: behind a proxy, or with a certificate for a name.
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// Certificate chain for TLS, PEM; self-signed is fine.

@@ -277,8 +277,8 @@ async fn the_demonstration_can_be_reached_over_https_and_its_portal_signs_people
     assert!(issuer.starts_with("https://localhost:"), "{issuer}");
     let served = Served { port: url::Url::parse(issuer).unwrap().port().unwrap(), folder, process };
     // The portal believes the certificate: it discovers the provider and sends the person there.
-    let begun =
+    let answer =
         served.client("first").get(format!("{}/sign-in", demo["portal"].as_str().unwrap())).send().await.unwrap();
-    assert_eq!(begun.status(), 200, "{}", served.log());
-    assert!(begun.url().as_str().starts_with(&format!("{issuer}/interaction/login/")), "{}", begun.url());
+    assert_eq!(answer.status(), 200, "{}", served.log());
+    assert!(answer.url().as_str().starts_with(&format!("{issuer}/interaction/login/")), "{}", answer.url());
 }
