@@ -7,7 +7,7 @@ use std::time::Duration;
 use habilis_keys::seal::MasterKey;
 use habilis_keys::token::{HmacKey, derive};
 use moka::future::Cache;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -16,6 +16,7 @@ use crate::keyring::KeyRing;
 use crate::login::hasher::Hasher;
 use crate::oidc::client::Client;
 use crate::outcome::Outcome;
+use crate::web::rate::RateLimit;
 
 /// How long a node may go on with a client as it was before another node changed it (R083: dead within five seconds).
 const CLIENT_CACHE: Duration = Duration::from_secs(4);
@@ -40,6 +41,10 @@ pub struct Inner {
     pub hasher: Hasher,
     /// Clients read lately.
     pub clients: Cache<String, Option<Arc<Client>>>,
+    /// Places for requests at the same time.
+    pub places: Semaphore,
+    /// Sign-ins begun lately, by network.
+    pub begun: RateLimit,
     /// Rung when mail was put into the outbox.
     pub mail_waiting: Notify,
 }
@@ -60,6 +65,8 @@ impl App {
     pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
         let forms = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "forms").as_bytes());
         let keys = KeyRing::open(&db, master, &config.keys, clock.now()).await?;
+        let places = Semaphore::new(config.server.max_requests);
+        let begun = RateLimit::per_minute(config.sign_in.interactions_per_address_per_minute);
         let hasher = Hasher::new(&config.password_hash, config.hash_params());
         Ok(Self(Arc::new(Inner {
             config,
@@ -69,6 +76,8 @@ impl App {
             forms,
             hasher,
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_CACHE).build(),
+            places,
+            begun,
             mail_waiting: Notify::new(),
         })))
     }

@@ -57,6 +57,7 @@ pub struct Server {
     pub trusted_proxies: Vec<IpAddr>,
     pub body_limit_bytes: usize,
     pub request_timeout_seconds: u64,
+    pub max_requests: usize,
 }
 
 /// `[database]`
@@ -84,6 +85,7 @@ pub struct SignIn {
     pub session_idle_minutes: u32,
     pub session_absolute_minutes: u32,
     pub failures_per_address_per_hour: u32,
+    pub interactions_per_address_per_minute: u32,
 }
 
 /// `[password_hash]`
@@ -250,6 +252,11 @@ impl Config {
             "sign_in.session_absolute_minutes is between 1 and 44640 (a month)",
         );
         refuse(self.sign_in.failures_per_address_per_hour == 0, "sign_in.failures_per_address_per_hour is at least 1");
+        refuse(
+            self.sign_in.interactions_per_address_per_minute == 0,
+            "sign_in.interactions_per_address_per_minute is at least 1",
+        );
+        refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         let hash = &self.password_hash;
         if let Err(error) = Params::new(hash.memory_kib, hash.iterations, hash.parallelism) {
             refuse(true, &format!("password_hash: {error}"));

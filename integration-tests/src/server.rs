@@ -1,8 +1,10 @@
 //! The real server in a process of its own, on either engine, in its `demo` dress: people, clients, mailbox, clock.
 
 use std::fs::OpenOptions;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -153,7 +155,7 @@ impl TestServer {
     pub async fn start_on(engine: Engine, options: Vec<String>) -> Result<Self, String> {
         let folder = cleanup::folder();
         let started = Instant::now();
-        let process = spawn(&folder, "127.0.0.1:0", &options);
+        let process = spawn(&folder, &format!("127.0.0.1:{}", free_port()), &options);
         let mut server = Self {
             engine,
             issuer: String::new(),
@@ -325,6 +327,27 @@ pub fn habilis() -> Command {
     }
     command.stdin(Stdio::null());
     command
+}
+
+/// A port on 127.0.0.1 that is free, with the next one, which `habilis demo` takes for its portal.
+///
+/// Below the range from which the kernel hands out ports of its own accord, so that a server that was killed finds both
+/// still free when it comes back.
+pub fn free_port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const PAIRS: u32 = 6_000;
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    // Test binaries that run side by side begin elsewhere.
+    let offset = std::process::id().wrapping_mul(97);
+    for _ in 0..PAIRS {
+        let pair = offset.wrapping_add(COUNTER.fetch_add(1, Ordering::Relaxed)) % PAIRS;
+        let port = u16::try_from(FIRST + 2 * pair).expect("below 32000");
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if free(port) && free(port + 1) {
+            return port;
+        }
+    }
+    panic!("no two free ports between {FIRST} and {}", FIRST + 2 * PAIRS);
 }
 
 /// What a command of the server's binary printed, and how it ended.

@@ -158,7 +158,9 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("SERVER__TRUSTED_PROXIES", String::new()),
         ("DATABASE__URL", database),
         ("MAIL__TRANSPORT", "memory".to_owned()),
+        // Tests and load generators all come from one address.
         ("SIGN_IN__FAILURES_PER_ADDRESS_PER_HOUR", "10000".to_owned()),
+        ("SIGN_IN__INTERACTIONS_PER_ADDRESS_PER_MINUTE", "1000000".to_owned()),
     ];
     let settings = settings.map(|(name, value)| (format!("HABILIS__{name}"), value));
     let log = std::env::vars().filter(|(name, _)| name.starts_with("HABILIS__LOG__"));
@@ -208,14 +210,14 @@ async fn index(State(app): State<App>, axum::Extension(demo): Shared, origin: Or
         Some(browser) => (browser, false),
         None => (Browser::named_at_random(), true),
     };
-    let places = demo.places.iter().map(|(name, href)| DemoPlace {
-        name: locale.text(match *name {
-            "portal" => "demo-place-portal",
-            "demo" => "demo-place-demo",
-            "mailbox" => "demo-place-mailbox",
-            "discovery" => "demo-place-discovery",
-            _ => "demo-place-metrics",
-        }),
+    let places = demo.places.iter().map(|(place, href)| DemoPlace {
+        name: match *place {
+            "portal" => locale.text("demo-place-portal"),
+            "demo" => locale.text("demo-place-demo"),
+            "mailbox" => locale.text("demo-place-mailbox"),
+            "discovery" => locale.text("demo-place-discovery"),
+            _ => locale.text("demo-place-metrics"),
+        },
         detail: String::new(),
         href: href.clone(),
     });

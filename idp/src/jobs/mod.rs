@@ -62,7 +62,7 @@ pub async fn run_due(app: &App, transport: &Transport) -> Outcome<()> {
 async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     let before = now.saturating_sub(KEEP)?;
     let mut tx = app.db.begin().await?;
-    let mut rows = interactions::purge(&mut tx, before).await?;
+    let mut rows = interactions::purge(&mut tx, now).await?;
     rows += pushed_requests::purge(&mut tx, before).await?;
     rows += refresh_tokens::purge(&mut tx, before).await?;
     rows += grants::purge(&mut tx, before).await?;

@@ -134,16 +134,18 @@ async fn attempt(
     (login, password): (&str, Secret<String>),
     now: Timestamp,
 ) -> Outcome<Attempt> {
+    // What is not heard is not written down either: a flood must not fill the disk.
+    let delayed = |TooEarly { retry_at }| {
+        metrics::counter!("habilis_sign_ins_total", "outcome" => "delayed").increment(1);
+        Ok(Attempt::TooEarly(retry_at))
+    };
+    if let Err(too_early) = admit_network(app, origin, now).await? {
+        return delayed(too_early);
+    }
     let mut tx = app.db.begin().await?;
-    let credentials = match count(&mut tx, app, (login, origin), now).await? {
+    let credentials = match count(&mut tx, login, now).await? {
         Ok(credentials) => credentials,
-        Err(TooEarly { retry_at }) => {
-            let event = Event::new("sign_in.delayed").from(origin);
-            audit::record(&mut tx, event, now).await?;
-            tx.commit().await?;
-            metrics::counter!("habilis_sign_ins_total", "outcome" => "delayed").increment(1);
-            return Ok(Attempt::TooEarly(retry_at));
-        }
+        Err(too_early) => return delayed(too_early),
     };
     tx.commit().await?;
 
@@ -163,19 +165,17 @@ async fn attempt(
     }
 }
 
+async fn admit_network(app: &App, origin: &Origin, now: Timestamp) -> Outcome<Result<(), TooEarly>> {
+    let network = Subject::network(&origin.network());
+    let so_far = failures::find(&mut app.db.reader().await?, &network).await?.map(|found| recent(found, now));
+    Ok(login::admit_network(so_far, app.config.sign_in.failures_per_address_per_hour, now))
+}
+
 /// Counts the attempt against the account, unless it comes too early.
-async fn count(
-    tx: &mut Tx,
-    app: &App,
-    (login, origin): (&str, &Origin),
-    now: Timestamp,
-) -> Outcome<Result<Option<Credentials>, TooEarly>> {
+async fn count(tx: &mut Tx, login: &str, now: Timestamp) -> Outcome<Result<Option<Credentials>, TooEarly>> {
     let account = Subject::account(login);
     let so_far = recent(failures::lock(tx, &account, now).await?, now);
-    let network = failures::find(tx, &Subject::network(&origin.network())).await?.map(|found| recent(found, now));
-    let limit = app.config.sign_in.failures_per_address_per_hour;
-    let admitted = login::admit(Some(so_far), now).and_then(|()| login::admit_network(network, limit, now));
-    if let Err(too_early) = admitted {
+    if let Err(too_early) = login::admit(Some(so_far), now) {
         return Ok(Err(too_early));
     }
     failures::set(tx, &account, i64::from(so_far.count) + 1, now).await?;

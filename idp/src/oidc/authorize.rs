@@ -74,8 +74,10 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
             }
             request.return_to.error(app, &refused(refusal), now)
         }
-        (Next::AskConsent, _) => wait(app, cookies, (&client, &request, interaction::consent_path), now).await,
-        (Next::SignIn(_) | Next::Answer, _) => wait(app, cookies, (&client, &request, login_path), now).await,
+        (Next::AskConsent, _) => {
+            wait(app, (origin, cookies), (&client, &request, interaction::consent_path), now).await
+        }
+        (Next::SignIn(_) | Next::Answer, _) => wait(app, (origin, cookies), (&client, &request, login_path), now).await,
     }
 }
 
@@ -97,10 +99,14 @@ pub fn refused(refusal: Refusal) -> RedirectError {
 
 async fn wait(
     app: &App,
-    cookies: Cookies,
+    (origin, cookies): (&Origin, Cookies),
     (client, request, path): (&SharedClient, &Request, fn(&str) -> String),
     now: Timestamp,
 ) -> Outcome {
+    // A waiting request is a row: how many one network may leave behind is bounded.
+    if !app.begun.admit(&origin.network()) {
+        return PageError::too_many().show(app, origin, request.ui_locales.as_deref());
+    }
     let (browser, is_new) = match cookies.browser {
         Some(browser) => (browser, false),
         None => (Browser::named_at_random(), true),

@@ -100,6 +100,18 @@ impl PageError {
         }
     }
 
+    /// Too many requests from one network.
+    pub fn too_many() -> Self {
+        Self {
+            advice: Advice::TryLater,
+            status: StatusCode::TOO_MANY_REQUESTS,
+            ..Self::new(
+                "temporarily_unavailable",
+                "too many sign-ins were begun from this network, try again in a minute",
+            )
+        }
+    }
+
     /// The form cannot be read.
     pub fn unreadable(error: &crate::web::FormError) -> Self {
         Self { status: error.status(), ..Self::new("invalid_request", error.to_string()) }

@@ -11,7 +11,7 @@ use habilis_keys::token::digest;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::client::SharedClient;
+use super::client::{Authentication, SharedClient};
 use super::client_auth;
 use super::dpop::{self, Target};
 use super::error::{Refusal, no_store};
@@ -19,8 +19,8 @@ use super::request::{self, Door, Invalid, Request};
 use crate::app::App;
 use crate::db::{Conn, pushed_requests};
 use crate::outcome::Outcome;
-use crate::web::Form;
 use crate::web::params::Params;
+use crate::web::{Form, Origin};
 
 /// What every reference begins with (RFC 9126 §2.2).
 pub const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
@@ -29,7 +29,7 @@ pub const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 ///
 /// # Errors
 /// The database failed.
-pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) -> Outcome {
+pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Form(form): Form) -> Outcome {
     let now = app.clock.now();
     let mut params = match form {
         Ok(params) => params,
@@ -39,6 +39,12 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         Ok(client) => client,
         Err(refusal) => return Ok(refusal.into_response()),
     };
+    // A pushed request is a row: how many somebody who need not prove anything may leave behind is bounded.
+    if client.authentication == Authentication::None && !app.begun.admit(&origin.network()) {
+        let description = "too many requests were pushed from this network, try again in a minute";
+        let refusal = Refusal::new("temporarily_unavailable", description);
+        return Ok(refusal.with_status(StatusCode::TOO_MANY_REQUESTS).into_response());
+    }
     let request = match read(&app, &client, (&headers, &mut params), now).await? {
         Ok(request) => request,
         Err(refusal) => return Ok(refusal.into_response()),

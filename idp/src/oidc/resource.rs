@@ -217,6 +217,10 @@ pub async fn open(app: &App, presented: Presented<'_>, now: Timestamp) -> Outcom
             }
         }
     }
+    let client = claims.get("client_id").and_then(Value::as_str).unwrap_or_default();
+    if !app.client(client).await?.is_some_and(|client| client.active) {
+        return Ok(Err(Challenge::invalid_token().on(scheme)));
+    }
     let grant = match claims.get("grant_id").and_then(Value::as_str) {
         None => None,
         Some(id) => {

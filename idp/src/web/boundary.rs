@@ -27,9 +27,14 @@ pub async fn boundary(State(app): State<App>, mut request: Request, next: Next) 
     let wants_html = accepts_html(request.headers());
     request.extensions_mut().insert(origin.clone());
 
-    let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
-    let mut response =
-        tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| Fault::overloaded(5).into_response());
+    let mut response = match app.places.try_acquire() {
+        Ok(_place) => {
+            let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
+            let answer = tokio::time::timeout(limit, next.run(request)).await;
+            answer.unwrap_or_else(|_| Fault::overloaded(5).into_response())
+        }
+        Err(_) => Fault::overloaded(1).into_response(),
+    };
 
     if let Some(report) = response.extensions_mut().remove::<FaultReport>() {
         if report.retry_after.is_none() {

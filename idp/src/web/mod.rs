@@ -5,6 +5,7 @@ pub mod boundary;
 pub mod cookies;
 pub mod page;
 pub mod params;
+pub mod rate;
 pub mod text;
 
 use std::net::IpAddr;

@@ -208,6 +208,12 @@ impl Options {
     }
 }
 
+impl Target {
+    fn learners(&self) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(|person| person.kind == "learner")
+    }
+}
+
 /// Starts a server, or finds the one that runs.
 async fn target(options: &Options) -> Result<Target, Failure> {
     if options.spawn {
@@ -312,7 +318,11 @@ fn per_second(span: Duration, work: impl Fn() + Sync) -> f64 {
 /// Runs one scenario: connections and sessions first, a short warm-up, then the clock.
 async fn measure(target: &Target, options: &Options, scenario: Scenario) -> Result<Figures, Failure> {
     let requests = options.number("--requests", 10_000_000)?.unwrap_or(scenario.default_requests());
-    let concurrency = options.concurrency.min(requests);
+    let mut concurrency = options.concurrency.min(requests);
+    if scenario == Scenario::Login {
+        // More at a time for one account would be taken for guessing.
+        concurrency = concurrency.min(4 * target.learners().count());
+    }
     let client_id = options.values.get("--client").map_or("demo-es256", String::as_str);
     let mut workers = Vec::new();
     for index in 0..concurrency {
@@ -411,7 +421,7 @@ impl Script {
             target.clients.iter().find(|client| client.client_id == id).ok_or_else(|| format!("no client {id}"))
         };
         let (service, client) = (find("demo-service")?, find(client_id)?);
-        let learners: Vec<_> = target.people.iter().filter(|person| person.kind == "learner").collect();
+        let learners: Vec<_> = target.learners().collect();
         let person = (*learners.get(index % learners.len().max(1)).ok_or("no learner among the people")?).clone();
         let verifier = "load-generator-verifier-0123456789-abcdefghijk";
         let request = AuthorizationRequest::of(client).with("code_challenge", &jose::s256(verifier));

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Proof, Tokens};
-use habilis_integration_tests::server::{habilis, run_in, run_with_input};
+use habilis_integration_tests::server::{free_port, habilis, run_in, run_with_input};
 use habilis_integration_tests::{Browser, Client, Http, database};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -221,8 +221,7 @@ async fn served(environment: impl Fn(&str) -> Vec<(&'static str, String)>) -> Se
     write(folder.path(), "client.json", metadata);
     let created = run_in(folder.path(), &["client", "create", "client.json", "--first-party"], &[]).await.printed();
     let client = serde_json::from_str(&created).unwrap();
-    // Nobody else takes the port in the moment between; if somebody does, the server says so and the test with it.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let listen = format!("127.0.0.1:{port}");
     let mut command = habilis();
     command

@@ -1,12 +1,14 @@
 //! `/par`: pushed authorization requests. RFC 9126, and the modules of the FAPI 2.0 plan that name PAR.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use habilis_integration_tests::fapi::{authorize, code_for, post, push, redeem, reference, request_uri};
 use habilis_integration_tests::jose::SigningKey;
 use habilis_integration_tests::protocol::{
     AuthorizationRequest, AuthorizationResponse, Code, Proof, Tokens, assertion_claims, client_key, random_text,
 };
+use habilis_integration_tests::server::{free_port, habilis, run_in};
 use habilis_integration_tests::{Answer, Browser, Http, TestServer, Visit};
 use serde_json::json;
 use tokio::sync::Barrier;
@@ -29,6 +31,49 @@ async fn push_with_assertion(server: &TestServer, bend: impl FnOnce(&mut serde_j
 fn assert_invalid_client(answer: &Answer) {
     assert!(matches!(answer.status, 400 | 401), "{}", answer.body);
     answer.assert_oauth_error(answer.status, "invalid_client");
+}
+
+#[tokio::test]
+async fn a_client_that_need_not_prove_anything_cannot_push_without_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(folder.path(), &["keys", "init"], &[]).await.printed();
+    let metadata =
+        r#"{"client_id":"app","redirect_uris":["https://p.example/cb"],"token_endpoint_auth_method":"none"}"#;
+    std::fs::write(folder.path().join("client.json"), metadata).unwrap();
+    run_in(folder.path(), &["client", "create", "client.json"], &[]).await.printed();
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut command = habilis();
+    command
+        .arg("serve")
+        .current_dir(folder.path())
+        .env("HABILIS__SERVER__ISSUER", format!("http://{address}"))
+        .env("HABILIS__SERVER__LISTEN", &address)
+        .env("HABILIS__SERVER__METRICS_LISTEN", "")
+        .env("HABILIS__SIGN_IN__INTERACTIONS_PER_ADDRESS_PER_MINUTE", "3")
+        .stderr(std::fs::File::create(folder.path().join("log")).unwrap());
+    let _process = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+    let (http, began) = (Http::new(), Instant::now());
+    let ready = || http.request("GET", &format!("http://{address}/readyz"));
+    while !http.try_send(ready()).await.is_ok_and(|answer| answer.status == 200) {
+        assert!(began.elapsed() < Duration::from_mins(1), "not ready after a minute");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let challenge = habilis_integration_tests::jose::s256("v");
+    let form = [
+        ("client_id", "app"),
+        ("response_type", "code"),
+        ("redirect_uri", "https://p.example/cb"),
+        ("scope", "openid"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(http.post_form(&format!("http://{address}/par"), &form).await.status);
+    }
+    assert_eq!(statuses, [201, 201, 201, 429]);
+    // Somebody else's network is not concerned.
+    assert_eq!(Http::new().post_form(&format!("http://{address}/par"), &form).await.status, 201);
 }
 
 journeys! {

@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use habilis_integration_tests::http::install_ring;
-use habilis_integration_tests::server::{habilis, run_in};
+use habilis_integration_tests::server::{free_port, habilis, run_in};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -49,7 +49,7 @@ impl Served {
             std::fs::copy(folder.path().join(format!("first.{part}")), folder.path().join(format!("tls.{part}")))
                 .unwrap();
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut command = habilis();
         command
             .arg("serve")
@@ -260,7 +260,7 @@ async fn the_demonstration_can_be_reached_over_https_and_its_portal_signs_people
     let mut command = habilis();
     command
         .current_dir(folder.path())
-        .args(["demo", "--listen", "127.0.0.1:0", "--data", "data"])
+        .args(["demo", "--listen", &format!("127.0.0.1:{}", free_port()), "--data", "data"])
         .args(["--tls-certificate-file", "first.crt", "--tls-key-file", "first.key"])
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(folder.path().join("log")).unwrap());
