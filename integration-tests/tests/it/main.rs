@@ -64,6 +64,7 @@ mod dpop;
 mod end_session;
 mod fapi;
 mod faults;
+mod libraries;
 mod login;
 mod par;
 mod request_object;
