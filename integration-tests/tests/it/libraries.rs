@@ -1,6 +1,6 @@
 //! Public relying-party libraries against the running server: what they verify is judged by people who do not know us.
 //!
-//! `openid-client` for Node, pinned in `integration-tests/run`, over `libraries/openid-client.mjs`.
+//! `openid-client` for Node and Authlib for Python, pinned in `integration-tests/run`, over the scripts in `libraries/`.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,9 +10,27 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 
-/// A sign-in through the library as `client_id`, with what `wanted` adds: PAR, DPoP, signed requests, signed responses.
-async fn sign_in(server: &TestServer, client_id: &str, wanted: &Value) {
-    let folder = std::env::var("HABILIS_NODE").expect("HABILIS_NODE is not set: run integration-tests/run");
+/// Where the library is, as `integration-tests/run` says.
+fn installed(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run integration-tests/run"))
+}
+
+/// The script that speaks through `openid-client`.
+fn openid_client() -> Command {
+    let mut command = Command::new("node");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/libraries/openid-client.mjs")).arg(installed("HABILIS_NODE"));
+    command
+}
+
+/// The script that speaks through Authlib.
+fn authlib() -> Command {
+    let mut command = Command::new(installed("HABILIS_PYTHON"));
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/libraries/authlib_client.py"));
+    command
+}
+
+/// A sign-in through a library as `client_id`, with what `wanted` adds: PAR, DPoP, signed requests, signed responses.
+async fn sign_in(server: &TestServer, mut library: Command, (client_id, wanted): (&str, Value)) {
     let client = server.client(client_id);
     let mut scenario = json!({
         "issuer": server.issuer,
@@ -26,14 +44,13 @@ async fn sign_in(server: &TestServer, client_id: &str, wanted: &Value) {
     for (name, value) in wanted.as_object().unwrap() {
         scenario[name] = value.clone();
     }
-    let mut process = Command::new("node")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/libraries/openid-client.mjs"))
-        .args([&folder, &scenario.to_string()])
+    let mut process = library
+        .arg(scenario.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("node is installed");
+        .expect("the library's interpreter is installed");
     let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
     let mut next_line = async || {
         let line = tokio::time::timeout(Duration::from_mins(1), said.next_line()).await;
@@ -58,22 +75,36 @@ async fn sign_in(server: &TestServer, client_id: &str, wanted: &Value) {
 
 journeys! {
     async fn openid_client_signs_in_refreshes_and_signs_out(server: &TestServer) {
-        sign_in(server, "demo-portal", &json!({ "algorithm": "RS256" })).await;
-        sign_in(server, "demo-portal", &json!({ "algorithm": "RS256", "jarm": true, "dpop": true })).await;
+        sign_in(server, openid_client(), ("demo-portal", json!({ "algorithm": "RS256" }))).await;
+        let wanted = json!({ "algorithm": "RS256", "jarm": true, "dpop": true });
+        sign_in(server, openid_client(), ("demo-portal", wanted)).await;
     }
 
     async fn openid_client_completes_the_fapi_2_security_profile(server: &TestServer) {
         for client in ["demo-fapi", "demo-fapi-2"] {
-            sign_in(server, client, &json!({ "algorithm": "ES256", "par": true, "dpop": true })).await;
+            let wanted = json!({ "algorithm": "ES256", "par": true, "dpop": true });
+            sign_in(server, openid_client(), (client, wanted)).await;
         }
     }
 
     async fn openid_client_completes_fapi_2_message_signing(server: &TestServer) {
         let wanted = json!({ "algorithm": "ES256", "par": true, "dpop": true, "jar": true, "jarm": true });
-        sign_in(server, "demo-fapi-signed", &wanted).await;
+        sign_in(server, openid_client(), ("demo-fapi-signed", wanted)).await;
     }
 
     async fn openid_client_sends_a_signed_request_by_value(server: &TestServer) {
-        sign_in(server, "demo-jwt", &json!({ "algorithm": "RS256", "jar": true })).await;
+        sign_in(server, openid_client(), ("demo-jwt", json!({ "algorithm": "RS256", "jar": true }))).await;
+    }
+
+    async fn authlib_signs_in_refreshes_and_signs_out(server: &TestServer) {
+        for client in ["demo-portal", "demo-es256", "demo-eddsa", "demo-jwt"] {
+            sign_in(server, authlib(), (client, json!({}))).await;
+        }
+    }
+
+    async fn authlib_pushes_its_request_and_holds_a_key(server: &TestServer) {
+        for client in ["demo-portal", "demo-jwt"] {
+            sign_in(server, authlib(), (client, json!({ "par": true, "dpop": true }))).await;
+        }
     }
 }
