@@ -50,6 +50,10 @@ pub struct Server {
     pub listen: SocketAddr,
     #[serde(deserialize_with = "empty_is_none")]
     pub metrics_listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub tls_certificate_file: Option<PathBuf>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub tls_key_file: Option<PathBuf>,
     pub trusted_proxies: Vec<IpAddr>,
     pub body_limit_bytes: usize,
     pub request_timeout_seconds: u64,
@@ -227,6 +231,10 @@ impl Config {
                 );
             }
         }
+        refuse(
+            self.server.tls_certificate_file.is_some() != self.server.tls_key_file.is_some(),
+            "server.tls_certificate_file and server.tls_key_file are given together or not at all",
+        );
         let url = self.database.url.expose();
         refuse(
             !["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)),
@@ -460,6 +468,16 @@ mod tests {
         for part in ["issuer must be https", "no trailing slash", "id_token_seconds", "smtp_url", "password_hash"] {
             assert!(problems.contains(part), "{part} in {problems}");
         }
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        let config = load("", &[]).unwrap();
+        assert_eq!(config.server.tls_certificate_file, None);
+        let problems = load("[server]\ntls_certificate_file = \"a.pem\"", &[]).unwrap_err().to_string();
+        assert!(problems.contains("tls_key_file"), "{problems}");
+        let config = load("[server]\ntls_certificate_file = \"a.pem\"\ntls_key_file = \"b.pem\"", &[]).unwrap();
+        assert_eq!(config.server.tls_key_file.unwrap(), PathBuf::from("b.pem"));
     }
 
     #[test]

@@ -16,4 +16,5 @@ pub mod mail;
 pub mod oidc;
 pub mod outcome;
 pub mod server;
+pub mod tls;
 pub mod web;

@@ -10,6 +10,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -95,6 +96,22 @@ pub fn listen(address: SocketAddr) -> Outcome<TcpListener> {
 /// The listener failed.
 pub async fn serve(listener: TcpListener, router: Router, handle: Handle<SocketAddr>) -> Outcome<()> {
     let mut server = axum_server::from_tcp(listener)?.handle(handle);
+    server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    Ok(())
+}
+
+/// The same over TLS.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve_tls(
+    listener: TcpListener,
+    router: Router,
+    handle: Handle<SocketAddr>,
+    tls: RustlsConfig,
+) -> Outcome<()> {
+    let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
     server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())

@@ -5,7 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, SHA384, SHA512, digest};
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+    RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
 use serde_json::{Value, json};
 
 /// Unpadded base64url.
@@ -132,15 +135,50 @@ impl SigningKey {
         self
     }
 
-    /// A compact JWS over `claims`.
-    pub fn sign(&self, claims: &Value) -> String {
-        let alg = match self.kind {
+    /// The name of its algorithm.
+    pub fn alg(&self) -> &'static str {
+        match self.kind {
             Kind::Es256(_) => "ES256",
             Kind::EdDsa(_) => "EdDSA",
+        }
+    }
+
+    /// The public half as a JWK, without `kid`.
+    pub fn public_jwk(&self) -> Value {
+        match &self.kind {
+            Kind::Es256(pair) => {
+                let point = pair.public_key().as_ref();
+                json!({ "kty": "EC", "crv": "P-256", "x": base64url(&point[1..33]), "y": base64url(&point[33..]) })
+            }
+            Kind::EdDsa(pair) => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url(pair.public_key().as_ref()) })
+            }
+        }
+    }
+
+    /// The thumbprint of the key (RFC 7638).
+    pub fn thumbprint(&self) -> String {
+        let jwk = self.public_jwk();
+        let canonical = match self.kind {
+            Kind::Es256(_) => format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]),
+            Kind::EdDsa(_) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":{}}}"#, jwk["x"]),
         };
-        let mut header = json!({ "alg": alg, "typ": "JWT" });
+        base64url(digest(&SHA256, canonical.as_bytes()))
+    }
+
+    /// A compact JWS over `claims`.
+    pub fn sign(&self, claims: &Value) -> String {
+        self.sign_with(&json!({ "typ": "JWT" }), claims)
+    }
+
+    /// A compact JWS over `claims` with these members in its header; `alg` and `kid` are added where they are not there.
+    pub fn sign_with(&self, members: &Value, claims: &Value) -> String {
+        let mut header = json!({ "alg": self.alg() });
         if let Some(kid) = &self.kid {
             header["kid"] = json!(kid);
+        }
+        for (name, value) in members.as_object().expect("a header is an object") {
+            header[name] = value.clone();
         }
         let input = format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()));
         let signature = match &self.kind {
@@ -151,6 +189,28 @@ impl SigningKey {
         };
         format!("{input}.{}", base64url(signature))
     }
+}
+
+/// Asserts that the public key `jwk` verifies a compact JWS.
+#[track_caller]
+pub fn assert_signed(token: &str, jwk: &Value) {
+    let member = |name: &str| from_base64url(jwk[name].as_str().unwrap_or_else(|| panic!("no {name} in {jwk}")));
+    let (signed, signature) = token.rsplit_once('.').expect("a compact JWS");
+    let (signed, signature) = (signed.as_bytes(), from_base64url(signature));
+    let verified = match header(token)["alg"].as_str() {
+        Some("ES256") => {
+            let key = [&[4][..], &member("x"), &member("y")].concat();
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).verify(signed, &signature)
+        }
+        Some("EdDSA") => UnparsedPublicKey::new(&ED25519, member("x")).verify(signed, &signature),
+        Some("RS256") => RsaPublicKeyComponents { n: member("n"), e: member("e") }.verify(
+            &RSA_PKCS1_2048_8192_SHA256,
+            signed,
+            &signature,
+        ),
+        other => panic!("the harness does not verify {other:?}"),
+    };
+    assert!(verified.is_ok(), "the signature does not verify: {}", header(token));
 }
 
 #[cfg(test)]

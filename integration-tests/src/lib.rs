@@ -20,6 +20,7 @@
 pub mod browser;
 mod cleanup;
 pub mod database;
+pub mod fapi;
 pub mod http;
 pub mod inbox;
 pub mod jose;

@@ -6,6 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::acr::Sufficiency;
+
 /// The `prompt` parameter, parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of four independent words")]
@@ -86,6 +88,8 @@ pub struct Facts {
     pub hint: Hint,
     /// Consent.
     pub consent: Consent,
+    /// Whether the sign-in is strong enough for an essential `acr`.
+    pub acr: Sufficiency,
 }
 
 /// Why the person is asked to sign in.
@@ -99,6 +103,8 @@ pub enum SignInReason {
     TooLongAgo,
     /// Another person is expected.
     OtherPerson,
+    /// A stronger sign-in is expected.
+    TooWeak,
 }
 
 /// What comes next.
@@ -121,13 +127,22 @@ pub enum Refusal {
     LoginRequired,
     /// `consent_required`.
     ConsentRequired,
+    /// `unmet_authentication_requirements` (OpenID Connect Core Error Code for it).
+    UnmetAuthentication,
 }
 
 /// Decides what an authorization request needs next.
 ///
 /// `max_age` is compared in milliseconds; `max_age=0` always asks for a sign-in.
 pub fn next(facts: &Facts, now: Timestamp) -> Next {
+    // No sign-in here would be enough: nobody is asked for one.
+    if facts.acr == Sufficiency::Unreachable {
+        return Next::Refuse(Refusal::UnmetAuthentication);
+    }
     match sign_in_needed(facts, now) {
+        Some(SignInReason::TooWeak) if facts.signed_in_for_this || facts.prompt.none => {
+            return Next::Refuse(Refusal::UnmetAuthentication);
+        }
         Some(_) if facts.prompt.none => return Next::Refuse(Refusal::LoginRequired),
         // The person has just signed in, as somebody else than the client expects: asking again would not help.
         Some(SignInReason::OtherPerson) if facts.signed_in_for_this => return Next::Refuse(Refusal::LoginRequired),
@@ -150,6 +165,9 @@ fn sign_in_needed(facts: &Facts, now: Timestamp) -> Option<SignInReason> {
     let Some(auth_time) = facts.auth_time else { return Some(SignInReason::NoSession) };
     if facts.hint == Hint::Differs {
         return Some(SignInReason::OtherPerson);
+    }
+    if facts.acr == Sufficiency::TooWeak {
+        return Some(SignInReason::TooWeak);
     }
     if facts.signed_in_for_this {
         return None;
@@ -176,6 +194,7 @@ mod tests {
             max_age: None,
             hint: Hint::Absent,
             consent: Consent::NotNeeded,
+            acr: Sufficiency::Enough,
         }
     }
 
@@ -213,6 +232,19 @@ mod tests {
             ),
             ("hint differs after sign-in", Facts { hint: Hint::Differs, ..signed }, Refuse(Refusal::LoginRequired)),
             ("hint agrees, none", Facts { hint: Hint::Agrees, prompt: prompt("none"), ..facts() }, Answer),
+            ("too weak", Facts { acr: Sufficiency::TooWeak, ..facts() }, SignIn(SignInReason::TooWeak)),
+            ("too weak, nobody", Facts { acr: Sufficiency::TooWeak, ..nobody }, SignIn(SignInReason::NoSession)),
+            (
+                "too weak after sign-in",
+                Facts { acr: Sufficiency::TooWeak, ..signed },
+                Refuse(Refusal::UnmetAuthentication),
+            ),
+            (
+                "too weak, none",
+                Facts { acr: Sufficiency::TooWeak, prompt: prompt("none"), ..facts() },
+                Refuse(Refusal::UnmetAuthentication),
+            ),
+            ("unreachable", Facts { acr: Sufficiency::Unreachable, ..nobody }, Refuse(Refusal::UnmetAuthentication)),
             ("consent missing", Facts { consent: Consent::Missing, ..facts() }, AskConsent),
             (
                 "consent missing, none",

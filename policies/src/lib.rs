@@ -2,6 +2,7 @@
 //!
 //! Protocol rules cite their RFC, the operator's rules their requirement (`R…`, defaults `Q…`).
 
+pub mod acr;
 pub mod api_keys;
 pub mod assertions;
 pub mod authorize;
@@ -14,6 +15,7 @@ pub mod passwords;
 pub mod profiles;
 pub mod redirects;
 pub mod reminders;
+pub mod request_objects;
 pub mod scopes;
 pub mod seats;
 pub mod sessions;

@@ -30,6 +30,15 @@ pub enum AssertionAudience {
     IssuerOnly,
 }
 
+/// Which claims a signed request object must have beside the request itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestObjectClaims {
+    /// What is there must be right (OIDC Core §6.1, RFC 9101 §4).
+    AsPresent,
+    /// `iss`, `aud`, `client_id`, `nbf` and `exp`, within an hour (FAPI 2.0 Message Signing §5.3.1).
+    Required,
+}
+
 /// The consequences of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "a table a reviewer reads, one yes or no a line")]
@@ -42,6 +51,8 @@ pub struct Rules {
     pub pkce_for_all: bool,
     /// Access tokens are bound to a key (RFC 9449).
     pub sender_constrained: bool,
+    /// Claims of a signed request object.
+    pub request_object_claims: RequestObjectClaims,
     /// Audience of client assertions.
     pub assertion_audience: AssertionAudience,
     /// Signature algorithms for client assertions, request objects and ID tokens, best first.
@@ -52,6 +63,10 @@ pub struct Rules {
     pub response_types: &'static [&'static str],
     /// Life of an authorization code, in seconds.
     pub code_seconds: u16,
+    /// How long a pushed request may be opened, in seconds (FAPI 2.0 §5.3.2.2: under ten minutes).
+    pub pushed_request_seconds: u16,
+    /// Life of a signed authorization response, in seconds (JARM §2.1: at most ten minutes).
+    pub signed_response_seconds: u16,
 }
 
 const OIDC: Rules = Rules {
@@ -59,6 +74,7 @@ const OIDC: Rules = Rules {
     signed_messages: false,
     pkce_for_all: false,
     sender_constrained: false,
+    request_object_claims: RequestObjectClaims::AsPresent,
     assertion_audience: AssertionAudience::IssuerOrEndpoint,
     algorithms: &["ES256", "EdDSA", "PS256", "RS256"],
     client_authentication: &[
@@ -70,12 +86,15 @@ const OIDC: Rules = Rules {
     ],
     response_types: &["code"],
     code_seconds: 60,
+    pushed_request_seconds: 90,
+    signed_response_seconds: 300,
 };
 
 const FAPI2_SECURITY: Rules = Rules {
     pushed_requests: true,
     pkce_for_all: true,
     sender_constrained: true,
+    request_object_claims: RequestObjectClaims::Required,
     assertion_audience: AssertionAudience::IssuerOnly,
     algorithms: &["ES256", "EdDSA", "PS256"],
     client_authentication: &["private_key_jwt"],
@@ -113,6 +132,20 @@ mod tests {
             assert_eq!(rules.client_authentication, ["private_key_jwt"]);
             assert!(rules.pushed_requests && rules.pkce_for_all && rules.sender_constrained);
             assert!(rules.code_seconds <= 60);
+            assert_eq!(rules.assertion_audience, AssertionAudience::IssuerOnly);
+            assert_eq!(rules.request_object_claims, RequestObjectClaims::Required);
+        }
+    }
+
+    #[test]
+    fn every_profile_keeps_the_limits_of_the_standards() {
+        use SecurityProfile::{Fapi2MessageSigning, Fapi2Security, Legacy, Oidc};
+        for profile in [Oidc, Fapi2Security, Fapi2MessageSigning, Legacy] {
+            let rules = profile.rules();
+            assert!((60..=90).contains(&rules.pushed_request_seconds));
+            assert!((10..=600).contains(&rules.signed_response_seconds));
+            assert!(!rules.algorithms.contains(&"none") && !rules.algorithms.contains(&"HS256"));
+            assert_eq!(rules.signed_messages, profile == Fapi2MessageSigning);
         }
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use habilis_keys::secret::Secret;
+use habilis_policies::acr::{Name, Vocabulary};
 use habilis_policies::profiles::SecurityProfile;
 use serde_json::{Value, json};
 
@@ -28,6 +29,10 @@ pub(super) enum Command {
         /// One of the operator's own portals: people are not asked for consent.
         #[arg(long)]
         first_party: bool,
+        /// What the client calls a level of sign-in, weakest first: `eidas1=one_factor`, `eidas1-mfa=two_factors` (the
+        /// default). May be given several times.
+        #[arg(long, value_name = "NAME=LEVEL", value_parser = acr)]
+        acr: Vec<Name>,
     },
     /// List the clients.
     List,
@@ -43,10 +48,21 @@ fn profile(name: &str) -> Result<SecurityProfile, String> {
         .map_err(|_| "one of oidc, fapi2_security, fapi2_message_signing, legacy".to_owned())
 }
 
+fn acr(text: &str) -> Result<Name, String> {
+    let (acr, level) = text.rsplit_once('=').ok_or("NAME=LEVEL")?;
+    if acr.is_empty() || acr.len() > 256 || !acr.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
+        return Err("the name is a short text without spaces".to_owned());
+    }
+    let level = serde_json::from_value(Value::String(level.to_owned()))
+        .map_err(|_| "the level is one_factor or two_factors".to_owned())?;
+    Ok(Name { acr: acr.to_owned(), level })
+}
+
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     match command {
-        Command::Create { file, profile, first_party } => {
-            create(&config, &file, &Settings { profile, first_party }).await
+        Command::Create { file, profile, first_party, acr } => {
+            let acr = if acr.is_empty() { Vocabulary::default() } else { acr.into_iter().collect() };
+            create(&config, &file, &Settings { profile, first_party, acr }).await
         }
         Command::List => list(&config).await,
         Command::Show { client_id } => show(&config, &client_id).await,

@@ -20,6 +20,7 @@ use crate::config::{self, Config, LogFormat};
 use crate::db::Db;
 use crate::demo;
 use crate::outcome::{Fault, Outcome};
+use crate::tls;
 
 /// Self-hosted identity and access server for the training sector.
 #[derive(Debug, Parser)]
@@ -107,6 +108,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         Command::Config(ConfigCommand::Check) => {
             let config = load()?;
             master_key(&config.keys)?;
+            tls::Files::of(&config.server).map(|files| files.read()).transpose()?;
             say("the configuration is valid");
             Ok(())
         }

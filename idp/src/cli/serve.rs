@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::mail::transport::Transport;
 use crate::outcome::Outcome;
-use crate::{jobs, server};
+use crate::{jobs, server, tls};
 
 pub(super) async fn run(config: Config) -> Outcome<()> {
     start_log(&config.log)?;
@@ -17,6 +17,7 @@ pub(super) async fn run(config: Config) -> Outcome<()> {
     // Ports first: an address in use is said before anything is touched.
     let listener = server::listen(config.server.listen)?;
     let metrics = config.server.metrics_listen.map(server::listen).transpose()?;
+    let tls = tls::Files::of(&config.server).map(tls::watch).transpose()?;
     let transport = Transport::open(&config.mail)?;
     let db = open_migrated(&config).await?;
     let app = App::start(config, Clock::System, db, master).await?;
@@ -28,7 +29,11 @@ pub(super) async fn run(config: Config) -> Outcome<()> {
     let handle = Handle::new();
     tokio::spawn(server::stop_on_signal(handle.clone()));
     tracing::info!(event = "started", issuer = app.config.server.issuer, listen = %app.config.server.listen);
-    let served = server::serve(listener, server::router(&app, Router::new()), handle).await;
+    let router = server::router(&app, Router::new());
+    let served = match tls {
+        Some(tls) => server::serve_tls(listener, router, handle, tls).await,
+        None => server::serve(listener, router, handle).await,
+    };
     jobs.abort();
     app.db.close().await;
     served

@@ -141,6 +141,7 @@ tables! {
     outbox,
     passwords,
     people,
+    pushed_requests,
     refresh_tokens,
     sessions,
     signing_keys,

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::{At, Conn, Tx};
 
 statements! {
-    INSERT = "INSERT INTO refresh_tokens (digest, grant_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
-    FIND = "SELECT grant_id, expires_at, replaced_at FROM refresh_tokens WHERE digest = $1";
+    INSERT = "INSERT INTO refresh_tokens (digest, grant_id, created_at, expires_at, dpop_jkt) VALUES ($1, $2, $3, $4, $5)";
+    FIND = "SELECT grant_id, expires_at, replaced_at, dpop_jkt FROM refresh_tokens WHERE digest = $1";
     REPLACE = "UPDATE refresh_tokens SET replaced_at = $2 WHERE digest = $1 AND replaced_at IS NULL";
     PURGE = "DELETE FROM refresh_tokens WHERE expires_at < $1";
 }
@@ -20,6 +20,8 @@ pub struct RefreshToken {
     pub expires_at: At,
     /// When it was exchanged for another.
     pub replaced_at: Option<At>,
+    /// Thumbprint of the key it is bound to, for public clients (RFC 9449 §5).
+    pub dpop_jkt: Option<String>,
 }
 
 /// Stores a token.
@@ -29,10 +31,10 @@ pub struct RefreshToken {
 pub async fn insert(
     tx: &mut Tx,
     digest: &[u8],
-    (grant, expires_at): (&str, Timestamp),
+    (grant, expires_at, dpop_jkt): (&str, Timestamp, Option<&str>),
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    sql!(tx, execute INSERT, digest, grant, At::from(now), At::from(expires_at)).map(drop)
+    sql!(tx, execute INSERT, digest, grant, At::from(now), At::from(expires_at), dpop_jkt).map(drop)
 }
 
 /// Finds a token, replaced or not.

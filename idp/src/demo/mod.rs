@@ -7,6 +7,7 @@ mod clock;
 mod mailbox;
 pub mod pages;
 mod portal;
+mod resource;
 mod seed;
 
 use std::fmt::Write as _;
@@ -31,7 +32,7 @@ use crate::mail::transport::Transport;
 use crate::outcome::{Fault, Outcome};
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::{Origin, chrome, render};
-use crate::{jobs, server};
+use crate::{jobs, server, tls};
 use pages::{DemoIndex, DemoPlace};
 use seed::Seed;
 
@@ -50,6 +51,15 @@ pub struct Options {
     /// Which fictitious people: the same number gives the same people.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The provider's public address, when that is not `localhost`: behind a proxy, or with a certificate for a name.
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// Certificate chain for TLS, PEM; self-signed is fine.
+    #[arg(long, value_name = "FILE", requires = "tls_key_file")]
+    tls_certificate_file: Option<PathBuf>,
+    /// Private key for TLS, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate_file")]
+    tls_key_file: Option<PathBuf>,
 }
 
 /// What the demonstration's own pages need.
@@ -76,11 +86,14 @@ pub async fn run(options: Options) -> Outcome<()> {
     let listen = listener.local_addr()?;
     let portal_listener = portal_listener(listen, options.listen.port())?;
     let metrics_listener = server::listen(SocketAddr::new(listen.ip(), 0))?;
-    let (issuer, portal) = (origin(listen), origin(portal_listener.local_addr()?));
+    let scheme = if options.tls_certificate_file.is_some() { "https" } else { "http" };
+    let issuer = options.issuer.clone().unwrap_or_else(|| format!("{scheme}://localhost:{}", listen.port()));
+    let portal = origin(portal_listener.local_addr()?);
     let metrics = format!("http://{}", metrics_listener.local_addr()?);
 
     let config = config(&options, &issuer, listen)?;
     start_log(&config.log)?;
+    let tls = tls::Files::of(&config.server).map(tls::watch).transpose()?;
     let db = Db::open(config.database.url.expose(), config.database.connections).await?;
     let clock = Clock::movable();
     db.migrate(clock.now()).await?;
@@ -109,7 +122,12 @@ pub async fn run(options: Options) -> Outcome<()> {
         &json!({ "issuer": issuer, "portal": portal, "metrics": metrics, "pid": std::process::id() }),
     );
     let router = server::router(&app, router(demo));
-    let serving = tokio::spawn(server::serve(listener, router, handle));
+    let serving = tokio::spawn(async move {
+        match tls {
+            Some(tls) => server::serve_tls(listener, router, handle, tls).await,
+            None => server::serve(listener, router, handle).await,
+        }
+    });
     ready?;
     let served = serving.await?;
     jobs.abort();
@@ -131,7 +149,10 @@ fn portal_listener(provider: SocketAddr, asked: u16) -> Outcome<std::net::TcpLis
 fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config> {
     let file = std::path::absolute(options.data.join("habilis.db"))?;
     let database = options.database.clone().unwrap_or_else(|| format!("sqlite://{}", file.display()));
+    let file = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
     let settings = [
+        ("SERVER__TLS_CERTIFICATE_FILE", file(&options.tls_certificate_file)),
+        ("SERVER__TLS_KEY_FILE", file(&options.tls_key_file)),
         ("SERVER__ISSUER", issuer.to_owned()),
         ("SERVER__LISTEN", listen.to_string()),
         ("SERVER__TRUSTED_PROXIES", String::new()),
@@ -173,6 +194,7 @@ fn router(demo: Arc<Demo>) -> Router<App> {
         .route("/demo", get(index))
         .route("/demo/people.json", get(people))
         .route("/demo/clients.json", get(clients))
+        .route("/demo/resource", get(resource::get))
         .route("/demo/components", get(components))
         .route("/demo/mailbox", get(mailbox::page))
         .route("/demo/mailbox.json", get(mailbox::json))

@@ -83,7 +83,12 @@ impl AdditionalClaims for Claims {}
 
 /// The routes of the portal at `origin`, relying on the provider `issuer`.
 pub(super) fn router(app: &App, seed: &Seed, (issuer, origin): (&str, &str)) -> Outcome<Router> {
-    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+    let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    // The demonstration's own certificate may be self-signed.
+    if let Some(file) = &app.config.server.tls_certificate_file {
+        http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&std::fs::read(file)?)?);
+    }
+    let http = http.build()?;
     let portal = Portal(Arc::new(Inner {
         origin: origin.to_owned(),
         issuer: issuer.to_owned(),

@@ -7,6 +7,8 @@ use habilis_keys::jws::Algorithm;
 use habilis_keys::secret::Secret;
 use habilis_keys::signing::SigningKey;
 use habilis_keys::token::digest;
+use habilis_policies::acr;
+use habilis_policies::profiles::SecurityProfile;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -140,6 +142,8 @@ struct DemoClient {
     secret: Option<Secret<String>>,
     private_jwk: Option<Value>,
     first_party: bool,
+    profile: SecurityProfile,
+    acr: acr::Vocabulary,
 }
 
 /// Everything the demonstration begins with.
@@ -175,7 +179,7 @@ impl Seed {
                 membership,
             }
         });
-        Self { people: people.collect(), clients: demo_clients(number, portal), organizations }
+        Self { people: people.collect(), clients: all_clients(number, portal), organizations }
     }
 
     /// Writes what is not there yet, in one transaction.
@@ -304,7 +308,7 @@ fn every_claim() -> Map<String, Value> {
 
 impl DemoClient {
     async fn plant(&self, tx: &mut Tx, now: Timestamp) -> Outcome<()> {
-        let settings = Settings { first_party: self.first_party, ..Settings::default() };
+        let settings = Settings { first_party: self.first_party, profile: self.profile, acr: self.acr.clone() };
         if let Err(problems) = self.metadata.check(settings.profile) {
             return Err(Fault::new(format!("{}: {problems:?}", self.id)));
         }
@@ -355,8 +359,8 @@ fn demo_clients(number: u64, portal: &str) -> Vec<DemoClient> {
         merge(&mut metadata, extra);
         metadata
     };
-    let jwk = private_jwk(number);
-    let public = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "demo", "use": "sig", "alg": "EdDSA", "x": jwk["x"] });
+    let jwk = private_jwk(&number.to_string());
+    let public = public_jwk(&jwk);
     let all = [
         (
             "demo-portal",
@@ -432,6 +436,8 @@ fn demo_clients(number: u64, portal: &str) -> Vec<DemoClient> {
             private_jwk: (id == "demo-jwt").then(|| jwk.clone()),
             metadata,
             first_party,
+            profile: SecurityProfile::Oidc,
+            acr: acr::Vocabulary::default(),
         })
     });
     clients.collect()
@@ -443,8 +449,85 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
+fn all_clients(number: u64, portal: &str) -> Vec<DemoClient> {
+    let mut clients = demo_clients(number, portal);
+    clients.extend(fapi_clients(number));
+    clients.extend(signed_userinfo_client(number));
+    clients
+}
+
+/// A client with signed userinfo and names of its own for the levels of a sign-in.
+fn signed_userinfo_client(number: u64) -> Option<DemoClient> {
+    let id = "demo-signed-userinfo";
+    let metadata = json!({
+        "client_name": "Fédération",
+        "redirect_uris": ["https://rp.example/callback"],
+        "id_token_signed_response_alg": "ES256",
+        "userinfo_signed_response_alg": "ES256",
+        "default_acr_values": ["urn:example:bronze"],
+    });
+    let acr = json!([
+        { "acr": "eidas1", "level": "one_factor" },
+        { "acr": "urn:example:bronze", "level": "one_factor" },
+        { "acr": "urn:example:silver", "level": "two_factors" },
+    ]);
+    Some(DemoClient {
+        id,
+        metadata: serde_json::from_value(metadata).ok()?,
+        secret: Some(Secret::new(URL_SAFE_NO_PAD.encode(digest(&format!("demonstration {id} {number}"))))),
+        private_jwk: None,
+        first_party: true,
+        profile: SecurityProfile::Oidc,
+        acr: serde_json::from_value(acr).ok()?,
+    })
+}
+
+/// The clients of the FAPI 2.0 profiles: two as the conformance plans want them, one that signs its messages.
+fn fapi_clients(number: u64) -> Vec<DemoClient> {
+    let all = [
+        ("demo-fapi", "Registre", SecurityProfile::Fapi2Security, "https://rp.example/callback"),
+        (
+            "demo-fapi-2",
+            "Registre, second accès",
+            SecurityProfile::Fapi2Security,
+            "https://rp.example/callback?dummy1=lorem&dummy2=ipsum",
+        ),
+        ("demo-fapi-signed", "Coffre", SecurityProfile::Fapi2MessageSigning, "https://rp.example/callback"),
+    ];
+    let clients = all.into_iter().filter_map(|(id, name, profile, redirect_uri)| {
+        let jwk = private_jwk(&format!("{id} {number}"));
+        let metadata = json!({
+            "client_name": name,
+            "redirect_uris": [redirect_uri, format!("https://{id}.example/callback")],
+            "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+            "token_endpoint_auth_method": "private_key_jwt",
+            "id_token_signed_response_alg": "ES256",
+            "dpop_bound_access_tokens": true,
+            "require_pushed_authorization_requests": true,
+            "require_signed_request_object": profile.rules().signed_messages,
+            "jwks": { "keys": [public_jwk(&jwk)] },
+        });
+        let metadata: Metadata = serde_json::from_value(metadata).ok()?;
+        Some(DemoClient {
+            id,
+            metadata,
+            secret: None,
+            private_jwk: Some(jwk),
+            first_party: true,
+            profile,
+            acr: acr::Vocabulary::default(),
+        })
+    });
+    clients.collect()
+}
+
+/// The public half of [`private_jwk`].
+fn public_jwk(jwk: &Value) -> Value {
+    json!({ "kty": "OKP", "crv": "Ed25519", "kid": "demo", "use": "sig", "alg": "EdDSA", "x": jwk["x"] })
+}
+
 /// An Ed25519 key made of the seed number (RFC 8037 §2): the client's key is the same after a restart.
-fn private_jwk(number: u64) -> Value {
+fn private_jwk(number: &str) -> Value {
     const PKCS8_HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     let seed = digest(&format!("demonstration key {number}"));
     let pkcs8 = Secret::new([&PKCS8_HEAD[..], &seed].concat());
@@ -511,7 +594,7 @@ mod tests {
             |number| Seed::new(number, "http://localhost:1").people.into_iter().map(|p| p.login).collect::<Vec<_>>();
         assert_eq!(logins(1), logins(1));
         assert_ne!(logins(1), logins(2));
-        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 8);
+        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 12);
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! Authorization responses: a code or an error, sent to a verified redirect URI in the response mode asked for.
 //!
-//! RFC 6749 §4.1.2, OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode, and `iss` in each (RFC 9207).
+//! RFC 6749 §4.1.2, OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode, and `iss` in each (RFC 9207); or all of it
+//! inside one signed JWT (JARM).
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use habilis_keys::jws::Algorithm;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
 
 use super::client::Client;
 use super::pages::FormPost;
 use crate::app::App;
-use crate::outcome::Outcome;
+use crate::outcome::{Fault, Outcome};
 use crate::web::page::Chrome;
 use crate::web::text::Locale;
 use crate::web::{render, see_other};
@@ -23,6 +27,39 @@ pub enum ResponseMode {
     Query,
     /// As a form the browser posts.
     FormPost,
+    /// Signed, in the query of the redirect URI (JARM §2.3.1).
+    QueryJwt,
+    /// Signed, as a form the browser posts (JARM §2.3.3).
+    FormPostJwt,
+}
+
+impl ResponseMode {
+    /// Reads the parameter; `jwt` is the query, where codes travel by default (JARM §2.3.4).
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "query" => Self::Query,
+            "form_post" => Self::FormPost,
+            "jwt" | "query.jwt" => Self::QueryJwt,
+            "form_post.jwt" => Self::FormPostJwt,
+            _ => return None,
+        })
+    }
+
+    /// The parameter's values, for discovery.
+    pub const SUPPORTED: [&str; 5] = ["query", "form_post", "jwt", "query.jwt", "form_post.jwt"];
+
+    /// Whether the response is a signed JWT.
+    pub fn is_signed(self) -> bool {
+        matches!(self, Self::QueryJwt | Self::FormPostJwt)
+    }
+}
+
+/// Who a signed response is for, and how it is signed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Signing {
+    client: String,
+    algorithm: Algorithm,
+    life_seconds: u16,
 }
 
 /// A place an authorization response may be sent to: a redirect URI found among those of the client.
@@ -33,6 +70,8 @@ pub struct ReturnTo {
     pub mode: ResponseMode,
     /// `state`, given back unchanged.
     pub state: Option<String>,
+    #[serde(default)]
+    signing: Option<Signing>,
 }
 
 /// An error the client is told of.
@@ -54,7 +93,15 @@ impl RedirectError {
 impl ReturnTo {
     /// Verifies that `uri` is registered; the only way to get one.
     pub fn verify(client: &Client, uri: &str, state: Option<String>) -> Option<Self> {
-        client.redirects_to(uri).then(|| Self { uri: uri.to_owned(), mode: ResponseMode::default(), state })
+        let rules = client.settings.profile.rules();
+        let signing = Signing {
+            client: client.id.clone(),
+            algorithm: client.response_algorithm,
+            life_seconds: rules.signed_response_seconds,
+        };
+        // A profile of signed messages gets its errors signed as well, whatever else is wrong with the request.
+        let mode = if rules.signed_messages { ResponseMode::QueryJwt } else { ResponseMode::default() };
+        client.redirects_to(uri).then(|| Self { uri: uri.to_owned(), mode, state, signing: Some(signing) })
     }
 
     /// The redirect URI.
@@ -65,28 +112,34 @@ impl ReturnTo {
     /// Sends a code.
     ///
     /// # Errors
-    /// The form page failed.
-    pub fn code(&self, app: &App, code: &str) -> Outcome {
-        self.send(app, &[("code", code)])
+    /// The form page failed, or signing did.
+    pub fn code(&self, app: &App, code: &str, now: Timestamp) -> Outcome {
+        self.send(app, &[("code", code)], now)
     }
 
     /// Sends an error.
     ///
     /// # Errors
-    /// The form page failed.
-    pub fn error(&self, app: &App, error: &RedirectError) -> Outcome {
-        self.send(app, &[("error", error.error), ("error_description", &error.description)])
+    /// The form page failed, or signing did.
+    pub fn error(&self, app: &App, error: &RedirectError, now: Timestamp) -> Outcome {
+        self.send(app, &[("error", error.error), ("error_description", &error.description)], now)
     }
 
-    fn send(&self, app: &App, parameters: &[(&str, &str)]) -> Outcome<Response> {
+    fn send(&self, app: &App, parameters: &[(&str, &str)], now: Timestamp) -> Outcome<Response> {
         let mut parameters = parameters.to_vec();
         if let Some(state) = &self.state {
             parameters.push(("state", state));
         }
-        parameters.push(("iss", &app.config.server.issuer));
+        let response;
+        if self.mode.is_signed() {
+            response = self.sign(app, &parameters, now)?;
+            parameters = vec![("response", &response)];
+        } else {
+            parameters.push(("iss", &app.config.server.issuer));
+        }
         match self.mode {
-            ResponseMode::Query => Ok(see_other(&with_query(&self.uri, &parameters))),
-            ResponseMode::FormPost => {
+            ResponseMode::Query | ResponseMode::QueryJwt => Ok(see_other(&with_query(&self.uri, &parameters))),
+            ResponseMode::FormPost | ResponseMode::FormPostJwt => {
                 let page = FormPost {
                     chrome: Chrome::new(Locale::default(), app.config.pages.name.clone()),
                     action: self.uri.clone(),
@@ -95,6 +148,16 @@ impl ReturnTo {
                 render(StatusCode::OK, &page)
             }
         }
+    }
+
+    /// JARM §2.1: the parameters as claims, with issuer, client and a short life.
+    fn sign(&self, app: &App, parameters: &[(&str, &str)], now: Timestamp) -> Outcome<String> {
+        let signing = self.signing.as_ref().ok_or_else(|| Fault::new("a signed response without its algorithm"))?;
+        let mut claims: Map<_, _> = parameters.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        claims.insert("iss".to_owned(), json!(app.config.server.issuer));
+        claims.insert("aud".to_owned(), json!(signing.client));
+        claims.insert("exp".to_owned(), json!(now.as_second() + i64::from(signing.life_seconds)));
+        app.keys.sign(signing.algorithm, None, &claims, now)
     }
 }
 

@@ -12,6 +12,7 @@ use super::client::SharedClient;
 use super::error::PageError;
 use super::interaction::{self, login_path};
 use super::issue;
+use super::par;
 use super::request::{self, Invalid, Request};
 use crate::app::App;
 use crate::db::interactions::{self, NewInteraction};
@@ -50,19 +51,29 @@ pub async fn post(State(app): State<App>, origin: Origin, Form(form): Form) -> O
 async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params) -> Outcome {
     let now = app.clock.now();
     let ui_locales = params.get("ui_locales").map(str::to_owned);
-    let (client, request) = match request::read(app, &mut params).await? {
+    let (client, request) = match request::read(app, &mut params, now).await? {
         Ok(valid) => valid,
         Err(Invalid::Page(error)) => return error.show(app, origin, ui_locales.as_deref()),
-        Err(Invalid::Redirect(return_to, error)) => return return_to.error(app, &error),
+        Err(Invalid::Redirect(return_to, error)) => return return_to.error(app, &error, now),
     };
     let session = session::load(app, &cookies, now).await?;
     let next = interaction::next(&mut app.db.reader().await?, (&client, &request, session.as_ref(), None), now).await?;
     match (next, &session) {
         (Next::Answer, Some(session)) => {
-            let code = issue::code(&mut app.db.single().await?, (&client, &request, session), now).await?;
-            request.return_to.code(app, code.expose())
+            let mut tx = app.db.begin().await?;
+            if !par::answer(&mut tx, &request, now).await? {
+                return answered_before().show(app, origin, ui_locales.as_deref());
+            }
+            let code = issue::code(&mut tx, (&client, &request, session), now).await?;
+            tx.commit().await?;
+            request.return_to.code(app, code.expose(), now)
         }
-        (Next::Refuse(refusal), _) => request.return_to.error(app, &refused(refusal)),
+        (Next::Refuse(refusal), _) => {
+            if !par::answer(&mut app.db.single().await?, &request, now).await? {
+                return answered_before().show(app, origin, ui_locales.as_deref());
+            }
+            request.return_to.error(app, &refused(refusal), now)
+        }
         (Next::AskConsent, _) => {
             wait(app, (origin, cookies), (&client, &request, interaction::consent_path), now).await
         }
@@ -70,11 +81,19 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
     }
 }
 
+/// Two browsers opened one pushed request, and the other was faster.
+pub fn answered_before() -> PageError {
+    PageError::new("invalid_request_uri", "the pushed request was answered before")
+}
+
 /// The error a client is told when the person cannot be asked.
 pub fn refused(refusal: Refusal) -> RedirectError {
     match refusal {
         Refusal::LoginRequired => RedirectError::new("login_required", "the person must sign in"),
         Refusal::ConsentRequired => RedirectError::new("consent_required", "the person must consent"),
+        Refusal::UnmetAuthentication => {
+            RedirectError::new("unmet_authentication_requirements", "no sign-in reaches the essential acr")
+        }
     }
 }
 

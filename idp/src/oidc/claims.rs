@@ -3,6 +3,7 @@
 //!
 //! What is not known is left out, never null.
 
+use habilis_policies::acr;
 use habilis_policies::scopes::Scope;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -97,12 +98,44 @@ impl ClaimsRequest {
         Ok(Self { id_token: place("id_token")?, userinfo: place("userinfo")? })
     }
 
-    fn names(&self, place: Place) -> impl Iterator<Item = &str> {
-        let claims = match place {
+    fn at(&self, place: Place) -> &Map<String, Value> {
+        match place {
             Place::IdToken => &self.id_token,
             Place::UserInfo => &self.userinfo,
+        }
+    }
+
+    fn names(&self, place: Place) -> impl Iterator<Item = &str> {
+        self.at(place).keys().map(String::as_str)
+    }
+
+    /// Whether `found` is a value asked for: any, when none was named (OIDC Core §5.5.1).
+    fn accepts(&self, place: Place, name: &str, found: &Value) -> bool {
+        let Some(Value::Object(asked)) = self.at(place).get(name) else { return true };
+        match (asked.get("value"), asked.get("values")) {
+            (Some(value), _) => value == found,
+            (None, Some(Value::Array(values))) => values.contains(found),
+            _ => true,
+        }
+    }
+
+    /// The person the ID token must be about, when `sub` is asked for by value (OIDC Core §5.5.1).
+    pub fn subject(&self) -> Option<&str> {
+        self.id_token.get("sub")?.get("value")?.as_str()
+    }
+
+    /// The `acr` asked for in the ID token (OIDC Core §5.5.1.1).
+    pub fn acr(&self) -> Option<acr::Wanted> {
+        let Value::Object(asked) = self.id_token.get("acr")? else { return None };
+        let values: Vec<String> = match (asked.get("value"), asked.get("values")) {
+            (Some(Value::String(value)), _) => vec![value.clone()],
+            (None, Some(Value::Array(values))) => {
+                values.iter().filter_map(Value::as_str).take(acr::MAX_NAMES).map(str::to_owned).collect()
+            }
+            _ => return None,
         };
-        claims.keys().map(String::as_str)
+        let essential = asked.get("essential").and_then(Value::as_bool).unwrap_or_default();
+        Some(acr::Wanted { values, essential })
     }
 }
 
@@ -110,6 +143,8 @@ impl ClaimsRequest {
 #[derive(Debug)]
 pub struct Wanted<'a> {
     names: Vec<&'a str>,
+    request: &'a ClaimsRequest,
+    place: Place,
 }
 
 impl<'a> Wanted<'a> {
@@ -126,7 +161,7 @@ impl<'a> Wanted<'a> {
             ];
             names.extend(by_scope.iter().filter(|(token, _)| scope.contains(token)).flat_map(|(_, claims)| *claims));
         }
-        Self { names }
+        Self { names, request, place }
     }
 
     fn has(&self, name: &str) -> bool {
@@ -142,7 +177,8 @@ impl<'a> Wanted<'a> {
         if ORGANIZATION.iter().any(|name| self.has(name)) {
             claims.extend(organization(c, person, client).await?);
         }
-        claims.retain(|name, value| self.has(name) && !value.is_null());
+        claims
+            .retain(|name, value| self.has(name) && !value.is_null() && self.request.accepts(self.place, name, value));
         Ok(claims)
     }
 }
@@ -194,6 +230,23 @@ mod tests {
         for bad in ["", "[]", "null", r#"{"userinfo":[]}"#, r#"{"userinfo":{"name":1}}"#, "{\"userinfo\":"] {
             assert_eq!(ClaimsRequest::parse(bad).unwrap_err(), MalformedClaims, "{bad}");
         }
+    }
+
+    #[test]
+    fn values_asked_for_are_honoured() {
+        let request = ClaimsRequest::parse(
+            r#"{"id_token":{"sub":{"value":"usr_1"},"acr":{"essential":true,"values":["a","b"]}},
+                "userinfo":{"locale":{"value":"fr"},"zoneinfo":{"values":["x","y"]},"name":{"essential":true}}}"#,
+        )
+        .unwrap();
+        assert_eq!(request.subject(), Some("usr_1"));
+        assert_eq!(request.acr(), Some(acr::Wanted { values: vec!["a".into(), "b".into()], essential: true }));
+        let accepts = |name, value: &str| request.accepts(Place::UserInfo, name, &value.into());
+        assert!(accepts("locale", "fr") && !accepts("locale", "en"));
+        assert!(accepts("zoneinfo", "y") && !accepts("zoneinfo", "z"));
+        assert!(accepts("name", "anything") && accepts("nickname", "anything"));
+        let other = ClaimsRequest::parse(r#"{"id_token":{"acr":{"essential":true}}}"#).unwrap();
+        assert_eq!((other.acr(), other.subject()), (None, None));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use habilis_keys::jwk::Jwks;
 use habilis_keys::jws::Algorithm;
 use habilis_keys::secret::Secret;
+use habilis_policies::acr;
 use habilis_policies::profiles::SecurityProfile;
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::scopes::Scope;
@@ -22,6 +23,7 @@ pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone",
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each field is defined in RFC 7591 §2 or OIDC Registration §2")]
+#[expect(clippy::struct_excessive_bools, reason = "the members that the standards define")]
 pub struct Metadata {
     pub redirect_uris: Vec<String>,
     pub response_types: Vec<String>,
@@ -54,6 +56,17 @@ pub struct Metadata {
     pub post_logout_redirect_uris: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initiate_login_uri: Option<String>,
+    pub require_pushed_authorization_requests: bool,
+    pub require_signed_request_object: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<String>,
+    pub dpop_bound_access_tokens: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub default_acr_values: Vec<String>,
 }
 
 impl Default for Metadata {
@@ -79,6 +92,13 @@ impl Default for Metadata {
             require_auth_time: false,
             post_logout_redirect_uris: Vec::new(),
             initiate_login_uri: None,
+            require_pushed_authorization_requests: false,
+            require_signed_request_object: false,
+            request_object_signing_alg: None,
+            authorization_signed_response_alg: None,
+            userinfo_signed_response_alg: None,
+            dpop_bound_access_tokens: false,
+            default_acr_values: Vec::new(),
         }
     }
 }
@@ -91,6 +111,8 @@ pub struct Settings {
     pub profile: SecurityProfile,
     /// A portal of the operator's own: people are not asked for consent.
     pub first_party: bool,
+    /// What the client calls the levels of a sign-in.
+    pub acr: acr::Vocabulary,
 }
 
 /// A client application, ready to be used.
@@ -108,6 +130,10 @@ pub struct Client {
     pub authentication: Authentication,
     /// Algorithm of its ID tokens.
     pub id_token_algorithm: Algorithm,
+    /// Algorithm of signed authorization responses (JARM §3).
+    pub response_algorithm: Algorithm,
+    /// Algorithm of userinfo, when it is signed.
+    pub userinfo_algorithm: Option<Algorithm>,
     /// Scope it may ask for.
     pub scope: Scope,
     /// Whether it may be used.
@@ -192,6 +218,25 @@ impl Metadata {
             self.token_endpoint_auth_signing_alg.as_deref().is_some_and(|alg| !rules.algorithms.contains(&alg)),
             "token_endpoint_auth_signing_alg is not supported",
         );
+        let algorithms = [
+            (&self.request_object_signing_alg, "request_object_signing_alg is not supported"),
+            (&self.authorization_signed_response_alg, "authorization_signed_response_alg is not supported"),
+            (&self.userinfo_signed_response_alg, "userinfo_signed_response_alg is not supported"),
+        ];
+        for (algorithm, description) in algorithms {
+            refuse(algorithm.as_deref().is_some_and(|alg| !rules.algorithms.contains(&alg)), description);
+        }
+        refuse(
+            (self.require_signed_request_object || rules.signed_messages)
+                && code
+                && self.jwks.as_ref().is_none_or(|jwks| jwks.keys.is_empty()),
+            "signed request objects need a usable public key in jwks",
+        );
+        refuse(
+            self.default_acr_values.len() > acr::MAX_NAMES
+                || self.default_acr_values.iter().any(|acr| acr.is_empty() || acr.len() > 256 || acr.contains(' ')),
+            "default_acr_values are at most 16 short words",
+        );
         refuse(self.scope.as_deref().is_some_and(|scope| Scope::parse(scope).is_err()), "scope is malformed");
         refuse(self.default_max_age.is_some_and(|age| age > 31_536_000), "default_max_age is at most a year");
         let links = [&self.client_uri, &self.logo_uri, &self.policy_uri, &self.tos_uri];
@@ -270,14 +315,26 @@ impl Client {
             Some(scope) => Scope::parse(scope).map_err(|_| broken("scope"))?,
             None => Scope::parse(&SCOPES.join(" ")).map_err(|_| broken("scope"))?,
         };
+        let algorithm_of = |name: &Option<String>, what: &str| {
+            name.as_ref().map(|name| name.parse::<Algorithm>()).transpose().map_err(|_| broken(what))
+        };
+        let settings: Settings = serde_json::from_str(&row.settings)?;
+        let id_token_algorithm =
+            metadata.id_token_signed_response_alg.parse().map_err(|_| broken("id_token_signed_response_alg"))?;
+        // JARM §3: RS256 when nothing is registered; where the profile refuses that, what it let the ID token have.
+        let default_algorithm =
+            if settings.profile.rules().algorithms.contains(&"RS256") { Algorithm::Rs256 } else { id_token_algorithm };
         Ok(Self {
+            response_algorithm: algorithm_of(
+                &metadata.authorization_signed_response_alg,
+                "authorization_signed_response_alg",
+            )?
+            .unwrap_or(default_algorithm),
+            userinfo_algorithm: algorithm_of(&metadata.userinfo_signed_response_alg, "userinfo_signed_response_alg")?,
             authentication: Authentication::parse(&metadata.token_endpoint_auth_method)
                 .ok_or_else(|| broken("token_endpoint_auth_method"))?,
-            id_token_algorithm: metadata
-                .id_token_signed_response_alg
-                .parse()
-                .map_err(|_| broken("id_token_signed_response_alg"))?,
-            settings: serde_json::from_str(&row.settings)?,
+            id_token_algorithm,
+            settings,
             active: row.status == "active",
             secret_digest: row.secret_digest,
             id: row.id,
@@ -305,6 +362,21 @@ impl Client {
     pub fn redirects_to(&self, uri: &str) -> bool {
         let application = self.metadata.application();
         self.metadata.redirect_uris.iter().any(|registered| redirects::matches(registered, uri, application))
+    }
+
+    /// Whether its authorization requests are only taken through PAR (RFC 9126 §6).
+    pub fn must_push(&self) -> bool {
+        self.settings.profile.rules().pushed_requests || self.metadata.require_pushed_authorization_requests
+    }
+
+    /// Whether its authorization requests are only taken signed (RFC 9101 §10.5).
+    pub fn must_sign(&self) -> bool {
+        self.settings.profile.rules().signed_messages || self.metadata.require_signed_request_object
+    }
+
+    /// Whether its access tokens are always bound to a key (RFC 9449 §5.2).
+    pub fn must_bind(&self) -> bool {
+        self.settings.profile.rules().sender_constrained || self.metadata.dpop_bound_access_tokens
     }
 
     /// A link back to the client, when it gave one.

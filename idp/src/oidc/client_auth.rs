@@ -5,7 +5,7 @@
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use habilis_keys::jws::{Algorithm, Unverified};
+use habilis_keys::jws::Unverified;
 use habilis_keys::secret::Secret;
 use habilis_keys::token::{digest, same};
 use habilis_policies::assertions::{self, Audience, Claims};
@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::client::{Authentication, Client, SharedClient};
+use super::client_keys::{allowed_algorithm, signed_by};
 use super::error::Refusal;
 use crate::app::App;
 use crate::db::used_tokens;
@@ -149,17 +150,11 @@ async fn asserted(
         return Ok(Err(failed()));
     };
     let rules = client.settings.profile.rules();
-    let algorithm = token.header().alg.parse::<Algorithm>().ok().filter(|algorithm| {
-        let registered = client.metadata.token_endpoint_auth_signing_alg.as_deref();
-        rules.algorithms.contains(&algorithm.as_str()) && registered.is_none_or(|name| name == algorithm.as_str())
-    });
-    let Some(algorithm) = algorithm else {
+    let registered = client.metadata.token_endpoint_auth_signing_alg.as_deref();
+    let Some(algorithm) = allowed_algorithm(&client, &token, registered) else {
         return refuse("client_assertion: the algorithm is not accepted".to_owned());
     };
-    let keys = client.metadata.jwks.as_ref();
-    let verified = keys.and_then(|keys| {
-        keys.candidates(token.header().kid.as_deref(), algorithm).find_map(|key| token.verify(key, algorithm).ok())
-    });
+    let verified = signed_by(app, &client, (&token, algorithm)).await?;
     let Some(claims) = verified else { return Ok(Err(failed())) };
 
     let issuer = &app.config.server.issuer;
@@ -201,7 +196,7 @@ fn facts<'a>(claims: &'a Map<String, Value>, accepted: &[&str]) -> Claims<'a> {
 }
 
 /// `NumericDate` (RFC 7519 §2); a number no calendar has is no time at all.
-fn second(number: f64) -> Option<Timestamp> {
+pub(super) fn second(number: f64) -> Option<Timestamp> {
     #[expect(clippy::cast_possible_truncation, reason = "`from_second` refuses what is out of the calendar")]
     Timestamp::from_second(number as i64).ok()
 }

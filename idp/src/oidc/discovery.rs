@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 
 use super::claims;
 use super::client::SCOPES;
-use super::issue::ACR_PASSWORD;
+use super::issue::STRONGEST;
+use super::{answer::ResponseMode, dpop};
 use crate::app::App;
 use crate::keyring::{ALGORITHMS, JWKS_MAX_AGE};
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
+use habilis_policies::acr::Vocabulary;
 use habilis_policies::profiles::SecurityProfile;
 
 /// The metadata of this server.
@@ -30,13 +32,15 @@ fn metadata(issuer: &str) -> Value {
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
         "userinfo_endpoint": at("/userinfo"),
+        "pushed_authorization_request_endpoint": at("/par"),
+        "require_pushed_authorization_requests": false,
         "jwks_uri": at("/jwks"),
         "end_session_endpoint": at("/end-session"),
         "scopes_supported": SCOPES,
         "response_types_supported": rules.response_types,
-        "response_modes_supported": ["query", "form_post"],
+        "response_modes_supported": ResponseMode::SUPPORTED,
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
-        "acr_values_supported": [ACR_PASSWORD],
+        "acr_values_supported": acr_values(),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ALGORITHMS.map(habilis_keys::jws::Algorithm::as_str),
         "token_endpoint_auth_methods_supported": methods,
@@ -45,13 +49,25 @@ fn metadata(issuer: &str) -> Value {
         "claim_types_supported": ["normal"],
         "claims_supported": claims::SUPPORTED,
         "claims_parameter_supported": true,
-        "request_parameter_supported": false,
+        "request_parameter_supported": true,
+        "require_signed_request_object": false,
+        "request_object_signing_alg_values_supported": rules.algorithms,
+        "authorization_signing_alg_values_supported": rules.algorithms,
+        "userinfo_signing_alg_values_supported": rules.algorithms,
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS,
         "request_uri_parameter_supported": false,
         "require_request_uri_registration": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "ui_locales_supported": Locale::ALL.map(Locale::tag),
         "authorization_response_iss_parameter_supported": true,
     })
+}
+
+/// The levels that a sign-in here can reach, in the usual vocabulary.
+fn acr_values() -> Vec<String> {
+    let vocabulary = Vocabulary::default();
+    let reachable = |acr: &&str| vocabulary.reaches(acr, STRONGEST);
+    vocabulary.names().filter(reachable).map(str::to_owned).collect()
 }
 
 /// The public keys, kept by relying parties for five minutes at most: a new key is published long before it signs.

@@ -3,6 +3,7 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use habilis_policies::acr;
 use habilis_policies::authorize::{self, Consent, Facts, Hint, Next};
 use habilis_policies::scopes::Scope;
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use super::client::SharedClient;
 use super::error::PageError;
 use super::issue;
 use super::pages::{Consent as ConsentPage, ScopeWords, Stale};
+use super::par;
 use super::request::Request;
 use crate::app::App;
 use crate::db::audit::{self, Event};
@@ -104,8 +106,14 @@ pub async fn next(
         max_age: request.max_age,
         hint,
         consent,
+        acr: acr::suffices(&client.settings.acr, &request.acr, (reached(session), issue::STRONGEST)),
     };
     Ok(authorize::next(&facts, now))
+}
+
+/// The level of a session; of none, one that suffices for whatever can be reached, since the sign-in is still to come.
+fn reached(session: Option<&Session>) -> acr::Level {
+    session.map_or(issue::STRONGEST, |session| acr::Level::of(&session.amr))
 }
 
 async fn remembered(
@@ -134,15 +142,18 @@ pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session),
         Next::AskConsent => Ok(see_other(&consent_path(id))),
         Next::Refuse(refusal) => {
             interactions::finish(tx, id, now).await?;
-            open.request.return_to.error(app, &refused(refusal))
+            if !par::answer(tx, &open.request, now).await? {
+                return Ok(see_other(&login_path(id)));
+            }
+            open.request.return_to.error(app, &refused(refusal), now)
         }
         Next::Answer => {
             // A second answer to one request finds it finished and sends the person to the page that says so.
-            if !interactions::finish(tx, id, now).await? {
+            if !interactions::finish(tx, id, now).await? || !par::answer(tx, &open.request, now).await? {
                 return Ok(see_other(&login_path(id)));
             }
             let code = issue::code(tx, (&open.client, &open.request, session), now).await?;
-            open.request.return_to.code(app, code.expose())
+            open.request.return_to.code(app, code.expose(), now)
         }
     }
 }
@@ -154,8 +165,12 @@ pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session),
 pub async fn deny(app: &App, open: &Open, now: Timestamp) -> Outcome {
     let mut tx = app.db.begin().await?;
     interactions::finish(&mut tx, &open.interaction.id, now).await?;
+    let first = par::answer(&mut tx, &open.request, now).await?;
     tx.commit().await?;
-    open.request.return_to.error(app, &RedirectError::new("access_denied", "the person declined"))
+    if !first {
+        return Ok(see_other(&login_path(&open.interaction.id)));
+    }
+    open.request.return_to.error(app, &RedirectError::new("access_denied", "the person declined"), now)
 }
 
 /// Shows the consent page.

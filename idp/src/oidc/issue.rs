@@ -3,6 +3,7 @@
 use habilis_keys::jws::{Algorithm, half_hash};
 use habilis_keys::secret::Secret;
 use habilis_keys::token::{digest, digest_hex};
+use habilis_policies::acr::Level;
 use habilis_policies::scopes::Scope;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -19,8 +20,8 @@ use crate::outcome::Outcome;
 /// The algorithm of access tokens: 29 times cheaper to sign than RS256, and the resource server is ours or knows RFC 9068.
 pub const ACCESS_TOKEN_ALGORITHM: Algorithm = Algorithm::Es256;
 
-/// The level a password reaches, in the French vocabulary: declared identity, one factor.
-pub const ACR_PASSWORD: &str = "eidas1";
+/// The strongest level that a sign-in here can reach: nothing beyond a password is asked for yet.
+pub const STRONGEST: Level = Level::OneFactor;
 
 /// Stores a grant and gives the code that claims it.
 ///
@@ -46,7 +47,8 @@ pub async fn code(
         code_challenge: request.code_challenge.as_deref(),
         auth_time: session.auth_time.into(),
         amr: &session.amr,
-        acr: ACR_PASSWORD,
+        acr: client.settings.acr.name(&request.acr, Level::of(&session.amr)).unwrap_or_default(),
+        dpop_jkt: request.dpop_jkt.as_deref(),
         code_digest: &digest(code.expose()),
         code_expires_at,
         expires_at: code_expires_at,
@@ -78,6 +80,14 @@ struct AccessToken<'a> {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation<'a>>,
+}
+
+/// The key an access token is bound to (RFC 9449 §6.1).
+#[derive(Serialize)]
+struct Confirmation<'a> {
+    jkt: &'a str,
 }
 
 /// Whom an access token is about.
@@ -88,14 +98,14 @@ pub enum Subject<'a> {
     Client,
 }
 
-/// Signs an access token.
+/// Signs an access token, bound to the key with thumbprint `jkt` if there is one.
 ///
 /// # Errors
 /// Signing failed.
 pub fn access_token(
     app: &App,
     client: &Client,
-    (subject, scope): (Subject<'_>, &Scope),
+    (subject, scope, jkt): (Subject<'_>, &Scope, Option<&str>),
     now: Timestamp,
 ) -> Outcome<String> {
     let issuer = &app.config.server.issuer;
@@ -114,7 +124,8 @@ pub fn access_token(
         exp: now.as_second() + i64::from(app.config.tokens.access_token_seconds),
         grant_id: grant.map(|grant| grant.id.as_str()),
         auth_time: grant.map(|grant| Timestamp::from(grant.auth_time).as_second()),
-        acr: grant.map(|grant| grant.acr.as_str()),
+        acr: grant.map(|grant| grant.acr.as_str()).filter(|acr| !acr.is_empty()),
+        cnf: jkt.map(|jkt| Confirmation { jkt }),
     };
     app.keys.sign(ACCESS_TOKEN_ALGORITHM, Some("at+jwt"), &claims, now)
 }
@@ -139,7 +150,9 @@ pub fn id_token(
     set("iat", json!(now.as_second()));
     set("exp", json!(now.as_second() + i64::from(app.config.tokens.id_token_seconds)));
     set("auth_time", json!(Timestamp::from(grant.auth_time).as_second()));
-    set("acr", json!(grant.acr));
+    if !grant.acr.is_empty() {
+        set("acr", json!(grant.acr));
+    }
     set("amr", json!(grant.amr.split(' ').collect::<Vec<_>>()));
     set("at_hash", json!(half_hash(client.id_token_algorithm, access_token)));
     if let Some(nonce) = &grant.nonce {

@@ -5,18 +5,24 @@ pub mod authorize;
 pub mod claims;
 pub mod client;
 pub mod client_auth;
+pub mod client_keys;
 pub mod discovery;
+pub mod dpop;
 pub mod end_session;
 pub mod error;
 pub mod interaction;
 pub mod issue;
 pub mod openapi;
 pub mod pages;
+pub mod par;
 pub mod request;
+pub mod request_object;
+pub mod resource;
 pub mod token;
 pub mod userinfo;
 
 use axum::Router;
+use axum::http::{HeaderName, header};
 use axum::routing::{get, post};
 use tower_http::cors::{Any, CorsLayer};
 
@@ -29,13 +35,15 @@ pub fn router() -> Router<App> {
         .route("/.well-known/openid-configuration", get(discovery::get))
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
         .route("/jwks", get(discovery::jwks))
+        .route("/par", post(par::post))
         .route("/token", post(token::post))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(
             CorsLayer::new()
                 .allow_origin(Any)
                 .allow_methods(Any)
-                .allow_headers([axum::http::header::AUTHORIZATION, axum::http::header::CONTENT_TYPE]),
+                .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("dpop")])
+                .expose_headers([header::WWW_AUTHENTICATE, HeaderName::from_static("dpop-nonce")]),
         );
     let for_people = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))

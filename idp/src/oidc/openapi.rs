@@ -38,7 +38,7 @@ struct TokenRequest {
 #[expect(dead_code, reason = "describes the answer for the OpenAPI document")]
 struct TokenResponse {
     access_token: String,
-    /// `Bearer`.
+    /// `Bearer`, or `DPoP` for tokens bound to a key (RFC 9449).
     token_type: String,
     /// Seconds.
     expires_in: u32,
@@ -73,6 +73,61 @@ struct OAuthError {
 #[expect(dead_code, reason = "carries the description of the endpoint")]
 fn token() {}
 
+/// A pushed authorization request, RFC 9126 §2.1: the parameters of the authorization endpoint, or `request` with them signed.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form for the OpenAPI document; the endpoint reads `web::params`")]
+struct PushedRequest {
+    /// `code`.
+    response_type: Option<String>,
+    /// A registered redirect URI.
+    redirect_uri: Option<String>,
+    /// Scope, space separated.
+    scope: Option<String>,
+    state: Option<String>,
+    nonce: Option<String>,
+    /// PKCE challenge, RFC 7636 §4.3.
+    code_challenge: Option<String>,
+    /// `S256`.
+    code_challenge_method: Option<String>,
+    /// Thumbprint of the key to bind the code to, RFC 9449 §10.
+    dpop_jkt: Option<String>,
+    /// The request as a signed object, RFC 9101.
+    request: Option<String>,
+    /// Public clients, and `client_secret_post`.
+    client_id: Option<String>,
+    /// `client_secret_post`.
+    client_secret: Option<String>,
+    /// `private_key_jwt`, RFC 7523 §2.2.
+    client_assertion_type: Option<String>,
+    /// `private_key_jwt`.
+    client_assertion: Option<String>,
+}
+
+/// The reference of a pushed request, RFC 9126 §2.2.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer for the OpenAPI document")]
+struct PushedResponse {
+    /// `urn:ietf:params:oauth:request_uri:…`, for the authorization endpoint.
+    request_uri: String,
+    /// Seconds.
+    expires_in: u32,
+}
+
+#[utoipa::path(
+    post, path = "/par", tag = "oauth",
+    request_body(content = inline(PushedRequest), content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 201, description = "Taken", body = inline(PushedResponse)),
+        (status = 400, description = "Refused", body = inline(OAuthError)),
+        (status = 401, description = "Client authentication failed", body = inline(OAuthError)),
+        (status = 413, description = "Body too large", body = inline(OAuthError)),
+        (status = 503, description = "Overloaded, see Retry-After"),
+    ),
+    security(("client" = []), ())
+)]
+#[expect(dead_code, reason = "carries the description of the endpoint")]
+fn par() {}
+
 #[utoipa::path(
     get, path = "/userinfo", tag = "oidc",
     responses(
@@ -106,7 +161,7 @@ fn discovery() {}
         description = "OpenID Connect provider for the training sector. Browser endpoints (authorization, end of session) are described by their specifications.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    paths(token, userinfo, jwks, discovery),
+    paths(token, par, userinfo, jwks, discovery),
     modifiers(&Security)
 )]
 struct Document;

@@ -1,15 +1,19 @@
 //! The authorization request: parsed once into a value that is then trusted (OIDC Core §3.1.2.1, RFC 6749 §4.1.1, RFC 7636).
 //!
 //! Order matters: client, then redirect URI (a page until then), then everything else (an error redirect from then on).
+//! Queries, pushed requests and signed objects are all read by [`check`].
 
+use habilis_policies::acr;
 use habilis_policies::authorize::Prompt;
 use habilis_policies::scopes::Scope;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{RedirectError, ResponseMode, ReturnTo};
 use super::claims::ClaimsRequest;
 use super::client::{Authentication, Client, SharedClient};
 use super::error::PageError;
+use super::{dpop, par, request_object};
 use crate::app::App;
 use crate::outcome::Outcome;
 use crate::web::params::Params;
@@ -40,6 +44,24 @@ pub struct Request {
     pub login_hint: Option<String>,
     /// `ui_locales`.
     pub ui_locales: Option<String>,
+    /// `acr_values`, the `acr` that `claims` asks for, or the client's default.
+    #[serde(default)]
+    pub acr: acr::Wanted,
+    /// `dpop_jkt`: the key the code will be bound to (RFC 9449 §10).
+    #[serde(default)]
+    pub dpop_jkt: Option<String>,
+    /// SHA-256 of the `request_uri` it came by (RFC 9126).
+    #[serde(default)]
+    pub pushed: Option<Vec<u8>>,
+}
+
+/// Where a request comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Through the person's browser, at the authorization endpoint.
+    Browser,
+    /// From the client itself, at `/par`.
+    Pushed,
 }
 
 /// Why a request is not answered with a code.
@@ -50,31 +72,59 @@ pub enum Invalid {
     Redirect(ReturnTo, RedirectError),
 }
 
-/// Reads the parameters of an authorization request.
+/// Reads the parameters that a browser brings: a whole request, or the reference of a pushed one, beside which nothing counts
+/// (RFC 9126 §4, RFC 9101 §5).
 ///
 /// # Errors
 /// Outer: a fault. Inner: [`Invalid`], a page until client and redirect URI are known to be genuine.
-pub async fn read(app: &App, params: &mut Params) -> Outcome<Result<(SharedClient, Request), Invalid>> {
+pub async fn read(app: &App, params: &mut Params, now: Timestamp) -> Outcome<Result<(SharedClient, Request), Invalid>> {
     let Some(client_id) = params.take("client_id") else {
         return Ok(Err(page("invalid_request", "client_id is missing")));
     };
     let Some(client) = app.client(&client_id).await?.filter(|client| client.active) else {
         return Ok(Err(page("invalid_client", "no such client is registered here")));
     };
-    let Some(redirect_uri) = params.take("redirect_uri") else {
-        return Ok(Err(page("invalid_request", "redirect_uri is missing")));
+    if let Some(reference) = params.get("request_uri").filter(|uri| uri.starts_with(par::PREFIX)) {
+        let gone = "request_uri is unknown, expired, used up, or of another client";
+        let found = par::find(app, &client, reference, now).await?;
+        return Ok(found.map(|request| (client, request)).ok_or_else(|| page("invalid_request_uri", gone)));
+    }
+    let request = check(app, &client, (params, Door::Browser), now).await?;
+    Ok(request.map(|request| (client, request)))
+}
+
+/// Reads the parameters of a request by a client that is known.
+///
+/// # Errors
+/// Outer: a fault. Inner: [`Invalid`], a page until the redirect URI is known to be genuine.
+pub async fn check(
+    app: &App,
+    client: &SharedClient,
+    (params, door): (&mut Params, Door),
+    now: Timestamp,
+) -> Outcome<Result<Request, Invalid>> {
+    let opened = request_object::open(app, client, (params, door), now).await?;
+    let mut return_to = match (place(client, params), &opened) {
+        (Ok(return_to), _) => return_to,
+        (Err(_), Err(error)) => return Ok(Err(page(error.error, &error.description))),
+        (Err(problem), Ok(())) => return Ok(Err(page("invalid_request", problem))),
     };
-    let state = params.take("state");
-    let Some(mut return_to) = ReturnTo::verify(&client, &redirect_uri, state) else {
-        return Ok(Err(page("invalid_request", "redirect_uri is not registered for this client")));
-    };
-    if let Err(error) = response_mode(params, &mut return_to) {
+    let moded = response_mode(client, params, &mut return_to);
+    if let Err(error) = opened.and(moded) {
         return Ok(Err(Invalid::Redirect(return_to, error)));
     }
-    match rest(app, &client, params, return_to.clone()) {
-        Ok(request) => Ok(Ok((client, request))),
-        Err(error) => Ok(Err(Invalid::Redirect(return_to, error))),
+    if door == Door::Browser && client.must_push() {
+        let error = invalid("this client sends pushed authorization requests only");
+        return Ok(Err(Invalid::Redirect(return_to, error)));
     }
+    Ok(rest(app, client, params, return_to.clone()).map_err(|error| Invalid::Redirect(return_to, error)))
+}
+
+/// Where the answer goes, or why nowhere.
+fn place(client: &Client, params: &mut Params) -> Result<ReturnTo, &'static str> {
+    let redirect_uri = params.take("redirect_uri").ok_or("redirect_uri is missing")?;
+    let state = params.take("state");
+    ReturnTo::verify(client, &redirect_uri, state).ok_or("redirect_uri is not registered for this client")
 }
 
 fn page(error: &'static str, description: &str) -> Invalid {
@@ -85,12 +135,14 @@ fn invalid(description: &str) -> RedirectError {
     RedirectError::new("invalid_request", description)
 }
 
-fn response_mode(params: &mut Params, return_to: &mut ReturnTo) -> Result<(), RedirectError> {
-    return_to.mode = match params.take("response_mode").as_deref() {
-        None | Some("query") => ResponseMode::Query,
-        Some("form_post") => ResponseMode::FormPost,
-        Some(_) => return Err(invalid("response_mode is not supported")),
-    };
+/// A client whose messages are signed gets signed answers, this complaint included.
+fn response_mode(client: &Client, params: &mut Params, return_to: &mut ReturnTo) -> Result<(), RedirectError> {
+    let Some(name) = params.take("response_mode") else { return Ok(()) };
+    let mode = ResponseMode::parse(&name).ok_or_else(|| invalid("response_mode is not supported"))?;
+    if client.settings.profile.rules().signed_messages && !mode.is_signed() {
+        return Err(invalid("response_mode must be jwt, query.jwt or form_post.jwt for this client"));
+    }
+    return_to.mode = mode;
     Ok(())
 }
 
@@ -99,9 +151,6 @@ fn rest(app: &App, client: &Client, params: &mut Params, return_to: ReturnTo) ->
         Some(value) if value.len() > MAX_TEXT => Err(invalid(&format!("{name} is longer than 2048 bytes"))),
         value => Ok(value),
     };
-    if params.get("request").is_some() {
-        return Err(RedirectError::new("request_not_supported", "request objects are not supported"));
-    }
     if params.get("request_uri").is_some() {
         return Err(RedirectError::new("request_uri_not_supported", "request_uri is not supported"));
     }
@@ -126,13 +175,13 @@ fn rest(app: &App, client: &Client, params: &mut Params, return_to: ReturnTo) ->
         None => client.metadata.default_max_age,
         Some(seconds) => Some(seconds.parse().map_err(|_| invalid("max_age is a whole number of seconds"))?),
     };
-    let claims = match bounded(params.take("claims"), "claims")? {
-        None => None,
-        Some(json) => {
-            ClaimsRequest::parse(&json).map_err(|error| invalid(&error.to_string()))?;
-            Some(json)
-        }
-    };
+    let claims = bounded(params.take("claims"), "claims")?;
+    let wanted = claims.as_deref().map(ClaimsRequest::parse).transpose();
+    let wanted = wanted.map_err(|error| invalid(&error.to_string()))?.unwrap_or_default();
+    let dpop_jkt = params.take("dpop_jkt");
+    if dpop_jkt.as_deref().is_some_and(|jkt| !dpop::is_thumbprint(jkt)) {
+        return Err(invalid("dpop_jkt is not a SHA-256 in base64url"));
+    }
     let hint = match params.take("id_token_hint") {
         None => None,
         Some(hint) => Some(
@@ -141,17 +190,33 @@ fn rest(app: &App, client: &Client, params: &mut Params, return_to: ReturnTo) ->
                 .ok_or_else(|| invalid("id_token_hint was not issued here"))?,
         ),
     };
+    // OIDC Core §5.5.1: a `sub` asked for by value is the person expected.
+    let subject = wanted.subject().map(str::to_owned);
+    if subject.is_some() && hint.is_some() && subject != hint {
+        return Err(invalid("claims and id_token_hint name different people"));
+    }
     Ok(Request {
         scope: granted(&asked, client, prompt).to_string(),
         code_challenge: code_challenge(client, params)?,
         nonce: bounded(params.take("nonce"), "nonce")?,
         login_hint: bounded(params.take("login_hint"), "login_hint")?,
         ui_locales: bounded(params.take("ui_locales"), "ui_locales")?,
+        acr: wanted_acr(client, &wanted, bounded(params.take("acr_values"), "acr_values")?.as_deref()),
         return_to,
         prompt,
         max_age,
         claims,
-        hint,
+        hint: hint.or(subject),
+        dpop_jkt,
+        pushed: None,
+    })
+}
+
+/// The `acr` wanted: as a claim (OIDC Core §5.5.1.1), by `acr_values`, or as the client registered it.
+fn wanted_acr(client: &Client, claims: &ClaimsRequest, acr_values: Option<&str>) -> acr::Wanted {
+    claims.acr().unwrap_or_else(|| match acr_values {
+        Some(values) => acr::Wanted::voluntary(values),
+        None => acr::Wanted { values: client.metadata.default_acr_values.clone(), essential: false },
     })
 }
 

@@ -59,6 +59,11 @@ impl Params {
         self.0.remove(name).filter(|value| !value.is_empty())
     }
 
+    /// Puts a parameter in the place of any other of its name.
+    pub fn set(&mut self, name: &str, value: String) {
+        self.0.insert(name.to_owned(), value);
+    }
+
     /// Looks at a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())

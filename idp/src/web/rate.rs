@@ -18,7 +18,7 @@ pub struct RateLimit {
 impl RateLimit {
     /// Admits `most` events a minute for each key; the minute begins with the first.
     pub fn per_minute(most: u32) -> Self {
-        let counts = Cache::builder().max_capacity(MAX_KEYS).time_to_live(Duration::from_secs(60)).build();
+        let counts = Cache::builder().max_capacity(MAX_KEYS).time_to_live(Duration::from_mins(1)).build();
         Self { most, counts }
     }
 

@@ -63,7 +63,7 @@ journeys! {
     async fn members_whose_default_would_mislead_are_written_out(server: &TestServer) {
         let metadata = metadata(server).await;
         assert_eq!(metadata["claims_parameter_supported"], json!(true));
-        assert_eq!(metadata["request_parameter_supported"], json!(false));
+        assert_eq!(metadata["request_parameter_supported"], json!(true));
         assert_eq!(metadata["request_uri_parameter_supported"], json!(false));
         assert_eq!(metadata["authorization_response_iss_parameter_supported"], json!(true));
     }

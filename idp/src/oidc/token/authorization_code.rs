@@ -6,12 +6,12 @@ use habilis_policies::codes::{self, CodeRefusal, Facts, Verifier};
 use habilis_policies::scopes::Scope;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Tokens, tokens};
+use super::{Holder, Tokens, tokens};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::grants::{self, Grant};
 use crate::db::refresh_tokens;
-use crate::oidc::client::SharedClient;
+use crate::oidc::client::Authentication;
 use crate::oidc::error::Refusal;
 use crate::outcome::Outcome;
 
@@ -24,10 +24,11 @@ pub(super) struct Presented {
 
 pub(super) async fn redeem(
     app: &App,
-    client: &SharedClient,
+    holder: Holder<'_>,
     presented: Presented,
     now: Timestamp,
 ) -> Outcome<Result<Tokens, Refusal>> {
+    let client = holder.client;
     let found = grants::find_by_code(&mut app.db.reader().await?, &digest(&presented.code)).await?;
     let Some(grant) = found else { return Ok(Err(Refusal::invalid_grant("the code is unknown"))) };
     let facts = Facts {
@@ -46,18 +47,23 @@ pub(super) async fn redeem(
     if let Err(refusal) = decision {
         return Ok(Err(Refusal::invalid_grant(refusal.to_string())));
     }
+    if let Err(refusal) = holder.holds(grant.dpop_jkt.as_deref()) {
+        return Ok(Err(refusal));
+    }
 
     let scope = Scope::parse(&grant.scope).unwrap_or_default();
-    let mut tokens = tokens(app, client, (&grant, &scope), now).await?;
+    let mut tokens = tokens(app, holder, (&grant, &scope), now).await?;
     let claimed = if client.metadata.allows_grant("refresh_token") {
         let refresh_token = habilis_keys::random::token();
+        // RFC 9449 §5: what a public client holds is bound to its key; a confidential one proves itself each time.
+        let bound = holder.jkt.filter(|_| client.authentication == Authentication::None);
         let days = i64::from(app.config.tokens.refresh_token_days);
         let expires_at = now.saturating_add(SignedDuration::from_hours(24 * days))?;
         let mut tx = app.db.begin().await?;
         let claimed = grants::claim_code(&mut tx, &grant.id, now, expires_at).await?;
         if claimed {
             let digest = digest(refresh_token.expose());
-            refresh_tokens::insert(&mut tx, &digest, (&grant.id, expires_at), now).await?;
+            refresh_tokens::insert(&mut tx, &digest, (&grant.id, expires_at, bound), now).await?;
         }
         tx.commit().await?;
         tokens.refresh_token = Some(refresh_token.expose().clone());

@@ -3,19 +3,20 @@
 use habilis_policies::scopes::Scope;
 use jiff::Timestamp;
 
-use super::Tokens;
+use super::{Holder, Tokens};
 use crate::app::App;
-use crate::oidc::client::{SCOPES, SharedClient};
+use crate::oidc::client::SCOPES;
 use crate::oidc::error::Refusal;
 use crate::oidc::issue::{self, Subject};
 use crate::outcome::Outcome;
 
 pub(super) fn grant(
     app: &App,
-    client: &SharedClient,
+    holder: Holder<'_>,
     asked: Option<Scope>,
     now: Timestamp,
 ) -> Outcome<Result<Tokens, Refusal>> {
+    let client = holder.client;
     // The scopes about a person mean nothing where there is none.
     let allowed = SCOPES.iter().fold(client.scope.clone(), |scope, token| scope.without(token));
     let scope = match asked {
@@ -23,10 +24,10 @@ pub(super) fn grant(
         Some(asked) if asked.is_within(&allowed) => asked,
         Some(_) => return Ok(Err(Refusal::new("invalid_scope", "the client may not have that scope"))),
     };
-    let access_token = issue::access_token(app, client, (Subject::Client, &scope), now)?;
+    let access_token = issue::access_token(app, client, (Subject::Client, &scope, holder.jkt), now)?;
     Ok(Ok(Tokens {
         access_token,
-        token_type: "Bearer",
+        token_type: holder.token_type(),
         expires_in: app.config.tokens.access_token_seconds,
         scope: scope.to_string(),
         refresh_token: None,

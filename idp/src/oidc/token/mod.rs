@@ -16,6 +16,7 @@ use serde_json::Map;
 
 use super::claims::{ClaimsRequest, Place, Wanted};
 use super::client::{Client, SharedClient};
+use super::dpop::{self, Target};
 use super::error::{Refusal, no_store};
 use super::{client_auth, issue};
 use crate::app::App;
@@ -41,6 +42,30 @@ struct Tokens {
 impl IntoResponse for Tokens {
     fn into_response(self) -> Response {
         (no_store(), axum::Json(self)).into_response()
+    }
+}
+
+/// Who asks for tokens: a client that proved itself, and the key it proved to hold (RFC 9449 §5).
+#[derive(Clone, Copy)]
+struct Holder<'a> {
+    client: &'a SharedClient,
+    jkt: Option<&'a str>,
+}
+
+impl Holder<'_> {
+    /// `DPoP` for tokens bound to a key (RFC 9449 §5).
+    fn token_type(self) -> &'static str {
+        if self.jkt.is_some() { "DPoP" } else { "Bearer" }
+    }
+
+    /// Refuses another key than the one something is `bound` to, or none (RFC 9449 §5 and §10).
+    fn holds(self, bound: Option<&str>) -> Result<(), Refusal> {
+        match bound {
+            Some(bound) if self.jkt != Some(bound) => {
+                Err(Refusal::new("invalid_dpop_proof", "DPoP proof: missing, or of another key than the one bound"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -102,16 +127,27 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         Err(refusal) => return Ok(refusal.into_response()),
     };
     let grant_type = request.grant_type();
+    let target = Target { method: "POST", path: "/token", access_token: None };
+    let jkt = match dpop::proof(&app, &headers, target, now).await? {
+        Ok(None) if client.must_bind() => {
+            let refusal =
+                Refusal::new("invalid_dpop_proof", "this client's tokens are bound to a key: DPoP is missing");
+            return Ok(refusal.into_response());
+        }
+        Ok(jkt) => jkt,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
+    let holder = Holder { client: &client, jkt: jkt.as_deref() };
     let answer = if client.metadata.allows_grant(grant_type) {
         match request {
             Request::AuthorizationCode { code, redirect_uri, code_verifier } => {
                 let code = authorization_code::Presented { code, redirect_uri, code_verifier };
-                authorization_code::redeem(&app, &client, code, now).await?
+                authorization_code::redeem(&app, holder, code, now).await?
             }
             Request::RefreshToken { refresh_token, scope } => {
-                refresh_token::refresh(&app, &client, (&refresh_token, scope), now).await?
+                refresh_token::refresh(&app, holder, (&refresh_token, scope), now).await?
             }
-            Request::ClientCredentials { scope } => client_credentials::grant(&app, &client, scope, now)?,
+            Request::ClientCredentials { scope } => client_credentials::grant(&app, holder, scope, now)?,
         }
     } else {
         Err(Refusal::new("unauthorized_client", "this client may not use that grant type"))
@@ -125,8 +161,9 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
 }
 
 /// The tokens of a grant, without a refresh token.
-async fn tokens(app: &App, client: &SharedClient, (grant, scope): (&Grant, &Scope), now: Timestamp) -> Outcome<Tokens> {
-    let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), scope), now)?;
+async fn tokens(app: &App, holder: Holder<'_>, (grant, scope): (&Grant, &Scope), now: Timestamp) -> Outcome<Tokens> {
+    let client = holder.client;
+    let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), scope, holder.jkt), now)?;
     let id_token = if scope.contains("openid") {
         let claims = requested_claims(app, client, (grant, scope)).await?;
         Some(issue::id_token(app, client, (grant, &access_token, claims), now)?)
@@ -135,7 +172,7 @@ async fn tokens(app: &App, client: &SharedClient, (grant, scope): (&Grant, &Scop
     };
     Ok(Tokens {
         access_token,
-        token_type: "Bearer",
+        token_type: holder.token_type(),
         expires_in: app.config.tokens.access_token_seconds,
         scope: scope.to_string(),
         refresh_token: None,

@@ -7,21 +7,22 @@ use habilis_policies::tokens::{Facts, Kind, Refresh, refresh as decide};
 use jiff::{SignedDuration, Timestamp};
 
 use super::authorization_code::is_withdrawn;
-use super::{Tokens, tokens};
+use super::{Holder, Tokens, tokens};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::grants::{self, Grant};
 use crate::db::refresh_tokens;
-use crate::oidc::client::{Authentication, SharedClient};
+use crate::oidc::client::Authentication;
 use crate::oidc::error::Refusal;
 use crate::outcome::Outcome;
 
 pub(super) async fn refresh(
     app: &App,
-    client: &SharedClient,
+    holder: Holder<'_>,
     (token, narrower): (&str, Option<Scope>),
     now: Timestamp,
 ) -> Outcome<Result<Tokens, Refusal>> {
+    let client = holder.client;
     let unknown = || Ok(Err(Refusal::invalid_grant("the refresh token is unknown")));
     let digest_of_token = digest(token);
     let mut reader = app.db.reader().await?;
@@ -42,20 +43,29 @@ pub(super) async fn refresh(
         Refresh::Refuse(refusal) => return Ok(Err(Refusal::invalid_grant(refusal.to_string()))),
         Refresh::Revoke => return copied(app, &grant, now).await,
     };
+    if let Err(refusal) = holder.holds(stored.dpop_jkt.as_deref()) {
+        return Ok(Err(refusal));
+    }
     let granted = Scope::parse(&grant.scope).unwrap_or_default();
     let scope = match narrower {
         None => granted,
         Some(narrower) if narrower.is_within(&granted) => narrower,
         Some(_) => return Ok(Err(Refusal::new("invalid_scope", "the scope exceeds what was granted"))),
     };
-    let mut tokens = tokens(app, client, (&grant, &scope), now).await?;
+    let mut tokens = tokens(app, holder, (&grant, &scope), now).await?;
     if rotate {
         let next = habilis_keys::random::token();
         let days = i64::from(app.config.tokens.refresh_token_days);
         let expires_at = now.saturating_add(SignedDuration::from_hours(24 * days))?;
         let mut tx = app.db.begin().await?;
         refresh_tokens::replace(&mut tx, &digest_of_token, now).await?;
-        refresh_tokens::insert(&mut tx, &digest(next.expose()), (&grant.id, expires_at), now).await?;
+        refresh_tokens::insert(
+            &mut tx,
+            &digest(next.expose()),
+            (&grant.id, expires_at, stored.dpop_jkt.as_deref()),
+            now,
+        )
+        .await?;
         grants::extend(&mut tx, &grant.id, expires_at).await?;
         tx.commit().await?;
         tokens.refresh_token = Some(next.expose().clone());

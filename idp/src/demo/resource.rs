@@ -1,0 +1,47 @@
+//! `/demo/resource`: a protected resource to try access tokens on (FAPI 2.0 §5.3.4), with the sign-in a caller may ask it to
+//! insist on (RFC 9470): `?acr_values=…&max_age=…`.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::app::App;
+use crate::oidc::resource::{self, Access, Challenge, Presented, StepUp};
+use crate::outcome::Outcome;
+use crate::web::params::Params;
+
+/// FAPI 2.0 Security Profile §5.3.4: given back, so that both sides find the same line in their logs.
+const INTERACTION: &str = "x-fapi-interaction-id";
+
+pub(super) async fn get(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Outcome {
+    let now = app.clock.now();
+    let mut params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let acr_values = params.take("acr_values").unwrap_or_default();
+    let acr_values: Vec<_> = acr_values.split_ascii_whitespace().take(16).collect();
+    let max_age = params.take("max_age").and_then(|seconds| seconds.parse().ok());
+    let presented = Presented { headers: &headers, method: "GET", path: "/demo/resource", in_form: None };
+    let opened = resource::open(&app, presented, now).await?;
+    let answer = opened.and_then(|access| {
+        access.needs_sign_in(&StepUp { acr_values: &acr_values, max_age }, now)?;
+        Ok(access)
+    });
+    Ok(respond(answer, headers.get(INTERACTION)))
+}
+
+fn respond(answer: Result<Access, Challenge>, interaction: Option<&HeaderValue>) -> Response {
+    let mut response = match answer {
+        Ok(access) => Json(json!({
+            "sub": access.claim("sub"),
+            "client_id": access.claim("client_id"),
+            "scope": access.scope.to_string(),
+        }))
+        .into_response(),
+        Err(challenge) => challenge.into_response(),
+    };
+    if let Some(id) = interaction.filter(|id| id.len() <= 64 && id.to_str().is_ok()) {
+        response.headers_mut().insert(INTERACTION, id.clone());
+    }
+    response
+}
