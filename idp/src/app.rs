@@ -12,9 +12,11 @@ use tokio::sync::{Notify, Semaphore};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
+use crate::fetch::Fetcher;
 use crate::keyring::KeyRing;
 use crate::login::hasher::Hasher;
 use crate::oidc::client::Client;
+use crate::oidc::client_keys::FetchedKeys;
 use crate::outcome::Outcome;
 use crate::web::rate::RateLimit;
 
@@ -45,6 +47,12 @@ pub struct Inner {
     pub places: Semaphore,
     /// Sign-ins begun lately, by network.
     pub begun: RateLimit,
+    /// Clients registered lately, by network.
+    pub registered: RateLimit,
+    /// Fetches what clients point at.
+    pub fetcher: Fetcher,
+    /// Keys fetched from clients.
+    pub fetched_keys: FetchedKeys,
     /// Rung when mail was put into the outbox.
     pub mail_waiting: Notify,
 }
@@ -67,6 +75,8 @@ impl App {
         let keys = KeyRing::open(&db, master, &config.keys, clock.now()).await?;
         let places = Semaphore::new(config.server.max_requests);
         let begun = RateLimit::per_minute(config.sign_in.interactions_per_address_per_minute);
+        let registered = RateLimit::per_minute(config.registration.clients_per_address_per_minute);
+        let fetcher = Fetcher::new(&config.fetch)?;
         let hasher = Hasher::new(&config.password_hash, config.hash_params());
         Ok(Self(Arc::new(Inner {
             config,
@@ -78,6 +88,9 @@ impl App {
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_CACHE).build(),
             places,
             begun,
+            registered,
+            fetcher,
+            fetched_keys: FetchedKeys::new(),
             mail_waiting: Notify::new(),
         })))
     }

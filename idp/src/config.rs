@@ -34,6 +34,10 @@ pub struct Config {
     pub password_hash: PasswordHash,
     /// `[tokens]`
     pub tokens: Tokens,
+    /// `[registration]`
+    pub registration: Registration,
+    /// `[fetch]`
+    pub fetch: Fetch,
     /// `[mail]`
     pub mail: Mail,
     /// `[pages]`
@@ -106,6 +110,23 @@ pub struct Tokens {
     pub access_token_seconds: u32,
     pub id_token_seconds: u32,
     pub refresh_token_days: u32,
+}
+
+/// `[registration]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Registration {
+    pub open: bool,
+    pub clients_per_address_per_minute: u32,
+}
+
+/// `[fetch]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Fetch {
+    pub allow_private_addresses: bool,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub extra_roots_file: Option<PathBuf>,
 }
 
 /// `[mail]`
@@ -255,6 +276,10 @@ impl Config {
         refuse(
             self.sign_in.interactions_per_address_per_minute == 0,
             "sign_in.interactions_per_address_per_minute is at least 1",
+        );
+        refuse(
+            self.registration.clients_per_address_per_minute == 0,
+            "registration.clients_per_address_per_minute is at least 1",
         );
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         let hash = &self.password_hash;

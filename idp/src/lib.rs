@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod demo;
+pub mod fetch;
 pub mod jobs;
 pub mod keyring;
 pub mod login;

@@ -27,6 +27,7 @@ pub mod jose;
 pub mod protocol;
 pub mod relying_party;
 pub mod server;
+pub mod stub;
 pub mod webdriver;
 
 pub use browser::{Browser, Page, Visit};

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use habilis_keys::secret::Secret;
+use habilis_keys::token::digest;
 use habilis_policies::acr::{Name, Vocabulary};
 use habilis_policies::profiles::SecurityProfile;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{open_migrated, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
-use crate::db::{clients, is_unique_violation};
+use crate::db::{clients, initial_access_tokens, is_unique_violation};
 use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::outcome::{Fault, Outcome};
 
@@ -33,6 +35,15 @@ pub(super) enum Command {
         /// default). May be given several times.
         #[arg(long, value_name = "NAME=LEVEL", value_parser = acr)]
         acr: Vec<Name>,
+    },
+    /// Make an initial access token for client registration (RFC 7591 §3). It is printed once.
+    InitialAccessToken {
+        /// How many clients it registers.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        uses: u32,
+        /// How many days it is good for.
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=90))]
+        days: u32,
     },
     /// List the clients.
     List,
@@ -64,6 +75,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             let acr = if acr.is_empty() { Vocabulary::default() } else { acr.into_iter().collect() };
             create(&config, &file, &Settings { profile, first_party, acr }).await
         }
+        Command::InitialAccessToken { uses, days } => initial_access_token(&config, uses, days).await,
         Command::List => list(&config).await,
         Command::Show { client_id } => show(&config, &client_id).await,
     }
@@ -115,6 +127,21 @@ async fn create(config: &Config, file: &std::path::Path, settings: &Settings) ->
         shown["client_secret"] = json!(secret.expose());
     }
     say(serde_json::to_string_pretty(&shown)?);
+    Ok(())
+}
+
+async fn initial_access_token(config: &Config, uses: u32, days: u32) -> Outcome<()> {
+    let now = Clock::System.now();
+    let expires_at = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?;
+    let token = habilis_keys::random::token();
+    let db = open_migrated(config).await?;
+    let mut tx = db.begin().await?;
+    initial_access_tokens::insert(&mut tx, &digest(token.expose()), (uses, expires_at), now).await?;
+    let event = Event::new("initial_access_token.created").by("cli").with("uses", uses).with("days", days);
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    db.close().await;
+    say(token.expose());
     Ok(())
 }
 

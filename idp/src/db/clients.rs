@@ -8,6 +8,9 @@ statements! {
     INSERT = "INSERT INTO clients (id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7)";
     REPLACE_METADATA = "UPDATE clients SET metadata = $2, updated_at = $3 WHERE id = $1";
+    REPLACE = "UPDATE clients SET metadata = $2, secret_digest = $3, updated_at = $4
+               WHERE id = $1 AND registration_token_digest = $5";
+    DELETE = "DELETE FROM clients WHERE id = $1 AND registration_token_digest = $2";
     FIND = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
             FROM clients WHERE id = $1";
     LIST = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
@@ -60,6 +63,34 @@ pub async fn insert(tx: &mut Tx, row: &ClientRow, now: Timestamp) -> sqlx::Resul
 /// The engine failed.
 pub async fn replace_metadata(tx: &mut Tx, id: &str, metadata: &str, now: Timestamp) -> sqlx::Result<()> {
     sql!(tx, execute REPLACE_METADATA, id, metadata, At::from(now)).map(drop)
+}
+
+/// What a client changes of its own registration.
+#[derive(Debug, Clone, Copy)]
+pub struct Replacement<'a> {
+    /// The new metadata, JSON.
+    pub metadata: &'a str,
+    /// SHA-256 of the secret, when it uses one.
+    pub secret_digest: Option<&'a [u8]>,
+    /// SHA-256 of the token that allows the change.
+    pub registration_token_digest: &'a [u8],
+}
+
+/// Replaces the registration of a client, whose token it must be; false when there is no such client.
+///
+/// # Errors
+/// The engine failed.
+pub async fn replace(tx: &mut Tx, id: &str, new: &Replacement<'_>, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute REPLACE, id, new.metadata, new.secret_digest, At::from(now), new.registration_token_digest)
+        .map(|rows| rows == 1)
+}
+
+/// Removes a client and all that was granted to it, whose token it must be; false when there is no such client.
+///
+/// # Errors
+/// The engine failed.
+pub async fn delete(tx: &mut Tx, id: &str, registration_token_digest: &[u8]) -> sqlx::Result<bool> {
+    sql!(tx, execute DELETE, id, registration_token_digest).map(|rows| rows == 1)
 }
 
 /// Finds a client.

@@ -136,6 +136,7 @@ tables! {
     consents,
     failures,
     grants,
+    initial_access_tokens,
     interactions,
     organizations,
     outbox,

@@ -158,12 +158,16 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("SERVER__TRUSTED_PROXIES", String::new()),
         ("DATABASE__URL", database),
         ("MAIL__TRANSPORT", "memory".to_owned()),
+        ("REGISTRATION__OPEN", "true".to_owned()),
+        ("REGISTRATION__CLIENTS_PER_ADDRESS_PER_MINUTE", "1000".to_owned()),
+        ("FETCH__ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
         // Tests and load generators all come from one address.
         ("SIGN_IN__FAILURES_PER_ADDRESS_PER_HOUR", "10000".to_owned()),
         ("SIGN_IN__INTERACTIONS_PER_ADDRESS_PER_MINUTE", "1000000".to_owned()),
     ];
     let settings = settings.map(|(name, value)| (format!("HABILIS__{name}"), value));
-    let log = std::env::vars().filter(|(name, _)| name.starts_with("HABILIS__LOG__"));
+    let log = std::env::vars()
+        .filter(|(name, _)| name.starts_with("HABILIS__LOG__") || name == "HABILIS__FETCH__EXTRA_ROOTS_FILE");
     Ok(Config::load(None, settings.into_iter().chain(log))?)
 }
 

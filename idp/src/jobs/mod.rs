@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    browsers, failures, grants, interactions, pushed_requests, refresh_tokens, sessions, signing_keys, used_tokens,
+    browsers, failures, grants, initial_access_tokens, interactions, pushed_requests, refresh_tokens, sessions,
+    signing_keys, used_tokens,
 };
 use crate::mail::{self, transport::Transport};
 use crate::outcome::Outcome;
@@ -64,6 +65,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
     let mut rows = interactions::purge(&mut tx, now).await?;
     rows += pushed_requests::purge(&mut tx, before).await?;
+    rows += initial_access_tokens::purge(&mut tx, before).await?;
     rows += refresh_tokens::purge(&mut tx, before).await?;
     rows += grants::purge(&mut tx, before).await?;
     rows += sessions::purge(&mut tx, before).await?;

@@ -45,6 +45,8 @@ pub struct Metadata {
     pub scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Jwks>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     pub token_endpoint_auth_method: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_signing_alg: Option<String>,
@@ -85,6 +87,7 @@ impl Default for Metadata {
             contacts: Vec::new(),
             scope: None,
             jwks: None,
+            jwks_uri: None,
             token_endpoint_auth_method: "client_secret_basic".to_owned(),
             token_endpoint_auth_signing_alg: None,
             id_token_signed_response_alg: "RS256".to_owned(),
@@ -210,9 +213,8 @@ impl Metadata {
             "the client_credentials grant needs a client that authenticates itself",
         );
         refuse(
-            self.token_endpoint_auth_method == "private_key_jwt"
-                && self.jwks.as_ref().is_none_or(|jwks| jwks.keys.is_empty()),
-            "private_key_jwt needs a usable public key in jwks",
+            self.token_endpoint_auth_method == "private_key_jwt" && !self.has_keys(),
+            "private_key_jwt needs a usable public key in jwks, or a jwks_uri",
         );
         refuse(
             self.token_endpoint_auth_signing_alg.as_deref().is_some_and(|alg| !rules.algorithms.contains(&alg)),
@@ -227,11 +229,11 @@ impl Metadata {
             refuse(algorithm.as_deref().is_some_and(|alg| !rules.algorithms.contains(&alg)), description);
         }
         refuse(
-            (self.require_signed_request_object || rules.signed_messages)
-                && code
-                && self.jwks.as_ref().is_none_or(|jwks| jwks.keys.is_empty()),
-            "signed request objects need a usable public key in jwks",
+            (self.require_signed_request_object || rules.signed_messages) && code && !self.has_keys(),
+            "signed request objects need a usable public key in jwks, or a jwks_uri",
         );
+        refuse(self.jwks.is_some() && self.jwks_uri.is_some(), "jwks and jwks_uri exclude each other");
+        refuse(self.jwks_uri.as_deref().is_some_and(|uri| !is_web_url(uri)), "jwks_uri is an https URL");
         refuse(
             self.default_acr_values.len() > acr::MAX_NAMES
                 || self.default_acr_values.iter().any(|acr| acr.is_empty() || acr.len() > 256 || acr.contains(' ')),
@@ -272,6 +274,11 @@ impl Metadata {
     /// `application_type`.
     pub fn application(&self) -> Application {
         if self.application_type == "native" { Application::Native } else { Application::Web }
+    }
+
+    /// Whether the client says where its public keys are.
+    fn has_keys(&self) -> bool {
+        self.jwks_uri.is_some() || self.jwks.as_ref().is_some_and(|jwks| !jwks.keys.is_empty())
     }
 
     /// Whether the client may use a grant type.

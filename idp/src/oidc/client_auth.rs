@@ -154,7 +154,7 @@ async fn asserted(
     let Some(algorithm) = allowed_algorithm(&client, &token, registered) else {
         return refuse("client_assertion: the algorithm is not accepted".to_owned());
     };
-    let verified = signed_by(app, &client, (&token, algorithm)).await?;
+    let verified = signed_by(app, &client, (&token, algorithm), now).await?;
     let Some(claims) = verified else { return Ok(Err(failed())) };
 
     let issuer = &app.config.server.issuer;

@@ -35,6 +35,7 @@ fn metadata(issuer: &str) -> Value {
         "pushed_authorization_request_endpoint": at("/par"),
         "require_pushed_authorization_requests": false,
         "jwks_uri": at("/jwks"),
+        "registration_endpoint": at("/register"),
         "end_session_endpoint": at("/end-session"),
         "scopes_supported": SCOPES,
         "response_types_supported": rules.response_types,

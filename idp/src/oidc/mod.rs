@@ -15,6 +15,7 @@ pub mod issue;
 pub mod openapi;
 pub mod pages;
 pub mod par;
+pub mod registration;
 pub mod request;
 pub mod request_object;
 pub mod resource;
@@ -36,6 +37,8 @@ pub fn router() -> Router<App> {
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
         .route("/jwks", get(discovery::jwks))
         .route("/par", post(par::post))
+        .route("/register", post(registration::post))
+        .route("/register/{client_id}", get(registration::get).put(registration::put).delete(registration::delete))
         .route("/token", post(token::post))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(

@@ -59,7 +59,7 @@ pub async fn open(
     let Some(algorithm) = allowed_algorithm(client, &token, registered) else {
         return refuse("request: the algorithm is not accepted".to_owned());
     };
-    let Some(claims) = signed_by(app, client, (&token, algorithm)).await? else {
+    let Some(claims) = signed_by(app, client, (&token, algorithm), now).await? else {
         return refuse("request: no key of the client verifies the signature".to_owned());
     };
     let rule = client.settings.profile.rules().request_object_claims;

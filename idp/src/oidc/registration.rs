@@ -1,0 +1,285 @@
+//! `/register`: client registration (RFC 7591, OIDC Registration §3), and `/register/{client_id}`, its management (RFC 7592).
+//!
+//! Open to anybody only where the operator says so, and then bounded per network; otherwise it takes an initial access token.
+//! What is answered is the metadata in force, defaults included. The secret and the registration access token are shown once
+//! and kept as digests, so later answers leave the secret out.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use habilis_keys::secret::Secret;
+use habilis_keys::token::{digest, same};
+use habilis_policies::profiles::SecurityProfile;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::client::{Metadata, Registration, SCOPES, Settings};
+use super::error::{Refusal, no_store};
+use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::clients::{self, ClientRow, Replacement};
+use crate::db::initial_access_tokens;
+use crate::outcome::Outcome;
+use crate::web::Origin;
+
+/// What a client must leave out of its metadata (RFC 7592 §2.2).
+const OURS: [&str; 4] =
+    ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
+
+/// A JSON object, or why there is none. Never rejects: the answer is the endpoint's.
+#[derive(Debug)]
+pub struct Document(Result<Map<String, Value>, Refusal>);
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let is_json = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok()?.split(';').next())
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+        let Ok(body) = Bytes::from_request(request, state).await else {
+            return Ok(Self(Err(invalid("the body is too large").with_status(StatusCode::PAYLOAD_TOO_LARGE))));
+        };
+        if !is_json {
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Ok(Self(Err(invalid("the body must be application/json").with_status(status))));
+        }
+        Ok(Self(serde_json::from_slice(&body).map_err(|_| invalid("the body is not a JSON object"))))
+    }
+}
+
+fn invalid(description: impl Into<String>) -> Refusal {
+    Refusal::new("invalid_client_metadata", description)
+}
+
+/// RFC 6750 §3: the token is missing, wrong, expired or used up, and none of that is told apart.
+fn unauthorized() -> Refusal {
+    Refusal {
+        status: StatusCode::UNAUTHORIZED,
+        challenge: Some("Bearer realm=\"habilis\", error=\"invalid_token\""),
+        ..Refusal::new("invalid_token", "a valid access token for registration is needed")
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<Secret<String>> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && token.len() <= 256).then(|| Secret::new(token.trim().to_owned()))
+}
+
+/// Registers a client.
+///
+/// # Errors
+/// The database failed.
+pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Document(document): Document) -> Outcome {
+    let now = app.clock.now();
+    let initial = bearer(&headers);
+    if initial.is_none() {
+        if !app.config.registration.open || headers.contains_key(header::AUTHORIZATION) {
+            return Ok(unauthorized().into_response());
+        }
+        if !app.registered.admit(&origin.network()) {
+            let description = "too many clients were registered from this network, try again in a minute";
+            let refusal = Refusal::new("temporarily_unavailable", description);
+            return Ok(refusal.with_status(StatusCode::TOO_MANY_REQUESTS).into_response());
+        }
+    }
+    let settings = Settings::default();
+    let metadata = match document.and_then(|document| read(&app, document, settings.profile)) {
+        Ok(metadata) => metadata,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
+    let access_token = habilis_keys::random::token();
+    let id = habilis_keys::random::id("cli", now);
+    let mut registration = Registration::new(id, &metadata, &settings, None)?;
+    registration.row.registration_token_digest = Some(digest(access_token.expose()));
+    registration.row.created_at = now.into();
+    let mut tx = app.db.begin().await?;
+    if let Some(initial) = initial
+        && !initial_access_tokens::spend(&mut tx, &digest(initial.expose()), now).await?
+    {
+        return Ok(unauthorized().into_response());
+    }
+    clients::insert(&mut tx, &registration.row, now).await?;
+    let event = Event::new("client.registered").by("registration").at_client(&registration.row.id).from(&origin);
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    app.clients.invalidate(&registration.row.id).await;
+    let shown = Shown { row: &registration.row, secret: registration.secret.as_ref(), access_token: &access_token };
+    Ok(shown.answer(&app, StatusCode::CREATED, &metadata)?.into_response())
+}
+
+/// Shows a client its registration.
+///
+/// # Errors
+/// The database failed.
+pub async fn get(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Outcome {
+    let Some((row, access_token)) = managed(&app, &id, &headers).await? else {
+        return Ok(unauthorized().into_response());
+    };
+    let metadata: Metadata = serde_json::from_str(&row.metadata)?;
+    let shown = Shown { row: &row, secret: None, access_token: &access_token };
+    shown.answer(&app, StatusCode::OK, &metadata)
+}
+
+/// Replaces the metadata of a client: what is left out is back to its default (RFC 7592 §2.2).
+///
+/// # Errors
+/// The database failed.
+pub async fn put(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Document(document): Document,
+) -> Outcome {
+    let now = app.clock.now();
+    let Some((row, access_token)) = managed(&app, &id, &headers).await? else {
+        return Ok(unauthorized().into_response());
+    };
+    let settings: Settings = serde_json::from_str(&row.settings)?;
+    let read = document.and_then(|document| {
+        names_itself(&document, &row)?;
+        read(&app, document, settings.profile)
+    });
+    let metadata = match read {
+        Ok(metadata) => metadata,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
+    let made = Registration::new(row.id.clone(), &metadata, &settings, None)?;
+    // A secret stays as long as the client uses one; a new one is only made for a client that had none.
+    let keeps_secret = made.secret.is_some() && row.secret_digest.is_some();
+    let secret = made.secret.filter(|_| !keeps_secret);
+    let secret_digest = if keeps_secret { row.secret_digest.clone() } else { made.row.secret_digest };
+    let replacement = Replacement {
+        metadata: &made.row.metadata,
+        secret_digest: secret_digest.as_deref(),
+        registration_token_digest: &digest(access_token.expose()),
+    };
+    if !change(&app, &row.id, Change::Replace(replacement), now).await? {
+        return Ok(unauthorized().into_response());
+    }
+    let shown = Shown { row: &row, secret: secret.as_ref(), access_token: &access_token };
+    shown.answer(&app, StatusCode::OK, &metadata)
+}
+
+/// Removes a client with all that was granted to it (RFC 7592 §2.3).
+///
+/// # Errors
+/// The database failed.
+pub async fn delete(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Outcome {
+    let now = app.clock.now();
+    let Some((row, access_token)) = managed(&app, &id, &headers).await? else {
+        return Ok(unauthorized().into_response());
+    };
+    if !change(&app, &row.id, Change::Delete(&digest(access_token.expose())), now).await? {
+        return Ok(unauthorized().into_response());
+    }
+    Ok((StatusCode::NO_CONTENT, no_store()).into_response())
+}
+
+enum Change<'a> {
+    Replace(Replacement<'a>),
+    Delete(&'a [u8]),
+}
+
+/// Changes a client whose registration access token is still the one that was checked; false when somebody was faster.
+async fn change(app: &App, id: &str, change: Change<'_>, now: Timestamp) -> Outcome<bool> {
+    let mut tx = app.db.begin().await?;
+    let (name, changed) = match change {
+        Change::Replace(replacement) => ("client.changed", clients::replace(&mut tx, id, &replacement, now).await?),
+        Change::Delete(digest) => ("client.deleted", clients::delete(&mut tx, id, digest).await?),
+    };
+    if !changed {
+        return Ok(false);
+    }
+    audit::record(&mut tx, Event::new(name).by("registration").at_client(id), now).await?;
+    tx.commit().await?;
+    app.clients.invalidate(id).await;
+    Ok(true)
+}
+
+/// The client at `id`, when the request bears its registration access token.
+async fn managed(app: &App, id: &str, headers: &HeaderMap) -> Outcome<Option<(ClientRow, Secret<String>)>> {
+    let Some(token) = bearer(headers) else { return Ok(None) };
+    if id.len() > 256 || id.contains('\0') {
+        return Ok(None);
+    }
+    let row = clients::find(&mut app.db.reader().await?, id).await?;
+    let presented = digest(token.expose());
+    let knows = |row: &ClientRow| row.registration_token_digest.as_ref().is_some_and(|kept| same(kept, &presented));
+    Ok(row.filter(|row| row.status == "active" && knows(row)).map(|row| (row, token)))
+}
+
+/// RFC 7592 §2.2: the request names the client, and a secret in it is the one the client has.
+fn names_itself(document: &Map<String, Value>, row: &ClientRow) -> Result<(), Refusal> {
+    if document.get("client_id").and_then(Value::as_str) != Some(row.id.as_str()) {
+        return Err(invalid("client_id must be that of the client"));
+    }
+    let own = |secret: &Value| {
+        let digest = secret.as_str().map(digest);
+        row.secret_digest.as_ref().zip(digest).is_some_and(|(kept, given)| same(kept, &given))
+    };
+    if document.get("client_secret").is_some_and(|secret| !own(secret)) {
+        return Err(invalid("client_secret must be that of the client, or be left out"));
+    }
+    match OURS.into_iter().find(|name| document.contains_key(*name)) {
+        Some(name) => Err(invalid(format!("{name} must be left out"))),
+        None => Ok(()),
+    }
+}
+
+/// Reads and checks metadata; `null` is the same as absent (RFC 7591 §2, RFC 7592 §2.2).
+fn read(app: &App, mut document: Map<String, Value>, profile: SecurityProfile) -> Result<Metadata, Refusal> {
+    document.retain(|_, value| !value.is_null());
+    if document.get("subject_type").is_some_and(|kind| kind != "public") {
+        return Err(invalid("subject_type is not supported"));
+    }
+    let metadata: Metadata = serde_json::from_value(Value::Object(document)).map_err(|error| {
+        let shown: String = error.to_string().chars().filter(|c| !c.is_control()).take(200).collect();
+        invalid(shown)
+    })?;
+    metadata.check(profile).map_err(|problems| {
+        let error = problems.first().map_or("invalid_client_metadata", |problem| problem.error);
+        let all: Vec<_> = problems.into_iter().map(|problem| problem.description).collect();
+        Refusal::new(error, all.join("; ").chars().take(500).collect::<String>())
+    })?;
+    if metadata.jwks_uri.as_deref().is_some_and(|uri| !app.fetcher.permits(uri)) {
+        return Err(invalid("jwks_uri is not an address this server fetches from"));
+    }
+    Ok(metadata)
+}
+
+/// A registration to be answered.
+struct Shown<'a> {
+    row: &'a ClientRow,
+    secret: Option<&'a Secret<String>>,
+    access_token: &'a Secret<String>,
+}
+
+impl Shown<'_> {
+    /// RFC 7591 §3.2.1: the metadata in force, and what only the client may see.
+    fn answer(&self, app: &App, status: StatusCode, metadata: &Metadata) -> Outcome<Response> {
+        let mut shown = serde_json::to_value(metadata)?;
+        shown["client_id"] = json!(self.row.id);
+        shown["client_id_issued_at"] = json!(Timestamp::from(self.row.created_at).as_second());
+        if metadata.scope.is_none() {
+            shown["scope"] = json!(SCOPES.join(" "));
+        }
+        if shown.get("subject_type").is_none() {
+            shown["subject_type"] = json!("public");
+        }
+        if let Some(secret) = self.secret {
+            shown["client_secret"] = json!(secret.expose());
+        }
+        // It never expires; a client without one is told nothing about it.
+        if self.secret.is_some() || self.row.secret_digest.is_some() {
+            shown["client_secret_expires_at"] = json!(0);
+        }
+        // Only ids made here are managed here, and they need no escape.
+        shown["registration_client_uri"] = json!(format!("{}/register/{}", app.config.server.issuer, self.row.id));
+        shown["registration_access_token"] = json!(self.access_token.expose());
+        Ok((status, no_store(), axum::Json(shown)).into_response())
+    }
+}
