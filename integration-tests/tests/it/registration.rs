@@ -327,15 +327,15 @@ async fn register_at(url: &str, token: Option<&str>, metadata: &Value) -> Answer
 async fn registration_is_closed_unless_the_operator_opens_it_or_gives_a_token() {
     let folder = tempfile::tempdir().unwrap();
     // Before the server starts: SQLite is one process's at a time.
-    let make = async |arguments: &[&str]| {
+    let command = async |arguments: &[&str]| {
         run_in(folder.path(), &[&["client", "initial-access-token"][..], arguments].concat(), &[]).await
     };
-    let made = make(&["--uses", "2", "--days", "1"]).await.printed();
-    let other = make(&[]).await.printed();
+    let first = command(&["--uses", "2", "--days", "1"]).await.printed();
+    let other = command(&[]).await.printed();
     for (uses, days) in [("0", "1"), ("1", "0"), ("1", "91")] {
-        make(&["--uses", uses, "--days", days]).await.assert_refused(&["invalid value"]);
+        command(&["--uses", uses, "--days", days]).await.assert_refused(&["invalid value"]);
     }
-    let token = made.trim();
+    let token = first.trim();
     let (_process, url) = serve(folder.path(), &[]).await;
     let metadata = json!({ "redirect_uris": [REDIRECT] });
     assert_unauthorized(&register_at(&url, None, &metadata).await);
