@@ -30,7 +30,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations![1 "0001_spine"];
+const MIGRATIONS: &[Migration] = migrations![1 "0001_spine", 4 "0004_credentials"];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.
 const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(4842147101)";
