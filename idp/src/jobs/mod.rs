@@ -9,7 +9,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
-use crate::db::{browsers, failures, grants, interactions, password_links, password_notices, refresh_tokens, sessions, signing_keys, used_tokens};
+use crate::db::{
+    browsers, failures, grants, interactions, password_links, password_notices, refresh_tokens, sessions, signing_keys,
+    used_tokens,
+};
 use crate::mail::{self, transport::Transport};
 use crate::outcome::Outcome;
 

@@ -59,13 +59,8 @@ pub async fn judge(app: &App, person: &Person, typed: Typed) -> Outcome<Result<S
     personal.extend(organizations.into_iter().map(|membership| membership.name));
     let strength = strength(&password, personal.clone()).await?;
     let personal: Vec<&str> = personal.iter().map(String::as_str).collect();
-    let candidate = |earlier| Candidate {
-        text: password.expose(),
-        personal: &personal,
-        strength,
-        leaked: Leaked::NoList,
-        earlier,
-    };
+    let candidate =
+        |earlier| Candidate { text: password.expose(), personal: &personal, strength, leaked: Leaked::NoList, earlier };
     // What costs a digest each comes last.
     if let Err(refusals) = passwords::check(&candidate(&[]), &policy) {
         return Ok(Err(refusals.into_iter().map(Problem::Refused).collect()));

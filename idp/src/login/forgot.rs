@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::links::{self, Why};
 use super::password::recent;
-use super::password_pages::{Forgot, ForgotProblem, Told, Telling};
+use super::password_pages::{Forgot, ForgotProblem, Telling, Told};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
@@ -103,10 +103,8 @@ pub(super) fn ui_locales(query: Option<String>) -> Option<String> {
 
 async fn count(app: &App, origin: &Origin, typed: &str, now: Timestamp) -> Outcome<Result<(), TooEarly>> {
     let mut tx = app.db.begin().await?;
-    let subjects = [
-        (Subject::link(&fold_login(typed)), PER_NAME),
-        (Subject::links_of_network(&origin.network()), PER_NETWORK),
-    ];
+    let subjects =
+        [(Subject::link(&fold_login(typed)), PER_NAME), (Subject::links_of_network(&origin.network()), PER_NETWORK)];
     for (subject, per_hour) in subjects {
         let so_far = recent(failures::lock(&mut tx, &subject, now).await?, now);
         if let Err(too_early) = login::admit_network(Some(so_far), per_hour, now) {

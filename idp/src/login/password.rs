@@ -12,15 +12,15 @@ use habilis_policies::login::{self, TooEarly};
 use jiff::Timestamp;
 
 use super::links::{self, Why};
-use super::password_pages::{Telling, Told};
 use super::pages::{Login, LoginNotice, LoginProblem};
+use super::password_pages::{Telling, Told};
 use super::rules;
 use super::session::{self, Authenticated};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Failures, Subject};
-use crate::db::sessions::Session;
 use crate::db::people::{self, Credentials, fold_login};
+use crate::db::sessions::Session;
 use crate::db::{Tx, browsers, interactions, passwords};
 use crate::mail::{self, letters::NewSignIn};
 use crate::oidc::error::PageError;

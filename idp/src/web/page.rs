@@ -166,7 +166,10 @@ mod tests {
     use askama::Template;
 
     use super::{Chrome, Sample, sample_chrome, sample_hostile_client};
-    use crate::{demo::pages as demo, login::pages as login, login::password_pages as passwords, oidc::pages as oidc, web::text::Locale};
+    use crate::{
+        demo::pages as demo, login::pages as login, login::password_pages as passwords, oidc::pages as oidc,
+        web::text::Locale,
+    };
 
     struct Rendered {
         what: String,
