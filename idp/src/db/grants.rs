@@ -24,8 +24,6 @@ statements! {
                          RETURNING client_id";
     REVOKE_OF_PERSON = "UPDATE grants SET revoked_at = $2
                         WHERE person_id = $1 AND revoked_at IS NULL AND (session_id IS NULL OR session_id <> $3)";
-    REVOKE_OF_CLIENT = "UPDATE grants SET revoked_at = $3
-                        WHERE person_id = $1 AND client_id = $2 AND revoked_at IS NULL";
     PURGE = "DELETE FROM grants WHERE expires_at < $1";
 }
 
@@ -194,12 +192,4 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
 /// The engine failed.
 pub async fn revoke_of_person(tx: &mut Tx, person: &str, kept: &str, now: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute REVOKE_OF_PERSON, person, At::from(now), kept)
-}
-
-/// Revokes everything a person granted to a client, and says how many.
-///
-/// # Errors
-/// The engine failed.
-pub async fn revoke_of_client(tx: &mut Tx, person: &str, client: &str, now: Timestamp) -> sqlx::Result<u64> {
-    sql!(tx, execute REVOKE_OF_CLIENT, person, client, At::from(now))
 }

@@ -16,7 +16,6 @@ statements! {
     END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_OF_PERSON = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL";
     END_OTHERS = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND id <> $3 AND ended_at IS NULL";
-    END_ONE_OF = "UPDATE sessions SET ended_at = $3 WHERE person_id = $1 AND id = $2 AND ended_at IS NULL";
     OF_PERSON = "SELECT id, address, user_agent, created_at, last_seen_at
                  FROM sessions
                  WHERE person_id = $1 AND ended_at IS NULL AND expires_at > $2
@@ -136,14 +135,6 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
 /// The engine failed.
 pub async fn end_others(tx: &mut Tx, person: &str, kept: &str, now: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute END_OTHERS, person, At::from(now), kept)
-}
-
-/// Ends a session of `person`; false when there is none of this id, or it had ended.
-///
-/// # Errors
-/// The engine failed.
-pub async fn end_one_of(tx: &mut Tx, person: &str, id: &str, now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute END_ONE_OF, person, id, At::from(now)).map(|rows| rows == 1)
 }
 
 /// A session as its person sees it.

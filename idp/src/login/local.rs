@@ -25,40 +25,24 @@ use crate::web::{Form, Origin, chrome, render, see_other};
 pub enum Place {
     /// `/account`
     #[default]
-    Profile,
-    /// `/account/security`
-    Security,
-    /// `/account/devices`
-    Devices,
-    /// `/account/applications`
-    Applications,
-    /// `/account/activity`
-    Activity,
+    Account,
 }
 
 impl Place {
-    /// Every place, in the order of the navigation.
-    pub const ALL: [Self; 5] = [Self::Profile, Self::Security, Self::Devices, Self::Applications, Self::Activity];
+    /// Every place.
+    pub const ALL: [Self; 1] = [Self::Account];
 
     /// Its name in `to`.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Profile => "profile",
-            Self::Security => "security",
-            Self::Devices => "devices",
-            Self::Applications => "applications",
-            Self::Activity => "activity",
+            Self::Account => "account",
         }
     }
 
     /// Its path.
     pub fn path(self) -> &'static str {
         match self {
-            Self::Profile => "/account",
-            Self::Security => "/account/security",
-            Self::Devices => "/account/devices",
-            Self::Applications => "/account/applications",
-            Self::Activity => "/account/activity",
+            Self::Account => "/account",
         }
     }
 
@@ -67,7 +51,7 @@ impl Place {
         format!("/login?to={}", self.name())
     }
 
-    /// The place of this name; the profile for any other.
+    /// The place of this name; the account for any other.
     pub fn of(name: Option<&str>) -> Self {
         Self::ALL.into_iter().find(|place| name == Some(place.name())).unwrap_or_default()
     }
@@ -177,7 +161,7 @@ mod tests {
         for place in Place::ALL {
             assert_eq!(Place::of(Some(place.name())), place);
         }
-        for hostile in ["https://evil.example", "//evil.example", "/account/security", "", "profile "] {
+        for hostile in ["https://evil.example", "//evil.example", "/account/security", "", "account "] {
             assert_eq!(Place::of(Some(hostile)).path(), "/account", "{hostile}");
         }
     }

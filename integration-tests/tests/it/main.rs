@@ -55,6 +55,7 @@ macro_rules! own_journeys {
     )*};
 }
 
+mod account;
 mod authorize;
 mod browser;
 mod cli;
