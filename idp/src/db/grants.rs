@@ -22,6 +22,8 @@ statements! {
     REVOKE_OF_SESSION = "UPDATE grants SET revoked_at = $2
                          WHERE session_id = $1 AND revoked_at IS NULL AND ' ' || scope || ' ' NOT LIKE '% offline_access %'
                          RETURNING client_id";
+    REVOKE_OF_PERSON = "UPDATE grants SET revoked_at = $2
+                        WHERE person_id = $1 AND revoked_at IS NULL AND (session_id IS NULL OR session_id <> $3)";
     PURGE = "DELETE FROM grants WHERE expires_at < $1";
 }
 
@@ -187,4 +189,12 @@ pub async fn revoke_of_session(tx: &mut Tx, session: &str, now: Timestamp) -> sq
 /// The engine failed.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute PURGE, At::from(before))
+}
+
+/// Revokes everything a person granted, except in the session `kept` (empty: nothing is kept), and says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn revoke_of_person(tx: &mut Tx, person: &str, kept: &str, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute REVOKE_OF_PERSON, person, At::from(now), kept)
 }

@@ -139,6 +139,8 @@ tables! {
     interactions,
     organizations,
     outbox,
+    password_links,
+    password_notices,
     passwords,
     people,
     pushed_requests,

@@ -2,13 +2,16 @@
 //!
 //! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
 
+mod passwords;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    browsers, failures, grants, interactions, pushed_requests, refresh_tokens, sessions, signing_keys, used_tokens,
+    browsers, failures, grants, interactions, password_links, password_notices, pushed_requests, refresh_tokens,
+    sessions, signing_keys, used_tokens,
 };
 use crate::mail::{self, transport::Transport};
 use crate::outcome::Outcome;
@@ -22,6 +25,8 @@ const HOUSEKEEPING_EVERY: u32 = 6;
 const KEEP: SignedDuration = SignedDuration::from_hours(24);
 /// A browser not used for so long is new again.
 const FORGET_BROWSER: SignedDuration = SignedDuration::from_hours(24 * 180);
+/// What was said about an expired password is kept as long as it may be suspended for it.
+const FORGET_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 800);
 /// An ID token older than this is no hint any more.
 const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
@@ -41,12 +46,13 @@ pub async fn run(app: App, transport: Transport) {
 
 async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<()> {
     let now = app.clock.now();
-    mail::deliver_due(app, transport, now).await?;
     if housekeeping {
         app.keys.reload(&app.db).await?;
         app.keys.rotate_if_due(&app.db, now).await?;
+        passwords::run(app, now).await?;
         purge(app, now).await?;
     }
+    mail::deliver_due(app, transport, now).await?;
     Ok(())
 }
 
@@ -68,6 +74,8 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += grants::purge(&mut tx, before).await?;
     rows += sessions::purge(&mut tx, before).await?;
     rows += used_tokens::purge(&mut tx, now).await?;
+    rows += password_links::purge(&mut tx, before).await?;
+    rows += password_notices::purge(&mut tx, now.saturating_sub(FORGET_NOTICE)?).await?;
     rows += failures::purge(&mut tx, before).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;
     rows += signing_keys::purge(&mut tx, now.saturating_sub(FORGET_KEY)?).await?;

@@ -48,6 +48,9 @@ pub fn router() -> Router<App> {
     let for_people = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/interaction/login/{id}", get(crate::login::password::get).post(crate::login::password::post))
+        .route("/login", get(crate::login::local::get).post(crate::login::local::post))
+        .route("/password/forgot", get(crate::login::forgot::get).post(crate::login::forgot::post))
+        .route("/password/new/{token}", get(crate::login::renew::get).post(crate::login::renew::post))
         .route("/interaction/consent/{id}", get(interaction::consent).post(interaction::decide))
         .route("/end-session", get(end_session::get).post(end_session::post))
         .route("/end-session/confirm", post(end_session::confirm));

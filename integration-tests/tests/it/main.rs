@@ -55,6 +55,7 @@ macro_rules! own_journeys {
     )*};
 }
 
+mod account;
 mod authorize;
 mod browser;
 mod cli;
@@ -62,8 +63,10 @@ mod demo;
 mod discovery;
 mod dpop;
 mod end_session;
+mod expiry;
 mod fapi;
 mod faults;
+mod forgot;
 mod libraries;
 mod login;
 mod par;

@@ -1,0 +1,56 @@
+# Mots de passe.
+password-forgot-title = Mot de passe oublié
+password-forgot-lead = Indiquez votre identifiant ou votre adresse électronique. Nous vous envoyons un lien pour choisir un nouveau mot de passe.
+password-forgot-submit = Recevoir le lien
+password-stale = Cette page était ouverte depuis trop longtemps. Recommencez.
+password-new-title = Choisir un mot de passe
+password-account = Compte
+password-new-label = Nouveau mot de passe
+password-repeat-label = Le même, une seconde fois
+password-new-submit = Enregistrer ce mot de passe
+password-new-ends = Vos autres appareils seront déconnectés.
+password-rules = Un mot de passe convient s’il suit l’un de ces trois modèles :
+password-rule-four = 12 caractères au moins, avec des minuscules, des majuscules, des chiffres et d’autres signes
+password-rule-three = 14 caractères au moins, avec des minuscules, des majuscules et des chiffres
+password-rule-words = 7 mots différents au moins
+password-rule-met = Ce mot de passe suit un modèle accepté.
+password-rule-not-met = Pas encore assez long ou assez varié.
+password-refused = Ce mot de passe ne convient pas :
+password-not-repeated = les deux saisies sont différentes ;
+password-too-long = il dépasse 256 caractères ;
+password-no-pattern = il ne suit aucun des trois modèles ;
+password-personal = il contient un mot qui vous désigne : nom, adresse ou organisation ;
+password-guessable = il est trop facile à deviner ;
+password-leaked = il figure parmi des mots de passe divulgués ;
+password-reused = vous l’avez déjà utilisé récemment.
+told-ask-again = Demander un nouveau lien
+told-link-sent-title = Consultez votre messagerie
+told-link-sent-text = Si un compte correspond à ce que vous avez indiqué, un lien vient d’être envoyé à son adresse électronique. Il fonctionne une seule fois, pendant 60 minutes.
+told-link-over-title = Ce lien ne fonctionne plus
+told-link-over-text = Il a déjà servi, ou son délai de 60 minutes est passé.
+told-password-changed-title = Mot de passe enregistré
+told-password-changed-text = Vos autres appareils ont été déconnectés. Vous pouvez vous connecter avec votre nouveau mot de passe.
+told-password-expired-title = Votre mot de passe a expiré
+told-password-expired-text = Un mot de passe se renouvelle chaque année. Un lien pour en choisir un nouveau vient d’être envoyé à votre adresse électronique. Il fonctionne une seule fois, pendant 60 minutes.
+told-compromise-reported-title = Votre compte est protégé
+told-compromise-reported-text = Tous vos appareils et toutes les applications sont déconnectés, et l’ancien mot de passe n’ouvre plus rien. Un lien pour en choisir un nouveau vient d’être envoyé à votre adresse électronique.
+mail-password-link-subject = Choisir un nouveau mot de passe
+mail-password-link-what = Quelqu’un, sans doute vous, a demandé à choisir un nouveau mot de passe pour votre compte. Voici le lien, utilisable une seule fois pendant 60 minutes :
+mail-password-link-if-not = Si ce n’est pas vous, ignorez ce message : votre mot de passe actuel reste valable.
+mail-password-expired-subject = Votre mot de passe a expiré
+mail-password-expired-what = Votre mot de passe a expiré. Choisissez-en un nouveau par ce lien, utilisable une seule fois pendant 60 minutes :
+mail-password-compromised-subject = Votre compte est protégé
+mail-password-compromised-what = Vous avez signalé une compromission. Tous vos appareils sont déconnectés et l’ancien mot de passe n’ouvre plus rien. Choisissez-en un nouveau par ce lien, utilisable une seule fois pendant 60 minutes :
+mail-password-compromised-elsewhere = Si vous utilisiez ce mot de passe ailleurs, changez-le là aussi.
+mail-password-changed-subject = Votre mot de passe a changé
+mail-password-changed-what = Le mot de passe de votre compte vient d’être changé.
+mail-password-changed-if-not = Si ce n’est pas vous, demandez aussitôt un nouveau lien à cette adresse, puis signalez une compromission depuis votre compte :
+mail-password-reminder-subject = Votre mot de passe expire bientôt
+mail-password-reminder-what = { $count ->
+    [one] Votre mot de passe expire dans { $count } jour.
+   *[other] Votre mot de passe expire dans { $count } jours.
+}
+mail-password-reminder-on = Date d’expiration : le { $date } à minuit (heure de Paris).
+mail-password-reminder-how = Pour en choisir un nouveau sans attendre :
+mail-password-suspended-subject = Votre compte est suspendu
+mail-password-suspended-what = Votre mot de passe a expiré et n’a pas été renouvelé à temps : votre compte est suspendu. Il sera rétabli dès que vous aurez choisi un nouveau mot de passe :
