@@ -25,11 +25,19 @@ fn metadata(issuer: &str) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let rules = SecurityProfile::Oidc.rules();
     let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+    let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
         "userinfo_endpoint": at("/userinfo"),
+        "introspection_endpoint": at("/introspect"),
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": rules.algorithms,
+        "introspection_signing_alg_values_supported": ALGORITHMS.map(habilis_keys::jws::Algorithm::as_str),
+        "revocation_endpoint": at("/revoke"),
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": rules.algorithms,
         "jwks_uri": at("/jwks"),
         "end_session_endpoint": at("/end-session"),
         "scopes_supported": SCOPES,

@@ -9,10 +9,12 @@ pub mod discovery;
 pub mod end_session;
 pub mod error;
 pub mod interaction;
+pub mod introspect;
 pub mod issue;
 pub mod openapi;
 pub mod pages;
 pub mod request;
+pub mod revoke;
 pub mod token;
 pub mod userinfo;
 
@@ -30,6 +32,8 @@ pub fn router() -> Router<App> {
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
         .route("/jwks", get(discovery::jwks))
         .route("/token", post(token::post))
+        .route("/introspect", post(introspect::post))
+        .route("/revoke", post(revoke::post))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(
             CorsLayer::new()

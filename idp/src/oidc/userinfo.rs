@@ -12,7 +12,7 @@ use super::claims::{ClaimsRequest, Place, Wanted};
 use super::error::no_store;
 use super::token::is_withdrawn;
 use crate::app::App;
-use crate::db::{grants, people};
+use crate::db::{grants, people, used_tokens};
 use crate::outcome::Outcome;
 use crate::web::{Form, FormError};
 
@@ -84,7 +84,7 @@ async fn answer(app: &App, token: Option<String>) -> Outcome {
     let Some(token) = token else {
         return Ok(Challenge { status: StatusCode::UNAUTHORIZED, error: None }.into_response());
     };
-    let Some(claims) = read(app, &token, now) else { return Ok(INVALID.into_response()) };
+    let Some(claims) = read(app, &token, now).await? else { return Ok(INVALID.into_response()) };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
     let scope = Scope::parse(text("scope")).unwrap_or_default();
     let mut reader = app.db.reader().await?;
@@ -105,8 +105,19 @@ async fn answer(app: &App, token: Option<String>) -> Outcome {
     Ok((no_store(), axum::Json(info)).into_response())
 }
 
-/// The claims of an access token of ours that has not expired.
-fn read(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
+/// The claims of an access token of ours that has neither expired nor been revoked. Whether its grant lives is the caller's to
+/// ask.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn read(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
+    let Some(claims) = verified(app, token, now) else { return Ok(None) };
+    let Some(jti) = claims.get("jti").and_then(Value::as_str) else { return Ok(None) };
+    let revoked = used_tokens::is_used(&mut app.db.reader().await?, super::revoke::LIST, jti).await?;
+    Ok((!revoked).then_some(claims))
+}
+
+fn verified(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
     let token = Unverified::parse(token).ok()?;
     if token.header().typ.as_deref() != Some("at+jwt") {
         return None;
