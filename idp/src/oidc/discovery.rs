@@ -11,6 +11,7 @@ use super::claims;
 use super::client::SCOPES;
 use super::issue::ACR_PASSWORD;
 use crate::app::App;
+use crate::config::Config;
 use crate::keyring::{ALGORITHMS, JWKS_MAX_AGE};
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
@@ -18,15 +19,16 @@ use habilis_policies::profiles::SecurityProfile;
 
 /// The metadata of this server.
 pub async fn get(State(app): State<App>) -> impl IntoResponse {
-    ([(header::CACHE_CONTROL, "public, max-age=300")], axum::Json(metadata(&app.config.server.issuer)))
+    ([(header::CACHE_CONTROL, "public, max-age=300")], axum::Json(metadata(&app.config)))
 }
 
-fn metadata(issuer: &str) -> Value {
+fn metadata(config: &Config) -> Value {
+    let issuer = &config.server.issuer;
     let at = |path: &str| format!("{issuer}{path}");
     let rules = SecurityProfile::Oidc.rules();
     let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
     let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
-    json!({
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
@@ -59,7 +61,11 @@ fn metadata(issuer: &str) -> Value {
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "ui_locales_supported": Locale::ALL.map(Locale::tag),
         "authorization_response_iss_parameter_supported": true,
-    })
+    });
+    if config.registration.open {
+        document["registration_endpoint"] = json!(at("/register"));
+    }
+    document
 }
 
 /// The public keys, kept by relying parties for five minutes at most: a new key is published long before it signs.

@@ -13,6 +13,7 @@ pub mod introspect;
 pub mod issue;
 pub mod openapi;
 pub mod pages;
+pub mod registration;
 pub mod request;
 pub mod revoke;
 pub mod token;
@@ -34,6 +35,11 @@ pub fn router() -> Router<App> {
         .route("/token", post(token::post))
         .route("/introspect", post(introspect::post))
         .route("/revoke", post(revoke::post))
+        .route("/register", post(registration::post))
+        .route(
+            "/register/{client_id}",
+            get(registration::get).put(registration::put).delete(registration::delete),
+        )
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(
             CorsLayer::new()

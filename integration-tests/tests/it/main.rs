@@ -62,6 +62,7 @@ mod demo;
 mod discovery;
 mod end_session;
 mod faults;
+mod introspect;
 mod login;
 mod token;
 mod userinfo;
