@@ -74,12 +74,7 @@ fn signed(app: &App, client: &Client, answer: Value, now: Timestamp) -> Outcome<
     Ok((no_store(), [(header::CONTENT_TYPE, SIGNED)], jwt).into_response())
 }
 
-async fn access_token(
-    app: &App,
-    client: &Client,
-    token: &str,
-    now: Timestamp,
-) -> Outcome<Option<Map<String, Value>>> {
+async fn access_token(app: &App, client: &Client, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
     let Some(mut claims) = userinfo::read(app, token, now).await? else { return Ok(None) };
     if claims.get("client_id").and_then(Value::as_str) != Some(&client.id) {
         return Ok(None);
@@ -96,12 +91,7 @@ async fn access_token(
     Ok(Some(claims))
 }
 
-async fn refresh_token(
-    app: &App,
-    client: &Client,
-    token: &str,
-    now: Timestamp,
-) -> Outcome<Option<Map<String, Value>>> {
+async fn refresh_token(app: &App, client: &Client, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
     let mut reader = app.db.reader().await?;
     let Some(stored) = refresh_tokens::find(&mut reader, &digest(token)).await? else { return Ok(None) };
     let expires_at = Timestamp::from(stored.expires_at);

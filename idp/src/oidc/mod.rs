@@ -36,10 +36,7 @@ pub fn router() -> Router<App> {
         .route("/introspect", post(introspect::post))
         .route("/revoke", post(revoke::post))
         .route("/register", post(registration::post))
-        .route(
-            "/register/{client_id}",
-            get(registration::get).put(registration::put).delete(registration::delete),
-        )
+        .route("/register/{client_id}", get(registration::get).put(registration::put).delete(registration::delete))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(
             CorsLayer::new()

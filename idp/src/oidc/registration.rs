@@ -129,7 +129,8 @@ fn unauthorized() -> Refusal {
 /// The client whose registration access token was sent; unknown clients and wrong tokens are answered alike.
 async fn authorized(app: &App, id: &str, headers: &HeaderMap) -> Outcome<Option<ClientRow>> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let token =
+        value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let Some((_, token)) = token else { return Ok(None) };
     let row = clients::find(&mut app.db.reader().await?, id).await?;
     let opens = |row: &ClientRow| {

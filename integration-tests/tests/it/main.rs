@@ -64,5 +64,6 @@ mod end_session;
 mod faults;
 mod introspect;
 mod login;
+mod registration;
 mod token;
 mod userinfo;
