@@ -37,6 +37,8 @@ pub struct Config {
     pub password_hash: PasswordHash,
     /// `[tokens]`
     pub tokens: Tokens,
+    /// `[registration]`
+    pub registration: Registration,
     /// `[mail]`
     pub mail: Mail,
     /// `[pages]`
@@ -142,6 +144,14 @@ pub struct Tokens {
     pub access_token_seconds: u32,
     pub id_token_seconds: u32,
     pub refresh_token_days: u32,
+}
+
+/// `[registration]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Registration {
+    pub open: bool,
+    pub clients_per_network_per_hour: u32,
 }
 
 /// `[mail]`

@@ -8,6 +8,8 @@ statements! {
     INSERT = "INSERT INTO clients (id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7)";
     REPLACE_METADATA = "UPDATE clients SET metadata = $2, updated_at = $3 WHERE id = $1";
+    REPLACE = "UPDATE clients SET metadata = $2, secret_digest = $3, updated_at = $4 WHERE id = $1";
+    DELETE = "DELETE FROM clients WHERE id = $1";
     FIND = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
             FROM clients WHERE id = $1";
     LIST = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
@@ -60,6 +62,27 @@ pub async fn insert(tx: &mut Tx, row: &ClientRow, now: Timestamp) -> sqlx::Resul
 /// The engine failed.
 pub async fn replace_metadata(tx: &mut Tx, id: &str, metadata: &str, now: Timestamp) -> sqlx::Result<()> {
     sql!(tx, execute REPLACE_METADATA, id, metadata, At::from(now)).map(drop)
+}
+
+/// Replaces the registration metadata of a client, and its secret.
+///
+/// # Errors
+/// The engine failed.
+pub async fn replace(
+    tx: &mut Tx,
+    id: &str,
+    (metadata, secret_digest): (&str, Option<&[u8]>),
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sql!(tx, execute REPLACE, id, metadata, secret_digest, At::from(now)).map(drop)
+}
+
+/// Removes a client with everything granted to it; false when it was gone.
+///
+/// # Errors
+/// The engine failed.
+pub async fn delete(tx: &mut Tx, id: &str) -> sqlx::Result<bool> {
+    sql!(tx, execute DELETE, id).map(|rows| rows == 1)
 }
 
 /// Finds a client.

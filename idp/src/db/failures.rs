@@ -46,6 +46,11 @@ impl Subject {
         Self(habilis_keys::token::digest(&format!("links {network}")))
     }
 
+    /// The clients registered from a network; `last_at` is then the beginning of the hour they are counted in.
+    pub fn registrations(network: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("registrations {network}")))
+    }
+
     /// A network, see `web::network`.
     pub fn network(network: &str) -> Self {
         Self(habilis_keys::token::digest(&format!("network {network}")))

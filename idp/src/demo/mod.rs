@@ -157,6 +157,7 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("SERVER__LISTEN", listen.to_string()),
         ("SERVER__TRUSTED_PROXIES", String::new()),
         ("DATABASE__URL", database),
+        ("REGISTRATION__OPEN", "true".to_owned()),
         ("MAIL__TRANSPORT", "memory".to_owned()),
         // Tests and load generators all come from one address.
         ("SIGN_IN__FAILURES_PER_ADDRESS_PER_HOUR", "10000".to_owned()),

@@ -12,6 +12,7 @@ use super::client::SCOPES;
 use super::issue::STRONGEST;
 use super::{answer::ResponseMode, dpop};
 use crate::app::App;
+use crate::config::Config;
 use crate::keyring::{ALGORITHMS, JWKS_MAX_AGE};
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
@@ -20,20 +21,29 @@ use habilis_policies::profiles::SecurityProfile;
 
 /// The metadata of this server.
 pub async fn get(State(app): State<App>) -> impl IntoResponse {
-    ([(header::CACHE_CONTROL, "public, max-age=300")], axum::Json(metadata(&app.config.server.issuer)))
+    ([(header::CACHE_CONTROL, "public, max-age=300")], axum::Json(metadata(&app.config)))
 }
 
-fn metadata(issuer: &str) -> Value {
+fn metadata(config: &Config) -> Value {
+    let issuer = &config.server.issuer;
     let at = |path: &str| format!("{issuer}{path}");
     let rules = SecurityProfile::Oidc.rules();
     let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
-    json!({
+    let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
         "userinfo_endpoint": at("/userinfo"),
         "pushed_authorization_request_endpoint": at("/par"),
         "require_pushed_authorization_requests": false,
+        "introspection_endpoint": at("/introspect"),
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": rules.algorithms,
+        "introspection_signing_alg_values_supported": ALGORITHMS.map(habilis_keys::jws::Algorithm::as_str),
+        "revocation_endpoint": at("/revoke"),
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": rules.algorithms,
         "jwks_uri": at("/jwks"),
         "end_session_endpoint": at("/end-session"),
         "scopes_supported": SCOPES,
@@ -60,7 +70,11 @@ fn metadata(issuer: &str) -> Value {
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "ui_locales_supported": Locale::ALL.map(Locale::tag),
         "authorization_response_iss_parameter_supported": true,
-    })
+    });
+    if config.registration.open {
+        document["registration_endpoint"] = json!(at("/register"));
+    }
+    document
 }
 
 /// The levels that a sign-in here can reach, in the usual vocabulary.

@@ -11,13 +11,16 @@ pub mod dpop;
 pub mod end_session;
 pub mod error;
 pub mod interaction;
+pub mod introspect;
 pub mod issue;
 pub mod openapi;
 pub mod pages;
 pub mod par;
+pub mod registration;
 pub mod request;
 pub mod request_object;
 pub mod resource;
+pub mod revoke;
 pub mod token;
 pub mod userinfo;
 
@@ -37,6 +40,10 @@ pub fn router() -> Router<App> {
         .route("/jwks", get(discovery::jwks))
         .route("/par", post(par::post))
         .route("/token", post(token::post))
+        .route("/introspect", post(introspect::post))
+        .route("/revoke", post(revoke::post))
+        .route("/register", post(registration::post))
+        .route("/register/{client_id}", get(registration::get).put(registration::put).delete(registration::delete))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(
             CorsLayer::new()

@@ -15,6 +15,7 @@ use super::error::no_store;
 use super::token::is_withdrawn;
 use crate::app::App;
 use crate::db::grants::{self, Grant};
+use crate::db::used_tokens;
 use crate::outcome::Outcome;
 
 /// Why an access token opens nothing (RFC 6750 §3.1).
@@ -190,7 +191,7 @@ pub async fn open(app: &App, presented: Presented<'_>, now: Timestamp) -> Outcom
         (None, Some(token)) => (Scheme::Bearer, token),
         (None, None) => return Ok(Err(Challenge::missing())),
     };
-    let Some(claims) = read(app, token, now) else { return Ok(Err(Challenge::invalid_token().on(scheme))) };
+    let Some(claims) = read(app, token, now).await? else { return Ok(Err(Challenge::invalid_token().on(scheme))) };
     let bound = claims.get("cnf").and_then(|cnf| cnf.get("jkt")).and_then(Value::as_str);
     match (bound, scheme) {
         (None, Scheme::Bearer) => {}
@@ -246,8 +247,19 @@ fn in_header(headers: &HeaderMap) -> Option<(Scheme, &str)> {
     Some((scheme, token.trim()))
 }
 
-/// The claims of an access token of ours that has not expired.
-fn read(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
+/// The claims of an access token of ours that has neither expired nor been revoked. Whether its grant lives is the caller's to
+/// ask.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn read(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
+    let Some(claims) = verified(app, token, now) else { return Ok(None) };
+    let Some(jti) = claims.get("jti").and_then(Value::as_str) else { return Ok(None) };
+    let revoked = used_tokens::is_used(&mut app.db.reader().await?, super::revoke::LIST, jti).await?;
+    Ok((!revoked).then_some(claims))
+}
+
+fn verified(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
     let token = Unverified::parse(token).ok()?;
     if token.header().typ.as_deref() != Some("at+jwt") {
         return None;
