@@ -57,13 +57,13 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
     };
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == SIGNED)) {
-        return signed(&app, &client, answer, now);
+        return signed(&app, &client, &answer, now);
     }
     Ok((no_store(), axum::Json(answer)).into_response())
 }
 
 /// RFC 9701 §5: the answer as one claim, so that it is never taken for an access token.
-fn signed(app: &App, client: &Client, answer: Value, now: Timestamp) -> Outcome<Response> {
+fn signed(app: &App, client: &Client, answer: &Value, now: Timestamp) -> Outcome<Response> {
     let claims = json!({
         "iss": app.config.server.issuer,
         "aud": client.id,
