@@ -71,7 +71,7 @@ journeys! {
             browser.set_screen(screen).await;
             browser.goto(&link).await;
             browser.fill("new-password", NEW).await;
-            assert_eq!(browser.text("#password-strength").await, "Ce mot de passe suit un modèle accepté.");
+            assert_eq!(browser.text("#password-strength").await, "This password follows an accepted pattern.");
             browser.screenshot(&format!("new-password-{name}")).await;
             assert_eq!(browser.axe().await, Vec::<String>::new(), "new {name}");
         }
