@@ -1,7 +1,7 @@
 # The page of the account.
 account-title = My account
 account-name = Name
-account-login = Identifier
+account-login = Login
 account-email = E-mail address
 account-password = Change my password by a link sent to my address
 account-devices = Signed-in devices

@@ -1,6 +1,6 @@
 # Passwords.
 password-forgot-title = Forgotten password
-password-forgot-lead = Give your identifier or e-mail address. We will send you a link to choose a new password.
+password-forgot-lead = Give your login or e-mail address. We will send you a link to choose a new password.
 password-forgot-submit = Send me the link
 password-stale = This page had been open for too long. Please start again.
 password-new-title = Choose a password
@@ -23,34 +23,3 @@ password-personal = it contains a word about you: name, address or organization;
 password-guessable = it is too easy to guess;
 password-leaked = it is among leaked passwords;
 password-reused = you used it recently.
-told-ask-again = Ask for a new link
-told-link-sent-title = Check your mail
-told-link-sent-text = If an account matches what you gave, a link has just been sent to its e-mail address. It works once, within 60 minutes.
-told-link-over-title = This link no longer works
-told-link-over-text = It has been used, or its 60 minutes are over.
-told-password-changed-title = Password saved
-told-password-changed-text = Your other devices have been signed out. You can sign in with your new password.
-told-password-expired-title = Your password has expired
-told-password-expired-text = Passwords are renewed every year. A link to choose a new one has just been sent to your e-mail address. It works once, within 60 minutes.
-told-compromise-reported-title = Your account is protected
-told-compromise-reported-text = All your devices and applications are signed out, and the old password opens nothing. A link to choose a new one has just been sent to your e-mail address.
-mail-password-link-subject = Choose a new password
-mail-password-link-what = Somebody, probably you, asked to choose a new password for your account. Here is the link; it works once, within 60 minutes:
-mail-password-link-if-not = If it was not you, ignore this message: your current password remains valid.
-mail-password-expired-subject = Your password has expired
-mail-password-expired-what = Your password has expired. Choose a new one by this link; it works once, within 60 minutes:
-mail-password-compromised-subject = Your account is protected
-mail-password-compromised-what = You reported a compromise. All your devices are signed out and the old password opens nothing. Choose a new one by this link; it works once, within 60 minutes:
-mail-password-compromised-elsewhere = If you used this password elsewhere, change it there too.
-mail-password-changed-subject = Your password was changed
-mail-password-changed-what = The password of your account has just been changed.
-mail-password-changed-if-not = If it was not you, ask for a new link at this address at once, then report a compromise from your account:
-mail-password-reminder-subject = Your password expires soon
-mail-password-reminder-what = { $count ->
-    [one] Your password expires in { $count } day.
-   *[other] Your password expires in { $count } days.
-}
-mail-password-reminder-on = Expiry date: { $date } at midnight (Paris time).
-mail-password-reminder-how = To choose a new one now:
-mail-password-suspended-subject = Your account is suspended
-mail-password-suspended-what = Your password expired and was not renewed in time: your account is suspended. It comes back as soon as you choose a new password:

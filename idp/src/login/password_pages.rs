@@ -158,12 +158,24 @@ impl Telling {
         }
     }
 
-    fn title(self) -> String {
-        format!("told-{}-title", self.name())
+    fn title(self) -> &'static str {
+        match self {
+            Self::LinkSent => "told-link-sent-title",
+            Self::LinkOver => "told-link-over-title",
+            Self::Changed => "told-password-changed-title",
+            Self::Expired => "told-password-expired-title",
+            Self::Compromised => "told-compromise-reported-title",
+        }
     }
 
-    fn text(self) -> String {
-        format!("told-{}-text", self.name())
+    fn text(self) -> &'static str {
+        match self {
+            Self::LinkSent => "told-link-sent-text",
+            Self::LinkOver => "told-link-over-text",
+            Self::Changed => "told-password-changed-text",
+            Self::Expired => "told-password-expired-text",
+            Self::Compromised => "told-compromise-reported-text",
+        }
     }
 
     fn link(self) -> Option<(&'static str, &'static str)> {

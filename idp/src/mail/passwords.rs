@@ -77,35 +77,29 @@ impl PasswordLetter {
         Self::Suspended { href: forgot(app) }
     }
 
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Link { .. } => "link",
-            Self::Expired { .. } => "expired",
-            Self::Compromised { .. } => "compromised",
-            Self::Changed { .. } => "changed",
-            Self::Reminder { .. } => "reminder",
-            Self::Suspended { .. } => "suspended",
-        }
-    }
-
     fn lines(&self, locale: Locale) -> Vec<String> {
-        let text = |what: &str| locale.text(&format!("mail-password-{}-{what}", self.name()));
+        let text = |key: &str| locale.text(key);
         match self {
-            Self::Link { href } => vec![text("what"), href.clone(), text("if-not")],
-            Self::Expired { href } | Self::Suspended { href } => vec![text("what"), href.clone()],
-            Self::Compromised { href } => vec![text("what"), href.clone(), text("elsewhere")],
+            Self::Link { href } => {
+                vec![text("mail-password-link-what"), href.clone(), text("mail-password-link-if-not")]
+            }
+            Self::Expired { href } => vec![text("mail-password-expired-what"), href.clone()],
+            Self::Suspended { href } => vec![text("mail-password-suspended-what"), href.clone()],
+            Self::Compromised { href } => {
+                vec![text("mail-password-compromised-what"), href.clone(), text("mail-password-compromised-elsewhere")]
+            }
             Self::Changed { at, address, device, href } => vec![
-                text("what"),
+                text("mail-password-changed-what"),
                 locale.text_with("mail-new-sign-in-when", &[("when", &paris(*at, locale))]),
                 locale.text_with("mail-new-sign-in-device", &[("device", device)]),
                 locale.text_with("mail-new-sign-in-address", &[("address", address)]),
-                text("if-not"),
+                text("mail-password-changed-if-not"),
                 href.clone(),
             ],
             Self::Reminder { days, date, href } => vec![
                 locale.text_count("mail-password-reminder-what", u64::from(*days)),
                 locale.text_with("mail-password-reminder-on", &[("date", &day(*date, locale))]),
-                text("how"),
+                text("mail-password-reminder-how"),
                 href.clone(),
             ],
         }
@@ -133,7 +127,14 @@ impl Letter for PasswordLetter {
     }
 
     fn subject(&self, locale: Locale) -> String {
-        locale.text(&format!("mail-password-{}-subject", self.name()))
+        locale.text(match self {
+            Self::Link { .. } => "mail-password-link-subject",
+            Self::Expired { .. } => "mail-password-expired-subject",
+            Self::Compromised { .. } => "mail-password-compromised-subject",
+            Self::Changed { .. } => "mail-password-changed-subject",
+            Self::Reminder { .. } => "mail-password-reminder-subject",
+            Self::Suspended { .. } => "mail-password-suspended-subject",
+        })
     }
 
     fn body(&self, chrome: Chrome) -> Outcome<String> {
@@ -175,5 +176,20 @@ impl Sample for PasswordText {
                 Self { chrome: sample_chrome(locale), lines }
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_letter_reads_in_every_language_and_keeps_its_link() {
+        for locale in Locale::ALL {
+            for text in PasswordText::samples(locale) {
+                let body = text.render().unwrap();
+                assert!(!body.contains('⟦') && body.contains("https://compte.example/"), "{body}");
+            }
+        }
     }
 }

@@ -32,18 +32,6 @@ own_journeys! {
 }
 
 journeys! {
-    async fn signing_out_the_others_leaves_this_browser_alone(server: &TestServer) {
-        let person = server.learner_number(11);
-        let (mut browser, mut other) = (Browser::new(), Browser::new());
-        local_sign_in(server, &mut other, &person.login, &person.password).await;
-        let page = local_sign_in(server, &mut browser, &person.login, &person.password).await;
-        assert_eq!(page.html.matches("list__title").count(), 2, "{}", page.summary());
-        let page = browser.submit("sign-out-others-form", &[]).await.page();
-        assert_eq!(page.html.matches("list__title").count(), 1, "{}", page.summary());
-        let page = other.get(&server.url("/account")).await.page();
-        assert!(page.has("login-form"), "{}", page.summary());
-    }
-
     async fn a_form_of_the_account_without_its_token_does_nothing(server: &TestServer) {
         let person = server.learner_number(12);
         let mut browser = Browser::new();
@@ -52,9 +40,24 @@ journeys! {
         let page = browser.get(&server.url("/account")).await.page();
         assert!(page.has("account-page"), "{}", page.summary());
     }
+}
 
-    async fn axe_finds_nothing_wrong_with_the_pages_of_passwords_and_account(server: &TestServer) {
-        let person = server.learner_number(13);
+own_journeys! {
+    async fn signing_out_the_others_leaves_this_browser_alone(mut server: TestServer) {
+        let person = server.learner().clone();
+        let (mut browser, mut other) = (Browser::new(), Browser::new());
+        local_sign_in(&server, &mut other, &person.login, &person.password).await;
+        let page = local_sign_in(&server, &mut browser, &person.login, &person.password).await;
+        assert_eq!(page.html.matches("list__title").count(), 2, "{}", page.summary());
+        let page = browser.submit("sign-out-others-form", &[]).await.page();
+        assert_eq!(page.html.matches("list__title").count(), 1, "{}", page.summary());
+        let page = other.get(&server.url("/account")).await.page();
+        assert!(page.has("login-form"), "{}", page.summary());
+        server.kill();
+    }
+
+    async fn axe_finds_nothing_wrong_with_the_pages_of_passwords_and_account(mut server: TestServer) {
+        let person = server.learner().clone();
         let browser = WebDriver::start().await;
         for (screen, name) in [(Screen::Phone, "phone"), (Screen::Desktop, "desktop")] {
             browser.set_screen(screen).await;
@@ -66,12 +69,12 @@ journeys! {
         browser.click("forgot-submit").await;
         browser.text("#link-sent-page").await;
         assert_eq!(browser.axe().await, Vec::<String>::new(), "sent");
-        let link = link_to(server, &person.login, 1).await;
+        let link = link_to(&server, &person.login, 1).await;
         for (screen, name) in [(Screen::Phone, "phone"), (Screen::Desktop, "desktop")] {
             browser.set_screen(screen).await;
             browser.goto(&link).await;
             browser.fill("new-password", NEW).await;
-            assert_eq!(browser.text("#password-strength").await, "Ce mot de passe suit un modèle accepté.");
+            assert_eq!(browser.text("#password-strength").await, "This password follows an accepted pattern.");
             browser.screenshot(&format!("new-password-{name}")).await;
             assert_eq!(browser.axe().await, Vec::<String>::new(), "new {name}");
         }
@@ -85,5 +88,6 @@ journeys! {
             browser.screenshot(&format!("account-{name}")).await;
             assert_eq!(browser.axe().await, Vec::<String>::new(), "account {name}");
         }
+        server.kill();
     }
 }

@@ -150,11 +150,26 @@ journeys! {
         assert!(Inbox::of(server).to("personne@nulle-part.example").await.is_empty());
     }
 
-    async fn weak_personal_repeated_and_current_passwords_are_refused(server: &TestServer) {
-        let person = server.learner_number(8);
+    async fn signing_in_never_leads_away_from_the_provider(server: &TestServer) {
+        let person = server.learner_number(9);
+        for to in ["https://evil.example/", "//evil.example", "/\\evil.example"] {
+            let mut browser = Browser::new();
+            browser.get(&server.url(&format!("/login?to={}", to.replace('/', "%2F").replace('\\', "%5C")))).await.page();
+            let page = browser
+                .submit("login-form", &[("username", &person.login), ("password", &person.password)])
+                .await
+                .page();
+            assert_eq!(page.url.path(), "/account", "{}", page.summary());
+        }
+    }
+}
+
+own_journeys! {
+    async fn weak_personal_repeated_and_current_passwords_are_refused(mut server: TestServer) {
+        let person = server.learner().clone();
         let mut browser = Browser::new();
-        ask(server, &mut browser, &person.login).await;
-        let link = link_to(server, &person.login, 1).await;
+        ask(&server, &mut browser, &person.login).await;
+        let link = link_to(&server, &person.login, 1).await;
         let personal = format!("Zk7!rouvent-{}", person.family_name);
         for (password, words) in [
             ("court", "trois modèles"),
@@ -169,22 +184,10 @@ journeys! {
         let page = browser.submit("new-password-form", &[("password", NEW), ("repeated", "another")]).await.page();
         assert_eq!(page.status, 422, "{}", page.summary());
         assert!(choose(&mut browser, &link, NEW).await.has("password-changed-page"));
-        ask(server, &mut browser, &person.login).await;
-        let link = link_to(server, &person.login, 2).await;
+        ask(&server, &mut browser, &person.login).await;
+        let link = link_to(&server, &person.login, 2).await;
         let page = choose(&mut browser, &link, NEW).await;
         assert!(page.status == 422 && page.text("password-problems").contains("récemment"), "{}", page.summary());
-    }
-
-    async fn signing_in_never_leads_away_from_the_provider(server: &TestServer) {
-        let person = server.learner_number(9);
-        for to in ["https://evil.example/", "//evil.example", "/\\evil.example"] {
-            let mut browser = Browser::new();
-            browser.get(&server.url(&format!("/login?to={}", to.replace('/', "%2F").replace('\\', "%5C")))).await.page();
-            let page = browser
-                .submit("login-form", &[("username", &person.login), ("password", &person.password)])
-                .await
-                .page();
-            assert_eq!(page.url.path(), "/account", "{}", page.summary());
-        }
+        server.kill();
     }
 }
