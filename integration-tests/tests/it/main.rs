@@ -58,6 +58,7 @@ macro_rules! own_journeys {
 mod authorize;
 mod browser;
 mod cli;
+mod console;
 mod demo;
 mod discovery;
 mod dpop;
