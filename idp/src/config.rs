@@ -43,6 +43,8 @@ pub struct Config {
     pub mail: Mail,
     /// `[pages]`
     pub pages: Pages,
+    /// `[console]`
+    pub console: Console,
     /// `[log]`
     pub log: Log,
 }
@@ -187,6 +189,14 @@ pub struct Pages {
     pub privacy_url: Option<Url>,
     #[serde(deserialize_with = "empty_is_none")]
     pub legal_url: Option<Url>,
+}
+
+/// `[console]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Console {
+    pub client_id: String,
+    pub client_secret: Secret<String>,
 }
 
 /// `[log]`
@@ -334,6 +344,10 @@ impl Config {
             self.mail.from.parse::<lettre::message::Mailbox>().is_err(),
             "mail.from is not a mail address such as \"Habilis <ne-pas-repondre@example.fr>\"",
         );
+        refuse(
+            !self.console.client_id.is_empty() && self.console.client_secret.expose().is_empty(),
+            "console.client_id needs console.client_secret or console.client_secret_file",
+        );
         if self.mail.transport == MailTransport::Smtp {
             let url = self.mail.smtp_url.expose();
             let required = url.starts_with("smtp://") && url.contains("tls=required");
@@ -449,7 +463,7 @@ fn type_name(value: &Value) -> &'static str {
 
 /// `url_file` gives `url`, and so on. The master key's file is read later, with its permissions.
 fn read_secret_files(table: &mut Table, problems: &mut Vec<String>) {
-    for (section, key) in [("database", "url"), ("mail", "smtp_url")] {
+    for (section, key) in [("database", "url"), ("mail", "smtp_url"), ("console", "client_secret")] {
         let Some(values) = table.get_mut(section).and_then(Value::as_table_mut) else { continue };
         let Some(Value::String(file)) = values.remove(&format!("{key}_file")) else { continue };
         if file.is_empty() {
@@ -543,6 +557,19 @@ mod tests {
         assert!(problems.contains("tls_key_file"), "{problems}");
         let config = load("[server]\ntls_certificate_file = \"a.pem\"\ntls_key_file = \"b.pem\"", &[]).unwrap();
         assert_eq!(config.server.tls_key_file.unwrap(), PathBuf::from("b.pem"));
+    }
+
+    #[test]
+    fn the_console_is_off_until_it_has_a_client_with_its_secret() {
+        assert_eq!(load("", &[]).unwrap().console.client_id, "");
+        let problems = load("[console]\nclient_id = \"console\"", &[]).unwrap_err().to_string();
+        assert!(problems.contains("console.client_secret"), "{problems}");
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "a secret\n").unwrap();
+        let file =
+            format!("[console]\nclient_id = \"console\"\nclient_secret_file = {:?}", secret.display().to_string());
+        assert_eq!(load(&file, &[]).unwrap().console.client_secret.expose(), "a secret");
     }
 
     #[test]

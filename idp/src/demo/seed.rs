@@ -21,6 +21,9 @@ use crate::db::{Tx, clients, passwords};
 use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::outcome::{Fault, Outcome};
 
+/// The client of the console.
+pub(super) const CONSOLE: &str = "demo-console";
+
 const GIVEN: [&str; 24] = [
     "Camille",
     "Léa",
@@ -151,6 +154,7 @@ pub(super) struct Seed {
     pub(super) people: Vec<DemoPerson>,
     organizations: Vec<DemoOrganization>,
     clients: Vec<DemoClient>,
+    number: u64,
 }
 
 impl Seed {
@@ -179,7 +183,13 @@ impl Seed {
                 membership,
             }
         });
-        Self { people: people.collect(), clients: all_clients(number, portal), organizations }
+        Self { people: people.collect(), clients: all_clients(number, portal), organizations, number }
+    }
+
+    /// The same with a client for the console of the provider `issuer`.
+    pub(super) fn with_console(mut self, issuer: &str) -> Self {
+        self.clients.extend(console_client(self.number, issuer));
+        self
     }
 
     /// Writes what is not there yet, in one transaction.
@@ -268,7 +278,7 @@ impl DemoPerson {
         if let Some(organization) = &self.organization {
             organizations::add_member(tx, &id, (&organization.id, self.membership), now).await?;
             for role in &self.roles {
-                for client in ["demo-portal", "demo-es256"] {
+                for client in ["demo-portal", "demo-es256", CONSOLE] {
                     organizations::give_right(tx, (&id, &organization.id), (client, role), now).await?;
                 }
             }
@@ -454,6 +464,24 @@ fn all_clients(number: u64, portal: &str) -> Vec<DemoClient> {
     clients.extend(fapi_clients(number));
     clients.extend(signed_userinfo_client(number));
     clients
+}
+
+/// The console, which the operator's own people use.
+fn console_client(number: u64, issuer: &str) -> Option<DemoClient> {
+    let metadata = json!({
+        "client_name": "Console",
+        "redirect_uris": [format!("{issuer}/console/callback")],
+        "post_logout_redirect_uris": [format!("{issuer}/console/signed-out")],
+    });
+    Some(DemoClient {
+        id: CONSOLE,
+        metadata: serde_json::from_value(metadata).ok()?,
+        secret: Some(Secret::new(URL_SAFE_NO_PAD.encode(digest(&format!("demonstration {CONSOLE} {number}"))))),
+        private_jwk: None,
+        first_party: true,
+        profile: SecurityProfile::Oidc,
+        acr: acr::Vocabulary::default(),
+    })
 }
 
 /// A client with signed userinfo and names of its own for the levels of a sign-in.
