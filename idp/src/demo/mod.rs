@@ -54,6 +54,9 @@ pub struct Options {
     /// The provider's public address, when that is not `localhost`: behind a proxy, or with a certificate for a name.
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
+    /// Seed two more clients, which are told of sign-outs at this address.
+    #[arg(long, value_name = "URL")]
+    logout_base: Option<String>,
     /// Certificate chain for TLS, PEM; self-signed is fine.
     #[arg(long, value_name = "FILE", requires = "tls_key_file")]
     tls_certificate_file: Option<PathBuf>,
@@ -98,7 +101,10 @@ pub async fn run(options: Options) -> Outcome<()> {
     let clock = Clock::movable();
     db.migrate(clock.now()).await?;
     let app = App::start(config, clock, db, master_key(&options.data)?).await?;
-    let seed = Seed::new(options.seed, &portal);
+    let mut seed = Seed::new(options.seed, &portal);
+    if let Some(base) = &options.logout_base {
+        seed = seed.with_logout_at(options.seed, base);
+    }
     seed.plant(&app).await?;
 
     let places = vec![

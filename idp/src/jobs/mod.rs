@@ -1,4 +1,4 @@
-//! What runs by itself: mail, key rotation, removal of what is of no use any more.
+//! What runs by itself: mail, logout tokens, key rotation, removal of what is of no use any more.
 //!
 //! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
 
@@ -8,9 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    browsers, failures, grants, interactions, pushed_requests, refresh_tokens, sessions, signing_keys, used_tokens,
+    browsers, failures, grants, interactions, logout_outbox, pushed_requests, refresh_tokens, revoked_tokens, sessions,
+    signing_keys, used_tokens,
 };
 use crate::mail::{self, transport::Transport};
+use crate::oidc::backchannel_logout;
 use crate::outcome::Outcome;
 
 /// How often the jobs look, when nothing wakes them.
@@ -22,6 +24,8 @@ const HOUSEKEEPING_EVERY: u32 = 6;
 const KEEP: SignedDuration = SignedDuration::from_hours(24);
 /// A browser not used for so long is new again.
 const FORGET_BROWSER: SignedDuration = SignedDuration::from_hours(24 * 180);
+/// A logout that was settled so long ago need not be accounted for.
+const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// An ID token older than this is no hint any more.
 const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
@@ -41,7 +45,11 @@ pub async fn run(app: App, transport: Transport) {
 
 async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<()> {
     let now = app.clock.now();
-    mail::deliver_due(app, transport, now).await?;
+    // Neither a slow mail server nor a slow portal delays the other's.
+    let (mails, logouts) =
+        tokio::join!(mail::deliver_due(app, transport, now), backchannel_logout::deliver_due(app, now));
+    mails?;
+    logouts?;
     if housekeeping {
         app.keys.reload(&app.db).await?;
         app.keys.rotate_if_due(&app.db, now).await?;
@@ -67,6 +75,8 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += refresh_tokens::purge(&mut tx, before).await?;
     rows += grants::purge(&mut tx, before).await?;
     rows += sessions::purge(&mut tx, before).await?;
+    rows += revoked_tokens::purge(&mut tx, now).await?;
+    rows += logout_outbox::purge(&mut tx, now.saturating_sub(FORGET_LOGOUT)?).await?;
     rows += used_tokens::purge(&mut tx, now).await?;
     rows += failures::purge(&mut tx, before).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;

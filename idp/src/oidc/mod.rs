@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod authorize;
+pub mod backchannel_logout;
 pub mod claims;
 pub mod client;
 pub mod client_auth;
@@ -10,7 +11,9 @@ pub mod discovery;
 pub mod dpop;
 pub mod end_session;
 pub mod error;
+pub mod frontchannel_logout;
 pub mod interaction;
+pub mod introspect;
 pub mod issue;
 pub mod openapi;
 pub mod pages;
@@ -18,6 +21,7 @@ pub mod par;
 pub mod request;
 pub mod request_object;
 pub mod resource;
+pub mod revoke;
 pub mod token;
 pub mod userinfo;
 
@@ -37,6 +41,8 @@ pub fn router() -> Router<App> {
         .route("/jwks", get(discovery::jwks))
         .route("/par", post(par::post))
         .route("/token", post(token::post))
+        .route("/introspect", post(introspect::post))
+        .route("/revoke", post(revoke::post))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(
             CorsLayer::new()
