@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::keyring::KeyRing;
 use crate::login::hasher::Hasher;
+use crate::oidc::backchannel_logout::Courier;
 use crate::oidc::client::Client;
 use crate::outcome::Outcome;
 use crate::web::rate::RateLimit;
@@ -47,6 +48,8 @@ pub struct Inner {
     pub begun: RateLimit,
     /// Rung when mail was put into the outbox.
     pub mail_waiting: Notify,
+    /// Tells clients that a session ended.
+    pub logouts: Courier,
 }
 
 impl Deref for App {
@@ -61,7 +64,7 @@ impl App {
     /// Puts the application together: reads the key ring, makes the first keys when there are none.
     ///
     /// # Errors
-    /// The database failed, or the keys in it were sealed under another master key.
+    /// The database failed, the keys in it were sealed under another master key, or TLS has no trusted roots.
     pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
         let forms = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "forms").as_bytes());
         let keys = KeyRing::open(&db, master, &config.keys, clock.now()).await?;
@@ -79,6 +82,7 @@ impl App {
             places,
             begun,
             mail_waiting: Notify::new(),
+            logouts: Courier::new()?,
         })))
     }
 

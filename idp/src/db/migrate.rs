@@ -30,7 +30,7 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] = migrations![1 "0001_spine", 2 "0002_fapi", 4 "0004_credentials"];
+const MIGRATIONS: &[Migration] = migrations![1 "0001_spine", 2 "0002_fapi", 4 "0004_credentials", 5 "0005_logout"];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.
 const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(4842147101)";

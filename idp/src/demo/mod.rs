@@ -55,6 +55,9 @@ pub struct Options {
     /// The provider's public address, when that is not `localhost`: behind a proxy, or with a certificate for a name.
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
+    /// Seed two more clients, which are told of sign-outs at this address.
+    #[arg(long, value_name = "URL")]
+    logout_base: Option<String>,
     /// Certificate chain for TLS, PEM; self-signed is fine.
     #[arg(long, value_name = "FILE", requires = "tls_key_file")]
     tls_certificate_file: Option<PathBuf>,
@@ -92,9 +95,12 @@ pub async fn run(options: Options) -> Outcome<()> {
     let portal = origin(portal_listener.local_addr()?);
     let metrics = format!("http://{}", metrics_listener.local_addr()?);
 
-    let seed = Seed::new(options.seed, &portal).with_console(&issuer);
+    let mut seed = Seed::new(options.seed, &portal).with_console(&issuer);
+    if let Some(base) = &options.logout_base {
+        seed = seed.with_logout_at(options.seed, base);
+    }
     let mut config = config(&options, &issuer, listen)?;
-    config.console.client_id = seed::CONSOLE.to_owned();
+    seed::CONSOLE.clone_into(&mut config.console.client_id);
     config.console.client_secret = Secret::new(seed.secret(seed::CONSOLE).unwrap_or_default());
     start_log(&config.log)?;
     let tls = tls::Files::of(&config.server).map(tls::watch).transpose()?;

@@ -19,17 +19,38 @@ use crate::web::text::Locale;
 use habilis_policies::acr::Vocabulary;
 use habilis_policies::profiles::SecurityProfile;
 
+/// How clients may authenticate themselves.
+const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+
 /// The metadata of this server.
 pub async fn get(State(app): State<App>) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "public, max-age=300")], axum::Json(metadata(&app.config)))
+}
+
+/// What becomes of tokens and sessions: RFC 8414 §2, OIDC Back-Channel Logout §2.1, OIDC Front-Channel Logout §3.
+fn afterwards(issuer: &str) -> Value {
+    let at = |path: &str| format!("{issuer}{path}");
+    let algorithms = SecurityProfile::Oidc.rules().algorithms;
+    let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    json!({
+        "introspection_endpoint": at("/introspect"),
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
+        "revocation_endpoint": at("/revoke"),
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
+    })
 }
 
 fn metadata(config: &Config) -> Value {
     let issuer = &config.server.issuer;
     let at = |path: &str| format!("{issuer}{path}");
     let rules = SecurityProfile::Oidc.rules();
-    let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
-    let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
@@ -37,13 +58,6 @@ fn metadata(config: &Config) -> Value {
         "userinfo_endpoint": at("/userinfo"),
         "pushed_authorization_request_endpoint": at("/par"),
         "require_pushed_authorization_requests": false,
-        "introspection_endpoint": at("/introspect"),
-        "introspection_endpoint_auth_methods_supported": confidential,
-        "introspection_endpoint_auth_signing_alg_values_supported": rules.algorithms,
-        "introspection_signing_alg_values_supported": ALGORITHMS.map(habilis_keys::jws::Algorithm::as_str),
-        "revocation_endpoint": at("/revoke"),
-        "revocation_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_signing_alg_values_supported": rules.algorithms,
         "jwks_uri": at("/jwks"),
         "end_session_endpoint": at("/end-session"),
         "scopes_supported": SCOPES,
@@ -53,7 +67,7 @@ fn metadata(config: &Config) -> Value {
         "acr_values_supported": acr_values(),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ALGORITHMS.map(habilis_keys::jws::Algorithm::as_str),
-        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_methods_supported": METHODS,
         "token_endpoint_auth_signing_alg_values_supported": rules.algorithms,
         "code_challenge_methods_supported": ["S256"],
         "claim_types_supported": ["normal"],
@@ -73,6 +87,9 @@ fn metadata(config: &Config) -> Value {
     });
     if config.registration.open {
         document["registration_endpoint"] = json!(at("/register"));
+    }
+    if let (Value::Object(all), Value::Object(further)) = (&mut document, afterwards(issuer)) {
+        all.extend(further);
     }
     document
 }

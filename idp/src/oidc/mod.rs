@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod authorize;
+pub mod backchannel_logout;
 pub mod claims;
 pub mod client;
 pub mod client_auth;
@@ -10,6 +11,7 @@ pub mod discovery;
 pub mod dpop;
 pub mod end_session;
 pub mod error;
+pub mod frontchannel_logout;
 pub mod interaction;
 pub mod introspect;
 pub mod issue;

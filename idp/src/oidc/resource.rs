@@ -15,7 +15,7 @@ use super::error::no_store;
 use super::token::is_withdrawn;
 use crate::app::App;
 use crate::db::grants::{self, Grant};
-use crate::db::used_tokens;
+use crate::db::revoked_tokens;
 use crate::outcome::Outcome;
 
 /// Why an access token opens nothing (RFC 6750 §3.1).
@@ -191,7 +191,7 @@ pub async fn open(app: &App, presented: Presented<'_>, now: Timestamp) -> Outcom
         (None, Some(token)) => (Scheme::Bearer, token),
         (None, None) => return Ok(Err(Challenge::missing())),
     };
-    let Some(claims) = read(app, token, now).await? else { return Ok(Err(Challenge::invalid_token().on(scheme))) };
+    let Some(claims) = read(app, token, now) else { return Ok(Err(Challenge::invalid_token().on(scheme))) };
     let bound = claims.get("cnf").and_then(|cnf| cnf.get("jkt")).and_then(Value::as_str);
     match (bound, scheme) {
         (None, Scheme::Bearer) => {}
@@ -218,22 +218,41 @@ pub async fn open(app: &App, presented: Presented<'_>, now: Timestamp) -> Outcom
             }
         }
     }
-    let client = claims.get("client_id").and_then(Value::as_str).unwrap_or_default();
-    if !app.client(client).await?.is_some_and(|client| client.active) {
-        return Ok(Err(Challenge::invalid_token().on(scheme)));
-    }
-    let grant = match claims.get("grant_id").and_then(Value::as_str) {
-        None => None,
-        Some(id) => {
-            let found = grants::find(&mut app.db.reader().await?, id).await?.filter(|grant| !is_withdrawn(grant));
-            if found.is_none() {
-                return Ok(Err(Challenge::invalid_token().on(scheme)));
-            }
-            found
-        }
+    let grant = match standing(app, &claims).await? {
+        Standing::Dead => return Ok(Err(Challenge::invalid_token().on(scheme))),
+        Standing::OfClient => None,
+        Standing::OfPerson(grant) => Some(*grant),
     };
     let scope = claims.get("scope").and_then(Value::as_str).and_then(|scope| Scope::parse(scope).ok());
     Ok(Ok(Access { scope: scope.unwrap_or_default(), claims, grant, scheme }))
+}
+
+/// What stands behind an access token whose signature and times are good.
+pub(super) enum Standing {
+    /// Nothing any more: it was revoked, its grant withdrawn, or its client suspended.
+    Dead,
+    /// A client that acts for itself.
+    OfClient,
+    /// The living grant of a person.
+    OfPerson(Box<Grant>),
+}
+
+/// Finds out what stands behind the access token with these claims.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn standing(app: &App, claims: &Map<String, Value>) -> Outcome<Standing> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    if !app.client(text("client_id").unwrap_or_default()).await?.is_some_and(|client| client.active) {
+        return Ok(Standing::Dead);
+    }
+    let mut reader = app.db.reader().await?;
+    if revoked_tokens::contains(&mut reader, text("jti").unwrap_or_default()).await? {
+        return Ok(Standing::Dead);
+    }
+    let Some(id) = text("grant_id") else { return Ok(Standing::OfClient) };
+    let grant = grants::find(&mut reader, id).await?.filter(|grant| !is_withdrawn(grant));
+    Ok(grant.map_or(Standing::Dead, |grant| Standing::OfPerson(Box::new(grant))))
 }
 
 /// The token in the Authorization header; schemes in any case (RFC 9110 §11.1).
@@ -247,19 +266,8 @@ fn in_header(headers: &HeaderMap) -> Option<(Scheme, &str)> {
     Some((scheme, token.trim()))
 }
 
-/// The claims of an access token of ours that has neither expired nor been revoked. Whether its grant lives is the caller's to
-/// ask.
-///
-/// # Errors
-/// The database failed.
-pub(super) async fn read(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
-    let Some(claims) = verified(app, token, now) else { return Ok(None) };
-    let Some(jti) = claims.get("jti").and_then(Value::as_str) else { return Ok(None) };
-    let revoked = used_tokens::is_used(&mut app.db.reader().await?, super::revoke::LIST, jti).await?;
-    Ok((!revoked).then_some(claims))
-}
-
-fn verified(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
+/// The claims of an access token of ours that has not expired.
+pub(super) fn read(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
     let token = Unverified::parse(token).ok()?;
     if token.header().typ.as_deref() != Some("at+jwt") {
         return None;

@@ -1,31 +1,30 @@
-//! `/revoke` (RFC 7009): a client gives back a token it no longer needs.
+//! `/revoke` (RFC 7009): a client gives back its own tokens. A refresh token takes its whole grant with it; an access token is
+//! refused from now on.
 //!
-//! A refresh token takes its whole grant with it; an access token is put on a list until it would have expired anyway. A token
-//! that is unknown, or another client's, changes nothing and gets the same answer.
+//! 200 says nothing: neither whether the token existed, nor whose it was.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use habilis_keys::jws::Unverified;
 use habilis_keys::token::digest;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::client::Client;
 use super::error::{Refusal, no_store};
 use super::{client_auth, resource};
 use crate::app::App;
 use crate::db::audit::{self, Event};
-use crate::db::{grants, refresh_tokens, used_tokens};
+use crate::db::{grants, refresh_tokens, revoked_tokens};
 use crate::outcome::Outcome;
-use crate::web::Form;
-
-/// The list of revoked access tokens, among the used ones. No client is called so: a `client_id` has no space.
-pub(super) const LIST: &str = "revoked access tokens";
+use crate::web::{Form, Origin};
 
 /// POST.
 ///
 /// # Errors
 /// The database failed.
-pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) -> Outcome {
+pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Form(form): Form) -> Outcome {
     let now = app.clock.now();
     let mut params = match form {
         Ok(params) => params,
@@ -35,33 +34,66 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         Ok(client) => client,
         Err(refusal) => return Ok(refusal.into_response()),
     };
-    // `token_type_hint` only speeds a search up (RFC 7009 §2.1); ours needs no help.
     let Some(token) = params.take("token") else {
         return Ok(Refusal::invalid_request("token is missing").into_response());
     };
-    if let Some(claims) = resource::read(&app, &token, now).await? {
-        let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
-        if text("client_id") == client.id {
-            let expires_at = claims.get("exp").and_then(Value::as_i64).map_or(Ok(now), Timestamp::from_second)?;
-            used_tokens::first_use(&mut app.db.single().await?, LIST, text("jti"), expires_at).await?;
-        }
-    } else {
-        revoke_grant(&app, &client.id, &token, now).await?;
+    // Signed tokens have dots, so no `token_type_hint` is needed (§2.1).
+    if !token.contains('.') {
+        give_back_grant(&app, (&origin, &client), &token, now).await?;
+    } else if resource::read(&app, &token, now).is_some() {
+        give_back_access(&app, (&origin, &client), &token, now).await?;
+    } else if is_another_of_ours(&app, &token) {
+        let refusal = Refusal::new("unsupported_token_type", "only access and refresh tokens can be revoked");
+        return Ok(refusal.into_response());
     }
     Ok((StatusCode::OK, no_store()).into_response())
 }
 
-async fn revoke_grant(app: &App, client: &str, refresh_token: &str, now: Timestamp) -> Outcome<()> {
+/// A token this server signed that is no access token, such as an ID token: it cannot be taken back (§2.2.1).
+fn is_another_of_ours(app: &App, token: &str) -> bool {
+    Unverified::parse(token)
+        .is_ok_and(|token| token.header().typ.as_deref() != Some("at+jwt") && app.keys.verify(&token).is_some())
+}
+
+async fn give_back_grant(app: &App, (origin, client): (&Origin, &Client), token: &str, now: Timestamp) -> Outcome<()> {
+    let mut reader = app.db.reader().await?;
+    let Some(stored) = refresh_tokens::find(&mut reader, &digest(token)).await? else { return Ok(()) };
+    let Some(grant) = grants::find(&mut reader, &stored.grant_id).await? else { return Ok(()) };
+    drop(reader);
+    if grant.client_id != client.id {
+        return Ok(());
+    }
     let mut tx = app.db.begin().await?;
-    let Some(stored) = refresh_tokens::find(&mut tx, &digest(refresh_token)).await? else { return Ok(()) };
-    let Some(grant) = grants::find(&mut tx, &stored.grant_id).await? else { return Ok(()) };
-    if grant.client_id == client && grants::revoke(&mut tx, &grant.id, now).await? {
+    if grants::revoke(&mut tx, &grant.id, now).await? {
         let event = Event::new("grant.revoked")
-            .by(client)
+            .by(&client.id)
             .about(&grant.person_id)
-            .at_client(client)
+            .at_client(&client.id)
+            .from(origin)
             .with("grant", grant.id.clone())
-            .with("reason", "client_request");
+            .with("reason", "given_back");
+        audit::record(&mut tx, event, now).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn give_back_access(app: &App, (origin, client): (&Origin, &Client), token: &str, now: Timestamp) -> Outcome<()> {
+    let Some(claims) = resource::read(app, token, now) else { return Ok(()) };
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let expires_at = claims.get("exp").and_then(Value::as_i64).and_then(|at| Timestamp::from_second(at).ok());
+    let (Some(jti), Some(subject), Some(expires_at)) = (text("jti"), text("sub"), expires_at) else { return Ok(()) };
+    if text("client_id") != Some(&client.id) {
+        return Ok(());
+    }
+    let mut tx = app.db.begin().await?;
+    if revoked_tokens::insert(&mut tx, jti, expires_at).await? {
+        let event = Event::new("access_token.revoked")
+            .by(&client.id)
+            .about(subject)
+            .at_client(&client.id)
+            .from(origin)
+            .with("jti", jti);
         audit::record(&mut tx, event, now).await?;
     }
     tx.commit().await?;
