@@ -352,11 +352,7 @@ pub async fn post_as(server: &TestServer, client: &Client, (path, parameters): (
 }
 
 /// A form with the proof of a client.
-pub fn proven(
-    request: reqwest::RequestBuilder,
-    proof: &Proof,
-    parameters: &[(&str, &str)],
-) -> reqwest::RequestBuilder {
+pub fn proven(request: reqwest::RequestBuilder, proof: &Proof, parameters: &[(&str, &str)]) -> reqwest::RequestBuilder {
     let mut form: Vec<(&str, &str)> = parameters.to_vec();
     let request = match proof {
         Proof::Basic(header) => request.header("authorization", header),
