@@ -240,7 +240,6 @@ impl Metadata {
             (&self.request_object_signing_alg, "request_object_signing_alg is not supported"),
             (&self.authorization_signed_response_alg, "authorization_signed_response_alg is not supported"),
             (&self.userinfo_signed_response_alg, "userinfo_signed_response_alg is not supported"),
-            (&self.introspection_signed_response_alg, "introspection_signed_response_alg is not supported"),
         ];
         for (algorithm, description) in algorithms {
             refuse(algorithm.as_deref().is_some_and(|alg| !rules.algorithms.contains(&alg)), description);
@@ -267,14 +266,6 @@ impl Metadata {
             self.initiate_login_uri.as_deref().is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri)),
             "initiate_login_uri is an https URL",
         );
-        refuse(
-            self.backchannel_logout_uri.as_deref().is_some_and(|uri| !is_logout_uri(uri)),
-            "backchannel_logout_uri is an https URL without fragment",
-        );
-        refuse(
-            self.frontchannel_logout_uri.as_deref().is_some_and(|uri| !is_logout_uri(uri) || !self.shares_origin(uri)),
-            "frontchannel_logout_uri is an https URL without fragment, at the origin of a redirect URI",
-        );
         let texts = self.contacts.iter().chain(&self.client_name);
         refuse(
             texts.into_iter().any(|text| text.len() > 256 || text.chars().any(char::is_control))
@@ -293,7 +284,30 @@ impl Metadata {
                 redirect(format!("{uri} {problem}"));
             }
         }
+        problems.extend(self.problems_afterwards(profile));
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// What is wrong with the members about tokens and sessions that are in use: RFC 9701 §6, OIDC Back-Channel Logout §2.2,
+    /// OIDC Front-Channel Logout §2.
+    fn problems_afterwards(&self, profile: SecurityProfile) -> Vec<MetadataProblem> {
+        let (back, front) = (self.backchannel_logout_uri.as_deref(), self.frontchannel_logout_uri.as_deref());
+        let introspection = self.introspection_signed_response_alg.as_deref();
+        let checks = [
+            (
+                introspection.is_some_and(|alg| !profile.rules().algorithms.contains(&alg)),
+                "introspection_signed_response_alg is not supported",
+            ),
+            (back.is_some_and(|uri| !is_logout_uri(uri)), "backchannel_logout_uri is an https URL without fragment"),
+            (
+                front.is_some_and(|uri| !is_logout_uri(uri) || !self.shares_origin(uri)),
+                "frontchannel_logout_uri is an https URL without fragment, at the origin of a redirect URI",
+            ),
+        ];
+        let wrong = checks.into_iter().filter(|(wrong, _)| *wrong);
+        wrong
+            .map(|(_, text)| MetadataProblem { error: "invalid_client_metadata", description: text.to_owned() })
+            .collect()
     }
 
     /// Whether `uri` has the scheme, host and port of a redirect URI (OIDC Front-Channel Logout §2).

@@ -149,7 +149,7 @@ fn wants_signed(headers: &HeaderMap) -> bool {
         // RFC 9110 §12.4.2: a weight of nought means "not this".
         let unwanted = |part: &str| {
             let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
-            weight.is_some_and(|weight| weight.trim_end_matches('0').trim_end_matches('.').is_empty())
+            weight.is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0))
         };
         named && !parts.any(unwanted)
     })
