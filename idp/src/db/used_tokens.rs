@@ -6,7 +6,6 @@ use super::{At, Conn, Tx};
 
 statements! {
     INSERT = "INSERT INTO used_tokens (issuer, jti_digest, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    IS_USED = "SELECT COUNT(*) FROM used_tokens WHERE issuer = $1 AND jti_digest = $2";
     PURGE = "DELETE FROM used_tokens WHERE expires_at < $1";
 }
 
@@ -16,14 +15,6 @@ statements! {
 /// The engine failed.
 pub async fn first_use(c: &mut impl Conn, issuer: &str, jti: &str, expires_at: Timestamp) -> sqlx::Result<bool> {
     sql!(c, execute INSERT, issuer, habilis_keys::token::digest(jti), At::from(expires_at)).map(|rows| rows == 1)
-}
-
-/// Whether `jti` of `issuer` is noted.
-///
-/// # Errors
-/// The engine failed.
-pub async fn is_used(c: &mut impl Conn, issuer: &str, jti: &str) -> sqlx::Result<bool> {
-    sql!(c, one (i64,): IS_USED, issuer, habilis_keys::token::digest(jti)).map(|(count,)| count > 0)
 }
 
 /// Forgets what could not be used again anyway.
