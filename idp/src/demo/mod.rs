@@ -94,7 +94,7 @@ pub async fn run(options: Options) -> Outcome<()> {
 
     let seed = Seed::new(options.seed, &portal).with_console(&issuer);
     let mut config = config(&options, &issuer, listen)?;
-    config.console.client_id = seed::CONSOLE.to_owned();
+    config.console.client_id = String::from(seed::CONSOLE);
     config.console.client_secret = Secret::new(seed.secret(seed::CONSOLE).unwrap_or_default());
     start_log(&config.log)?;
     let tls = tls::Files::of(&config.server).map(tls::watch).transpose()?;
