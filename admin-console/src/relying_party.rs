@@ -170,7 +170,7 @@ struct AllClaims {
 impl AdditionalClaims for AllClaims {}
 
 impl RelyingParty {
-    /// A relying party that has not spoken to its provider yet.
+    /// A relying party that has not spoken to its provider yet. The process has installed a `rustls` provider before.
     ///
     /// # Errors
     /// [`Failure::Settings`]: an address or a certificate cannot be read.
@@ -400,6 +400,8 @@ mod tests {
     }
 
     fn party() -> RelyingParty {
+        // The binary does this when it starts; the second test here finds it done.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         RelyingParty::new(Settings {
             // Nobody listens on port 1: whatever asks the provider fails as unreachable.
             issuer: "http://127.0.0.1:1".to_owned(),

@@ -176,7 +176,8 @@ mod tests {
         store.delete(&record.id).await.unwrap();
         store.save(&record).await.unwrap();
         assert_eq!(store.load(&record.id).await.unwrap(), None);
-        assert_eq!((store.held().bytes, store.held().by_turn.len()), (0, 0));
+        let held = store.held();
+        assert_eq!((held.bytes, held.by_key.len(), held.by_turn.len()), (0, 0, 0));
     }
 
     #[tokio::test]
