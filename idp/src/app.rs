@@ -15,6 +15,7 @@ use crate::db::Db;
 use crate::fetch::Fetcher;
 use crate::keyring::KeyRing;
 use crate::login::hasher::Hasher;
+use crate::oidc::backchannel_logout::Courier;
 use crate::oidc::client::Client;
 use crate::oidc::client_keys::FetchedKeys;
 use crate::outcome::Outcome;
@@ -55,6 +56,8 @@ pub struct Inner {
     pub fetched_keys: FetchedKeys,
     /// Rung when mail was put into the outbox.
     pub mail_waiting: Notify,
+    /// Tells clients that a session ended.
+    pub logouts: Courier,
 }
 
 impl Deref for App {
@@ -69,7 +72,7 @@ impl App {
     /// Puts the application together: reads the key ring, makes the first keys when there are none.
     ///
     /// # Errors
-    /// The database failed, or the keys in it were sealed under another master key.
+    /// The database failed, the keys in it were sealed under another master key, or TLS has no trusted roots.
     pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
         let forms = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "forms").as_bytes());
         let keys = KeyRing::open(&db, master, &config.keys, clock.now()).await?;
@@ -92,6 +95,7 @@ impl App {
             fetcher,
             fetched_keys: FetchedKeys::new(),
             mail_waiting: Notify::new(),
+            logouts: Courier::new()?,
         })))
     }
 

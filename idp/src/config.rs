@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use habilis_keys::password::Params;
 use habilis_keys::secret::Secret;
+use habilis_policies::passwords::{PasswordPolicy, Renewal};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -30,6 +31,8 @@ pub struct Config {
     pub keys: Keys,
     /// `[sign_in]`
     pub sign_in: SignIn,
+    /// `[passwords]`
+    pub passwords: Passwords,
     /// `[password_hash]`
     pub password_hash: PasswordHash,
     /// `[tokens]`
@@ -42,6 +45,8 @@ pub struct Config {
     pub mail: Mail,
     /// `[pages]`
     pub pages: Pages,
+    /// `[console]`
+    pub console: Console,
     /// `[log]`
     pub log: Log,
 }
@@ -90,6 +95,39 @@ pub struct SignIn {
     pub session_absolute_minutes: u32,
     pub failures_per_address_per_hour: u32,
     pub interactions_per_address_per_minute: u32,
+}
+
+/// `[passwords]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Passwords {
+    pub strength_min: u8,
+    pub history: u8,
+    pub yearly_renewal: bool,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub campaign_on: Option<MonthDay>,
+    pub campaign_min_age_days: u16,
+    pub grace_days: u16,
+}
+
+/// A day of every year, `MM-DD`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MonthDay {
+    /// 1 to 12.
+    pub month: i8,
+    /// 1 to 28, so that every year has it.
+    pub day: i8,
+}
+
+impl std::str::FromStr for MonthDay {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "a day is written MM-DD, from 01-01 to 12-28, and is no later than the 28th";
+        let (month, day) = text.split_once('-').ok_or(wrong)?;
+        let (month, day) = (month.parse().map_err(|_| wrong)?, day.parse().map_err(|_| wrong)?);
+        if (1..=12).contains(&month) && (1..=28).contains(&day) { Ok(Self { month, day }) } else { Err(wrong) }
+    }
 }
 
 /// `[password_hash]`
@@ -162,6 +200,14 @@ pub struct Pages {
     pub privacy_url: Option<Url>,
     #[serde(deserialize_with = "empty_is_none")]
     pub legal_url: Option<Url>,
+}
+
+/// `[console]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Console {
+    pub client_id: String,
+    pub client_secret: Secret<String>,
 }
 
 /// `[log]`
@@ -282,6 +328,13 @@ impl Config {
             "registration.clients_per_address_per_minute is at least 1",
         );
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
+        if let Err(refusals) = self.password_policy().admit(&PasswordPolicy::CNIL_FLOOR) {
+            for refusal in refusals {
+                refuse(true, &format!("passwords: {refusal}"));
+            }
+        }
+        refuse(self.passwords.history > 24, "passwords.history is at most 24");
+        refuse(self.passwords.campaign_min_age_days > 365, "passwords.campaign_min_age_days is at most 365");
         let hash = &self.password_hash;
         if let Err(error) = Params::new(hash.memory_kib, hash.iterations, hash.parallelism) {
             refuse(true, &format!("password_hash: {error}"));
@@ -306,6 +359,10 @@ impl Config {
             self.mail.from.parse::<lettre::message::Mailbox>().is_err(),
             "mail.from is not a mail address such as \"Habilis <ne-pas-repondre@example.fr>\"",
         );
+        refuse(
+            !self.console.client_id.is_empty() && self.console.client_secret.expose().is_empty(),
+            "console.client_id needs console.client_secret or console.client_secret_file",
+        );
         if self.mail.transport == MailTransport::Smtp {
             let url = self.mail.smtp_url.expose();
             let required = url.starts_with("smtp://") && url.contains("tls=required");
@@ -320,6 +377,18 @@ impl Config {
     /// Whether the issuer is plain http on this machine: development and demonstration.
     pub fn is_loopback_http(&self) -> bool {
         Url::parse(&self.server.issuer).is_ok_and(|issuer| issuer.scheme() == "http" && is_loopback(&issuer))
+    }
+
+    /// The rule passwords follow.
+    pub fn password_policy(&self) -> PasswordPolicy {
+        let set = &self.passwords;
+        PasswordPolicy {
+            strength_min: set.strength_min,
+            history: set.history,
+            renewal: if set.yearly_renewal { Renewal::Yearly } else { Renewal::Off },
+            grace_days: set.grace_days,
+            ..PasswordPolicy::DEFAULT
+        }
     }
 
     /// Argon2id parameters; they were checked when the configuration was read.
@@ -409,7 +478,7 @@ fn type_name(value: &Value) -> &'static str {
 
 /// `url_file` gives `url`, and so on. The master key's file is read later, with its permissions.
 fn read_secret_files(table: &mut Table, problems: &mut Vec<String>) {
-    for (section, key) in [("database", "url"), ("mail", "smtp_url")] {
+    for (section, key) in [("database", "url"), ("mail", "smtp_url"), ("console", "client_secret")] {
         let Some(values) = table.get_mut(section).and_then(Value::as_table_mut) else { continue };
         let Some(Value::String(file)) = values.remove(&format!("{key}_file")) else { continue };
         if file.is_empty() {
@@ -503,6 +572,19 @@ mod tests {
         assert!(problems.contains("tls_key_file"), "{problems}");
         let config = load("[server]\ntls_certificate_file = \"a.pem\"\ntls_key_file = \"b.pem\"", &[]).unwrap();
         assert_eq!(config.server.tls_key_file.unwrap(), PathBuf::from("b.pem"));
+    }
+
+    #[test]
+    fn the_console_is_off_until_it_has_a_client_with_its_secret() {
+        assert_eq!(load("", &[]).unwrap().console.client_id, "");
+        let problems = load("[console]\nclient_id = \"console\"", &[]).unwrap_err().to_string();
+        assert!(problems.contains("console.client_secret"), "{problems}");
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "a secret\n").unwrap();
+        let file =
+            format!("[console]\nclient_id = \"console\"\nclient_secret_file = {:?}", secret.display().to_string());
+        assert_eq!(load(&file, &[]).unwrap().console.client_secret.expose(), "a secret");
     }
 
     #[test]

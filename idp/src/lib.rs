@@ -2,11 +2,13 @@
 //!
 //! `docs/` beside this crate tells how to run it; `docs/decisions/` why it is as it is.
 
+pub mod account;
 pub mod app;
 pub mod assets;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod db;
 pub mod demo;
 pub mod fetch;

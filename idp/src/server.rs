@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -15,12 +15,16 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::db::people;
 use crate::login::pages::Home;
+use crate::login::session;
 use crate::oidc::error::PageError;
 use crate::oidc::pages::Advice;
 use crate::outcome::{Fault, Outcome};
+use crate::web::cookies::Cookies;
+use crate::web::params::Params;
 use crate::web::{Origin, boundary, chrome, render};
-use crate::{assets, oidc};
+use crate::{account, assets, oidc};
 
 /// How long a stop waits for running requests.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -34,6 +38,7 @@ pub fn router(app: &App, extra: Router<App>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .merge(oidc::router())
+        .merge(account::router())
         .merge(extra)
         .nest("/assets", assets::router())
         .fallback(not_found)
@@ -43,13 +48,19 @@ pub fn router(app: &App, extra: Router<App>) -> Router {
         .with_state(app.clone())
 }
 
-async fn home(State(app): State<App>, origin: Origin) -> Outcome {
+async fn home(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery(query): RawQuery) -> Outcome {
+    let now = app.clock.now();
+    let ui_locales = Params::parse(query.unwrap_or_default().as_bytes()).ok().and_then(|mut it| it.take("ui_locales"));
+    let person = match session::load(&app, &cookies, now).await? {
+        Some(session) => people::find(&mut app.db.reader().await?, &session.person_id).await?,
+        None => None,
+    };
     let page = Home {
-        chrome: chrome(&app, origin.locale(None), "/"),
-        person: None,
-        sign_in_href: None,
-        account_href: None,
-        sign_out_href: None,
+        chrome: chrome(&app, origin.locale(ui_locales.as_deref()), "/"),
+        person: person.map(|person| format!("{} {}", person.given_name, person.family_name)),
+        sign_in_href: Some("/login".to_owned()),
+        account_href: Some("/account".to_owned()),
+        sign_out_href: Some("/end-session".to_owned()),
         demo_href: None,
     };
     render(StatusCode::OK, &page)

@@ -342,8 +342,18 @@ pub fn token_request(
     proof: &Proof,
     parameters: &[(&str, &str)],
 ) -> reqwest::RequestBuilder {
+    proven(http.request("POST", &server.url("/token")), proof, parameters)
+}
+
+/// A POST of a form by a client that proves itself at another endpoint, as its registration says.
+pub async fn post_as(server: &TestServer, client: &Client, (path, parameters): (&str, &[(&str, &str)])) -> Answer {
+    let (http, proof) = (Http::new(), Proof::of(client, server).await);
+    http.send(proven(http.request("POST", &server.url(path)), &proof, parameters)).await
+}
+
+/// A form with the proof of a client.
+pub fn proven(request: reqwest::RequestBuilder, proof: &Proof, parameters: &[(&str, &str)]) -> reqwest::RequestBuilder {
     let mut form: Vec<(&str, &str)> = parameters.to_vec();
-    let request = http.request("POST", &server.url("/token"));
     let request = match proof {
         Proof::Basic(header) => request.header("authorization", header),
         Proof::Form(fields) => {

@@ -6,3 +6,23 @@ mail-new-sign-in-device = Device: { $device }
 mail-new-sign-in-address = Network address: { $address }
 mail-new-sign-in-if-you = If this was you, there is nothing to do.
 mail-new-sign-in-if-not = If this was not you, tell the administrator of your organization at once.
+mail-password-link-subject = Choose a new password
+mail-password-link-what = Somebody, probably you, asked to choose a new password for your account. Here is the link; it works once, within 60 minutes:
+mail-password-link-if-not = If it was not you, ignore this message: your current password remains valid.
+mail-password-expired-subject = Your password has expired
+mail-password-expired-what = Your password has expired. Choose a new one by this link; it works once, within 60 minutes:
+mail-password-compromised-subject = Your account is protected
+mail-password-compromised-what = You reported a compromise. All your devices are signed out and the old password opens nothing. Choose a new one by this link; it works once, within 60 minutes:
+mail-password-compromised-elsewhere = If you used this password elsewhere, change it there too.
+mail-password-changed-subject = Your password was changed
+mail-password-changed-what = The password of your account has just been changed.
+mail-password-changed-if-not = If it was not you, ask for a new link at this address at once, then report a compromise from your account:
+mail-password-reminder-subject = Your password expires soon
+mail-password-reminder-what = { $count ->
+    [one] Your password expires in { $count } day.
+   *[other] Your password expires in { $count } days.
+}
+mail-password-reminder-on = Expiry date: { $date } at midnight (Paris time).
+mail-password-reminder-how = To choose a new one now:
+mail-password-suspended-subject = Your account is suspended
+mail-password-suspended-what = Your password expired and was not renewed in time: your account is suspended. It comes back as soon as you choose a new password:

@@ -31,6 +31,9 @@ pub(super) enum Command {
         /// One of the operator's own portals: people are not asked for consent.
         #[arg(long)]
         first_party: bool,
+        /// A resource server: introspection tells it of every access token, whoever it was issued to.
+        #[arg(long)]
+        resource_server: bool,
         /// What the client calls a level of sign-in, weakest first: `eidas1=one_factor`, `eidas1-mfa=two_factors` (the
         /// default). May be given several times.
         #[arg(long, value_name = "NAME=LEVEL", value_parser = acr)]
@@ -71,9 +74,9 @@ fn acr(text: &str) -> Result<Name, String> {
 
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     match command {
-        Command::Create { file, profile, first_party, acr } => {
+        Command::Create { file, profile, first_party, resource_server, acr } => {
             let acr = if acr.is_empty() { Vocabulary::default() } else { acr.into_iter().collect() };
-            create(&config, &file, &Settings { profile, first_party, acr }).await
+            create(&config, &file, &Settings { profile, first_party, resource_server, acr }).await
         }
         Command::InitialAccessToken { uses, days } => initial_access_token(&config, uses, days).await,
         Command::List => list(&config).await,
@@ -107,6 +110,9 @@ async fn create(config: &Config, file: &std::path::Path, settings: &Settings) ->
         let lines: Vec<_> =
             problems.iter().map(|problem| format!("\n  - {}: {}", problem.error, problem.description)).collect();
         return Err(Fault::new(format!("the metadata cannot be registered:{}", lines.concat())));
+    }
+    if let Some(uri) = metadata.logout_uris_in_clear(config).first() {
+        return Err(Fault::new(format!("the metadata cannot be registered: {uri} is a logout URI without TLS")));
     }
     let registration = Registration::new(id, &metadata, settings, secret)?;
     let db = open_migrated(config).await?;

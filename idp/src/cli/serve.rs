@@ -1,6 +1,5 @@
 //! `habilis serve`.
 
-use axum::Router;
 use axum_server::Handle;
 
 use super::{master_key, open_migrated, start_log};
@@ -9,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::mail::transport::Transport;
 use crate::outcome::Outcome;
-use crate::{jobs, server, tls};
+use crate::{console, jobs, server, tls};
 
 pub(super) async fn run(config: Config) -> Outcome<()> {
     start_log(&config.log)?;
@@ -29,7 +28,7 @@ pub(super) async fn run(config: Config) -> Outcome<()> {
     let handle = Handle::new();
     tokio::spawn(server::stop_on_signal(handle.clone()));
     tracing::info!(event = "started", issuer = app.config.server.issuer, listen = %app.config.server.listen);
-    let router = server::router(&app, Router::new());
+    let router = server::router(&app, console::router(&app)?);
     let served = match tls {
         Some(tls) => server::serve_tls(listener, router, handle, tls).await,
         None => server::serve(listener, router, handle).await,

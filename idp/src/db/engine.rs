@@ -10,7 +10,8 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Conn, Raw};
 
@@ -23,8 +24,8 @@ const SQLITE_READERS: u32 = 6;
 pub enum Db {
     /// A file in one process.
     Sqlite {
-        /// The only connection that writes.
-        writer: SqlitePool,
+        /// The only connection that writes, handed from one request straight to the next.
+        writer: Arc<Mutex<Writer>>,
         /// Read-only connections.
         readers: SqlitePool,
         /// Held as long as the database is open.
@@ -95,15 +96,10 @@ impl Db {
             .busy_timeout(ACQUIRE_TIMEOUT)
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory");
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            // A file does not go away: asking each time would cost as much as the query itself.
-            .test_before_acquire(false)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone())
-            .await?;
+        let writer = Arc::new(Mutex::new(Writer { connection: options.connect().await?, open: false }));
         let readers = SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
+            // A file does not go away: asking each time would cost as much as the query itself.
             .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options.read_only(true).pragma("cache_size", "-8192"));
@@ -127,7 +123,13 @@ impl Db {
     /// No connection became free in five seconds, or the engine is unreachable.
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } => {
+                let mut held = take(writer).await?;
+                // Before the statement: a request cancelled while it runs leaves a transaction behind all the same.
+                held.0.open = true;
+                sqlx::query("BEGIN IMMEDIATE").execute(&mut held.0.connection).await?;
+                Tx::Sqlite(held)
+            }
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
@@ -137,10 +139,10 @@ impl Db {
     /// # Errors
     /// No connection became free in five seconds, or the engine is unreachable.
     pub async fn single(&self) -> sqlx::Result<Single> {
-        Ok(Single(match self {
-            Self::Sqlite { writer, .. } => Reader::Sqlite(writer.acquire().await?),
-            Self::Postgres(pool) => Reader::Postgres(pool.acquire().await?),
-        }))
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Single::Sqlite(take(writer).await?),
+            Self::Postgres(pool) => Single::Postgres(pool.acquire().await?),
+        })
     }
 
     /// Closes every connection; `SQLite` folds its write-ahead log into the file.
@@ -148,7 +150,11 @@ impl Db {
         match self {
             Self::Sqlite { writer, readers, .. } => {
                 readers.close().await;
-                writer.close().await;
+                let mut writer = writer.lock().await;
+                let folded = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer.connection).await;
+                if let Err(error) = folded {
+                    tracing::warn!(event = "checkpoint_failed", cause = %error);
+                }
             }
             Self::Postgres(pool) => pool.close().await,
         }
@@ -187,13 +193,45 @@ pub enum Reader {
 
 /// A write of exactly one statement, see [`Db::single`].
 #[derive(Debug)]
-pub struct Single(Reader);
+pub enum Single {
+    /// `SQLite`, on the writer.
+    Sqlite(Held),
+    /// `PostgreSQL`.
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// The one connection that writes to `SQLite`.
+#[derive(Debug)]
+pub struct Writer {
+    connection: SqliteConnection,
+    /// A transaction was begun and neither committed nor rolled back: whoever holds the writer next rolls it back.
+    open: bool,
+}
+
+/// The writer in the hands of one request.
+#[derive(Debug)]
+pub struct Held(OwnedMutexGuard<Writer>);
+
+/// Waits for the writer, and rolls back what the one before left behind (a fault, or a request that was cancelled).
+async fn take(writer: &Arc<Mutex<Writer>>) -> sqlx::Result<Held> {
+    let waiting = tokio::time::timeout(ACQUIRE_TIMEOUT, writer.clone().lock_owned());
+    let mut held = Held(waiting.await.map_err(|_| sqlx::Error::PoolTimedOut)?);
+    if held.0.open {
+        // A statement cut short may have ended the transaction already; then there is nothing to roll back.
+        let rolled_back = sqlx::query("ROLLBACK").execute(&mut held.0.connection).await;
+        if let Err(error) = rolled_back {
+            tracing::debug!(event = "nothing_to_roll_back", cause = %error);
+        }
+        held.0.open = false;
+    }
+    Ok(held)
+}
 
 /// The write transaction of a request. Dropped without [`Tx::commit`], it rolls back.
 #[derive(Debug)]
 pub enum Tx {
     /// `SQLite`, on the writer.
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Held),
     /// `PostgreSQL`, READ COMMITTED.
     Postgres(Transaction<'static, Postgres>),
 }
@@ -205,7 +243,11 @@ impl Tx {
     /// The engine could not make the writes durable; nothing was written.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await,
+            Self::Sqlite(mut held) => {
+                sqlx::query("COMMIT").execute(&mut held.0.connection).await?;
+                held.0.open = false;
+                Ok(())
+            }
             Self::Postgres(tx) => tx.commit().await,
         }
     }
@@ -222,14 +264,17 @@ impl Conn for Reader {
 
 impl Conn for Single {
     fn raw(&mut self) -> Raw<'_> {
-        self.0.raw()
+        match self {
+            Self::Sqlite(held) => Raw::Sqlite(&mut held.0.connection),
+            Self::Postgres(c) => Raw::Postgres(c),
+        }
     }
 }
 
 impl Conn for Tx {
     fn raw(&mut self) -> Raw<'_> {
         match self {
-            Self::Sqlite(tx) => Raw::Sqlite(tx),
+            Self::Sqlite(held) => Raw::Sqlite(&mut held.0.connection),
             Self::Postgres(tx) => Raw::Postgres(tx),
         }
     }

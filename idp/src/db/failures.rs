@@ -36,6 +36,16 @@ impl Subject {
         Self(habilis_keys::token::digest(&format!("account {login}")))
     }
 
+    /// An account name somebody asked a link for.
+    pub fn link(login: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("link {login}")))
+    }
+
+    /// A network that asks for links.
+    pub fn links_of_network(network: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("links {network}")))
+    }
+
     /// A network, see `web::network`.
     pub fn network(network: &str) -> Self {
         Self(habilis_keys::token::digest(&format!("network {network}")))

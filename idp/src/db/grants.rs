@@ -22,7 +22,13 @@ statements! {
     REVOKE_OF_SESSION = "UPDATE grants SET revoked_at = $2
                          WHERE session_id = $1 AND revoked_at IS NULL AND ' ' || scope || ' ' NOT LIKE '% offline_access %'
                          RETURNING client_id";
-    PURGE = "DELETE FROM grants WHERE expires_at < $1";
+    REVOKE_OF_PERSON = "UPDATE grants SET revoked_at = $2
+                        WHERE person_id = $1 AND revoked_at IS NULL AND (session_id IS NULL OR session_id <> $3)";
+    CLIENTS_OF_SESSION = "SELECT DISTINCT client_id FROM grants
+                          WHERE session_id = $1 AND revoked_at IS NULL AND code_used_at IS NOT NULL
+                          ORDER BY client_id LIMIT $2";
+    PURGE = "DELETE FROM grants WHERE expires_at < $1
+             AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.id = grants.session_id AND sessions.ended_at IS NULL)";
 }
 
 /// A grant as stored, with what decides whether it is alive.
@@ -181,10 +187,27 @@ pub async fn revoke_of_session(tx: &mut Tx, session: &str, now: Timestamp) -> sq
     Ok(rows.into_iter().map(|(client,)| client).collect())
 }
 
-/// Removes grants of no use since before `before`.
+/// The clients that know of a session: they redeemed a code of it, and the grant was not revoked. At most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn clients_of_session(c: &mut impl Conn, session: &str, limit: u32) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): CLIENTS_OF_SESSION, session, i64::from(limit))?;
+    Ok(rows.into_iter().map(|(client,)| client).collect())
+}
+
+/// Removes grants of no use since before `before`. Those of a session that goes on are kept: their clients are told when it ends.
 ///
 /// # Errors
 /// The engine failed.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute PURGE, At::from(before))
+}
+
+/// Revokes everything a person granted, except in the session `kept` (empty: nothing is kept), and says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn revoke_of_person(tx: &mut Tx, person: &str, kept: &str, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute REVOKE_OF_PERSON, person, At::from(now), kept)
 }

@@ -9,9 +9,17 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, $10, $10)";
     FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, updated_at
             FROM people WHERE id = $1";
-    FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc
+    FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc, w.changed_at
                         FROM people p LEFT JOIN passwords w ON w.person_id = p.id
                         WHERE p.login = $1";
+    FIND_CREDENTIALS_OF = "SELECT p.id, p.status, w.phc, w.changed_at
+                           FROM people p LEFT JOIN passwords w ON w.person_id = p.id
+                           WHERE p.id = $1";
+    FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, updated_at
+                              FROM people WHERE login = $1 OR email = $1 OR email = $2
+                              ORDER BY id LIMIT 5";
+    LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
+    SET_STATUS = "UPDATE people SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2";
     COUNT = "SELECT COUNT(*) FROM people";
 }
 
@@ -34,7 +42,7 @@ pub struct Person {
     pub locale: String,
     /// JSON object of further standard claims.
     pub claims: String,
-    /// `active`, `suspended` or `closed`.
+    /// `active`, `suspended`, `suspended_password` (R045) or `closed`.
     pub status: String,
     /// Staff of the operator.
     pub operator: bool,
@@ -54,10 +62,12 @@ impl Person {
 pub struct Credentials {
     /// `usr_…`.
     pub id: String,
-    /// `active`, `suspended` or `closed`.
+    /// `active`, `suspended`, `suspended_password` (R045) or `closed`.
     pub status: String,
     /// The password's PHC string; none when the person has no password.
     pub phc: Option<String>,
+    /// When that password was chosen.
+    pub changed_at: Option<At>,
 }
 
 /// A new person.
@@ -132,4 +142,36 @@ pub async fn find_credentials(c: &mut impl Conn, login: &str) -> sqlx::Result<Op
 /// The engine failed.
 pub async fn count(c: &mut impl Conn) -> sqlx::Result<i64> {
     sql!(c, one (i64,): COUNT).map(|(count,)| count)
+}
+
+/// Finds what a password check needs, by id.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find_credentials_of(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Credentials>> {
+    sql!(c, optional Credentials: FIND_CREDENTIALS_OF, id)
+}
+
+/// The people, five at most, whose login or mail address is what was typed. An address may be shared by several accounts.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find_by_login_or_email(c: &mut impl Conn, typed: &str) -> sqlx::Result<Vec<Person>> {
+    sql!(c, all Person: FIND_BY_LOGIN_OR_EMAIL, fold_login(typed), typed.trim())
+}
+
+/// Keeps others from changing the credentials of `id` until the transaction ends.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lock(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
+    sql!(tx, execute LOCK, id).map(drop)
+}
+
+/// Moves an account from one status to another; false when it had another status.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_status(tx: &mut Tx, id: &str, (from, to): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute SET_STATUS, id, from, to, At::from(now)).map(|rows| rows == 1)
 }

@@ -6,7 +6,7 @@ use super::{At, Conn, Tx};
 
 statements! {
     INSERT = "INSERT INTO refresh_tokens (digest, grant_id, created_at, expires_at, dpop_jkt) VALUES ($1, $2, $3, $4, $5)";
-    FIND = "SELECT grant_id, expires_at, replaced_at, dpop_jkt FROM refresh_tokens WHERE digest = $1";
+    FIND = "SELECT grant_id, created_at, expires_at, replaced_at, dpop_jkt FROM refresh_tokens WHERE digest = $1";
     REPLACE = "UPDATE refresh_tokens SET replaced_at = $2 WHERE digest = $1 AND replaced_at IS NULL";
     PURGE = "DELETE FROM refresh_tokens WHERE expires_at < $1";
 }
@@ -16,6 +16,8 @@ statements! {
 pub struct RefreshToken {
     /// Its grant.
     pub grant_id: String,
+    /// When it was given.
+    pub created_at: At,
     /// When it stops working.
     pub expires_at: At,
     /// When it was exchanged for another.

@@ -15,6 +15,11 @@ statements! {
     TOUCH = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
     END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_OF_PERSON = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL";
+    END_OTHERS = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND id <> $3 AND ended_at IS NULL";
+    OF_PERSON = "SELECT id, address, user_agent, created_at, last_seen_at
+                 FROM sessions
+                 WHERE person_id = $1 AND ended_at IS NULL AND expires_at > $2
+                 ORDER BY last_seen_at DESC LIMIT 100";
     PURGE = "DELETE FROM sessions WHERE expires_at < $1";
 }
 
@@ -122,4 +127,35 @@ pub async fn end_of_person(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::R
 /// The engine failed.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute PURGE, At::from(before))
+}
+
+/// Ends every session of a person except `kept`, and says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn end_others(tx: &mut Tx, person: &str, kept: &str, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute END_OTHERS, person, At::from(now), kept)
+}
+
+/// A session as its person sees it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Device {
+    /// `ses_…`.
+    pub id: String,
+    /// Where it began.
+    pub address: String,
+    /// What browser.
+    pub user_agent: String,
+    /// When it began.
+    pub created_at: At,
+    /// Last use.
+    pub last_seen_at: At,
+}
+
+/// The sessions of a person that were not ended, last used first, a hundred at most.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_person(c: &mut impl Conn, person: &str, now: Timestamp) -> sqlx::Result<Vec<Device>> {
+    sql!(c, all Device: OF_PERSON, person, At::from(now))
 }

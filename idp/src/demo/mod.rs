@@ -21,6 +21,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use axum_server::Handle;
 use clap::Args;
+use habilis_keys::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -32,7 +33,7 @@ use crate::mail::transport::Transport;
 use crate::outcome::{Fault, Outcome};
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::{Origin, chrome, render};
-use crate::{jobs, server, tls};
+use crate::{console, jobs, server, tls};
 use pages::{DemoIndex, DemoPlace};
 use seed::Seed;
 
@@ -54,6 +55,9 @@ pub struct Options {
     /// The provider's public address, when that is not `localhost`: behind a proxy, or with a certificate for a name.
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
+    /// Seed two more clients, which are told of sign-outs at this address.
+    #[arg(long, value_name = "URL")]
+    logout_base: Option<String>,
     /// Certificate chain for TLS, PEM; self-signed is fine.
     #[arg(long, value_name = "FILE", requires = "tls_key_file")]
     tls_certificate_file: Option<PathBuf>,
@@ -91,18 +95,24 @@ pub async fn run(options: Options) -> Outcome<()> {
     let portal = origin(portal_listener.local_addr()?);
     let metrics = format!("http://{}", metrics_listener.local_addr()?);
 
-    let config = config(&options, &issuer, listen)?;
+    let mut seed = Seed::new(options.seed, &portal).with_console(&issuer);
+    if let Some(base) = &options.logout_base {
+        seed = seed.with_logout_at(options.seed, base);
+    }
+    let mut config = config(&options, &issuer, listen)?;
+    seed::CONSOLE.clone_into(&mut config.console.client_id);
+    config.console.client_secret = Secret::new(seed.secret(seed::CONSOLE).unwrap_or_default());
     start_log(&config.log)?;
     let tls = tls::Files::of(&config.server).map(tls::watch).transpose()?;
     let db = Db::open(config.database.url.expose(), config.database.connections).await?;
     let clock = Clock::movable();
     db.migrate(clock.now()).await?;
     let app = App::start(config, clock, db, master_key(&options.data)?).await?;
-    let seed = Seed::new(options.seed, &portal);
     seed.plant(&app).await?;
 
     let places = vec![
         ("portal", portal.clone()),
+        ("console", format!("{issuer}/console")),
         ("demo", format!("{issuer}/demo")),
         ("mailbox", format!("{issuer}/demo/mailbox")),
         ("discovery", format!("{issuer}/.well-known/openid-configuration")),
@@ -121,7 +131,7 @@ pub async fn run(options: Options) -> Outcome<()> {
         &demo,
         &json!({ "issuer": issuer, "portal": portal, "metrics": metrics, "pid": std::process::id() }),
     );
-    let router = server::router(&app, router(demo));
+    let router = server::router(&app, router(demo).merge(console::router(&app)?));
     let serving = tokio::spawn(async move {
         match tls {
             Some(tls) => server::serve_tls(listener, router, handle, tls).await,
@@ -157,6 +167,7 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("SERVER__LISTEN", listen.to_string()),
         ("SERVER__TRUSTED_PROXIES", String::new()),
         ("DATABASE__URL", database),
+        ("REGISTRATION__OPEN", "true".to_owned()),
         ("MAIL__TRANSPORT", "memory".to_owned()),
         ("REGISTRATION__OPEN", "true".to_owned()),
         ("REGISTRATION__CLIENTS_PER_ADDRESS_PER_MINUTE", "1000".to_owned()),
@@ -217,6 +228,7 @@ async fn index(State(app): State<App>, axum::Extension(demo): Shared, origin: Or
     let places = demo.places.iter().map(|(place, href)| DemoPlace {
         name: match *place {
             "portal" => locale.text("demo-place-portal"),
+            "console" => locale.text("demo-place-console"),
             "demo" => locale.text("demo-place-demo"),
             "mailbox" => locale.text("demo-place-mailbox"),
             "discovery" => locale.text("demo-place-discovery"),

@@ -1,6 +1,6 @@
 //! The sample portal: a training portal that knows nothing of the provider but its issuer, its own client id and secret.
 //!
-//! Written as an integrator would: the `openidconnect` crate does the protocol, `tower-sessions` keeps the learner signed in.
+//! Written as an integrator would, on the relying party and the session store of the console.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,25 +11,20 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
-use chrono::{DateTime, Utc};
-use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreGenderClaim, CoreProviderMetadata};
-use openidconnect::{
-    AdditionalClaims, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, Scope, TokenResponse, UserInfoClaims,
-};
+use habilis_admin_console::relying_party::{Answer, Failure, RelyingParty, Settings, SignIn, SignedIn};
+use habilis_admin_console::sessions::Sessions;
+use habilis_keys::secret::Secret;
+use habilis_keys::token::same;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::OnceCell;
 use tower_sessions::cookie::SameSite;
-use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
+use tower_sessions::{Session, SessionManagerLayer};
 
 use super::pages::{PortalError, PortalHome, PortalLearner};
 use super::seed::Seed;
 use crate::app::App;
 use crate::assets;
-use crate::clock::Clock;
-use crate::oidc::answer::with_query;
+use crate::console;
 use crate::outcome::{Fault, Outcome};
 use crate::web::page::Chrome;
 use crate::web::params::Params;
@@ -40,64 +35,31 @@ const NAME: &str = "Campus Formation";
 const CLIENT_ID: &str = "demo-portal";
 const SCOPES: [&str; 3] = ["profile", "email", "organization"];
 
-type Provider =
-    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
-
 #[derive(Clone)]
-struct Portal(Arc<Inner>);
-
-struct Inner {
-    origin: String,
-    issuer: String,
-    secret: String,
-    /// Only because the demonstration's clock can be moved: tokens are judged by the same time they were made in.
-    clock: Clock,
-    http: reqwest::Client,
-    provider: OnceCell<Provider>,
-}
-
-/// A sign-in under way, kept in the learner's session.
-#[derive(Serialize, Deserialize)]
-struct SignIn {
-    state: CsrfToken,
-    nonce: Nonce,
-    verifier: PkceCodeVerifier,
-}
+struct Portal(Arc<RelyingParty>);
 
 /// Who is signed in.
 #[derive(Serialize, Deserialize)]
 struct Learner {
-    id_token: String,
+    signed_in: SignedIn,
     claims: BTreeMap<String, Value>,
     csrf: String,
 }
 
-/// Every claim of userinfo as it came, beside those the crate knows.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    #[serde(flatten)]
-    all: BTreeMap<String, Value>,
-}
-
-impl AdditionalClaims for Claims {}
-
 /// The routes of the portal at `origin`, relying on the provider `issuer`.
 pub(super) fn router(app: &App, seed: &Seed, (issuer, origin): (&str, &str)) -> Outcome<Router> {
-    let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-    // The demonstration's own certificate may be self-signed.
-    if let Some(file) = &app.config.server.tls_certificate_file {
-        http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&std::fs::read(file)?)?);
-    }
-    let http = http.build()?;
-    let portal = Portal(Arc::new(Inner {
-        origin: origin.to_owned(),
+    let secret = seed.secret(CLIENT_ID).ok_or_else(|| Fault::new("the portal is not among the seeded clients"))?;
+    let party = RelyingParty::new(Settings {
         issuer: issuer.to_owned(),
-        secret: seed.secret(CLIENT_ID).ok_or_else(|| Fault::new("the portal is not among the seeded clients"))?,
-        clock: app.clock.clone(),
-        http,
-        provider: OnceCell::new(),
-    }));
-    let sessions = SessionManagerLayer::new(MemoryStore::default())
+        client_id: CLIENT_ID.to_owned(),
+        client_secret: Secret::new(secret),
+        redirect_uri: format!("{origin}/callback"),
+        post_logout_redirect_uri: format!("{origin}/signed-out"),
+        scopes: SCOPES.map(str::to_owned).to_vec(),
+        certificates: console::own_certificate(app)?,
+        now: console::time_source(app),
+    })?;
+    let sessions = SessionManagerLayer::new(Sessions::default())
         .with_name("campus_session")
         .with_same_site(SameSite::Lax)
         .with_secure(false);
@@ -110,7 +72,7 @@ pub(super) fn router(app: &App, seed: &Seed, (issuer, origin): (&str, &str)) -> 
         .nest("/assets", assets::router())
         .layer(sessions)
         .layer(middleware::from_fn(headers))
-        .with_state(portal))
+        .with_state(Portal(Arc::new(party))))
 }
 
 async fn headers(request: Request, next: Next) -> Response {
@@ -171,22 +133,15 @@ async fn signed_out(headers: HeaderMap, RawQuery(query): RawQuery) -> Outcome {
 }
 
 /// Sends the learner to the provider.
-async fn sign_in(State(Portal(portal)): State<Portal>, session: Session) -> Outcome {
-    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let (url, state, nonce) = portal
-        .provider()
-        .await?
-        .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
-        .add_scopes(SCOPES.into_iter().map(|scope| Scope::new(scope.to_owned())))
-        .set_pkce_challenge(challenge)
-        .url();
-    session.insert("sign_in", SignIn { state, nonce, verifier }).await?;
+async fn sign_in(State(Portal(party)): State<Portal>, session: Session) -> Outcome {
+    let (url, sign_in) = party.begin().await?;
+    session.insert("sign_in", sign_in).await?;
     Ok(see_other(url.as_str()))
 }
 
 /// The learner comes back with a code, or with the provider's "no".
 async fn callback(
-    State(Portal(portal)): State<Portal>,
+    State(Portal(party)): State<Portal>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
     session: Session,
@@ -200,105 +155,36 @@ async fn callback(
         };
         render(status, &page)
     };
-    let mut params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
-    let Some(sign_in) = session.remove::<SignIn>("sign_in").await? else {
-        return refuse(StatusCode::BAD_REQUEST, "invalid_request", "no sign-in was under way in this browser");
+    let answer = Answer::parse(&query.unwrap_or_default());
+    let Some(sign_in) = session.get::<SignIn>("sign_in").await?.filter(|sign_in| sign_in.is_answered_by(&answer))
+    else {
+        return refuse(StatusCode::BAD_REQUEST, "invalid_request", "no such sign-in was under way in this browser");
     };
-    if params.take("state").as_ref() != Some(sign_in.state.secret())
-        || params.take("iss").as_ref() != Some(&portal.issuer)
-    {
-        return refuse(StatusCode::BAD_REQUEST, "invalid_request", "the answer does not belong to the question");
-    }
-    if let Some(error) = params.take("error") {
-        return refuse(StatusCode::OK, &error, &params.take("error_description").unwrap_or_default());
-    }
-    let Some(code) = params.take("code") else {
-        return refuse(StatusCode::BAD_REQUEST, "invalid_request", "the answer has no code");
-    };
-    match portal.learner(code, sign_in).await {
-        Ok(learner) => {
+    session.remove::<SignIn>("sign_in").await?;
+    match party.finish(sign_in, answer).await {
+        Ok((signed_in, claims)) => {
+            let learner = Learner { signed_in, claims, csrf: habilis_keys::random::token().expose().clone() };
             // A session id from before the sign-in is worth nothing after it.
             session.cycle_id().await?;
             session.insert("learner", learner).await?;
             Ok(see_other("/"))
         }
-        Err(fault) => {
-            tracing::warn!(event = "portal_sign_in_failed", cause = ?fault);
+        Err(Failure::Denied { error, description }) => refuse(StatusCode::OK, &error, &description),
+        Err(failure @ Failure::Foreign) => refuse(StatusCode::BAD_REQUEST, "invalid_request", &failure.to_string()),
+        Err(failure) => {
+            tracing::warn!(event = "portal_sign_in_failed", cause = %failure);
             refuse(StatusCode::BAD_GATEWAY, "server_error", "the provider's answer could not be used")
         }
     }
 }
 
 /// Signs out here, then at the provider, which comes back to `/signed-out`.
-async fn sign_out(State(Portal(portal)): State<Portal>, session: Session, Form(form): Form) -> Outcome {
+async fn sign_out(State(Portal(party)): State<Portal>, session: Session, Form(form): Form) -> Outcome {
     let learner = session.get::<Learner>("learner").await?;
-    let csrf = form.ok().and_then(|mut params| params.take("csrf"));
-    let Some(learner) = learner.filter(|learner| csrf.as_ref() == Some(&learner.csrf)) else {
+    let csrf = form.ok().and_then(|mut params| params.take("csrf")).unwrap_or_default();
+    let Some(learner) = learner.filter(|learner| same(csrf.as_bytes(), learner.csrf.as_bytes())) else {
         return Ok(see_other("/"));
     };
     session.flush().await?;
-    let back = format!("{}/signed-out", portal.origin);
-    let parameters = [("id_token_hint", learner.id_token.as_str()), ("post_logout_redirect_uri", &back)];
-    Ok(see_other(&with_query(&format!("{}/end-session", portal.issuer), &parameters)))
+    Ok(see_other(&party.sign_out_url(&learner.signed_in.id_token).await?))
 }
-
-impl Inner {
-    /// The provider, discovered at the first sign-in.
-    async fn provider(&self) -> Outcome<&Provider> {
-        self.provider
-            .get_or_try_init(|| async {
-                let issuer = IssuerUrl::new(self.issuer.clone())?;
-                let http = self.http.clone();
-                let metadata =
-                    CoreProviderMetadata::discover_async(issuer, &move |request| send(http.clone(), request)).await?;
-                let redirect_uri = RedirectUrl::new(format!("{}/callback", self.origin))?;
-                let secret = ClientSecret::new(self.secret.clone());
-                Ok(CoreClient::from_provider_metadata(metadata, ClientId::new(CLIENT_ID.to_owned()), Some(secret))
-                    .set_redirect_uri(redirect_uri))
-            })
-            .await
-    }
-
-    /// Exchanges the code, verifies the ID token, asks who it is.
-    async fn learner(&self, code: String, sign_in: SignIn) -> Outcome<Learner> {
-        let provider = self.provider().await?;
-        let http = self.http.clone();
-        let carry = move |request| send(http.clone(), request);
-        let tokens = provider
-            .exchange_code(AuthorizationCode::new(code))?
-            .set_pkce_verifier(sign_in.verifier)
-            .request_async(&carry)
-            .await?;
-        let id_token = tokens.id_token().ok_or_else(|| Fault::new("the provider sent no ID token"))?;
-        let verifier = provider.id_token_verifier().set_time_fn(|| self.now());
-        let subject = id_token.claims(&verifier, &sign_in.nonce)?.subject().clone();
-        let info: UserInfoClaims<Claims, CoreGenderClaim> =
-            provider.user_info(tokens.access_token().clone(), Some(subject))?.request_async(&carry).await?;
-        // The crate keeps the standard claims apart from the others; the page shows them all.
-        let claims = match serde_json::to_value(&info)? {
-            Value::Object(claims) => claims.into_iter().collect(),
-            _ => BTreeMap::new(),
-        };
-        Ok(Learner { id_token: id_token.to_string(), claims, csrf: habilis_keys::random::token().expose().clone() })
-    }
-
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.clock.now().as_millisecond()).unwrap_or_default()
-    }
-}
-
-/// Carries a request of the crate: its own HTTP client would bring another TLS provider.
-async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, SendError> {
-    let request = reqwest::Request::try_from(request).map_err(SendError)?;
-    let response = http.execute(request).await.map_err(SendError)?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let mut answer = HttpResponse::new(response.bytes().await.map_err(SendError)?.to_vec());
-    *answer.status_mut() = status;
-    *answer.headers_mut() = headers;
-    Ok(answer)
-}
-
-/// The provider could not be reached.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct SendError(reqwest::Error);

@@ -21,6 +21,9 @@ use crate::db::{Tx, clients, passwords};
 use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::outcome::{Fault, Outcome};
 
+/// The client of the console.
+pub(super) const CONSOLE: &str = "demo-console";
+
 const GIVEN: [&str; 24] = [
     "Camille",
     "Léa",
@@ -151,6 +154,7 @@ pub(super) struct Seed {
     pub(super) people: Vec<DemoPerson>,
     organizations: Vec<DemoOrganization>,
     clients: Vec<DemoClient>,
+    number: u64,
 }
 
 impl Seed {
@@ -179,7 +183,19 @@ impl Seed {
                 membership,
             }
         });
-        Self { people: people.collect(), clients: all_clients(number, portal), organizations }
+        Self { people: people.collect(), clients: all_clients(number, portal), organizations, number }
+    }
+
+    /// The same with a client for the console of the provider `issuer`.
+    pub(super) fn with_console(mut self, issuer: &str) -> Self {
+        self.clients.extend(console_client(self.number, issuer));
+        self
+    }
+
+    /// The same with the clients that are told of sign-outs, at `base`.
+    pub(super) fn with_logout_at(mut self, number: u64, base: &str) -> Self {
+        self.clients.extend(logout_clients(number, base));
+        self
     }
 
     /// Writes what is not there yet, in one transaction.
@@ -268,7 +284,7 @@ impl DemoPerson {
         if let Some(organization) = &self.organization {
             organizations::add_member(tx, &id, (&organization.id, self.membership), now).await?;
             for role in &self.roles {
-                for client in ["demo-portal", "demo-es256"] {
+                for client in ["demo-portal", "demo-es256", CONSOLE] {
                     organizations::give_right(tx, (&id, &organization.id), (client, role), now).await?;
                 }
             }
@@ -308,7 +324,12 @@ fn every_claim() -> Map<String, Value> {
 
 impl DemoClient {
     async fn plant(&self, tx: &mut Tx, now: Timestamp) -> Outcome<()> {
-        let settings = Settings { first_party: self.first_party, profile: self.profile, acr: self.acr.clone() };
+        let settings = Settings {
+            first_party: self.first_party,
+            profile: self.profile,
+            resource_server: self.id == "demo-resource",
+            acr: self.acr.clone(),
+        };
         if let Err(problems) = self.metadata.check(settings.profile) {
             return Err(Fault::new(format!("{}: {problems:?}", self.id)));
         }
@@ -453,7 +474,76 @@ fn all_clients(number: u64, portal: &str) -> Vec<DemoClient> {
     let mut clients = demo_clients(number, portal);
     clients.extend(fapi_clients(number));
     clients.extend(signed_userinfo_client(number));
+    clients.extend(resource_server(number));
     clients
+}
+
+/// The console, which the operator's own people use.
+fn console_client(number: u64, issuer: &str) -> Option<DemoClient> {
+    let metadata = json!({
+        "client_name": "Console",
+        "redirect_uris": [format!("{issuer}/console/callback")],
+        "post_logout_redirect_uris": [format!("{issuer}/console/signed-out")],
+    });
+    Some(DemoClient {
+        id: CONSOLE,
+        metadata: serde_json::from_value(metadata).ok()?,
+        secret: Some(Secret::new(URL_SAFE_NO_PAD.encode(digest(&format!("demonstration {CONSOLE} {number}"))))),
+        private_jwk: None,
+        first_party: true,
+        profile: SecurityProfile::Oidc,
+        acr: acr::Vocabulary::default(),
+    })
+}
+
+/// A resource server: it asks for no tokens, and what those of others are worth.
+fn resource_server(number: u64) -> Option<DemoClient> {
+    let id = "demo-resource";
+    let metadata = json!({
+        "client_name": "Interface des dossiers",
+        "grant_types": [],
+        "response_types": [],
+        "introspection_signed_response_alg": "ES256",
+    });
+    Some(DemoClient {
+        id,
+        metadata: serde_json::from_value(metadata).ok()?,
+        secret: Some(Secret::new(URL_SAFE_NO_PAD.encode(digest(&format!("demonstration {id} {number}"))))),
+        private_jwk: None,
+        first_party: true,
+        profile: SecurityProfile::Oidc,
+        acr: acr::Vocabulary::default(),
+    })
+}
+
+/// Two portals at `base` that want to know when a session ends: one by both ways, one from server to server only.
+fn logout_clients(number: u64, base: &str) -> Vec<DemoClient> {
+    let all = [("demo-logout", "ES256", true), ("demo-logout-2", "RS256", false)];
+    let clients = all.into_iter().filter_map(|(id, algorithm, front)| {
+        let mut metadata = json!({
+            "client_name": format!("Portail {id}"),
+            "redirect_uris": ["https://rp.example/callback", format!("{base}/callback")],
+            "post_logout_redirect_uris": ["https://rp.example/signed-out"],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "id_token_signed_response_alg": algorithm,
+            "backchannel_logout_uri": format!("{base}/{id}/backchannel"),
+            "backchannel_logout_session_required": true,
+        });
+        if front {
+            metadata["frontchannel_logout_uri"] = json!(format!("{base}/{id}/frontchannel?portal=1"));
+            metadata["frontchannel_logout_session_required"] = json!(true);
+        }
+        Some(DemoClient {
+            id,
+            metadata: serde_json::from_value(metadata).ok()?,
+            secret: Some(Secret::new(URL_SAFE_NO_PAD.encode(digest(&format!("demonstration {id} {number}"))))),
+            private_jwk: None,
+            first_party: true,
+            profile: SecurityProfile::Oidc,
+            acr: acr::Vocabulary::default(),
+        })
+    });
+    clients.collect()
 }
 
 /// A client with signed userinfo and names of its own for the levels of a sign-in.
@@ -594,7 +684,7 @@ mod tests {
             |number| Seed::new(number, "http://localhost:1").people.into_iter().map(|p| p.login).collect::<Vec<_>>();
         assert_eq!(logins(1), logins(1));
         assert_ne!(logins(1), logins(2));
-        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 12);
+        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 13);
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! What runs by itself: mail, key rotation, removal of what is of no use any more.
+//! What runs by itself: mail, logout tokens, key rotation, removal of what is of no use any more.
 //!
 //! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
+
+mod passwords;
 
 use std::time::Duration;
 
@@ -8,10 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    browsers, failures, grants, initial_access_tokens, interactions, pushed_requests, refresh_tokens, sessions,
-    signing_keys, used_tokens,
+    browsers, failures, grants, initial_access_tokens, interactions, logout_outbox, password_links, password_notices,
+    pushed_requests, refresh_tokens, revoked_tokens, sessions, signing_keys, used_tokens,
 };
 use crate::mail::{self, transport::Transport};
+use crate::oidc::backchannel_logout;
 use crate::outcome::Outcome;
 
 /// How often the jobs look, when nothing wakes them.
@@ -23,6 +26,10 @@ const HOUSEKEEPING_EVERY: u32 = 6;
 const KEEP: SignedDuration = SignedDuration::from_hours(24);
 /// A browser not used for so long is new again.
 const FORGET_BROWSER: SignedDuration = SignedDuration::from_hours(24 * 180);
+/// What was said about an expired password is kept as long as it may be suspended for it.
+const FORGET_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 800);
+/// A logout that was settled so long ago need not be accounted for.
+const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// An ID token older than this is no hint any more.
 const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
@@ -42,12 +49,17 @@ pub async fn run(app: App, transport: Transport) {
 
 async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<()> {
     let now = app.clock.now();
-    mail::deliver_due(app, transport, now).await?;
     if housekeeping {
         app.keys.reload(&app.db).await?;
         app.keys.rotate_if_due(&app.db, now).await?;
+        passwords::run(app, now).await?;
         purge(app, now).await?;
     }
+    // Neither a slow mail server nor a slow portal delays the other's.
+    let (mails, logouts) =
+        tokio::join!(mail::deliver_due(app, transport, now), backchannel_logout::deliver_due(app, now));
+    mails?;
+    logouts?;
     Ok(())
 }
 
@@ -69,7 +81,11 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += refresh_tokens::purge(&mut tx, before).await?;
     rows += grants::purge(&mut tx, before).await?;
     rows += sessions::purge(&mut tx, before).await?;
+    rows += revoked_tokens::purge(&mut tx, now).await?;
+    rows += logout_outbox::purge(&mut tx, now.saturating_sub(FORGET_LOGOUT)?).await?;
     rows += used_tokens::purge(&mut tx, now).await?;
+    rows += password_links::purge(&mut tx, before).await?;
+    rows += password_notices::purge(&mut tx, now.saturating_sub(FORGET_NOTICE)?).await?;
     rows += failures::purge(&mut tx, before).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;
     rows += signing_keys::purge(&mut tx, now.saturating_sub(FORGET_KEY)?).await?;

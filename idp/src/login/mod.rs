@@ -1,6 +1,13 @@
 //! Signing in: the person proves who they are, and the browser gets a session.
 
+pub mod change;
+pub mod forgot;
 pub mod hasher;
+pub mod links;
+pub mod local;
 pub mod pages;
 pub mod password;
+pub mod password_pages;
+pub mod renew;
+pub mod rules;
 pub mod session;

@@ -11,18 +11,22 @@ use habilis_keys::secret::Secret;
 use habilis_policies::login::{self, TooEarly};
 use jiff::Timestamp;
 
+use super::links::{self, Why};
 use super::pages::{Login, LoginNotice, LoginProblem};
+use super::password_pages::{Telling, Told};
+use super::rules;
 use super::session::{self, Authenticated};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Failures, Subject};
 use crate::db::people::{self, Credentials, fold_login};
+use crate::db::sessions::Session;
 use crate::db::{Tx, browsers, interactions, passwords};
 use crate::mail::{self, letters::NewSignIn};
 use crate::oidc::error::PageError;
 use crate::oidc::interaction::{Open, deny, open, proceed, stale};
 use crate::outcome::Outcome;
-use crate::web::cookies::{self, Cookies};
+use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::{Form, Origin, chrome, render};
 
 /// Longest password looked at, in bytes; longer ones are wrong.
@@ -87,18 +91,25 @@ pub async fn post(
             let old = session::load(&app, &cookies, now).await?;
             sign_in(&app, &origin, (open, credentials, old), now).await
         }
+        Attempt::Expired => {
+            let chrome = chrome(&app, origin.locale(ui_locales.as_deref()), "/");
+            render(StatusCode::FORBIDDEN, &Told { chrome, telling: Telling::Expired })
+        }
         Attempt::Wrong => {
             let problem = Some(LoginProblem::Refused);
             render(StatusCode::UNAUTHORIZED, &Login { problem, ..shown })
         }
-        Attempt::TooEarly(retry_at) => {
-            let seconds = u64::try_from(retry_at.duration_since(now).as_secs() + 1).unwrap_or(1);
-            let problem = Some(LoginProblem::TryLater { seconds });
-            let mut response = render(StatusCode::TOO_MANY_REQUESTS, &Login { problem, ..shown })?;
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            Ok(response)
-        }
+        Attempt::TooEarly(retry_at) => too_early(shown, retry_at, now),
     }
+}
+
+/// Shows the form again with the time to come back.
+pub(super) fn too_early(shown: Login, retry_at: Timestamp, now: Timestamp) -> Outcome {
+    let seconds = u64::try_from(retry_at.duration_since(now).as_secs() + 1).unwrap_or(1);
+    let problem = Some(LoginProblem::TryLater { seconds });
+    let mut response = render(StatusCode::TOO_MANY_REQUESTS, &Login { problem, ..shown })?;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    Ok(response)
 }
 
 fn page(app: &App, origin: &Origin, open: &Open, ui_locales: Option<&str>) -> Login {
@@ -111,24 +122,34 @@ fn page(app: &App, origin: &Origin, open: &Open, ui_locales: Option<&str>) -> Lo
         client: Some(open.client.card()),
         notice: None,
         problem: None,
-        forgot_href: None,
+        forgot_href: Some(super::forgot::PATH.to_owned()),
     }
 }
 
-enum Attempt {
+/// What became of an attempt.
+pub(crate) enum Attempt {
+    /// The password opens the account.
     Right(Verified),
+    /// Wrong password, unknown or closed account.
     Wrong,
+    /// The password was right but has expired: a link was sent, nothing is opened (R044).
+    Expired,
+    /// Too many failures; the next attempt is heard then.
     TooEarly(Timestamp),
 }
 
 /// Somebody whose password was right, with a digest in current parameters when the stored one is outdated.
-struct Verified {
-    person: String,
+pub(crate) struct Verified {
+    pub(crate) person: String,
     login: String,
     outdated: Option<(String, String)>,
 }
 
-async fn attempt(
+/// Counts an attempt, then looks at the password.
+///
+/// # Errors
+/// The database failed, or there are too many attempts at once.
+pub(crate) async fn attempt(
     app: &App,
     origin: &Origin,
     (login, password): (&str, Secret<String>),
@@ -154,6 +175,10 @@ async fn attempt(
     let typed = if too_long { Secret::new(String::new()) } else { password.clone() };
     let verdict = app.hasher.verify(typed, phc.clone()).await?;
     match (verdict, credentials) {
+        (Verdict::Match { .. }, Some(credentials)) if is_too_old(app, &credentials, now) => {
+            expired(app, origin, (&credentials.id, login), now).await?;
+            Ok(Attempt::Expired)
+        }
         (Verdict::Match { outdated }, Some(credentials)) if credentials.status == "active" => {
             let renewed = if outdated { Some(app.hasher.hash(password).await?) } else { None };
             Ok(Attempt::Right(Verified { person: credentials.id, login: login.to_owned(), outdated: phc.zip(renewed) }))
@@ -171,6 +196,32 @@ async fn admit_network(app: &App, origin: &Origin, now: Timestamp) -> Outcome<Re
     Ok(login::admit_network(so_far, app.config.sign_in.failures_per_address_per_hour, now))
 }
 
+/// Whether the account is one that only the e-mailed link opens (R044, R045).
+fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> bool {
+    let expired = credentials.changed_at.is_some_and(|at| !rules::state(app, at.into(), now).may_sign_in());
+    match credentials.status.as_str() {
+        "active" => expired,
+        status => status == "suspended_password",
+    }
+}
+
+/// Sends the link, five times an hour at most.
+async fn expired(app: &App, origin: &Origin, (person, login): (&str, &str), now: Timestamp) -> Outcome<()> {
+    let mut tx = app.db.begin().await?;
+    let subject = Subject::link(login);
+    let so_far = recent(failures::lock(&mut tx, &subject, now).await?, now);
+    if so_far.count < super::forgot::PER_NAME {
+        failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, now).await?;
+        links::send(&mut tx, app, (person, Why::Expired), now).await?;
+    }
+    let event = Event::new("sign_in.expired").about(person).from(origin).with("method", "password");
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    metrics::counter!("habilis_sign_ins_total", "outcome" => "expired").increment(1);
+    Ok(())
+}
+
 /// Counts the attempt against the account, unless it comes too early.
 async fn count(tx: &mut Tx, login: &str, now: Timestamp) -> Outcome<Result<Option<Credentials>, TooEarly>> {
     let account = Subject::account(login);
@@ -182,7 +233,7 @@ async fn count(tx: &mut Tx, login: &str, now: Timestamp) -> Outcome<Result<Optio
     Ok(Ok(people::find_credentials(tx, login).await?))
 }
 
-fn recent(found: Failures, now: Timestamp) -> login::Failures {
+pub(super) fn recent(found: Failures, now: Timestamp) -> login::Failures {
     let last_at = Timestamp::from(found.last_at);
     let forgotten = now.duration_since(last_at) >= login::MEMORY;
     login::Failures { count: if forgotten { 0 } else { u32::try_from(found.count).unwrap_or(u32::MAX) }, last_at }
@@ -206,19 +257,11 @@ async fn refuse(app: &App, origin: &Origin, credentials: Option<&Credentials>, n
 async fn sign_in(
     app: &App,
     origin: &Origin,
-    (mut open, verified, old): (Open, Verified, Option<crate::db::sessions::Session>),
+    (mut open, verified, old): (Open, Verified, Option<Session>),
     now: Timestamp,
 ) -> Outcome<Response> {
     let mut tx = app.db.begin().await?;
-    failures::clear(&mut tx, &Subject::account(&verified.login)).await?;
-    if let Some((old, new)) = &verified.outdated {
-        passwords::rehash(&mut tx, &verified.person, old, new).await?;
-    }
-    let authenticated = Authenticated { person: &verified.person, amr: "pwd" };
-    let (session, cookie) = session::start(&mut tx, app, (authenticated, old, origin), now).await?;
-    if browsers::seen(&mut tx, &verified.person, &open.browser.digest(), now).await? {
-        mail::write(&mut tx, app, (&verified.person, &NewSignIn::from(origin, now)), now).await?;
-    }
+    let (session, cookie) = begin(&mut tx, app, (&verified, &open.browser, old), (origin, now)).await?;
     interactions::authenticated(&mut tx, &open.interaction.id, now).await?;
     open.interaction.authenticated_at = Some(now.into());
     let event = Event::new("session.started")
@@ -235,4 +278,24 @@ async fn sign_in(
     metrics::counter!("habilis_sign_ins_total", "outcome" => "accepted").increment(1);
     cookies::set_session(app, &mut response, &cookie);
     Ok(response)
+}
+
+/// Begins the session of somebody whose password was right: the failures are forgotten, an outdated digest is renewed, a
+/// sign-in from a new browser is told by mail. The caller writes the trail and commits.
+pub(super) async fn begin(
+    tx: &mut Tx,
+    app: &App,
+    (verified, browser, old): (&Verified, &Browser, Option<Session>),
+    (origin, now): (&Origin, Timestamp),
+) -> Outcome<(Session, Secret<String>)> {
+    failures::clear(tx, &Subject::account(&verified.login)).await?;
+    if let Some((old, new)) = &verified.outdated {
+        passwords::rehash(tx, &verified.person, old, new).await?;
+    }
+    let authenticated = Authenticated { person: &verified.person, amr: "pwd" };
+    let started = session::start(tx, app, (authenticated, old, origin), now).await?;
+    if browsers::seen(tx, &verified.person, &browser.digest(), now).await? {
+        mail::write(tx, app, (&verified.person, &NewSignIn::from(origin, now)), now).await?;
+    }
+    Ok(started)
 }

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::db::sessions::{self, NewSession, Session};
-use crate::db::{Tx, grants};
+use crate::db::{Tx, clients, grants, logout_outbox};
+use crate::oidc::client::Client;
+use crate::oidc::issue::sid;
 use crate::outcome::Outcome;
 use crate::web::Origin;
 use crate::web::cookies::Cookies;
@@ -61,7 +63,7 @@ pub async fn start(
             let renewed = Session { auth_time: now.into(), last_seen_at: now.into(), amr: amr.to_owned(), ..old };
             return Ok((renewed, cookie));
         }
-        end(tx, &old.id, now).await?;
+        end(tx, &old, now).await?;
     }
     let id = habilis_keys::random::id("ses", now);
     let expires_at = now.saturating_add(app.config.session_limits().absolute)?;
@@ -87,13 +89,36 @@ pub async fn start(
     Ok((session, cookie))
 }
 
-/// Ends a session and what was granted in it, except grants that may outlive it; says which clients had one.
+/// Most clients that are told of the end of one session.
+const MAX_TOLD: u32 = 64;
+
+/// A session that ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// The clients that knew of it.
+    pub clients: Vec<Client>,
+    /// How many grants ended with it.
+    pub grants_revoked: usize,
+}
+
+/// Ends a session and what was granted in it, except grants that may outlive it, and puts a logout token for each client that
+/// knew of it into the outbox.
 ///
 /// # Errors
 /// The database failed.
-pub async fn end(tx: &mut Tx, id: &str, now: Timestamp) -> Outcome<Vec<String>> {
-    if !sessions::end(tx, id, now).await? {
-        return Ok(Vec::new());
+pub async fn end(tx: &mut Tx, session: &Session, now: Timestamp) -> Outcome<Ended> {
+    if !sessions::end(tx, &session.id, now).await? {
+        return Ok(Ended::default());
     }
-    Ok(grants::revoke_of_session(tx, id, now).await?)
+    let mut ended = Ended::default();
+    for id in grants::clients_of_session(tx, &session.id, MAX_TOLD).await? {
+        let Some(row) = clients::find(tx, &id).await? else { continue };
+        let client = Client::from_row(row)?;
+        if client.metadata.backchannel_logout_uri.is_some() {
+            logout_outbox::insert(tx, (&id, &session.person_id, &sid(&session.id, &id)), now).await?;
+        }
+        ended.clients.push(client);
+    }
+    ended.grants_revoked = grants::revoke_of_session(tx, &session.id, now).await?.len();
+    Ok(ended)
 }

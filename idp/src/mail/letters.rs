@@ -78,7 +78,7 @@ impl Sample for NewSignInText {
 }
 
 /// Date and time as people in France read them.
-fn paris(at: Timestamp, locale: Locale) -> String {
+pub(crate) fn paris(at: Timestamp, locale: Locale) -> String {
     let format = match locale {
         Locale::Fr => "%d/%m/%Y à %H:%M (heure de Paris)",
         Locale::En => "%-d %B %Y at %H:%M (Paris time)",
@@ -87,7 +87,7 @@ fn paris(at: Timestamp, locale: Locale) -> String {
 }
 
 /// Browser and system, from what the browser says of itself.
-fn device(user_agent: &str) -> String {
+pub(crate) fn device(user_agent: &str) -> String {
     let find = |names: &[(&str, &'static str)]| {
         names.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
     };

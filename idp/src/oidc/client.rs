@@ -12,6 +12,7 @@ use habilis_policies::scopes::Scope;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::config::Config;
 use crate::db::clients::ClientRow;
 use crate::outcome::{Fault, Outcome};
 use crate::web::page::ClientCard;
@@ -58,6 +59,12 @@ pub struct Metadata {
     pub post_logout_redirect_uris: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initiate_login_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    pub backchannel_logout_session_required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    pub frontchannel_logout_session_required: bool,
     pub require_pushed_authorization_requests: bool,
     pub require_signed_request_object: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +73,8 @@ pub struct Metadata {
     pub authorization_signed_response_alg: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<String>,
     pub dpop_bound_access_tokens: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub default_acr_values: Vec<String>,
@@ -95,11 +104,16 @@ impl Default for Metadata {
             require_auth_time: false,
             post_logout_redirect_uris: Vec::new(),
             initiate_login_uri: None,
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
+            frontchannel_logout_uri: None,
+            frontchannel_logout_session_required: false,
             require_pushed_authorization_requests: false,
             require_signed_request_object: false,
             request_object_signing_alg: None,
             authorization_signed_response_alg: None,
             userinfo_signed_response_alg: None,
+            introspection_signed_response_alg: None,
             dpop_bound_access_tokens: false,
             default_acr_values: Vec::new(),
         }
@@ -114,6 +128,8 @@ pub struct Settings {
     pub profile: SecurityProfile,
     /// A portal of the operator's own: people are not asked for consent.
     pub first_party: bool,
+    /// A resource server: introspection tells it of every access token (RFC 7662 §4).
+    pub resource_server: bool,
     /// What the client calls the levels of a sign-in.
     pub acr: acr::Vocabulary,
 }
@@ -135,6 +151,8 @@ pub struct Client {
     pub id_token_algorithm: Algorithm,
     /// Algorithm of signed authorization responses (JARM §3).
     pub response_algorithm: Algorithm,
+    /// Algorithm of signed introspection answers (RFC 9701 §6).
+    pub introspection_algorithm: Algorithm,
     /// Algorithm of userinfo, when it is signed.
     pub userinfo_algorithm: Option<Algorithm>,
     /// Scope it may ask for.
@@ -268,7 +286,42 @@ impl Metadata {
                 redirect(format!("{uri} {problem}"));
             }
         }
+        problems.extend(self.problems_afterwards(profile));
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// What is wrong with the members about tokens and sessions that are in use: RFC 9701 §6, OIDC Back-Channel Logout §2.2,
+    /// OIDC Front-Channel Logout §2.
+    fn problems_afterwards(&self, profile: SecurityProfile) -> Vec<MetadataProblem> {
+        let (back, front) = (self.backchannel_logout_uri.as_deref(), self.frontchannel_logout_uri.as_deref());
+        let introspection = self.introspection_signed_response_alg.as_deref();
+        let checks = [
+            (
+                introspection.is_some_and(|alg| !profile.rules().algorithms.contains(&alg)),
+                "introspection_signed_response_alg is not supported",
+            ),
+            (back.is_some_and(|uri| !is_logout_uri(uri)), "backchannel_logout_uri is an https URL without fragment"),
+            (
+                front.is_some_and(|uri| !is_logout_uri(uri) || !self.shares_origin(uri)),
+                "frontchannel_logout_uri is an https URL without fragment, at the origin of a redirect URI",
+            ),
+        ];
+        let wrong = checks.into_iter().filter(|(wrong, _)| *wrong);
+        wrong
+            .map(|(_, text)| MetadataProblem { error: "invalid_client_metadata", description: text.to_owned() })
+            .collect()
+    }
+
+    /// Whether `uri` has the scheme, host and port of a redirect URI (OIDC Front-Channel Logout §2).
+    fn shares_origin(&self, uri: &str) -> bool {
+        let origin = |uri: &str| Url::parse(uri).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
+        origin(uri).is_some_and(|wanted| self.redirect_uris.iter().any(|uri| origin(uri).as_ref() == Some(&wanted)))
+    }
+
+    /// The logout URIs that `config` does not allow: plain http is for a provider that is itself on loopback http.
+    pub fn logout_uris_in_clear(&self, config: &Config) -> Vec<&str> {
+        let uris = [&self.backchannel_logout_uri, &self.frontchannel_logout_uri];
+        uris.into_iter().flatten().map(String::as_str).filter(|uri| !is_safe_logout_uri(uri, config)).collect()
     }
 
     /// `application_type`.
@@ -290,6 +343,16 @@ impl Metadata {
 fn is_web_url(text: &str) -> bool {
     text.len() <= redirects::MAX_LENGTH
         && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.username().is_empty())
+}
+
+/// An https URL without fragment, or http on this machine, which only a provider on loopback http uses.
+fn is_logout_uri(uri: &str) -> bool {
+    redirects::check(uri, Application::Web).is_ok()
+}
+
+/// Whether a registered logout URI may be used by this provider.
+fn is_safe_logout_uri(uri: &str, config: &Config) -> bool {
+    is_logout_uri(uri) && (uri.starts_with("https://") || config.is_loopback_http())
 }
 
 impl Authentication {
@@ -337,6 +400,11 @@ impl Client {
                 "authorization_signed_response_alg",
             )?
             .unwrap_or(default_algorithm),
+            introspection_algorithm: algorithm_of(
+                &metadata.introspection_signed_response_alg,
+                "introspection_signed_response_alg",
+            )?
+            .unwrap_or(default_algorithm),
             userinfo_algorithm: algorithm_of(&metadata.userinfo_signed_response_alg, "userinfo_signed_response_alg")?,
             authentication: Authentication::parse(&metadata.token_endpoint_auth_method)
                 .ok_or_else(|| broken("token_endpoint_auth_method"))?,
@@ -353,6 +421,16 @@ impl Client {
     /// The name people see.
     pub fn name(&self) -> &str {
         self.metadata.client_name.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Where logout tokens are posted to, when `config` allows it (OIDC Back-Channel Logout §2.2).
+    pub fn backchannel_logout_uri(&self, config: &Config) -> Option<&str> {
+        self.metadata.backchannel_logout_uri.as_deref().filter(|uri| is_safe_logout_uri(uri, config))
+    }
+
+    /// What the person's browser loads at logout, when `config` allows it (OIDC Front-Channel Logout §2).
+    pub fn frontchannel_logout_uri(&self, config: &Config) -> Option<&str> {
+        self.metadata.frontchannel_logout_uri.as_deref().filter(|uri| is_safe_logout_uri(uri, config))
     }
 
     /// What pages show of it.
@@ -478,6 +556,22 @@ mod tests {
             ),
             (
                 json!({ "redirect_uris": ["https://p.example/"], "initiate_login_uri": "http://p.example/" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "backchannel_logout_uri": "http://p.example/" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "backchannel_logout_uri": "https://p.example/#f" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "frontchannel_logout_uri": "https://q.example/" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "introspection_signed_response_alg": "none" }),
                 "invalid_client_metadata",
             ),
         ];

@@ -12,22 +12,46 @@ use super::client::SCOPES;
 use super::issue::STRONGEST;
 use super::{answer::ResponseMode, dpop};
 use crate::app::App;
+use crate::config::Config;
 use crate::keyring::{ALGORITHMS, JWKS_MAX_AGE};
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
 use habilis_policies::acr::Vocabulary;
 use habilis_policies::profiles::SecurityProfile;
 
+/// How clients may authenticate themselves.
+const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+
 /// The metadata of this server.
 pub async fn get(State(app): State<App>) -> impl IntoResponse {
-    ([(header::CACHE_CONTROL, "public, max-age=300")], axum::Json(metadata(&app.config.server.issuer)))
+    ([(header::CACHE_CONTROL, "public, max-age=300")], axum::Json(metadata(&app.config)))
 }
 
-fn metadata(issuer: &str) -> Value {
+/// What becomes of tokens and sessions: RFC 8414 §2, OIDC Back-Channel Logout §2.1, OIDC Front-Channel Logout §3.
+fn afterwards(issuer: &str) -> Value {
+    let at = |path: &str| format!("{issuer}{path}");
+    let algorithms = SecurityProfile::Oidc.rules().algorithms;
+    let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    json!({
+        "introspection_endpoint": at("/introspect"),
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
+        "revocation_endpoint": at("/revoke"),
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
+    })
+}
+
+fn metadata(config: &Config) -> Value {
+    let issuer = &config.server.issuer;
     let at = |path: &str| format!("{issuer}{path}");
     let rules = SecurityProfile::Oidc.rules();
-    let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
-    json!({
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
@@ -44,7 +68,7 @@ fn metadata(issuer: &str) -> Value {
         "acr_values_supported": acr_values(),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ALGORITHMS.map(habilis_keys::jws::Algorithm::as_str),
-        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_methods_supported": METHODS,
         "token_endpoint_auth_signing_alg_values_supported": rules.algorithms,
         "code_challenge_methods_supported": ["S256"],
         "claim_types_supported": ["normal"],
@@ -61,7 +85,11 @@ fn metadata(issuer: &str) -> Value {
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "ui_locales_supported": Locale::ALL.map(Locale::tag),
         "authorization_response_iss_parameter_supported": true,
-    })
+    });
+    if let (Value::Object(all), Value::Object(further)) = (&mut document, afterwards(issuer)) {
+        all.extend(further);
+    }
+    document
 }
 
 /// The levels that a sign-in here can reach, in the usual vocabulary.

@@ -14,6 +14,7 @@ use super::client::SharedClient;
 use super::error::PageError;
 use super::issue::sid;
 use super::pages::{LoggedOut, LogoutConfirm};
+use super::{backchannel_logout, frontchannel_logout};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::people;
@@ -57,6 +58,15 @@ struct Request {
     /// The parameters, to be sent again with the person's confirmation.
     fields: Vec<(String, String)>,
     ui_locales: Option<String>,
+}
+
+impl Request {
+    /// The page that says that nobody is signed in any more: this endpoint again, where by then nobody is.
+    fn signed_out_page(&self) -> String {
+        let client = self.client.as_ref().map(|client| ("client_id", client.id.as_str()));
+        let locales = self.ui_locales.as_deref().map(|locales| ("ui_locales", locales));
+        with_query("/end-session", &client.into_iter().chain(locales).collect::<Vec<_>>())
+    }
 }
 
 /// GET.
@@ -186,16 +196,23 @@ async fn ask(app: &App, (origin, cookies): (&Origin, &Cookies), (request, sessio
 
 async fn sign_out(app: &App, (origin, request, session): (&Origin, &Request, &Session), now: Timestamp) -> Outcome {
     let mut tx = app.db.begin().await?;
-    let clients = session::end(&mut tx, &session.id, now).await?;
+    let ended = session::end(&mut tx, session, now).await?;
     let event = Event::new("session.ended")
         .by(&session.person_id)
         .about(&session.person_id)
         .from(origin)
         .with("session", session.id.clone())
-        .with("grants_revoked", clients.len());
+        .with("grants_revoked", ended.grants_revoked);
     audit::record(&mut tx, event, now).await?;
     tx.commit().await?;
-    let mut response = leave(app, origin, request)?;
+    backchannel_logout::deliver_soon(app, &ended);
+    let frames = frontchannel_logout::frames(app, &ended, &session.id);
+    let mut response = if frames.is_empty() {
+        leave(app, origin, request)?
+    } else {
+        let next = request.back_to.clone().unwrap_or_else(|| request.signed_out_page());
+        frontchannel_logout::page(app, (origin, request.ui_locales.as_deref()), (frames, next))?
+    };
     cookies::clear_session(app, &mut response);
     Ok(response)
 }

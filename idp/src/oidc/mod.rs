@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod authorize;
+pub mod backchannel_logout;
 pub mod claims;
 pub mod client;
 pub mod client_auth;
@@ -10,7 +11,9 @@ pub mod discovery;
 pub mod dpop;
 pub mod end_session;
 pub mod error;
+pub mod frontchannel_logout;
 pub mod interaction;
+pub mod introspect;
 pub mod issue;
 pub mod openapi;
 pub mod pages;
@@ -19,6 +22,7 @@ pub mod registration;
 pub mod request;
 pub mod request_object;
 pub mod resource;
+pub mod revoke;
 pub mod token;
 pub mod userinfo;
 
@@ -40,6 +44,8 @@ pub fn router() -> Router<App> {
         .route("/register", post(registration::post))
         .route("/register/{client_id}", get(registration::get).put(registration::put).delete(registration::delete))
         .route("/token", post(token::post))
+        .route("/introspect", post(introspect::post))
+        .route("/revoke", post(revoke::post))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .layer(
             CorsLayer::new()
@@ -51,6 +57,9 @@ pub fn router() -> Router<App> {
     let for_people = Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/interaction/login/{id}", get(crate::login::password::get).post(crate::login::password::post))
+        .route("/login", get(crate::login::local::get).post(crate::login::local::post))
+        .route("/password/forgot", get(crate::login::forgot::get).post(crate::login::forgot::post))
+        .route("/password/new/{token}", get(crate::login::renew::get).post(crate::login::renew::post))
         .route("/interaction/consent/{id}", get(interaction::consent).post(interaction::decide))
         .route("/end-session", get(end_session::get).post(end_session::post))
         .route("/end-session/confirm", post(end_session::confirm));

@@ -15,6 +15,7 @@ use super::error::no_store;
 use super::token::is_withdrawn;
 use crate::app::App;
 use crate::db::grants::{self, Grant};
+use crate::db::revoked_tokens;
 use crate::outcome::Outcome;
 
 /// Why an access token opens nothing (RFC 6750 §3.1).
@@ -217,22 +218,41 @@ pub async fn open(app: &App, presented: Presented<'_>, now: Timestamp) -> Outcom
             }
         }
     }
-    let client = claims.get("client_id").and_then(Value::as_str).unwrap_or_default();
-    if !app.client(client).await?.is_some_and(|client| client.active) {
-        return Ok(Err(Challenge::invalid_token().on(scheme)));
-    }
-    let grant = match claims.get("grant_id").and_then(Value::as_str) {
-        None => None,
-        Some(id) => {
-            let found = grants::find(&mut app.db.reader().await?, id).await?.filter(|grant| !is_withdrawn(grant));
-            if found.is_none() {
-                return Ok(Err(Challenge::invalid_token().on(scheme)));
-            }
-            found
-        }
+    let grant = match standing(app, &claims).await? {
+        Standing::Dead => return Ok(Err(Challenge::invalid_token().on(scheme))),
+        Standing::OfClient => None,
+        Standing::OfPerson(grant) => Some(*grant),
     };
     let scope = claims.get("scope").and_then(Value::as_str).and_then(|scope| Scope::parse(scope).ok());
     Ok(Ok(Access { scope: scope.unwrap_or_default(), claims, grant, scheme }))
+}
+
+/// What stands behind an access token whose signature and times are good.
+pub(super) enum Standing {
+    /// Nothing any more: it was revoked, its grant withdrawn, or its client suspended.
+    Dead,
+    /// A client that acts for itself.
+    OfClient,
+    /// The living grant of a person.
+    OfPerson(Box<Grant>),
+}
+
+/// Finds out what stands behind the access token with these claims.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn standing(app: &App, claims: &Map<String, Value>) -> Outcome<Standing> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    if !app.client(text("client_id").unwrap_or_default()).await?.is_some_and(|client| client.active) {
+        return Ok(Standing::Dead);
+    }
+    let mut reader = app.db.reader().await?;
+    if revoked_tokens::contains(&mut reader, text("jti").unwrap_or_default()).await? {
+        return Ok(Standing::Dead);
+    }
+    let Some(id) = text("grant_id") else { return Ok(Standing::OfClient) };
+    let grant = grants::find(&mut reader, id).await?.filter(|grant| !is_withdrawn(grant));
+    Ok(grant.map_or(Standing::Dead, |grant| Standing::OfPerson(Box::new(grant))))
 }
 
 /// The token in the Authorization header; schemes in any case (RFC 9110 §11.1).
@@ -247,7 +267,7 @@ fn in_header(headers: &HeaderMap) -> Option<(Scheme, &str)> {
 }
 
 /// The claims of an access token of ours that has not expired.
-fn read(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
+pub(super) fn read(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
     let token = Unverified::parse(token).ok()?;
     if token.header().typ.as_deref() != Some("at+jwt") {
         return None;

@@ -15,7 +15,8 @@ use crate::app::App;
 use crate::oidc::pages::{Advice, ErrorPage};
 use crate::outcome::{Fault, FaultReport};
 
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: https:; \
+/// What our pages may load; a page that frames others adds to it.
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: https:; \
      frame-ancestors 'none'; base-uri 'none'";
 
 /// The layer, see the module.

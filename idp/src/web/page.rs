@@ -166,7 +166,10 @@ mod tests {
     use askama::Template;
 
     use super::{Chrome, Sample, sample_chrome, sample_hostile_client};
-    use crate::{demo::pages as demo, login::pages as login, oidc::pages as oidc, web::text::Locale};
+    use crate::{
+        demo::pages as demo, login::pages as login, login::password_pages as passwords, oidc::pages as oidc,
+        web::text::Locale,
+    };
 
     struct Rendered {
         what: String,
@@ -180,6 +183,10 @@ mod tests {
         for locale in Locale::ALL {
             pages.extend(render::<login::Login>(locale));
             pages.extend(render::<login::Home>(locale));
+            pages.extend(render::<passwords::Forgot>(locale));
+            pages.extend(render::<passwords::NewPassword>(locale));
+            pages.extend(render::<passwords::Told>(locale));
+            pages.extend(render::<crate::account::pages::Account>(locale));
             pages.extend(render::<oidc::Consent>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));
             pages.extend(render::<oidc::Stale>(locale));

@@ -174,9 +174,12 @@ own_journeys! {
         server.advance(3600).await;
         let moved = server.now().await.duration_since(before).as_secs();
         assert!((3600..3660).contains(&moved), "{moved}");
-        let set = server.set_clock(&json!({ "set": "2027-12-15T08:00:00+01:00" })).await.ok_json();
+        // A month ahead: a year from now the passwords would have expired (R043), as `expiry::` shows.
+        let wanted = before + jiff::SignedDuration::from_hours(24 * 30);
+        let in_paris = wanted.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(1)));
+        let text = jiff::fmt::strtime::format("%Y-%m-%dT%H:%M:%S%:z", &in_paris).unwrap();
+        let set = server.set_clock(&json!({ "set": text })).await.ok_json();
         let now: jiff::Timestamp = set["now"].as_str().unwrap().parse().unwrap();
-        let wanted: jiff::Timestamp = "2027-12-15T07:00:00Z".parse().unwrap();
         assert!(now.duration_since(wanted).as_secs().abs() < 60, "{now}");
         let request = AuthorizationRequest::of(server.client("demo-portal"));
         let tokens = habilis_integration_tests::protocol::tokens_for(&server, &request, server.learner()).await;

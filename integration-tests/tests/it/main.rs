@@ -55,21 +55,29 @@ macro_rules! own_journeys {
     )*};
 }
 
+mod account;
 mod authorize;
 mod browser;
 mod cli;
+mod console;
 mod demo;
 mod discovery;
 mod dpop;
 mod end_session;
+mod expiry;
 mod fapi;
 mod faults;
+mod forgot;
+mod introspect;
 mod jwks_uri;
 mod libraries;
 mod login;
+mod logout_channels;
 mod par;
 mod registration;
 mod request_object;
+mod revoke;
 mod tls;
 mod token;
+mod token_status;
 mod userinfo;

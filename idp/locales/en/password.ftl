@@ -1,0 +1,25 @@
+# Passwords.
+password-forgot-title = Forgotten password
+password-forgot-lead = Give your login or e-mail address. We will send you a link to choose a new password.
+password-forgot-submit = Send me the link
+password-stale = This page had been open for too long. Please start again.
+password-new-title = Choose a password
+password-account = Account
+password-new-label = New password
+password-repeat-label = The same, once more
+password-new-submit = Save this password
+password-new-ends = Your other devices will be signed out.
+password-rules = A password is accepted when it follows one of these three patterns:
+password-rule-four = at least 12 characters, with lower case, upper case, digits and other signs
+password-rule-three = at least 14 characters, with lower case, upper case and digits
+password-rule-words = at least 7 different words
+password-rule-met = This password follows an accepted pattern.
+password-rule-not-met = Not long or varied enough yet.
+password-refused = This password cannot be used:
+password-not-repeated = the two entries differ;
+password-too-long = it is longer than 256 characters;
+password-no-pattern = it follows none of the three patterns;
+password-personal = it contains a word about you: name, address or organization;
+password-guessable = it is too easy to guess;
+password-leaked = it is among leaked passwords;
+password-reused = you used it recently.

@@ -1,0 +1,25 @@
+# Mots de passe.
+password-forgot-title = Mot de passe oublié
+password-forgot-lead = Indiquez votre identifiant ou votre adresse électronique. Nous vous envoyons un lien pour choisir un nouveau mot de passe.
+password-forgot-submit = Recevoir le lien
+password-stale = Cette page était ouverte depuis trop longtemps. Recommencez.
+password-new-title = Choisir un mot de passe
+password-account = Compte
+password-new-label = Nouveau mot de passe
+password-repeat-label = Le même, une seconde fois
+password-new-submit = Enregistrer ce mot de passe
+password-new-ends = Vos autres appareils seront déconnectés.
+password-rules = Un mot de passe convient s’il suit l’un de ces trois modèles :
+password-rule-four = 12 caractères au moins, avec des minuscules, des majuscules, des chiffres et d’autres signes
+password-rule-three = 14 caractères au moins, avec des minuscules, des majuscules et des chiffres
+password-rule-words = 7 mots différents au moins
+password-rule-met = Ce mot de passe suit un modèle accepté.
+password-rule-not-met = Pas encore assez long ou assez varié.
+password-refused = Ce mot de passe ne convient pas :
+password-not-repeated = les deux saisies sont différentes ;
+password-too-long = il dépasse 256 caractères ;
+password-no-pattern = il ne suit aucun des trois modèles ;
+password-personal = il contient un mot qui vous désigne : nom, adresse ou organisation ;
+password-guessable = il est trop facile à deviner ;
+password-leaked = il figure parmi des mots de passe divulgués ;
+password-reused = vous l’avez déjà utilisé récemment.

@@ -1,0 +1,124 @@
+//! `/account`: the person's own page: who they are, where they are signed in, and what to do when something is wrong.
+
+pub mod pages;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+
+use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::people::{self, Person};
+use crate::db::sessions::Session;
+use crate::db::{grants, password_links, passwords, sessions};
+use crate::login::links::{self, Why};
+use crate::login::local::Place;
+use crate::login::password_pages::{Telling, Told};
+use crate::login::session;
+use crate::mail::letters::{device, paris};
+use crate::outcome::Outcome;
+use crate::web::cookies::{self, Browser, Cookies};
+use crate::web::params::Params;
+use crate::web::{Form, Origin, chrome, render, see_other};
+use pages::{Account, Device};
+
+/// The routes of the account.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/account", get(show))
+        .route("/account/sign-out-others", post(sign_out_others))
+        .route("/account/compromise", post(compromise))
+}
+
+/// Who is signed in in this browser.
+async fn signed_in(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Option<(Session, Person, Browser)>> {
+    let Some(browser) = cookies.browser.clone() else { return Ok(None) };
+    let Some(session) = session::load(app, cookies, now).await? else { return Ok(None) };
+    let person = people::find(&mut app.db.reader().await?, &session.person_id).await?;
+    Ok(person.map(|person| (session, person, browser)))
+}
+
+async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery(query): RawQuery) -> Outcome {
+    let now = app.clock.now();
+    let Some((session, person, browser)) = signed_in(&app, &cookies, now).await? else {
+        return Ok(see_other(&Place::Account.login_path()));
+    };
+    let chosen =
+        Params::parse(query.unwrap_or_default().as_bytes()).ok().and_then(|mut params| params.take("ui_locales"));
+    let locale = origin.locale(chosen.as_deref());
+    let devices = sessions::of_person(&mut app.db.reader().await?, &person.id, now).await?;
+    let page = Account {
+        chrome: chrome(&app, locale, Place::Account.path()),
+        csrf: browser.csrf(&app),
+        name: format!("{} {}", person.given_name, person.family_name),
+        login: person.login,
+        email: person.email.unwrap_or_default(),
+        devices: devices
+            .into_iter()
+            .map(|found| Device {
+                current: found.id == session.id,
+                name: device(&found.user_agent),
+                address: found.address,
+                since: paris(found.created_at.into(), locale),
+            })
+            .collect(),
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// Ends every other session and what was granted in it (R049).
+async fn sign_out_others(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
+    let now = app.clock.now();
+    let Some((session, person, browser)) = signed_in(&app, &cookies, now).await? else {
+        return Ok(see_other(&Place::Account.login_path()));
+    };
+    if !browser.sent(&app, form.ok().as_ref().and_then(|params| params.get("csrf"))) {
+        return Ok(see_other(Place::Account.path()));
+    }
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &person.id).await?;
+    let ended = sessions::end_others(&mut tx, &person.id, &session.id, now).await?;
+    let revoked = grants::revoke_of_person(&mut tx, &person.id, &session.id, now).await?;
+    let event = Event::new("session.others_ended")
+        .by(&person.id)
+        .about(&person.id)
+        .from(&origin)
+        .with("sessions_ended", ended)
+        .with("grants_revoked", revoked);
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    Ok(see_other(Place::Account.path()))
+}
+
+/// Closes everything at once: sessions, tokens, password; a link to choose another goes to the declared address (R031).
+async fn compromise(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
+    let now = app.clock.now();
+    let Some((_, person, browser)) = signed_in(&app, &cookies, now).await? else {
+        return Ok(see_other(&Place::Account.login_path()));
+    };
+    if !browser.sent(&app, form.ok().as_ref().and_then(|params| params.get("csrf"))) {
+        return Ok(see_other(Place::Account.path()));
+    }
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &person.id).await?;
+    let ended = sessions::end_of_person(&mut tx, &person.id, now).await?;
+    let revoked = grants::revoke_of_person(&mut tx, &person.id, "", now).await?;
+    passwords::take_away(&mut tx, &person.id, now).await?;
+    password_links::void(&mut tx, &person.id, now).await?;
+    links::send(&mut tx, &app, (&person.id, Why::Compromised), now).await?;
+    let event = Event::new("account.compromise_reported")
+        .by(&person.id)
+        .about(&person.id)
+        .from(&origin)
+        .with("sessions_ended", ended)
+        .with("grants_revoked", revoked);
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    let page = Told { chrome: chrome(&app, origin.locale(None), "/"), telling: Telling::Compromised };
+    let mut response = render(StatusCode::OK, &page)?;
+    cookies::clear_session(&app, &mut response);
+    Ok(response)
+}

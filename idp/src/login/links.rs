@@ -1,0 +1,45 @@
+//! One-time links that set a password: sixty minutes, once, bound to nothing but themselves (R044, R048, Q04).
+
+use habilis_keys::token::digest;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::App;
+use crate::db::{Tx, password_links};
+use crate::mail;
+use crate::mail::passwords::PasswordLetter;
+use crate::outcome::Outcome;
+
+/// How long a link works.
+const LIFE: SignedDuration = SignedDuration::from_mins(60);
+
+/// Why a link is sent; the words of the mail follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The person said that they forgot it.
+    Forgotten,
+    /// The password was right, but has expired.
+    Expired,
+    /// The person reported a compromise.
+    Compromised,
+}
+
+/// Makes a link for `person` and puts the mail that carries it into the outbox.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn send(tx: &mut Tx, app: &App, (person, why): (&str, Why), now: Timestamp) -> Outcome<()> {
+    let token = habilis_keys::random::token();
+    password_links::insert(tx, &digest(token.expose()), (person, now.saturating_add(LIFE)?), now).await?;
+    let href = format!("{}/password/new/{}", app.config.server.issuer, token.expose());
+    let letter = match why {
+        Why::Forgotten => PasswordLetter::Link { href },
+        Why::Expired => PasswordLetter::Expired { href },
+        Why::Compromised => PasswordLetter::Compromised { href },
+    };
+    mail::write(tx, app, (person, &letter), now).await
+}
+
+/// Whether a person of this status may be sent a link. The one suspended for the age of the password comes back by it.
+pub fn may_be_sent(status: &str) -> bool {
+    matches!(status, "active" | "suspended_password")
+}

@@ -1,0 +1,168 @@
+//! `/login`: signing in to the provider itself, on the way to a page of its own rather than to a portal.
+//!
+//! Where it leads is one of a closed list of names, never an address: there is nothing to redirect to elsewhere.
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use habilis_keys::secret::Secret;
+
+use super::pages::{Login, LoginProblem};
+use super::password::{Attempt, attempt, begin, too_early};
+use super::password_pages::{Telling, Told};
+use super::session;
+use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::people::fold_login;
+use crate::oidc::error::PageError;
+use crate::outcome::Outcome;
+use crate::web::cookies::{self, Browser, Cookies};
+use crate::web::params::Params;
+use crate::web::{Form, Origin, chrome, render, see_other};
+
+/// A page of the provider that asks for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Place {
+    /// `/account`
+    #[default]
+    Account,
+}
+
+impl Place {
+    /// Every place.
+    pub const ALL: [Self; 1] = [Self::Account];
+
+    /// Its name in `to`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+        }
+    }
+
+    /// Its path.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Account => "/account",
+        }
+    }
+
+    /// Where to sign in on the way there.
+    pub fn login_path(self) -> String {
+        format!("/login?to={}", self.name())
+    }
+
+    /// The place of this name; the account for any other.
+    pub fn of(name: Option<&str>) -> Self {
+        Self::ALL.into_iter().find(|place| name == Some(place.name())).unwrap_or_default()
+    }
+}
+
+/// Shows the sign-in page, or goes on at once for somebody signed in.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery(query): RawQuery) -> Outcome {
+    let now = app.clock.now();
+    let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let place = Place::of(query.get("to"));
+    if session::load(&app, &cookies, now).await?.is_some() {
+        return Ok(see_other(place.path()));
+    }
+    let browser = cookies.browser.clone().unwrap_or_else(Browser::named_at_random);
+    let ui_locales = query.take("ui_locales");
+    let page = page(&app, &origin, (&browser, place), ui_locales.as_deref());
+    answer(&app, (StatusCode::OK, page), &browser)
+}
+
+/// Takes an attempt.
+///
+/// # Errors
+/// The database or the template failed, or there are too many attempts at once.
+pub async fn post(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    RawQuery(query): RawQuery,
+    Form(form): Form,
+) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
+    };
+    let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let place = Place::of(query.get("to"));
+    let ui_locales = query.take("ui_locales");
+    let username = params.take("username").unwrap_or_default();
+    let known = cookies.browser.clone();
+    let browser = known.clone().unwrap_or_else(Browser::named_at_random);
+    let shown = Login { username: username.clone(), ..page(&app, &origin, (&browser, place), ui_locales.as_deref()) };
+    if !known.is_some_and(|browser| browser.sent(&app, params.get("csrf"))) {
+        let page = Login { problem: Some(LoginProblem::Stale), ..shown };
+        return answer(&app, (StatusCode::FORBIDDEN, page), &browser);
+    }
+    let password = Secret::new(params.take("password").unwrap_or_default());
+    let verified = match attempt(&app, &origin, (&fold_login(&username), password), now).await? {
+        Attempt::Right(verified) => verified,
+        Attempt::Wrong => {
+            let page = Login { problem: Some(LoginProblem::Refused), ..shown };
+            return render(StatusCode::UNAUTHORIZED, &page);
+        }
+        Attempt::Expired => {
+            let page = Told { chrome: shown.chrome, telling: Telling::Expired };
+            return render(StatusCode::FORBIDDEN, &page);
+        }
+        Attempt::TooEarly(retry_at) => return too_early(shown, retry_at, now),
+    };
+    let old = session::load(&app, &cookies, now).await?;
+    let mut tx = app.db.begin().await?;
+    let (session, cookie) = begin(&mut tx, &app, (&verified, &browser, old), (&origin, now)).await?;
+    let event = Event::new("session.started")
+        .by(&verified.person)
+        .about(&verified.person)
+        .from(&origin)
+        .with("session", session.id)
+        .with("amr", "pwd");
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    metrics::counter!("habilis_sign_ins_total", "outcome" => "accepted").increment(1);
+    let mut response = see_other(place.path());
+    cookies::set_session(&app, &mut response, &cookie);
+    Ok(response)
+}
+
+fn page(app: &App, origin: &Origin, (browser, place): (&Browser, Place), ui_locales: Option<&str>) -> Login {
+    let path = place.login_path();
+    Login {
+        chrome: chrome(app, origin.locale(ui_locales), &path),
+        action: path,
+        csrf: browser.csrf(app),
+        username: String::new(),
+        client: None,
+        notice: None,
+        problem: None,
+        forgot_href: Some(super::forgot::PATH.to_owned()),
+    }
+}
+
+fn answer(app: &App, (status, page): (StatusCode, Login), browser: &Browser) -> Outcome<Response> {
+    let mut response = render(status, &page)?;
+    cookies::set_browser(app, &mut response, browser);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn the_way_leads_to_a_page_of_ours_whatever_is_asked() {
+        for place in Place::ALL {
+            assert_eq!(Place::of(Some(place.name())), place);
+        }
+        for hostile in ["https://evil.example", "//evil.example", "/account/security", "", "account "] {
+            assert_eq!(Place::of(Some(hostile)).path(), "/account", "{hostile}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The pages around passwords: asking for a link, choosing a password, and what is told in between.
+
+use askama::Template;
+use habilis_policies::passwords::{Composition, PasswordRefusal};
+
+use super::change::Problem;
+use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::text::Locale;
+
+/// "Forgot your password?"
+#[derive(Clone, Debug, Template)]
+#[template(path = "login/forgot.html")]
+pub struct Forgot {
+    /// The frame.
+    pub chrome: Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The token that ties the form to the browser.
+    pub csrf: String,
+    /// Why the last attempt did not go through.
+    pub problem: Option<ForgotProblem>,
+}
+
+/// Why no link was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForgotProblem {
+    /// Too many requests.
+    TryLater {
+        /// How long to wait, in seconds; shown in minutes.
+        seconds: u64,
+    },
+    /// The form had been open for too long.
+    Stale,
+}
+
+impl Forgot {
+    fn problem_text(&self) -> Option<String> {
+        self.problem.map(|problem| match problem {
+            ForgotProblem::TryLater { seconds } => {
+                self.chrome.locale.text_count("login-try-later", seconds.div_ceil(60).max(1))
+            }
+            ForgotProblem::Stale => self.chrome.t("password-stale"),
+        })
+    }
+}
+
+impl Sample for Forgot {
+    fn samples(locale: Locale) -> Vec<Self> {
+        let plain = Self {
+            chrome: sample_chrome(locale),
+            action: "/password/forgot".to_owned(),
+            csrf: "c5f0".to_owned(),
+            problem: None,
+        };
+        vec![
+            plain.clone(),
+            Self { problem: Some(ForgotProblem::Stale), ..plain.clone() },
+            Self { problem: Some(ForgotProblem::TryLater { seconds: 3000 }), ..plain },
+        ]
+    }
+}
+
+/// Choosing a password.
+#[derive(Clone, Debug, Template)]
+#[template(path = "login/new_password.html")]
+pub struct NewPassword {
+    /// The frame.
+    pub chrome: Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// What the person signs in with, for password managers.
+    pub login: String,
+    /// Why the last one was not taken.
+    pub problems: Vec<Problem>,
+}
+
+impl NewPassword {
+    fn problem_texts(&self) -> Vec<String> {
+        problem_texts(&self.chrome, &self.problems)
+    }
+}
+
+/// The problems of a password, in words.
+pub fn problem_texts(chrome: &Chrome, problems: &[Problem]) -> Vec<String> {
+    let key = |problem: &Problem| match problem {
+        Problem::NotRepeated => "password-not-repeated",
+        Problem::Refused(PasswordRefusal::TooLong) => "password-too-long",
+        Problem::Refused(PasswordRefusal::NoPattern(_)) => "password-no-pattern",
+        Problem::Refused(PasswordRefusal::PersonalWord) => "password-personal",
+        Problem::Refused(PasswordRefusal::Guessable) => "password-guessable",
+        Problem::Refused(PasswordRefusal::Leaked) => "password-leaked",
+        Problem::Refused(PasswordRefusal::Reused) => "password-reused",
+    };
+    problems.iter().map(|problem| chrome.t(key(problem))).collect()
+}
+
+impl Sample for NewPassword {
+    fn samples(locale: Locale) -> Vec<Self> {
+        let plain = Self {
+            chrome: sample_chrome(locale),
+            action: "/password/new/abc".to_owned(),
+            login: "camille.martin@cfa-lumiere.example".to_owned(),
+            problems: Vec::new(),
+        };
+        let composition = Composition { chars: 3, classes: [true, false, false, false], words: 1 };
+        vec![
+            plain.clone(),
+            Self {
+                login: "\"><script>alert('moi')</script>".to_owned(),
+                problems: vec![
+                    Problem::NotRepeated,
+                    Problem::Refused(PasswordRefusal::TooLong),
+                    Problem::Refused(PasswordRefusal::NoPattern(composition)),
+                    Problem::Refused(PasswordRefusal::PersonalWord),
+                    Problem::Refused(PasswordRefusal::Guessable),
+                    Problem::Refused(PasswordRefusal::Leaked),
+                    Problem::Refused(PasswordRefusal::Reused),
+                ],
+                ..plain
+            },
+        ]
+    }
+}
+
+/// A page that only tells something.
+#[derive(Clone, Debug, Template)]
+#[template(path = "login/told.html")]
+pub struct Told {
+    /// The frame.
+    pub chrome: Chrome,
+    /// What.
+    pub telling: Telling,
+}
+
+/// What [`Told`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// If the address is known, a link is on its way.
+    LinkSent,
+    /// The link was used, or its time is over.
+    LinkOver,
+    /// The password is changed.
+    Changed,
+    /// The password was right but has expired; a link is on its way (R044).
+    Expired,
+    /// A compromise was reported; everything is closed, and a link is on its way (R031).
+    Compromised,
+}
+
+impl Telling {
+    fn name(self) -> &'static str {
+        match self {
+            Self::LinkSent => "link-sent",
+            Self::LinkOver => "link-over",
+            Self::Changed => "password-changed",
+            Self::Expired => "password-expired",
+            Self::Compromised => "compromise-reported",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::LinkSent => "told-link-sent-title",
+            Self::LinkOver => "told-link-over-title",
+            Self::Changed => "told-password-changed-title",
+            Self::Expired => "told-password-expired-title",
+            Self::Compromised => "told-compromise-reported-title",
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::LinkSent => "told-link-sent-text",
+            Self::LinkOver => "told-link-over-text",
+            Self::Changed => "told-password-changed-text",
+            Self::Expired => "told-password-expired-text",
+            Self::Compromised => "told-compromise-reported-text",
+        }
+    }
+
+    fn link(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::LinkOver => Some((super::forgot::PATH, "told-ask-again")),
+            Self::Changed => Some(("/login", "login-home-sign-in")),
+            Self::LinkSent | Self::Expired | Self::Compromised => None,
+        }
+    }
+}
+
+impl Sample for Told {
+    fn samples(locale: Locale) -> Vec<Self> {
+        [Telling::LinkSent, Telling::LinkOver, Telling::Changed, Telling::Expired, Telling::Compromised]
+            .into_iter()
+            .map(|telling| Self { chrome: sample_chrome(locale), telling })
+            .collect()
+    }
+}
