@@ -37,25 +37,36 @@ pub enum Screen {
     Desktop,
 }
 
+/// Starts chromedriver on a free port; none when it ended without saying which.
+fn start_driver(folder: &std::path::Path) -> Option<(Child, BufReader<ChildStdout>, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .arg(format!("--log-path={}", folder.join("chromedriver.log").display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver is not installed: run integration-tests/run, which installs what is missing");
+    let mut output = BufReader::new(driver.stdout.take().expect("its output is a pipe"));
+    let port = output
+        .by_ref()
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
+    if port.is_none() {
+        let _ = driver.kill();
+        let _ = driver.wait();
+    }
+    Some((driver, output, port?))
+}
+
 impl WebDriver {
     /// Starts chromedriver on a free port, and a Chromium with a fresh profile.
     pub async fn start() -> Self {
         let folder = cleanup::folder();
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .arg(format!("--log-path={}", folder.join("chromedriver.log").display()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is not installed: run integration-tests/run, which installs what is missing");
-        let mut output = BufReader::new(driver.stdout.take().expect("its output is a pipe"));
-        let port = output
-            .by_ref()
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok())
-            .expect("chromedriver says on which port it listens");
+        // A port free for one address family may be taken for the other; chromedriver then ends at once, and is asked again.
+        let started = (0..5).find_map(|_| start_driver(&folder));
+        let (driver, output, port) = started.expect("chromedriver says on which port it listens");
         // chromedriver answers 127.0.0.1 alone.
         let mut browser = Self {
             driver,
