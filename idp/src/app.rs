@@ -8,6 +8,7 @@ use habilis_keys::seal::MasterKey;
 use habilis_keys::token::{HmacKey, derive};
 use moka::future::Cache;
 use tokio::sync::{Notify, Semaphore};
+use webauthn_rs::Webauthn;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -40,6 +41,10 @@ pub struct Inner {
     pub keys: KeyRing,
     /// Key of the tokens in forms.
     pub forms: HmacKey,
+    /// Key of the digests of recovery codes.
+    pub recovery: HmacKey,
+    /// Passkeys; none where the issuer is an address rather than a name.
+    pub passkeys: Option<Webauthn>,
     /// Password hashing, bounded.
     pub hasher: Hasher,
     /// Clients read lately.
@@ -74,6 +79,8 @@ impl App {
     /// # Errors
     /// The database failed, the keys in it were sealed under another master key, or TLS has no trusted roots.
     pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
+        let recovery = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "recovery-codes").as_bytes());
+        let passkeys = crate::login::passkey::relying_party(&config);
         let forms = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "forms").as_bytes());
         let keys = KeyRing::open(&db, master, &config.keys, clock.now()).await?;
         let places = Semaphore::new(config.server.max_requests);
@@ -87,6 +94,8 @@ impl App {
             db,
             keys,
             forms,
+            recovery,
+            passkeys,
             hasher,
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_CACHE).build(),
             places,

@@ -21,6 +21,7 @@ assets! {
     "habilis.css" => "text/css; charset=utf-8",
     "portal.css" => "text/css; charset=utf-8",
     "form-post.js" => "text/javascript; charset=utf-8",
+    "passkey.js" => "text/javascript; charset=utf-8",
     "password.js" => "text/javascript; charset=utf-8",
     "favicon.svg" => "image/svg+xml",
     "mark.svg" => "image/svg+xml",

@@ -31,6 +31,8 @@ pub struct Config {
     pub keys: Keys,
     /// `[sign_in]`
     pub sign_in: SignIn,
+    /// `[second_factor]`
+    pub second_factor: SecondFactor,
     /// `[passwords]`
     pub passwords: Passwords,
     /// `[password_hash]`
@@ -95,6 +97,14 @@ pub struct SignIn {
     pub session_absolute_minutes: u32,
     pub failures_per_address_per_hour: u32,
     pub interactions_per_address_per_minute: u32,
+}
+
+/// `[second_factor]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct SecondFactor {
+    pub required_of: Vec<habilis_policies::second_factor::Role>,
+    pub mail_removal_after_hours: u16,
 }
 
 /// `[passwords]`
@@ -333,6 +343,10 @@ impl Config {
                 refuse(true, &format!("passwords: {refusal}"));
             }
         }
+        refuse(
+            self.second_factor.mail_removal_after_hours > 336,
+            "second_factor.mail_removal_after_hours is at most 336 (two weeks); 0: never",
+        );
         refuse(self.passwords.history > 24, "passwords.history is at most 24");
         refuse(self.passwords.campaign_min_age_days > 365, "passwords.campaign_min_age_days is at most 365");
         let hash = &self.password_hash;

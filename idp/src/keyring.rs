@@ -10,6 +10,7 @@ use habilis_keys::jwk::Jwk;
 use habilis_keys::jws::{Algorithm, Unverified};
 use habilis_keys::keyring::{self, KeyDates, Policy, Rotation, Step};
 use habilis_keys::seal::MasterKey;
+use habilis_keys::secret::Secret;
 use habilis_keys::signing::SigningKey;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -73,6 +74,21 @@ impl KeyRing {
 
     fn current(&self) -> Arc<Ring> {
         self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Seals a secret under the master key for one `purpose`, bound to `id`.
+    pub fn seal(&self, purpose: &str, id: &str, secret: &[u8]) -> Vec<u8> {
+        self.master.seal(purpose, id.as_bytes(), secret)
+    }
+
+    /// Opens what [`seal`](Self::seal) made.
+    ///
+    /// # Errors
+    /// It was sealed under another master key, for another purpose or id.
+    pub fn open_sealed(&self, purpose: &str, id: &str, sealed: &[u8]) -> Outcome<Secret<Vec<u8>>> {
+        self.master
+            .open(purpose, id.as_bytes(), sealed)
+            .map_err(|error| Fault::new(format!("{purpose} {id} cannot be unsealed: {error}; is this the right master key?")))
     }
 
     /// Reads the ring again.
@@ -170,7 +186,7 @@ impl KeyRing {
         &self,
         tx: &mut Tx,
         (algorithm, sign_from): (Algorithm, Timestamp),
-        pkcs8: &habilis_keys::secret::Secret<Vec<u8>>,
+        pkcs8: &Secret<Vec<u8>>,
         now: Timestamp,
     ) -> Outcome<()> {
         let kid = habilis_keys::random::id("jwk", now);

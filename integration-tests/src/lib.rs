@@ -17,6 +17,7 @@
     reason = "a test harness fails by panicking, with a sentence that says what was missing"
 )]
 
+pub mod authenticator;
 pub mod browser;
 mod cleanup;
 pub mod database;
@@ -31,6 +32,7 @@ pub mod server;
 pub mod stub;
 pub mod webdriver;
 
+pub use authenticator::Authenticator;
 pub use browser::{Browser, Page, Visit};
 pub use http::{Answer, Http};
 pub use inbox::{Inbox, Mail};

@@ -45,6 +45,9 @@ pub struct Person {
     pub roles: Vec<String>,
     /// `operator`, `administrator`, `learner`, …
     pub kind: String,
+    /// The secret of the authenticator app of the one who has one.
+    #[serde(default)]
+    pub totp_secret: Option<String>,
 }
 
 /// An organization seeded by the demo.

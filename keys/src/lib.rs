@@ -13,9 +13,11 @@ pub mod keyring;
 pub mod password;
 pub mod pkce;
 pub mod random;
+pub mod recovery;
 pub mod seal;
 pub mod secret;
 pub mod signing;
 pub mod token;
+pub mod totp;
 
 pub use secret::Secret;

@@ -106,6 +106,8 @@ impl Wanted {
 pub enum Sufficiency {
     /// It is, or nothing essential was asked.
     Enough,
+    /// A stronger one would be preferred, though none is essential: for somebody who has a second factor anyway.
+    Preferable,
     /// A stronger one would be.
     TooWeak,
     /// None that this server offers would be.
@@ -115,12 +117,12 @@ pub enum Sufficiency {
 /// Compares what is `wanted` with the level reached and the strongest level that sign-in here can reach.
 pub fn suffices(vocabulary: &Vocabulary, wanted: &Wanted, (reached, strongest): (Level, Level)) -> Sufficiency {
     let within = |level| wanted.values.iter().any(|acr| vocabulary.reaches(acr, level));
-    if !wanted.essential || wanted.values.is_empty() || within(reached) {
-        Sufficiency::Enough
-    } else if within(strongest) {
-        Sufficiency::TooWeak
-    } else {
-        Sufficiency::Unreachable
+    match (wanted.essential, within(strongest)) {
+        _ if wanted.values.is_empty() || within(reached) => Sufficiency::Enough,
+        (true, true) => Sufficiency::TooWeak,
+        (true, false) => Sufficiency::Unreachable,
+        (false, true) => Sufficiency::Preferable,
+        (false, false) => Sufficiency::Enough,
     }
 }
 
@@ -166,10 +168,14 @@ mod tests {
 
     #[test]
     fn only_what_is_essential_can_be_missing() {
-        use Sufficiency::{Enough, TooWeak, Unreachable};
+        use Sufficiency::{Enough, Preferable, TooWeak, Unreachable};
         let names = Vocabulary::default();
         let cases = [
             ("eidas3", false, (OneFactor, OneFactor), Enough),
+            ("eidas1-mfa", false, (OneFactor, OneFactor), Enough),
+            ("eidas1-mfa", false, (OneFactor, TwoFactors), Preferable),
+            ("eidas1-mfa", false, (TwoFactors, TwoFactors), Enough),
+            ("eidas1-mfa eidas1", false, (OneFactor, TwoFactors), Enough),
             ("", true, (OneFactor, OneFactor), Enough),
             ("eidas1", true, (OneFactor, OneFactor), Enough),
             ("eidas3 eidas1", true, (OneFactor, OneFactor), Enough),

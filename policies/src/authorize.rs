@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::acr::Sufficiency;
+use crate::second_factor::Rule;
 
 /// The `prompt` parameter, parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -88,8 +89,10 @@ pub struct Facts {
     pub hint: Hint,
     /// Consent.
     pub consent: Consent,
-    /// Whether the sign-in is strong enough for an essential `acr`.
+    /// Whether the sign-in is strong enough for the `acr` wanted.
     pub acr: Sufficiency,
+    /// Whether a second factor is asked that this sign-in lacks.
+    pub second_factor: Rule,
 }
 
 /// Why the person is asked to sign in.
@@ -105,6 +108,10 @@ pub enum SignInReason {
     OtherPerson,
     /// A stronger sign-in is expected.
     TooWeak,
+    /// A stronger sign-in would be better, and the person has what it takes (RFC 9470 §5).
+    Stronger,
+    /// A second factor is asked.
+    NoSecondFactor,
 }
 
 /// What comes next.
@@ -143,6 +150,7 @@ pub fn next(facts: &Facts, now: Timestamp) -> Next {
         Some(SignInReason::TooWeak) if facts.signed_in_for_this || facts.prompt.none => {
             return Next::Refuse(Refusal::UnmetAuthentication);
         }
+        Some(SignInReason::Stronger) if facts.prompt.none => {}
         Some(_) if facts.prompt.none => return Next::Refuse(Refusal::LoginRequired),
         // The person has just signed in, as somebody else than the client expects: asking again would not help.
         Some(SignInReason::OtherPerson) if facts.signed_in_for_this => return Next::Refuse(Refusal::LoginRequired),
@@ -169,6 +177,9 @@ fn sign_in_needed(facts: &Facts, now: Timestamp) -> Option<SignInReason> {
     if facts.acr == Sufficiency::TooWeak {
         return Some(SignInReason::TooWeak);
     }
+    if facts.second_factor == Rule::Required {
+        return Some(SignInReason::NoSecondFactor);
+    }
     if facts.signed_in_for_this {
         return None;
     }
@@ -177,7 +188,11 @@ fn sign_in_needed(facts: &Facts, now: Timestamp) -> Option<SignInReason> {
     }
     let too_long_ago =
         facts.max_age.is_some_and(|limit| now.duration_since(auth_time) > SignedDuration::from_secs(i64::from(limit)));
-    too_long_ago.then_some(SignInReason::TooLongAgo)
+    if too_long_ago {
+        return Some(SignInReason::TooLongAgo);
+    }
+    // Last: silence (`prompt=none`) is not broken for what is only preferred, but it is for anything above.
+    (facts.acr == Sufficiency::Preferable).then_some(SignInReason::Stronger)
 }
 
 #[cfg(test)]
@@ -195,6 +210,7 @@ mod tests {
             hint: Hint::Absent,
             consent: Consent::NotNeeded,
             acr: Sufficiency::Enough,
+            second_factor: Rule::Optional,
         }
     }
 
@@ -243,6 +259,20 @@ mod tests {
                 "too weak, none",
                 Facts { acr: Sufficiency::TooWeak, prompt: prompt("none"), ..facts() },
                 Refuse(Refusal::UnmetAuthentication),
+            ),
+            ("second factor", Facts { second_factor: Rule::Required, ..facts() }, SignIn(SignInReason::NoSecondFactor)),
+            (
+                "second factor, none",
+                Facts { second_factor: Rule::Required, prompt: prompt("none"), ..facts() },
+                Refuse(Refusal::LoginRequired),
+            ),
+            ("preferable", Facts { acr: Sufficiency::Preferable, ..facts() }, SignIn(SignInReason::Stronger)),
+            ("preferable, done", Facts { acr: Sufficiency::Preferable, ..signed }, Answer),
+            ("preferable, none", Facts { acr: Sufficiency::Preferable, prompt: prompt("none"), ..facts() }, Answer),
+            (
+                "preferable, none, too long ago",
+                Facts { acr: Sufficiency::Preferable, prompt: prompt("none"), max_age: Some(1), ..facts() },
+                Refuse(Refusal::LoginRequired),
             ),
             ("unreachable", Facts { acr: Sufficiency::Unreachable, ..nobody }, Refuse(Refusal::UnmetAuthentication)),
             ("consent missing", Facts { consent: Consent::Missing, ..facts() }, AskConsent),

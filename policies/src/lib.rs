@@ -18,5 +18,6 @@ pub mod reminders;
 pub mod request_objects;
 pub mod scopes;
 pub mod seats;
+pub mod second_factor;
 pub mod sessions;
 pub mod tokens;

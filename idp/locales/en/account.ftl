@@ -10,3 +10,4 @@ account-sign-out-others = Sign out all other devices
 account-compromise = Is something wrong?
 account-compromise-text = If somebody else may have used your account or know your password, report it: all devices and applications are signed out, and a link to choose a new password is sent to you.
 account-compromise-submit = Report a compromise
+account-security = Passkeys, authenticator app, recovery codes

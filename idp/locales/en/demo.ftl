@@ -37,3 +37,4 @@ demo-place-demo = This page
 demo-place-mailbox = Mailbox
 demo-place-discovery = Configuration for integrators
 demo-place-metrics = Measurements (Prometheus)
+demo-totp = Key for an authenticator app:

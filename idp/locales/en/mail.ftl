@@ -26,3 +26,27 @@ mail-password-reminder-on = Expiry date: { $date } at midnight (Paris time).
 mail-password-reminder-how = To choose a new one now:
 mail-password-suspended-subject = Your account is suspended
 mail-password-suspended-what = Your password expired and was not renewed in time: your account is suspended. It comes back as soon as you choose a new password:
+mail-factor-changed-subject = How you sign in has changed
+mail-factor-app-added = An authenticator app has just been added to your account.
+mail-factor-app-removed = An authenticator app has just been removed from your account.
+mail-factor-passkey-added = A passkey has just been added to your account.
+mail-factor-passkey-removed = A passkey has just been removed from your account.
+mail-factor-codes-made = New recovery codes have just been made for your account. The old ones no longer work.
+mail-factor-if-not = If this was not you, report a compromise from your account at once:
+mail-factor-recovery-used-subject = A recovery code was used
+mail-factor-recovery-used = A recovery code has just opened your account.
+mail-factor-recovery-left = { $count ->
+    [0] None is left: make new ones from your account.
+    [one] { $count } is left.
+   *[other] { $count } are left.
+}
+mail-factor-guessed-subject = Does somebody know your password?
+mail-factor-guessed = Your password has just been typed, then several wrong codes. Your account stays closed. If this was not you, change your password.
+mail-factor-removal-asked-subject = Removal of your second step asked for
+mail-factor-removal-asked = Somebody who knows your password, probably you, asked to remove the second step of your account.
+mail-factor-removal-from = This link will allow it from { $when }:
+mail-factor-removal-if-not = If this was not you, open the link now to stop the removal, then change your password.
+mail-factor-removed-subject = Your second step was removed
+mail-factor-removed = The second step of your account has just been removed by the link sent to your address.
+mail-factor-reset = An administrator has just removed the second step of your account: app, passkeys and recovery codes.
+mail-factor-reset-next = Sign in with your password to set up another. If you did not ask for this, tell the administrator of your organization at once.

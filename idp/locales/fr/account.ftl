@@ -10,3 +10,4 @@ account-sign-out-others = Déconnecter tous les autres appareils
 account-compromise = Un problème de sécurité ?
 account-compromise-text = Si quelqu’un d’autre a pu utiliser votre compte ou connaître votre mot de passe, signalez-le : tous les appareils et toutes les applications sont déconnectés, et un lien pour choisir un nouveau mot de passe vous est envoyé.
 account-compromise-submit = Signaler une compromission
+account-security = Clés d’accès, application d’authentification, codes de secours

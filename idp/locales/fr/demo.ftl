@@ -37,3 +37,4 @@ demo-place-demo = Cette page
 demo-place-mailbox = Boîte aux lettres
 demo-place-discovery = Configuration pour les intégrateurs
 demo-place-metrics = Mesures (Prometheus)
+demo-totp = Clé pour une application d’authentification :

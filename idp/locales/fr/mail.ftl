@@ -26,3 +26,27 @@ mail-password-reminder-on = Date d’expiration : le { $date } à minuit (heure
 mail-password-reminder-how = Pour en choisir un nouveau sans attendre :
 mail-password-suspended-subject = Votre compte est suspendu
 mail-password-suspended-what = Votre mot de passe a expiré et n’a pas été renouvelé à temps : votre compte est suspendu. Il sera rétabli dès que vous aurez choisi un nouveau mot de passe :
+mail-factor-changed-subject = La connexion à votre compte a changé
+mail-factor-app-added = Une application d’authentification vient d’être ajoutée à votre compte.
+mail-factor-app-removed = Une application d’authentification vient d’être retirée de votre compte.
+mail-factor-passkey-added = Une clé d’accès vient d’être ajoutée à votre compte.
+mail-factor-passkey-removed = Une clé d’accès vient d’être retirée de votre compte.
+mail-factor-codes-made = De nouveaux codes de secours viennent d’être créés pour votre compte. Les anciens ne fonctionnent plus.
+mail-factor-if-not = Si ce n’est pas vous, signalez aussitôt une compromission depuis votre compte :
+mail-factor-recovery-used-subject = Un code de secours a servi
+mail-factor-recovery-used = Un code de secours vient d’ouvrir votre compte.
+mail-factor-recovery-left = { $count ->
+    [0] Il n’en reste aucun : créez-en de nouveaux depuis votre compte.
+    [one] Il en reste { $count }.
+   *[other] Il en reste { $count }.
+}
+mail-factor-guessed-subject = Quelqu’un connaît-il votre mot de passe ?
+mail-factor-guessed = Votre mot de passe vient d’être saisi, puis plusieurs codes faux. Votre compte reste fermé. Si ce n’est pas vous, changez de mot de passe.
+mail-factor-removal-asked-subject = Retrait de votre seconde étape demandé
+mail-factor-removal-asked = Quelqu’un qui connaît votre mot de passe, sans doute vous, a demandé à retirer la seconde étape de connexion de votre compte.
+mail-factor-removal-from = Ce lien le permettra à partir du { $when } :
+mail-factor-removal-if-not = Si ce n’est pas vous, ouvrez ce lien maintenant pour arrêter le retrait, puis changez de mot de passe.
+mail-factor-removed-subject = Votre seconde étape a été retirée
+mail-factor-removed = La seconde étape de connexion de votre compte vient d’être retirée par le lien envoyé à votre adresse.
+mail-factor-reset = Un administrateur vient de retirer la seconde étape de connexion de votre compte : application, clés d’accès et codes de secours.
+mail-factor-reset-next = Connectez-vous avec votre mot de passe pour en mettre une autre en place. Si vous n’avez rien demandé, prévenez sans attendre l’administrateur de votre organisation.

@@ -1,6 +1,8 @@
 //! `/account`: the person's own page: who they are, where they are signed in, and what to do when something is wrong.
 
 pub mod pages;
+pub mod security;
+pub mod security_page;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -12,7 +14,7 @@ use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person};
 use crate::db::sessions::Session;
-use crate::db::{grants, password_links, passwords, sessions};
+use crate::db::{grants, password_links, passwords, sessions, sign_in_steps};
 use crate::login::links::{self, Why};
 use crate::login::local::Place;
 use crate::login::password_pages::{Telling, Told};
@@ -30,6 +32,7 @@ pub fn router() -> Router<App> {
         .route("/account", get(show))
         .route("/account/sign-out-others", post(sign_out_others))
         .route("/account/compromise", post(compromise))
+        .merge(security::router())
 }
 
 /// Who is signed in in this browser.
@@ -107,6 +110,7 @@ async fn compromise(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
     let revoked = grants::revoke_of_person(&mut tx, &person.id, "", now).await?;
     passwords::take_away(&mut tx, &person.id, now).await?;
     password_links::void(&mut tx, &person.id, now).await?;
+    sign_in_steps::void(&mut tx, &person.id, now).await?;
     links::send(&mut tx, &app, (&person.id, Why::Compromised), now).await?;
     let event = Event::new("account.compromise_reported")
         .by(&person.id)

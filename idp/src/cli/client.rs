@@ -6,6 +6,7 @@ use clap::Subcommand;
 use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
 use habilis_policies::acr::{Name, Vocabulary};
+use habilis_policies::second_factor::Rule;
 use habilis_policies::profiles::SecurityProfile;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -38,6 +39,9 @@ pub(super) enum Command {
         /// default). May be given several times.
         #[arg(long, value_name = "NAME=LEVEL", value_parser = acr)]
         acr: Vec<Name>,
+        /// Its people need a second factor, whatever others ask.
+        #[arg(long)]
+        require_second_factor: bool,
     },
     /// Make an initial access token for client registration (RFC 7591 §3). It is printed once.
     InitialAccessToken {
@@ -74,9 +78,10 @@ fn acr(text: &str) -> Result<Name, String> {
 
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     match command {
-        Command::Create { file, profile, first_party, resource_server, acr } => {
+        Command::Create { file, profile, first_party, resource_server, acr, require_second_factor } => {
             let acr = if acr.is_empty() { Vocabulary::default() } else { acr.into_iter().collect() };
-            create(&config, &file, &Settings { profile, first_party, resource_server, acr }).await
+            let second_factor = if require_second_factor { Rule::Required } else { Rule::Optional };
+            create(&config, &file, &Settings { profile, first_party, resource_server, acr, second_factor }).await
         }
         Command::InitialAccessToken { uses, days } => initial_access_token(&config, uses, days).await,
         Command::List => list(&config).await,

@@ -36,6 +36,11 @@ impl Subject {
         Self(habilis_keys::token::digest(&format!("account {login}")))
     }
 
+    /// The second step of a person.
+    pub fn second_step(person: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("second step {person}")))
+    }
+
     /// An account name somebody asked a link for.
     pub fn link(login: &str) -> Self {
         Self(habilis_keys::token::digest(&format!("link {login}")))

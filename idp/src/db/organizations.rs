@@ -13,6 +13,7 @@ statements! {
                  FROM memberships m JOIN organizations o ON o.id = m.organization_id
                  WHERE m.person_id = $1 AND o.status = 'active'
                  ORDER BY m.created_at, o.id";
+    SET_SECOND_FACTOR = "UPDATE organizations SET second_factor = $2 WHERE id = $1";
     RIGHTS_OF = "SELECT role FROM rights
                  WHERE person_id = $1 AND organization_id = $2 AND client_id = $3
                  ORDER BY role";
@@ -107,4 +108,12 @@ pub async fn rights_of(
 ) -> sqlx::Result<Vec<String>> {
     let rows = sql!(c, all (String,): RIGHTS_OF, person, organization, client)?;
     Ok(rows.into_iter().map(|(role,)| role).collect())
+}
+
+/// Sets what the organization `id` asks of its people, `optional` or `required`; false when there is none.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_second_factor(tx: &mut Tx, id: &str, rule: &str) -> sqlx::Result<bool> {
+    sql!(tx, execute SET_SECOND_FACTOR, id, rule).map(|rows| rows == 1)
 }

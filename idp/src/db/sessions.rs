@@ -9,6 +9,7 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $4, $8)";
     RENEW = "UPDATE sessions SET digest = $2, auth_time = $3, last_seen_at = $3, amr = $4
              WHERE id = $1 AND ended_at IS NULL";
+    STRENGTHEN = "UPDATE sessions SET amr = $2 WHERE id = $1 AND ended_at IS NULL";
     FIND = "SELECT s.id, s.person_id, s.auth_time, s.amr, s.last_seen_at, s.expires_at, p.status AS person_status
             FROM sessions s JOIN people p ON p.id = s.person_id
             WHERE s.digest = $1 AND s.ended_at IS NULL";
@@ -87,6 +88,14 @@ pub async fn insert(tx: &mut Tx, new: &NewSession<'_>, now: Timestamp) -> sqlx::
 /// The engine failed.
 pub async fn renew(tx: &mut Tx, id: &str, (digest, amr): (&[u8], &str), now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute RENEW, id, digest, At::from(now), amr).map(|rows| rows == 1)
+}
+
+/// Notes that the person of a session proved more than when it began.
+///
+/// # Errors
+/// The engine failed.
+pub async fn strengthen(tx: &mut Tx, id: &str, amr: &str) -> sqlx::Result<()> {
+    sql!(tx, execute STRENGTHEN, id, amr).map(drop)
 }
 
 /// Finds a session that was not ended by the digest of its cookie.

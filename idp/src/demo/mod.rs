@@ -55,6 +55,9 @@ pub struct Options {
     /// The provider's public address, when that is not `localhost`: behind a proxy, or with a certificate for a name.
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
+    /// Of whom a second factor is required: `operators`, `administrators`, `everybody`, separated by commas.
+    #[arg(long, default_value = "", value_name = "ROLES")]
+    second_factor_of: String,
     /// Seed two more clients, which are told of sign-outs at this address.
     #[arg(long, value_name = "URL")]
     logout_base: Option<String>,
@@ -168,6 +171,8 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("SERVER__TRUSTED_PROXIES", String::new()),
         ("DATABASE__URL", database),
         ("REGISTRATION__OPEN", "true".to_owned()),
+        ("SECOND_FACTOR__REQUIRED_OF", options.second_factor_of.clone()),
+        ("SECOND_FACTOR__MAIL_REMOVAL_AFTER_HOURS", "24".to_owned()),
         ("MAIL__TRANSPORT", "memory".to_owned()),
         ("REGISTRATION__OPEN", "true".to_owned()),
         ("REGISTRATION__CLIENTS_PER_ADDRESS_PER_MINUTE", "1000".to_owned()),

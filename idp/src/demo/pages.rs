@@ -50,6 +50,8 @@ pub struct DemoPerson {
     pub roles: Vec<String>,
     /// What makes this person interesting to try, such as "password expired yesterday"; may be empty.
     pub kind: String,
+    /// The secret of their authenticator app; empty for none.
+    pub totp_secret: String,
 }
 
 /// The form that moves the demonstration's clock, posted to `/demo/clock`.
@@ -75,6 +77,7 @@ fn sample_people() -> Vec<DemoPerson> {
         organization: organization.to_owned(),
         roles: roles.iter().map(|&role| role.to_owned()).collect(),
         kind: kind.to_owned(),
+        totp_secret: if kind.is_empty() { String::new() } else { "GEZD GNBV GY3T QOJQ".to_owned() },
     };
     vec![
         person(

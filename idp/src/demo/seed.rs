@@ -7,8 +7,10 @@ use habilis_keys::jws::Algorithm;
 use habilis_keys::secret::Secret;
 use habilis_keys::signing::SigningKey;
 use habilis_keys::token::digest;
+use habilis_keys::totp;
 use habilis_policies::acr;
 use habilis_policies::profiles::SecurityProfile;
+use habilis_policies::second_factor::Rule;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -17,7 +19,8 @@ use super::pages;
 use crate::app::App;
 use crate::db::organizations::{self, NewOrganization};
 use crate::db::people::{self, NewPerson, fold_login};
-use crate::db::{Tx, clients, passwords};
+use crate::db::{Tx, clients, passwords, totp_devices};
+use crate::login::factors;
 use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::outcome::{Fault, Outcome};
 
@@ -104,7 +107,7 @@ const ORGANIZATIONS: [(&str, &str, &str); 4] = [
 ];
 
 /// Organization, role there, kind shown, rights in the portal; the operator's staff has no organization.
-const POSTS: [(Option<usize>, &str, &str, &[&str]); 10] = [
+const POSTS: [(Option<usize>, &str, &str, &[&str]); 11] = [
     (Some(0), "member", "learner", &["apprenant"]),
     (Some(0), "administrator", "administrator", &["apprenant", "gestionnaire"]),
     (Some(0), "member", "trainer", &["formateur"]),
@@ -115,7 +118,11 @@ const POSTS: [(Option<usize>, &str, &str, &[&str]); 10] = [
     (Some(2), "member", "learner", &["apprenant"]),
     (Some(3), "member", "learner", &[]),
     (None, "", "operator", &[]),
+    (Some(0), "member", SECOND_FACTOR, &["apprenant"]),
 ];
+
+/// The kind of the person who has an authenticator app.
+const SECOND_FACTOR: &str = "second factor";
 
 /// Somebody in the demonstration.
 #[derive(Debug, Serialize)]
@@ -127,6 +134,8 @@ pub(super) struct DemoPerson {
     organization: Option<DemoOrganization>,
     roles: Vec<String>,
     pub(super) kind: &'static str,
+    /// The secret of the authenticator app, base32.
+    totp_secret: Option<String>,
     #[serde(skip)]
     membership: &'static str,
 }
@@ -166,8 +175,10 @@ impl Seed {
         let (given, family) = (draw.shuffled(GIVEN.len()), draw.shuffled(FAMILY.len()));
         let people = POSTS.iter().enumerate().map(|(index, (organization, membership, kind, rights))| {
             let (given_name, family_name) = (GIVEN[given[index]], FAMILY[family[index]]);
+            let login = format!("{}.{}@demo.example", plain(given_name), plain(family_name));
             DemoPerson {
-                login: format!("{}.{}@demo.example", plain(given_name), plain(family_name)),
+                totp_secret: (*kind == SECOND_FACTOR).then(|| totp::to_text(&totp_secret(&login)).expose().clone()),
+                login,
                 password: format!(
                     "{}-{}-{}-{}",
                     WORDS[draw.below(WORDS.len())],
@@ -227,7 +238,7 @@ impl Seed {
             }
         }
         for (index, person, phc) in &digests {
-            person.plant(&mut tx, (phc, *index), now).await?;
+            person.plant(&mut tx, app, (phc, *index), now).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -265,10 +276,11 @@ impl DemoPerson {
                 .unwrap_or_default(),
             roles: self.roles.clone(),
             kind: self.kind.to_owned(),
+            totp_secret: self.totp_secret.clone().unwrap_or_default(),
         }
     }
 
-    async fn plant(&self, tx: &mut Tx, (phc, index): (&str, usize), now: Timestamp) -> Outcome<()> {
+    async fn plant(&self, tx: &mut Tx, app: &App, (phc, index): (&str, usize), now: Timestamp) -> Outcome<()> {
         let id = habilis_keys::random::id("usr", now);
         let new = NewPerson {
             id: &id,
@@ -281,6 +293,11 @@ impl DemoPerson {
         };
         people::insert(tx, new, now).await?;
         passwords::set(tx, &id, phc, now).await?;
+        if self.totp_secret.is_some() {
+            let device = habilis_keys::random::id("otp", now);
+            factors::add_app(tx, app, (&device, &id, "Application", &totp_secret(&self.login)), now).await?;
+            totp_devices::confirm(tx, (&device, &id), 0, now).await?;
+        }
         if let Some(organization) = &self.organization {
             organizations::add_member(tx, &id, (&organization.id, self.membership), now).await?;
             for role in &self.roles {
@@ -291,6 +308,13 @@ impl DemoPerson {
         }
         Ok(())
     }
+}
+
+/// Of a fictitious person: as public as their password.
+fn totp_secret(login: &str) -> Secret<Vec<u8>> {
+    let mut secret = digest(&format!("demonstration authenticator app {login}"));
+    secret.truncate(20);
+    Secret::new(secret)
 }
 
 /// The first learner holds every standard claim (OIDC Core §5.1).
@@ -329,6 +353,7 @@ impl DemoClient {
             profile: self.profile,
             resource_server: self.id == "demo-resource",
             acr: self.acr.clone(),
+            second_factor: Rule::Optional,
         };
         if let Err(problems) = self.metadata.check(settings.profile) {
             return Err(Fault::new(format!("{}: {problems:?}", self.id)));

@@ -10,8 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    browsers, failures, grants, initial_access_tokens, interactions, logout_outbox, password_links, password_notices,
-    pushed_requests, refresh_tokens, revoked_tokens, sessions, signing_keys, used_tokens,
+    browsers, factor_removals, failures, grants, initial_access_tokens, interactions, logout_outbox, passkeys, password_links,
+    password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, sign_in_steps, signing_keys,
+    totp_devices, used_tokens,
 };
 use crate::mail::{self, transport::Transport};
 use crate::oidc::backchannel_logout;
@@ -86,6 +87,10 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += used_tokens::purge(&mut tx, now).await?;
     rows += password_links::purge(&mut tx, before).await?;
     rows += password_notices::purge(&mut tx, now.saturating_sub(FORGET_NOTICE)?).await?;
+    rows += sign_in_steps::purge(&mut tx, before).await?;
+    rows += passkeys::purge(&mut tx, now).await?;
+    rows += totp_devices::purge(&mut tx, before).await?;
+    rows += factor_removals::purge(&mut tx, before).await?;
     rows += failures::purge(&mut tx, before).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;
     rows += signing_keys::purge(&mut tx, now.saturating_sub(FORGET_KEY)?).await?;

@@ -7,12 +7,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use habilis_keys::secret::Secret;
 
-use super::pages::{Login, LoginProblem};
-use super::password::{Attempt, attempt, begin, too_early};
+use super::finish::{Arrival, Way, after_password};
+use super::pages::{Login, LoginNotice, LoginProblem};
+use super::passkey;
+use super::password::{Attempt, attempt, too_early};
 use super::password_pages::{Telling, Told};
 use super::session;
 use crate::app::App;
-use crate::db::audit::{self, Event};
 use crate::db::people::fold_login;
 use crate::oidc::error::PageError;
 use crate::outcome::Outcome;
@@ -26,16 +27,19 @@ pub enum Place {
     /// `/account`
     #[default]
     Account,
+    /// `/account/security`
+    Security,
 }
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 1] = [Self::Account];
+    pub const ALL: [Self; 2] = [Self::Account, Self::Security];
 
     /// Its name in `to`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Security => "security",
         }
     }
 
@@ -43,12 +47,18 @@ impl Place {
     pub fn path(self) -> &'static str {
         match self {
             Self::Account => "/account",
+            Self::Security => "/account/security",
         }
     }
 
     /// Where to sign in on the way there.
     pub fn login_path(self) -> String {
         format!("/login?to={}", self.name())
+    }
+
+    /// Where somebody signed in shows again that it is them.
+    pub fn confirm_path(self) -> String {
+        format!("/login?to={}&again=1", self.name())
     }
 
     /// The place of this name; the account for any other.
@@ -65,12 +75,17 @@ pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQu
     let now = app.clock.now();
     let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let place = Place::of(query.get("to"));
-    if session::load(&app, &cookies, now).await?.is_some() {
+    let signed_in = session::load(&app, &cookies, now).await?.is_some();
+    let again = query.get("again").is_some();
+    if signed_in && !again {
         return Ok(see_other(place.path()));
     }
     let browser = cookies.browser.clone().unwrap_or_else(Browser::named_at_random);
     let ui_locales = query.take("ui_locales");
-    let page = page(&app, &origin, (&browser, place), ui_locales.as_deref());
+    let page = Login {
+        notice: (signed_in && again).then_some(LoginNotice::ConfirmItIsYou),
+        ..page(&app, &origin, (&browser, place), ui_locales.as_deref())
+    };
     answer(&app, (StatusCode::OK, page), &browser)
 }
 
@@ -101,6 +116,14 @@ pub async fn post(
         let page = Login { problem: Some(LoginProblem::Stale), ..shown };
         return answer(&app, (StatusCode::FORBIDDEN, page), &browser);
     }
+    if params.get("action") == Some("passkey") {
+        let old = session::load(&app, &cookies, now).await?;
+        let arrival = Arrival { origin: &origin, browser: &browser, old };
+        return match passkey::sign_in(&app, (Way::Place(place), arrival), &mut params, now).await? {
+            Some(response) => Ok(response),
+            None => render(StatusCode::UNAUTHORIZED, &Login { problem: Some(LoginProblem::PasskeyRefused), ..shown }),
+        };
+    }
     let password = Secret::new(params.take("password").unwrap_or_default());
     let verified = match attempt(&app, &origin, (&fold_login(&username), password), now).await? {
         Attempt::Right(verified) => verified,
@@ -115,21 +138,8 @@ pub async fn post(
         Attempt::TooEarly(retry_at) => return too_early(shown, retry_at, now),
     };
     let old = session::load(&app, &cookies, now).await?;
-    let mut tx = app.db.begin().await?;
-    let (session, cookie) = begin(&mut tx, &app, (&verified, &browser, old), (&origin, now)).await?;
-    let event = Event::new("session.started")
-        .by(&verified.person)
-        .about(&verified.person)
-        .from(&origin)
-        .with("session", session.id)
-        .with("amr", "pwd");
-    audit::record(&mut tx, event, now).await?;
-    tx.commit().await?;
-    app.mail_waiting.notify_one();
-    metrics::counter!("habilis_sign_ins_total", "outcome" => "accepted").increment(1);
-    let mut response = see_other(place.path());
-    cookies::set_session(&app, &mut response, &cookie);
-    Ok(response)
+    let arrival = Arrival { origin: &origin, browser: &browser, old };
+    after_password(&app, (Way::Place(place), arrival), &verified, now).await
 }
 
 fn page(app: &App, origin: &Origin, (browser, place): (&Browser, Place), ui_locales: Option<&str>) -> Login {
@@ -143,6 +153,7 @@ fn page(app: &App, origin: &Origin, (browser, place): (&Browser, Place), ui_loca
         notice: None,
         problem: None,
         forgot_href: Some(super::forgot::PATH.to_owned()),
+        passkeys: app.passkeys.is_some(),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Login {
     pub problem: Option<LoginProblem>,
     /// Where a forgotten password is replaced; `None` hides the link.
     pub forgot_href: Option<String>,
+    /// Whether passkeys can be used on this server.
+    pub passkeys: bool,
 }
 
 /// Why the sign-in page is shown to somebody who did not ask for it.
@@ -62,6 +64,8 @@ pub enum LoginProblem {
     },
     /// The form had been open for too long, or in another tab: nothing was checked.
     Stale,
+    /// The passkey is not known here, or its answer could not be read.
+    PasskeyRefused,
     /// Our fault, for now.
     Unavailable,
 }
@@ -72,6 +76,7 @@ impl LoginProblem {
             Self::Refused => locale.text("login-refused"),
             Self::TryLater { seconds } => locale.text_count("login-try-later", seconds.div_ceil(60).max(1)),
             Self::Stale => locale.text("login-stale"),
+            Self::PasskeyRefused => locale.text("passkey-refused"),
             Self::Unavailable => locale.text("login-unavailable"),
         }
     }
@@ -107,6 +112,7 @@ impl Sample for Login {
             notice: None,
             problem: None,
             forgot_href: Some("/forgot".to_owned()),
+            passkeys: true,
         };
         let typed = Self { username: "camille.martin@cfa-lumiere.example".to_owned(), ..plain.clone() };
         vec![
@@ -114,8 +120,10 @@ impl Sample for Login {
             Self { problem: Some(LoginProblem::Refused), ..typed.clone() },
             Self { problem: Some(LoginProblem::TryLater { seconds: 241 }), ..typed.clone() },
             Self { notice: Some(LoginNotice::ConfirmItIsYou), ..typed.clone() },
+            Self { problem: Some(LoginProblem::PasskeyRefused), ..plain.clone() },
             Self {
                 client: None,
+                passkeys: false,
                 forgot_href: None,
                 notice: Some(LoginNotice::SessionEnded),
                 problem: Some(LoginProblem::Stale),

@@ -5,7 +5,6 @@
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
 use habilis_keys::password::Verdict;
 use habilis_keys::secret::Secret;
 use habilis_policies::login::{self, TooEarly};
@@ -15,18 +14,18 @@ use super::links::{self, Why};
 use super::pages::{Login, LoginNotice, LoginProblem};
 use super::password_pages::{Telling, Told};
 use super::rules;
-use super::session::{self, Authenticated};
+use super::finish::{Arrival, Way, after_password};
+use super::passkey;
+use super::session;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Failures, Subject};
 use crate::db::people::{self, Credentials, fold_login};
-use crate::db::sessions::Session;
-use crate::db::{Tx, browsers, interactions, passwords};
-use crate::mail::{self, letters::NewSignIn};
+use crate::db::Tx;
 use crate::oidc::error::PageError;
-use crate::oidc::interaction::{Open, deny, open, proceed, stale};
+use crate::oidc::interaction::{Open, deny, open, stale};
 use crate::outcome::Outcome;
-use crate::web::cookies::{self, Browser, Cookies};
+use crate::web::cookies::Cookies;
 use crate::web::{Form, Origin, chrome, render};
 
 /// Longest password looked at, in bytes; longer ones are wrong.
@@ -84,12 +83,24 @@ pub async fn post(
     if params.get("action") == Some("cancel") {
         return deny(&app, &open, now).await;
     }
+    if params.get("action") == Some("passkey") {
+        let old = session::load(&app, &cookies, now).await?;
+        let browser = open.browser.clone();
+        let arrival = Arrival { origin: &origin, browser: &browser, old };
+        let way = Way::Request(Box::new(open));
+        return match passkey::sign_in(&app, (way, arrival), &mut params, now).await? {
+            Some(response) => Ok(response),
+            None => render(StatusCode::UNAUTHORIZED, &Login { problem: Some(LoginProblem::PasskeyRefused), ..shown }),
+        };
+    }
     let password = Secret::new(params.take("password").unwrap_or_default());
     let login = fold_login(&username);
     match attempt(&app, &origin, (&login, password), now).await? {
         Attempt::Right(credentials) => {
             let old = session::load(&app, &cookies, now).await?;
-            sign_in(&app, &origin, (open, credentials, old), now).await
+            let browser = open.browser.clone();
+            let arrival = Arrival { origin: &origin, browser: &browser, old };
+            after_password(&app, (Way::Request(Box::new(open)), arrival), &credentials, now).await
         }
         Attempt::Expired => {
             let chrome = chrome(&app, origin.locale(ui_locales.as_deref()), "/");
@@ -123,6 +134,7 @@ fn page(app: &App, origin: &Origin, open: &Open, ui_locales: Option<&str>) -> Lo
         notice: None,
         problem: None,
         forgot_href: Some(super::forgot::PATH.to_owned()),
+        passkeys: app.passkeys.is_some(),
     }
 }
 
@@ -141,8 +153,8 @@ pub(crate) enum Attempt {
 /// Somebody whose password was right, with a digest in current parameters when the stored one is outdated.
 pub(crate) struct Verified {
     pub(crate) person: String,
-    login: String,
-    outdated: Option<(String, String)>,
+    pub(super) login: String,
+    pub(super) outdated: Option<(String, String)>,
 }
 
 /// Counts an attempt, then looks at the password.
@@ -252,50 +264,4 @@ async fn refuse(app: &App, origin: &Origin, credentials: Option<&Credentials>, n
     tx.commit().await?;
     metrics::counter!("habilis_sign_ins_total", "outcome" => "refused").increment(1);
     Ok(())
-}
-
-async fn sign_in(
-    app: &App,
-    origin: &Origin,
-    (mut open, verified, old): (Open, Verified, Option<Session>),
-    now: Timestamp,
-) -> Outcome<Response> {
-    let mut tx = app.db.begin().await?;
-    let (session, cookie) = begin(&mut tx, app, (&verified, &open.browser, old), (origin, now)).await?;
-    interactions::authenticated(&mut tx, &open.interaction.id, now).await?;
-    open.interaction.authenticated_at = Some(now.into());
-    let event = Event::new("session.started")
-        .by(&verified.person)
-        .about(&verified.person)
-        .at_client(&open.client.id)
-        .from(origin)
-        .with("session", session.id.clone())
-        .with("amr", "pwd");
-    audit::record(&mut tx, event, now).await?;
-    let mut response = proceed(&mut tx, app, (&open, &session), now).await?;
-    tx.commit().await?;
-    app.mail_waiting.notify_one();
-    metrics::counter!("habilis_sign_ins_total", "outcome" => "accepted").increment(1);
-    cookies::set_session(app, &mut response, &cookie);
-    Ok(response)
-}
-
-/// Begins the session of somebody whose password was right: the failures are forgotten, an outdated digest is renewed, a
-/// sign-in from a new browser is told by mail. The caller writes the trail and commits.
-pub(super) async fn begin(
-    tx: &mut Tx,
-    app: &App,
-    (verified, browser, old): (&Verified, &Browser, Option<Session>),
-    (origin, now): (&Origin, Timestamp),
-) -> Outcome<(Session, Secret<String>)> {
-    failures::clear(tx, &Subject::account(&verified.login)).await?;
-    if let Some((old, new)) = &verified.outdated {
-        passwords::rehash(tx, &verified.person, old, new).await?;
-    }
-    let authenticated = Authenticated { person: &verified.person, amr: "pwd" };
-    let started = session::start(tx, app, (authenticated, old, origin), now).await?;
-    if browsers::seen(tx, &verified.person, &browser.digest(), now).await? {
-        mail::write(tx, app, (&verified.person, &NewSignIn::from(origin, now)), now).await?;
-    }
-    Ok(started)
 }

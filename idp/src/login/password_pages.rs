@@ -145,6 +145,14 @@ pub enum Telling {
     Expired,
     /// A compromise was reported; everything is closed, and a link is on its way (R031).
     Compromised,
+    /// The removal of the second factors is announced by mail.
+    RemovalAsked,
+    /// It is done.
+    RemovalDone,
+    /// It was stopped.
+    RemovalStopped,
+    /// It was done or stopped before, or its time is over.
+    RemovalOver,
 }
 
 impl Telling {
@@ -155,6 +163,10 @@ impl Telling {
             Self::Changed => "password-changed",
             Self::Expired => "password-expired",
             Self::Compromised => "compromise-reported",
+            Self::RemovalAsked => "removal-asked",
+            Self::RemovalDone => "removal-done",
+            Self::RemovalStopped => "removal-stopped",
+            Self::RemovalOver => "removal-over",
         }
     }
 
@@ -165,6 +177,10 @@ impl Telling {
             Self::Changed => "told-password-changed-title",
             Self::Expired => "told-password-expired-title",
             Self::Compromised => "told-compromise-reported-title",
+            Self::RemovalAsked => "told-removal-asked-title",
+            Self::RemovalDone => "told-removal-done-title",
+            Self::RemovalStopped => "told-removal-stopped-title",
+            Self::RemovalOver => "told-removal-over-title",
         }
     }
 
@@ -175,22 +191,37 @@ impl Telling {
             Self::Changed => "told-password-changed-text",
             Self::Expired => "told-password-expired-text",
             Self::Compromised => "told-compromise-reported-text",
+            Self::RemovalAsked => "told-removal-asked-text",
+            Self::RemovalDone => "told-removal-done-text",
+            Self::RemovalStopped => "told-removal-stopped-text",
+            Self::RemovalOver => "told-removal-over-text",
         }
     }
 
     fn link(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::LinkOver => Some((super::forgot::PATH, "told-ask-again")),
-            Self::Changed => Some(("/login", "login-home-sign-in")),
-            Self::LinkSent | Self::Expired | Self::Compromised => None,
+            Self::Changed | Self::RemovalDone | Self::RemovalOver => Some(("/login", "login-home-sign-in")),
+            Self::RemovalStopped => Some((super::forgot::PATH, "told-change-password")),
+            Self::LinkSent | Self::Expired | Self::Compromised | Self::RemovalAsked => None,
         }
     }
 }
 
 impl Sample for Told {
     fn samples(locale: Locale) -> Vec<Self> {
-        [Telling::LinkSent, Telling::LinkOver, Telling::Changed, Telling::Expired, Telling::Compromised]
-            .into_iter()
+        let all = [
+            Telling::LinkSent,
+            Telling::LinkOver,
+            Telling::Changed,
+            Telling::Expired,
+            Telling::Compromised,
+            Telling::RemovalAsked,
+            Telling::RemovalDone,
+            Telling::RemovalStopped,
+            Telling::RemovalOver,
+        ];
+        all.into_iter()
             .map(|telling| Self { chrome: sample_chrome(locale), telling })
             .collect()
     }

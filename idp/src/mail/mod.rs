@@ -1,5 +1,6 @@
 //! Mail: written to the outbox inside the transaction that causes it, sent afterwards, kept as proof of notice (R026, R201).
 
+pub mod factors;
 pub mod letters;
 pub mod passwords;
 pub mod transport;

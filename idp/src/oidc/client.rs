@@ -5,7 +5,7 @@ use std::sync::Arc;
 use habilis_keys::jwk::Jwks;
 use habilis_keys::jws::Algorithm;
 use habilis_keys::secret::Secret;
-use habilis_policies::acr;
+use habilis_policies::{acr, second_factor};
 use habilis_policies::profiles::SecurityProfile;
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::scopes::Scope;
@@ -132,6 +132,9 @@ pub struct Settings {
     pub resource_server: bool,
     /// What the client calls the levels of a sign-in.
     pub acr: acr::Vocabulary,
+    /// Whether its people need a second factor.
+    #[serde(skip_serializing_if = "second_factor::Rule::is_optional")]
+    pub second_factor: second_factor::Rule,
 }
 
 /// A client application, ready to be used.

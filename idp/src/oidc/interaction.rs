@@ -3,9 +3,10 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use habilis_policies::acr;
+use habilis_policies::acr::{self, Sufficiency};
 use habilis_policies::authorize::{self, Consent, Facts, Hint, Next};
 use habilis_policies::scopes::Scope;
+use habilis_policies::second_factor::Rule;
 use jiff::Timestamp;
 
 use super::answer::RedirectError;
@@ -20,8 +21,8 @@ use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::interactions::{self, Interaction};
 use crate::db::sessions::Session;
-use crate::db::{Conn, Tx, consents, people};
-use crate::login::session;
+use crate::db::{Conn, Tx, consents, people, second_factors};
+use crate::login::{finish, session};
 use crate::outcome::Outcome;
 use crate::web::cookies::{Browser, Cookies};
 use crate::web::params::Params;
@@ -48,6 +49,11 @@ pub fn login_path(id: &str) -> String {
 /// Where the person consents.
 pub fn consent_path(id: &str) -> String {
     format!("/interaction/consent/{id}")
+}
+
+/// Where somebody goes on who has signed in.
+pub fn continue_path(id: &str) -> String {
+    format!("/interaction/continue/{id}")
 }
 
 /// Finds the open interaction `id` of this browser; none when it ended, expired, or belongs to another browser.
@@ -81,6 +87,7 @@ pub fn stale(app: &App, origin: &Origin) -> Outcome {
 /// The database failed.
 pub async fn next(
     c: &mut impl Conn,
+    app: &App,
     (client, request, session, interaction): (&SharedClient, &Request, Option<&Session>, Option<&Interaction>),
     now: Timestamp,
 ) -> Outcome<Next> {
@@ -99,6 +106,15 @@ pub async fn next(
         None => Consent::Missing,
         Some(session) => remembered(c, client, request, session).await?,
     };
+    let mut acr = acr::suffices(&client.settings.acr, &request.acr, (reached(session), issue::STRONGEST));
+    let mut second_factor = Rule::Optional;
+    if let Some(session) = session.filter(|session| acr::Level::of(&session.amr) < acr::Level::TwoFactors) {
+        let found = second_factors::find(c, &session.person_id).await?;
+        second_factor = finish::asked(app, &found, client.settings.second_factor);
+        if acr == Sufficiency::Preferable && !found.any() {
+            acr = Sufficiency::Enough;
+        }
+    }
     let facts = Facts {
         auth_time: session.map(|session| session.auth_time.into()),
         signed_in_for_this,
@@ -106,7 +122,8 @@ pub async fn next(
         max_age: request.max_age,
         hint,
         consent,
-        acr: acr::suffices(&client.settings.acr, &request.acr, (reached(session), issue::STRONGEST)),
+        acr,
+        second_factor,
     };
     Ok(authorize::next(&facts, now))
 }
@@ -137,7 +154,7 @@ async fn remembered(
 pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session), now: Timestamp) -> Outcome<Response> {
     let id = &open.interaction.id;
     let facts = (&open.client, &open.request, Some(session), Some(&open.interaction));
-    match next(tx, facts, now).await? {
+    match next(tx, app, facts, now).await? {
         Next::SignIn(_) => Ok(see_other(&login_path(id))),
         Next::AskConsent => Ok(see_other(&consent_path(id))),
         Next::Refuse(refusal) => {
@@ -156,6 +173,20 @@ pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session),
             open.request.return_to.code(app, code.expose(), now)
         }
     }
+}
+
+/// Goes on with a request after its sign-in showed something in between.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn resume(State(app): State<App>, origin: Origin, cookies: Cookies, Path(id): Path<String>) -> Outcome {
+    let now = app.clock.now();
+    let Some(open) = open(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
+    let Some(session) = session::load(&app, &cookies, now).await? else { return Ok(see_other(&login_path(&id))) };
+    let mut tx = app.db.begin().await?;
+    let response = proceed(&mut tx, &app, (&open, &session), now).await?;
+    tx.commit().await?;
+    Ok(response)
 }
 
 /// Ends an interaction the person does not want: `access_denied` to the client.

@@ -20,8 +20,8 @@ use crate::outcome::Outcome;
 /// The algorithm of access tokens: 29 times cheaper to sign than RS256, and the resource server is ours or knows RFC 9068.
 pub const ACCESS_TOKEN_ALGORITHM: Algorithm = Algorithm::Es256;
 
-/// The strongest level that a sign-in here can reach: nothing beyond a password is asked for yet.
-pub const STRONGEST: Level = Level::OneFactor;
+/// The strongest level that a sign-in here can reach: a password and a code, or a passkey that checks its holder.
+pub const STRONGEST: Level = Level::TwoFactors;
 
 /// Stores a grant and gives the code that claims it.
 ///

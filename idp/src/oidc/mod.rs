@@ -60,6 +60,8 @@ pub fn router() -> Router<App> {
         .route("/login", get(crate::login::local::get).post(crate::login::local::post))
         .route("/password/forgot", get(crate::login::forgot::get).post(crate::login::forgot::post))
         .route("/password/new/{token}", get(crate::login::renew::get).post(crate::login::renew::post))
+        .merge(crate::login::second::router())
+        .route("/interaction/continue/{id}", get(interaction::resume))
         .route("/interaction/consent/{id}", get(interaction::consent).post(interaction::decide))
         .route("/end-session", get(end_session::get).post(end_session::post))
         .route("/end-session/confirm", post(end_session::confirm));

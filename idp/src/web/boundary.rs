@@ -16,7 +16,7 @@ use crate::oidc::pages::{Advice, ErrorPage};
 use crate::outcome::{Fault, FaultReport};
 
 /// What our pages may load; a page that frames others adds to it.
-pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: https:; \
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data: https:; \
      frame-ancestors 'none'; base-uri 'none'";
 
 /// The layer, see the module.

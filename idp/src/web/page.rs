@@ -167,7 +167,7 @@ mod tests {
 
     use super::{Chrome, Sample, sample_chrome, sample_hostile_client};
     use crate::{
-        demo::pages as demo, login::pages as login, login::password_pages as passwords, oidc::pages as oidc,
+        demo::pages as demo, login::factor_pages as factors, login::pages as login, login::password_pages as passwords, oidc::pages as oidc,
         web::text::Locale,
     };
 
@@ -187,6 +187,12 @@ mod tests {
             pages.extend(render::<passwords::NewPassword>(locale));
             pages.extend(render::<passwords::Told>(locale));
             pages.extend(render::<crate::account::pages::Account>(locale));
+            pages.extend(render::<crate::account::security_page::Security>(locale));
+            pages.extend(render::<factors::SecondStep>(locale));
+            pages.extend(render::<factors::Enrol>(locale));
+            pages.extend(render::<factors::NewApp>(locale));
+            pages.extend(render::<factors::Codes>(locale));
+            pages.extend(render::<factors::Removal>(locale));
             pages.extend(render::<oidc::Consent>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));
             pages.extend(render::<oidc::Stale>(locale));

@@ -85,7 +85,7 @@ journeys! {
 
     async fn the_seeded_people_are_french_and_of_every_kind(server: &TestServer) {
         let kinds: BTreeSet<&str> = server.people.iter().map(|person| person.kind.as_str()).collect();
-        assert!(kinds.is_superset(&["administrator", "learner", "operator"].into()), "{kinds:?}");
+        assert!(kinds.is_superset(&["administrator", "learner", "operator", "second factor"].into()), "{kinds:?}");
         let logins: BTreeSet<&str> = server.people.iter().map(|person| person.login.as_str()).collect();
         assert_eq!(logins.len(), server.people.len(), "one account each");
         for person in &server.people {
@@ -101,7 +101,15 @@ journeys! {
         let mut seen = BTreeSet::new();
         for person in server.people.iter().filter(|person| seen.insert(person.kind.clone())) {
             let request = AuthorizationRequest::of(server.client("demo-portal"));
-            Browser::new().authorize(server, &request, person).await.code();
+            let mut browser = Browser::new();
+            let Some(secret) = &person.totp_secret else {
+                browser.authorize(server, &request, person).await.code();
+                continue;
+            };
+            browser.get(&request.url(server)).await.page();
+            assert!(browser.sign_in(person).await.page().has("second-step-page"));
+            let code = Authenticator::from_text(secret).code(server, 0).await;
+            AuthorizationResponse::from_url(browser.submit("second-step-form", &[("code", &code)]).await.left()).code();
         }
     }
 

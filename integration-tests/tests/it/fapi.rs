@@ -132,7 +132,7 @@ journeys! {
             assert!(has("response_modes_supported", "jwt") && has("response_modes_supported", "form_post.jwt"));
             assert!(has("userinfo_signing_alg_values_supported", "RS256"));
             assert!(has("token_endpoint_auth_methods_supported", "private_key_jwt"));
-            assert!(has("acr_values_supported", "eidas1") && !has("acr_values_supported", "eidas1-mfa"));
+            assert!(has("acr_values_supported", "eidas1") && has("acr_values_supported", "eidas1-mfa"));
         }
     }
 

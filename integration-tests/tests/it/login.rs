@@ -47,21 +47,23 @@ journeys! {
         assert!(page.has("login-page"), "the marker element");
         assert!(page.url.path().starts_with("/interaction/login/"), "{}", page.url);
         for (id, attribute, value) in [
-            ("username", "name", "username"), ("username", "autocomplete", "username"),
+            ("username", "name", "username"), ("username", "autocomplete", "username webauthn"),
             ("password", "name", "password"), ("password", "autocomplete", "current-password"),
             ("password", "type", "password"), ("login-submit", "type", "submit"), ("login-form", "method", "post"),
         ] {
             assert_eq!(page.attribute(id, attribute).as_deref(), Some(value), "#{id} {attribute}");
         }
         assert!(page.has("login-cancel"));
-        assert_eq!(page.attributes("input[type=hidden][name=csrf]", "value").len(), 2, "one for each of the two forms");
+        assert_eq!(page.attributes("input[type=hidden][name=csrf]", "value").len(), 3, "one for each of the three forms");
         assert!(!page.attributes("meta[name=viewport]", "content").is_empty());
     }
 
     async fn the_page_needs_no_script_and_nothing_from_elsewhere(server: &TestServer) {
         let browser = at_login(server).await;
         let page = browser.page();
-        assert!(!page.html.contains("<script"), "no script");
+        assert_eq!(page.html.matches("<script").count(), 1, "one script, which offers passkeys");
+        assert_eq!(page.attributes("script", "src"), ["/assets/passkey.js"]);
+        assert!(page.attribute("passkey-form", "hidden").is_some(), "without it, passkeys are not offered");
         assert!(!page.html.contains(" style="), "no inline style");
         assert!(page.attributes("*", "onclick").is_empty());
         let http = Http::new();

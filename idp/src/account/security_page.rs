@@ -1,0 +1,108 @@
+//! The page of the second factors.
+
+use askama::Template;
+
+use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::text::Locale;
+
+/// How the person signs in, beside the password.
+#[derive(Clone, Debug, Template)]
+#[template(path = "account/security.html")]
+pub struct Security {
+    /// The frame.
+    pub chrome: Chrome,
+    /// The token of the forms.
+    pub csrf: String,
+    /// Whether a second factor is asked of the person.
+    pub required: bool,
+    /// Whether passkeys can be used on this server.
+    pub passkeys_offered: bool,
+    /// Their passkeys.
+    pub passkeys: Vec<Factor>,
+    /// Their authenticator apps.
+    pub apps: Vec<Factor>,
+    /// Recovery codes not used.
+    pub codes_left: u64,
+    /// Why the last change did not go through.
+    pub problem: Option<Problem>,
+}
+
+/// A passkey or an authenticator app.
+#[derive(Clone, Debug)]
+pub struct Factor {
+    /// Its id.
+    pub id: String,
+    /// What its person calls it.
+    pub name: String,
+    /// When it was added.
+    pub added: String,
+    /// When it was last used.
+    pub used: Option<String>,
+}
+
+/// Why a change did not go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The passkey's answer could not be read, was late, or is known.
+    PasskeyNotTaken,
+    /// There are as many as can be.
+    TooMany,
+    /// Without it nothing opens the account.
+    LastWayIn,
+    /// A second factor is asked of the person, and this is the last.
+    LastRequired,
+}
+
+impl Security {
+    fn problem_text(&self) -> Option<String> {
+        let key = match self.problem? {
+            Problem::PasskeyNotTaken => "passkey-not-taken",
+            Problem::TooMany => "security-too-many",
+            Problem::LastWayIn => "security-last-way-in",
+            Problem::LastRequired => "security-last-required",
+        };
+        Some(self.chrome.t(key))
+    }
+
+    fn codes_text(&self) -> String {
+        self.chrome.locale.text_count("security-codes-left", self.codes_left)
+    }
+
+    fn has_factor(&self) -> bool {
+        !self.passkeys.is_empty() || !self.apps.is_empty()
+    }
+}
+
+impl Sample for Security {
+    fn samples(locale: Locale) -> Vec<Self> {
+        let factor = |id: &str, name: &str, used: Option<&str>| Factor {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            added: "15/12/2027 à 09:30 (heure de Paris)".to_owned(),
+            used: used.map(str::to_owned),
+        };
+        let plain = Self {
+            chrome: sample_chrome(locale),
+            csrf: "c5f0".to_owned(),
+            required: false,
+            passkeys_offered: true,
+            passkeys: Vec::new(),
+            apps: Vec::new(),
+            codes_left: 0,
+            problem: None,
+        };
+        let used = Some("16/12/2027 à 09:30 (heure de Paris)");
+        let full = Self {
+            required: true,
+            passkeys: vec![factor("pky_1", "Chrome, Linux", used), factor("pky_2", "<script>alert(1)</script>", None)],
+            apps: vec![factor("otp_1", "\"><script>alert('moi')</script>", used)],
+            codes_left: 9,
+            ..plain.clone()
+        };
+        let problems =
+            [Problem::PasskeyNotTaken, Problem::TooMany, Problem::LastWayIn, Problem::LastRequired].into_iter();
+        let mut samples = vec![plain.clone(), full.clone(), Self { passkeys_offered: false, codes_left: 1, ..full.clone() }];
+        samples.extend(problems.map(|problem| Self { problem: Some(problem), ..full.clone() }));
+        samples
+    }
+}

@@ -1,0 +1,229 @@
+//! The end of every sign-in, whatever the method: the session opens, and the person goes on to where they were going.
+
+use axum::response::Response;
+use habilis_keys::secret::Secret;
+use habilis_policies::acr::{self, Level, Sufficiency};
+use habilis_policies::second_factor::{self, Rule, Standing};
+use jiff::{SignedDuration, Timestamp};
+
+use super::local::Place;
+use super::password::Verified;
+use super::second;
+use super::session::{self, Authenticated};
+use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::failures::{self, Subject};
+use crate::db::second_factors::{self, Found};
+use crate::db::sessions::Session;
+use crate::db::sign_in_steps::{self, NewStep, Step};
+use crate::db::{Tx, browsers, interactions, passwords};
+use crate::mail::{self, letters::NewSignIn};
+use crate::oidc::interaction::{self, Open, login_path, proceed};
+use crate::oidc::issue::STRONGEST;
+use crate::outcome::Outcome;
+use crate::web::cookies::{self, Browser, Cookies};
+use crate::web::{Origin, see_other};
+
+/// How long the second step may take before the password is asked again.
+const STEP: SignedDuration = SignedDuration::from_mins(30);
+
+/// Where a sign-in leads.
+#[derive(Debug)]
+pub enum Way {
+    /// To a portal whose request waits.
+    Request(Box<Open>),
+    /// To a page of ours.
+    Place(Place),
+}
+
+impl Way {
+    /// Where to begin again.
+    pub fn login_path(&self) -> String {
+        match self {
+            Self::Request(open) => login_path(&open.interaction.id),
+            Self::Place(place) => place.login_path(),
+        }
+    }
+
+    /// Where somebody goes on who has signed in and was shown something in between.
+    pub fn next_path(&self) -> String {
+        match self {
+            Self::Request(open) => interaction::continue_path(&open.interaction.id),
+            Self::Place(place) => place.path().to_owned(),
+        }
+    }
+
+    /// The way of a sign-in that waited; none when its request is over.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn of(app: &App, cookies: &Cookies, step: &Step, now: Timestamp) -> Outcome<Option<Self>> {
+        let Some(id) = &step.interaction_id else { return Ok(Some(Self::Place(Place::of(Some(&step.place))))) };
+        let open = interaction::open(app, cookies, id, now).await?;
+        Ok(open.map(|open| Self::Request(Box::new(open))))
+    }
+
+    /// What this way asks of `found`, by whichever rule.
+    pub fn asks(&self, app: &App, found: &Found) -> Rule {
+        match self {
+            Self::Place(_) => asked(app, found, Rule::Optional),
+            Self::Request(open) => {
+                let essential = acr::suffices(
+                    &open.client.settings.acr,
+                    &open.request.acr,
+                    (Level::OneFactor, STRONGEST),
+                ) == Sufficiency::TooWeak;
+                if essential { Rule::Required } else { asked(app, found, open.client.settings.second_factor) }
+            }
+        }
+    }
+}
+
+/// What is asked of somebody on the way to a portal that asks `portal`.
+pub fn asked(app: &App, found: &Found, portal: Rule) -> Rule {
+    let standing = Standing {
+        operator: found.operator,
+        administrator: found.administrator,
+        organization: if found.organization_requires { Rule::Required } else { Rule::Optional },
+    };
+    second_factor::asked(&app.config.second_factor.required_of, &standing, portal)
+}
+
+/// Who has proven themselves, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Proven<'a> {
+    /// Whom.
+    pub person: &'a str,
+    /// RFC 8176 values, space separated.
+    pub amr: &'a str,
+}
+
+/// The browser somebody signs in with.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// Where it is.
+    pub origin: &'a Origin,
+    /// Its name.
+    pub browser: &'a Browser,
+    /// The session it has already.
+    pub old: Option<Session>,
+}
+
+/// Goes on after a right password: to the second step of somebody who has or must have one, else to the end.
+///
+/// # Errors
+/// The database or a template failed.
+pub(super) async fn after_password(
+    app: &App,
+    (way, arrival): (Way, Arrival<'_>),
+    verified: &Verified,
+    now: Timestamp,
+) -> Outcome<Response> {
+    let person = &verified.person;
+    let mut tx = app.db.begin().await?;
+    failures::clear(&mut tx, &Subject::account(&verified.login)).await?;
+    if let Some((old, new)) = &verified.outdated {
+        passwords::rehash(&mut tx, person, old, new).await?;
+    }
+    let found = second_factors::find(&mut tx, person).await?;
+    if found.any() || way.asks(app, &found) == Rule::Required {
+        let id = habilis_keys::random::id("step", now);
+        let (interaction, place) = match &way {
+            Way::Request(open) => (Some(open.interaction.id.as_str()), ""),
+            Way::Place(place) => (None, place.name()),
+        };
+        let step = NewStep {
+            id: &id,
+            browser_digest: &arrival.browser.digest(),
+            person,
+            interaction,
+            place,
+            expires_at: now.saturating_add(STEP)?,
+        };
+        sign_in_steps::insert(&mut tx, &step, now).await?;
+        tx.commit().await?;
+        return Ok(see_other(&second::path(&id)));
+    }
+    finish(tx, app, (way, arrival, Proven { person, amr: "pwd" }), now).await
+}
+
+/// Opens the session, commits, and leads on.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn finish(
+    mut tx: Tx,
+    app: &App,
+    (mut way, arrival, proven): (Way, Arrival<'_>, Proven<'_>),
+    now: Timestamp,
+) -> Outcome<Response> {
+    let (session, cookie) = open(&mut tx, app, (&mut way, arrival, proven), now).await?;
+    let mut response = match &way {
+        Way::Request(open) => proceed(&mut tx, app, (open, &session), now).await?,
+        Way::Place(place) => see_other(place.path()),
+    };
+    tx.commit().await?;
+    accepted(app);
+    cookies::set_session(app, &mut response, &cookie);
+    Ok(response)
+}
+
+/// Counts a sign-in and wakes the mail; called after the commit.
+pub fn accepted(app: &App) {
+    app.mail_waiting.notify_one();
+    metrics::counter!("habilis_sign_ins_total", "outcome" => "accepted").increment(1);
+}
+
+/// Opens the session, notes the sign-in for the request that waits, tells of a new browser by mail. The caller commits.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn open(
+    tx: &mut Tx,
+    app: &App,
+    (way, arrival, proven): (&mut Way, Arrival<'_>, Proven<'_>),
+    now: Timestamp,
+) -> Outcome<(Session, Secret<String>)> {
+    let Arrival { origin, browser, old } = arrival;
+    let authenticated = Authenticated { person: proven.person, amr: proven.amr };
+    let (session, cookie) = session::start(tx, app, (authenticated, old, origin), now).await?;
+    if browsers::seen(tx, proven.person, &browser.digest(), now).await? {
+        mail::write(tx, app, (proven.person, &NewSignIn::from(origin, now)), now).await?;
+    }
+    let mut event = Event::new("session.started")
+        .by(proven.person)
+        .about(proven.person)
+        .from(origin)
+        .with("session", session.id.clone())
+        .with("amr", proven.amr);
+    if let Way::Request(open) = way {
+        interactions::authenticated(tx, &open.interaction.id, now).await?;
+        open.interaction.authenticated_at = Some(now.into());
+        event = event.at_client(&open.client.id);
+    }
+    audit::record(tx, event, now).await?;
+    Ok((session, cookie))
+}
+
+/// Methods of `amr` and `more`, each once.
+pub fn with_methods(amr: &str, more: &str) -> String {
+    let mut methods: Vec<&str> = Vec::new();
+    for method in amr.split(' ').chain(more.split(' ')).filter(|method| !method.is_empty()) {
+        if !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    methods.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_methods;
+
+    #[test]
+    fn methods_are_named_once() {
+        assert_eq!(with_methods("pwd", "otp mfa"), "pwd otp mfa");
+        assert_eq!(with_methods("pwd otp mfa", "pop hwk user mfa"), "pwd otp mfa pop hwk user");
+        assert_eq!(with_methods("", "otp"), "otp");
+    }
+}

@@ -1,0 +1,390 @@
+//! `/sign-in/step/{id}`: the second step of a sign-in whose password was right, or the setting up of a second factor by
+//! somebody who must have one and has none.
+//!
+//! No session exists yet: what was proven so far is a row bound to this browser for half an hour.
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+
+use super::factor_pages::{Codes, Enrol, EnrolProblem, NewApp, SecondStep, StepProblem, With};
+use super::factors::{self, Checked};
+use super::finish::{self, Arrival, Proven, Way};
+use super::passkey::{self, Registered};
+use super::{removal, session};
+use crate::app::App;
+use crate::db::people::{self, Person};
+use crate::db::second_factors::{self, Found};
+use crate::db::sessions::Session;
+use crate::db::sign_in_steps::{self, Step};
+use crate::db::Tx;
+use crate::oidc::error::PageError;
+use crate::oidc::interaction::{deny, stale};
+use crate::outcome::Outcome;
+use crate::web::cookies::{self, Browser, Cookies};
+use crate::web::params::Params;
+use crate::web::{Form, Origin, chrome, render, see_other};
+
+/// The routes of the second step.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route(passkey::OPTIONS_PATH, post(passkey::options))
+        .route("/sign-in/step/{id}", get(show).post(answer))
+        .route("/sign-in/step/{id}/app/{app}", get(show_app).post(confirm_app))
+        .route("/sign-in/step/{id}/passkey-options", post(passkey_options))
+        .route("/sign-in/removal/{token}", get(removal::get).post(removal::post))
+}
+
+/// Where the step `id` is taken.
+pub fn path(id: &str) -> String {
+    format!("/sign-in/step/{id}")
+}
+
+fn app_path(id: &str, app: &str) -> String {
+    format!("{}/app/{app}", path(id))
+}
+
+/// A sign-in that waits in this browser.
+struct Waiting {
+    step: Step,
+    way: Way,
+    browser: Browser,
+    found: Found,
+}
+
+async fn waiting(app: &App, cookies: &Cookies, id: &str, now: Timestamp) -> Outcome<Option<Waiting>> {
+    let Some(browser) = cookies.browser.clone() else { return Ok(None) };
+    let (step, found) = {
+        let mut reader = app.db.reader().await?;
+        let Some(step) = sign_in_steps::find(&mut reader, id, &browser.digest(), now).await? else { return Ok(None) };
+        let found = second_factors::find(&mut reader, &step.person_id).await?;
+        (step, found)
+    };
+    let Some(way) = Way::of(app, cookies, &step, now).await? else { return Ok(None) };
+    Ok(Some(Waiting { step, way, browser, found }))
+}
+
+impl Waiting {
+    fn ui_locales(&self, chosen: Option<String>) -> Option<String> {
+        chosen.or_else(|| match &self.way {
+            Way::Request(open) => open.request.ui_locales.clone(),
+            Way::Place(_) => None,
+        })
+    }
+
+    fn second_step(&self, app: &App, origin: &Origin, (with, ui_locales): (With, Option<&str>)) -> SecondStep {
+        let path = path(&self.step.id);
+        let shown_at = if with == With::Recovery { format!("{path}?with=recovery") } else { path.clone() };
+        SecondStep {
+            chrome: chrome(app, origin.locale(ui_locales), &shown_at),
+            csrf: self.browser.csrf(app),
+            client: self.client(),
+            with: if self.found.apps == 0 && with == With::App { With::Passkey } else { with },
+            passkey: self.found.passkeys > 0,
+            recovery_href: (self.found.codes > 0).then(|| format!("{path}?with=recovery")),
+            back_href: path.clone(),
+            again_href: self.way.login_path(),
+            removal: removal::is_offered(app),
+            action: path,
+            problem: None,
+        }
+    }
+
+    fn enrol(&self, app: &App, origin: &Origin, ui_locales: Option<&str>) -> Enrol {
+        let path = path(&self.step.id);
+        Enrol {
+            chrome: chrome(app, origin.locale(ui_locales), &path),
+            csrf: self.browser.csrf(app),
+            client: self.client(),
+            options: format!("{path}/passkey-options"),
+            passkeys: app.passkeys.is_some(),
+            action: path,
+            problem: None,
+        }
+    }
+
+    fn client(&self) -> Option<crate::web::page::ClientCard> {
+        match &self.way {
+            Way::Request(open) => Some(open.client.card()),
+            Way::Place(_) => None,
+        }
+    }
+}
+
+async fn show(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let now = app.clock.now();
+    let Some(waiting) = waiting(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
+    let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let ui_locales = waiting.ui_locales(query.take("ui_locales"));
+    if !waiting.found.any() {
+        return render(StatusCode::OK, &waiting.enrol(&app, &origin, ui_locales.as_deref()));
+    }
+    let with = With::of(query.get("with"));
+    render(StatusCode::OK, &waiting.second_step(&app, &origin, (with, ui_locales.as_deref())))
+}
+
+/// Takes a code, a passkey, the choice of a factor to set up, or "cancel".
+async fn answer(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(id): Path<String>,
+    Form(form): Form,
+) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
+    };
+    let Some(waiting) = waiting(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
+    if !waiting.browser.sent(&app, params.get("csrf")) {
+        return Ok(see_other(&path(&id)));
+    }
+    match (params.take("action").as_deref(), waiting.found.any()) {
+        (Some("cancel"), _) => cancel(&app, waiting, now).await,
+        (Some("passkey"), true) => by_passkey(&app, &origin, (waiting, cookies), (&mut params, now)).await,
+        (Some("lost"), true) if removal::is_offered(&app) => {
+            removal::ask(&app, &origin, &waiting.step.person_id, now).await
+        }
+        (Some("app"), false) => begin_app(&app, &origin, &waiting, now).await,
+        (Some("passkey-add"), false) => add_passkey(&app, &origin, (waiting, cookies), (&mut params, now)).await,
+        (None, true) => by_code(&app, &origin, (waiting, cookies), (&mut params, now)).await,
+        _ => Ok(see_other(&path(&id))),
+    }
+}
+
+async fn cancel(app: &App, waiting: Waiting, now: Timestamp) -> Outcome {
+    let mut tx = app.db.begin().await?;
+    sign_in_steps::finish(&mut tx, &waiting.step.id, now).await?;
+    tx.commit().await?;
+    match waiting.way {
+        Way::Request(open) => deny(app, &open, now).await,
+        Way::Place(place) => Ok(see_other(&place.login_path())),
+    }
+}
+
+async fn by_code(
+    app: &App,
+    origin: &Origin,
+    (waiting, cookies): (Waiting, Cookies),
+    (params, now): (&mut Params, Timestamp),
+) -> Outcome {
+    let person = waiting.step.person_id.clone();
+    let with = With::of(params.get("with"));
+    let ui_locales = waiting.ui_locales(None);
+    let shown = waiting.second_step(app, origin, (with, ui_locales.as_deref()));
+    let old = session::load(app, &cookies, now).await?;
+    let mut tx = app.db.begin().await?;
+    let typed = params.take("code").unwrap_or_default();
+    match factors::check(&mut tx, app, (&person, &typed, origin), now).await? {
+        Checked::Right => {
+            // A step taken twice at once is taken once; the code of the other is not used up.
+            if !sign_in_steps::finish(&mut tx, &waiting.step.id, now).await? {
+                return stale(app, origin);
+            }
+            let amr = finish::with_methods("pwd", factors::OTP);
+            let arrival = Arrival { origin, browser: &waiting.browser, old };
+            finish::finish(tx, app, (waiting.way, arrival, Proven { person: &person, amr: &amr }), now).await
+        }
+        Checked::Wrong => {
+            tx.commit().await?;
+            app.mail_waiting.notify_one();
+            metrics::counter!("habilis_sign_ins_total", "outcome" => "refused").increment(1);
+            render(StatusCode::UNAUTHORIZED, &SecondStep { problem: Some(StepProblem::Wrong), ..shown })
+        }
+        Checked::TooEarly(retry_at) => {
+            tx.commit().await?;
+            metrics::counter!("habilis_sign_ins_total", "outcome" => "delayed").increment(1);
+            let seconds = u64::try_from(retry_at.duration_since(now).as_secs() + 1).unwrap_or(1);
+            let problem = Some(StepProblem::TryLater { seconds });
+            let mut response = render(StatusCode::TOO_MANY_REQUESTS, &SecondStep { problem, ..shown })?;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            Ok(response)
+        }
+    }
+}
+
+async fn by_passkey(
+    app: &App,
+    origin: &Origin,
+    (waiting, cookies): (Waiting, Cookies),
+    (params, now): (&mut Params, Timestamp),
+) -> Outcome {
+    let ui_locales = waiting.ui_locales(None);
+    let shown = waiting.second_step(app, origin, (With::App, ui_locales.as_deref()));
+    let old = session::load(app, &cookies, now).await?;
+    let arrival = Arrival { origin, browser: &waiting.browser, old };
+    match passkey::sign_in(app, (waiting.way, arrival), params, now).await? {
+        Some(response) => Ok(response),
+        None => render(StatusCode::UNAUTHORIZED, &SecondStep { problem: Some(StepProblem::PasskeyRefused), ..shown }),
+    }
+}
+
+async fn begin_app(app: &App, origin: &Origin, waiting: &Waiting, now: Timestamp) -> Outcome {
+    let name = origin.locale(waiting.ui_locales(None).as_deref()).text("factor-app");
+    let mut tx = app.db.begin().await?;
+    let id = factors::begin_app(&mut tx, app, (&waiting.step.person_id, &name), now).await?;
+    tx.commit().await?;
+    Ok(see_other(&app_path(&waiting.step.id, &id)))
+}
+
+async fn show_app(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path((id, device)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let now = app.clock.now();
+    let Some(waiting) = waiting(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
+    let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let ui_locales = waiting.ui_locales(query.take("ui_locales"));
+    match new_app(&app, &origin, (&waiting, &device, ui_locales.as_deref()), now).await? {
+        Some(page) => render(StatusCode::OK, &page),
+        None => Ok(see_other(&path(&id))),
+    }
+}
+
+/// The page of the enrolment `device`; none when it is over, or the person has a second factor by now.
+async fn new_app(
+    app: &App,
+    origin: &Origin,
+    (waiting, device, ui_locales): (&Waiting, &str, Option<&str>),
+    now: Timestamp,
+) -> Outcome<Option<NewApp>> {
+    if waiting.found.any() {
+        return Ok(None);
+    }
+    let mut reader = app.db.reader().await?;
+    let Some(person) = people::find(&mut reader, &waiting.step.person_id).await? else { return Ok(None) };
+    let Some(secret) = factors::enrolment(&mut reader, app, (device, &person.id), now).await? else { return Ok(None) };
+    let action = app_path(&waiting.step.id, device);
+    let page = NewApp::new(
+        chrome(app, origin.locale(ui_locales), &action),
+        (action.clone(), waiting.browser.csrf(app), path(&waiting.step.id)),
+        (&secret, &person.login),
+    )?;
+    Ok(Some(page))
+}
+
+async fn confirm_app(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path((id, device)): Path<(String, String)>,
+    Form(form): Form,
+) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
+    };
+    let Some(waiting) = waiting(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
+    let ui_locales = waiting.ui_locales(None);
+    let page = new_app(&app, &origin, (&waiting, &device, ui_locales.as_deref()), now).await?;
+    let (Some(page), true) = (page, waiting.browser.sent(&app, params.get("csrf"))) else {
+        return Ok(see_other(&path(&id)));
+    };
+    let typed = params.take("code").unwrap_or_default();
+    let person = waiting.step.person_id.clone();
+    let old = session::load(&app, &cookies, now).await?;
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &person).await?;
+    // Whoever knows the password alone must not add a second factor beside the first.
+    if second_factors::find(&mut tx, &person).await?.any() {
+        return Ok(see_other(&path(&id)));
+    }
+    if !factors::confirm_app(&mut tx, &app, (&device, &person, &typed, &origin), now).await? {
+        return render(StatusCode::UNAUTHORIZED, &NewApp { wrong: true, ..page });
+    }
+    set_up(tx, (&app, &origin, old), (waiting, factors::OTP), now).await
+}
+
+async fn passkey_options(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(id): Path<String>,
+    Form(form): Form,
+) -> Outcome {
+    let now = app.clock.now();
+    let Some(browser) = passkey::sender(&app, &cookies, form.ok().as_ref()) else { return Ok(passkey::stale_script()) };
+    let waiting = waiting(&app, &cookies, &id, now).await?.filter(|waiting| !waiting.found.any());
+    let Some(waiting) = waiting else { return Ok(passkey::stale_script()) };
+    match person(&app, &waiting).await? {
+        Some(person) if app.passkeys.is_some() && app.begun.admit(&origin.network()) => {
+            passkey::new_options(&app, (&browser, &person), now).await
+        }
+        _ => Ok(passkey::stale_script()),
+    }
+}
+
+async fn person(app: &App, waiting: &Waiting) -> Outcome<Option<Person>> {
+    Ok(people::find(&mut app.db.reader().await?, &waiting.step.person_id).await?)
+}
+
+async fn add_passkey(
+    app: &App,
+    origin: &Origin,
+    (waiting, cookies): (Waiting, Cookies),
+    (params, now): (&mut Params, Timestamp),
+) -> Outcome {
+    let person = waiting.step.person_id.clone();
+    let old = session::load(app, &cookies, now).await?;
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &person).await?;
+    if second_factors::find(&mut tx, &person).await?.any() {
+        return Ok(see_other(&path(&waiting.step.id)));
+    }
+    match passkey::register(&mut tx, app, (&person, &waiting.browser, origin), (params, now)).await? {
+        Registered::Added(methods) => set_up(tx, (app, origin, old), (waiting, methods), now).await,
+        Registered::Refused | Registered::TooMany => {
+            let ui_locales = waiting.ui_locales(None);
+            let page = waiting.enrol(app, origin, ui_locales.as_deref());
+            render(StatusCode::UNPROCESSABLE_ENTITY, &Enrol { problem: Some(EnrolProblem::Passkey), ..page })
+        }
+    }
+}
+
+/// The end of a sign-in that set up a second factor: the session opens, and the recovery codes are shown on the way.
+async fn set_up(
+    mut tx: Tx,
+    (app, origin, old): (&App, &Origin, Option<Session>),
+    (mut waiting, methods): (Waiting, &str),
+    now: Timestamp,
+) -> Outcome<Response> {
+    let person = waiting.step.person_id.clone();
+    if !sign_in_steps::finish(&mut tx, &waiting.step.id, now).await? {
+        return stale(app, origin);
+    }
+    let codes = factors::first_codes(&mut tx, app, (&person, origin), now).await?;
+    let amr = finish::with_methods("pwd", methods);
+    let arrival = Arrival { origin, browser: &waiting.browser, old };
+    let proven = Proven { person: &person, amr: &amr };
+    let (_, cookie) = finish::open(&mut tx, app, (&mut waiting.way, arrival, proven), now).await?;
+    tx.commit().await?;
+    finish::accepted(app);
+    let next = waiting.way.next_path();
+    let mut response = if codes.is_empty() {
+        see_other(&next)
+    } else {
+        let ui_locales = waiting.ui_locales(None);
+        render(StatusCode::OK, &Codes::new(chrome_of(app, origin, ui_locales.as_deref()), &codes, next))?
+    };
+    cookies::set_session(app, &mut response, &cookie);
+    Ok(response)
+}
+
+/// A frame without a language switch: the page is the answer to a form, and cannot be asked for again.
+pub fn chrome_of(app: &App, origin: &Origin, ui_locales: Option<&str>) -> crate::web::page::Chrome {
+    crate::web::page::Chrome { languages: Vec::new(), ..chrome(app, origin.locale(ui_locales), "/") }
+}
