@@ -137,6 +137,13 @@ impl Browser {
         }
     }
 
+    /// What a script of the open page would fetch: a POST of a form with this browser's cookies. The page stays.
+    pub async fn fetch(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let url = self.page().url.join(path).expect("a path");
+        let fields: Vec<_> = fields.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        self.request(Cause::OwnForm, "POST", &url, &fields).await
+    }
+
     /// Sends a form from a page of another site: without `Lax` and `Strict` cookies.
     pub async fn post_from_elsewhere(&mut self, url: &str, fields: &[(String, String)]) -> Visit {
         self.send_form(Cause::ForeignForm, "post", Url::parse(url).expect("a URL"), fields.to_vec()).await

@@ -200,6 +200,32 @@ impl WebDriver {
             .collect()
     }
 
+    /// Plugs in an authenticator that keeps discoverable keys and checks its holder (W3C WebAuthn §11), and gives its id.
+    pub async fn add_authenticator(&self) -> String {
+        let authenticator = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true,
+        });
+        let id = self.call("POST", "/webauthn/authenticator", &authenticator).await;
+        id.as_str().expect("the authenticator's id").to_owned()
+    }
+
+    /// Unplugs it.
+    pub async fn remove_authenticator(&self, id: &str) {
+        self.call("DELETE", &format!("/webauthn/authenticator/{id}"), &Value::Null).await;
+    }
+
+    /// Lets the authenticator find its holder, or not.
+    pub async fn set_verified(&self, id: &str, verified: bool) {
+        self.call("POST", &format!("/webauthn/authenticator/{id}/uv"), &json!({ "isUserVerified": verified })).await;
+    }
+
+    /// The keys in the authenticator.
+    pub async fn credentials(&self, id: &str) -> Vec<Value> {
+        let found = self.call("GET", &format!("/webauthn/authenticator/{id}/credentials"), &Value::Null).await;
+        found.as_array().expect("a list of keys").clone()
+    }
+
     async fn devtools(&self, command: &str, parameters: &Value) {
         self.call("POST", "/goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await;
     }

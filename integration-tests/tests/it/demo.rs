@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse};
 use habilis_integration_tests::server::run_in;
-use habilis_integration_tests::{Browser, Engine, Http, Inbox, TestServer};
+use habilis_integration_tests::{Authenticator, Browser, Engine, Http, Inbox, TestServer};
 use serde_json::{Value, json};
 use url::Url;
 
