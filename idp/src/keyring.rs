@@ -86,9 +86,9 @@ impl KeyRing {
     /// # Errors
     /// It was sealed under another master key, for another purpose or id.
     pub fn open_sealed(&self, purpose: &str, id: &str, sealed: &[u8]) -> Outcome<Secret<Vec<u8>>> {
-        self.master
-            .open(purpose, id.as_bytes(), sealed)
-            .map_err(|error| Fault::new(format!("{purpose} {id} cannot be unsealed: {error}; is this the right master key?")))
+        self.master.open(purpose, id.as_bytes(), sealed).map_err(|error| {
+            Fault::new(format!("{purpose} {id} cannot be unsealed: {error}; is this the right master key?"))
+        })
     }
 
     /// Reads the ring again.

@@ -68,7 +68,8 @@ impl Passkey {
         let length = u16::try_from(self.id.len()).expect("a short id").to_be_bytes();
         let mut data = self.authenticator_data(options["rp"]["id"].as_str().expect("rp.id"), 0x40);
         data.extend([[0; 16].as_slice(), &length, &self.id, &cose].concat());
-        let head = [&[0xa3, 0x63][..], b"fmt", &[0x64], b"none", &[0x67], b"attStmt", &[0xa0, 0x68], b"authData"].concat();
+        let head =
+            [&[0xa3, 0x63][..], b"fmt", &[0x64], b"none", &[0x67], b"attStmt", &[0xa0, 0x68], b"authData"].concat();
         let size = u16::try_from(data.len()).expect("short").to_be_bytes();
         let attestation = [&head[..], &[0x59], &size, &data].concat();
         self.credential(json!({
@@ -104,7 +105,8 @@ impl Passkey {
     }
 
     fn client_data(&self, kind: &str, options: &Value) -> String {
-        json!({ "type": kind, "challenge": options["challenge"], "origin": self.origin, "crossOrigin": false }).to_string()
+        json!({ "type": kind, "challenge": options["challenge"], "origin": self.origin, "crossOrigin": false })
+            .to_string()
     }
 
     fn authenticator_data(&self, asked: &str, further_flags: u8) -> Vec<u8> {

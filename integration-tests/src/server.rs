@@ -272,11 +272,11 @@ impl TestServer {
         let data = self.data();
         let database = self.options.iter().skip_while(|option| *option != "--database").nth(1).cloned();
         let database = database.unwrap_or_else(|| format!("sqlite://{}", data.join("habilis.db").display()));
-        let key = data.join("habilis.key");
+        let (key, issuer) = (data.join("habilis.key"), self.issuer.clone());
         let environment = [
             ("HABILIS__DATABASE__URL", database.as_str()),
             ("HABILIS__KEYS__MASTER_KEY_FILE", key.to_str().expect("UTF-8")),
-            ("HABILIS__SERVER__ISSUER", self.issuer.as_str()),
+            ("HABILIS__SERVER__ISSUER", issuer.as_str()),
         ];
         if self.engine == Engine::Sqlite {
             self.kill();

@@ -13,7 +13,8 @@ const GROUP: usize = 4;
 pub fn generate() -> Vec<Secret<String>> {
     let code = || {
         let drawn = text(Alphabet::Crockford, LENGTH);
-        let groups: Vec<&str> = (0..LENGTH / GROUP).filter_map(|n| drawn.expose().get(n * GROUP..(n + 1) * GROUP)).collect();
+        let groups: Vec<&str> =
+            (0..LENGTH / GROUP).filter_map(|n| drawn.expose().get(n * GROUP..(n + 1) * GROUP)).collect();
         Secret::new(groups.join("-"))
     };
     (0..COUNT).map(|_| code()).collect()

@@ -118,9 +118,14 @@ mod tests {
             let typed = code(&rfc(), step + drift).unwrap();
             assert_eq!(step_of(&rfc(), typed.expose(), now).unwrap(), expected, "{drift}");
         }
-        for (typed, expected) in
-            [("005 924", Some(step)), (" 005924 ", Some(step)), ("5924", None), ("0059240", None), ("", None), ("००५९२४", None)]
-        {
+        for (typed, expected) in [
+            ("005 924", Some(step)),
+            (" 005924 ", Some(step)),
+            ("5924", None),
+            ("0059240", None),
+            ("", None),
+            ("००५९२४", None),
+        ] {
             assert_eq!(step_of(&rfc(), typed, now).unwrap(), expected, "{typed}");
         }
     }

@@ -216,12 +216,7 @@ async fn confirm_app(
 }
 
 /// After a factor was added: this session has proven it, and the first one brings recovery codes.
-async fn added(
-    mut tx: Tx,
-    app: &App,
-    (origin, fresh, methods): (&Origin, &Fresh, &str),
-    now: Timestamp,
-) -> Outcome {
+async fn added(mut tx: Tx, app: &App, (origin, fresh, methods): (&Origin, &Fresh, &str), now: Timestamp) -> Outcome {
     let amr = with_methods(&fresh.session.amr, methods);
     sessions::strengthen(&mut tx, &fresh.session.id, &amr).await?;
     let codes = factors::first_codes(&mut tx, app, (&fresh.person.id, origin), now).await?;
@@ -308,12 +303,7 @@ async fn remove_app(
 }
 
 /// Removes a factor, unless it is the last way in, or the last of what is asked of the person.
-async fn remove(
-    app: &App,
-    origin: &Origin,
-    (fresh, change, id): (&Fresh, Change, &str),
-    now: Timestamp,
-) -> Outcome {
+async fn remove(app: &App, origin: &Origin, (fresh, change, id): (&Fresh, Change, &str), now: Timestamp) -> Outcome {
     let person = fresh.person.id.as_str();
     let mut tx = app.db.begin().await?;
     people::lock(&mut tx, person).await?;

@@ -101,7 +101,8 @@ impl Sample for Security {
         };
         let problems =
             [Problem::PasskeyNotTaken, Problem::TooMany, Problem::LastWayIn, Problem::LastRequired].into_iter();
-        let mut samples = vec![plain.clone(), full.clone(), Self { passkeys_offered: false, codes_left: 1, ..full.clone() }];
+        let mut samples =
+            vec![plain.clone(), full.clone(), Self { passkeys_offered: false, codes_left: 1, ..full.clone() }];
         samples.extend(problems.map(|problem| Self { problem: Some(problem), ..full.clone() }));
         samples
     }

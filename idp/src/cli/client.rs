@@ -6,8 +6,8 @@ use clap::Subcommand;
 use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
 use habilis_policies::acr::{Name, Vocabulary};
-use habilis_policies::second_factor::Rule;
 use habilis_policies::profiles::SecurityProfile;
+use habilis_policies::second_factor::Rule;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 

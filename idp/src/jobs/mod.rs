@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    browsers, factor_removals, failures, grants, initial_access_tokens, interactions, logout_outbox, passkeys, password_links,
-    password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, sign_in_steps, signing_keys,
-    totp_devices, used_tokens,
+    browsers, factor_removals, failures, grants, initial_access_tokens, interactions, logout_outbox, passkeys,
+    password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, sign_in_steps,
+    signing_keys, totp_devices, used_tokens,
 };
 use crate::mail::{self, transport::Transport};
 use crate::oidc::backchannel_logout;

@@ -68,11 +68,9 @@ impl Way {
         match self {
             Self::Place(_) => asked(app, found, Rule::Optional),
             Self::Request(open) => {
-                let essential = acr::suffices(
-                    &open.client.settings.acr,
-                    &open.request.acr,
-                    (Level::OneFactor, STRONGEST),
-                ) == Sufficiency::TooWeak;
+                let essential =
+                    acr::suffices(&open.client.settings.acr, &open.request.acr, (Level::OneFactor, STRONGEST))
+                        == Sufficiency::TooWeak;
                 if essential { Rule::Required } else { asked(app, found, open.client.settings.second_factor) }
             }
         }

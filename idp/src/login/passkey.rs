@@ -30,10 +30,10 @@ use crate::db::passkeys::{self, NewCeremony, NewPasskey};
 use crate::db::people::Person;
 use crate::db::{Tx, is_unique_violation, second_factors};
 use crate::mail::factors::Change;
+use crate::oidc::error::no_store;
 use crate::outcome::{Fault, Outcome};
 use crate::web::cookies::{Browser, Cookies};
 use crate::web::params::Params;
-use crate::oidc::error::no_store;
 use crate::web::{Form, Origin};
 
 /// How long a challenge waits for its answer.

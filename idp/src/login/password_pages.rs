@@ -221,8 +221,6 @@ impl Sample for Told {
             Telling::RemovalStopped,
             Telling::RemovalOver,
         ];
-        all.into_iter()
-            .map(|telling| Self { chrome: sample_chrome(locale), telling })
-            .collect()
+        all.into_iter().map(|telling| Self { chrome: sample_chrome(locale), telling }).collect()
     }
 }

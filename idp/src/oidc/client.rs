@@ -5,10 +5,10 @@ use std::sync::Arc;
 use habilis_keys::jwk::Jwks;
 use habilis_keys::jws::Algorithm;
 use habilis_keys::secret::Secret;
-use habilis_policies::{acr, second_factor};
 use habilis_policies::profiles::SecurityProfile;
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::scopes::Scope;
+use habilis_policies::{acr, second_factor};
 use serde::{Deserialize, Serialize};
 use url::Url;
 

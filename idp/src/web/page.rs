@@ -167,8 +167,8 @@ mod tests {
 
     use super::{Chrome, Sample, sample_chrome, sample_hostile_client};
     use crate::{
-        demo::pages as demo, login::factor_pages as factors, login::pages as login, login::password_pages as passwords, oidc::pages as oidc,
-        web::text::Locale,
+        demo::pages as demo, login::factor_pages as factors, login::pages as login, login::password_pages as passwords,
+        oidc::pages as oidc, web::text::Locale,
     };
 
     struct Rendered {

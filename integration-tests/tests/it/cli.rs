@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Proof, Tokens};
 use habilis_integration_tests::server::{free_port, habilis, run_in, run_with_input};
-use habilis_integration_tests::{Browser, Client, Http, database};
+use habilis_integration_tests::{Authenticator, Browser, Client, Http, database};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -259,7 +259,14 @@ async fn a_minimal_production_set_up_signs_its_operator_in() {
     let request = AuthorizationRequest::of(&served.client);
     let mut browser = Browser::new();
     browser.get(&authorize(&issuer, &request)).await.page();
-    let left = browser.submit("login-form", &[("username", LOGIN), ("password", PASSWORD)]).await.left();
+    // By default the operator's own staff have a second factor: it is set up at the first sign-in.
+    let page = browser.submit("login-form", &[("username", LOGIN), ("password", PASSWORD)]).await.page();
+    assert!(page.has("enrol-page"), "{}", page.summary());
+    let page = browser.click("enrol-app").await.page();
+    let app = Authenticator::from_page(&page);
+    let step = jiff::Timestamp::now().as_second() / 30;
+    browser.submit("new-app-form", &[("code", &app.code_of_step(step))]).await.page();
+    let left = browser.click("codes-next").await.left();
     let code = Code::from(&request, &AuthorizationResponse::from_url(left));
     let Proof::Basic(header) = Proof::basic("portail", served.client.client_secret.as_deref().unwrap()) else {
         unreachable!()
@@ -280,6 +287,7 @@ async fn an_address_that_tries_many_accounts_is_slowed_and_others_are_not() {
         vec![
             ("HABILIS__SERVER__ISSUER", issuer.to_owned()),
             ("HABILIS__SIGN_IN__FAILURES_PER_ADDRESS_PER_HOUR", "8".to_owned()),
+            ("HABILIS__SECOND_FACTOR__REQUIRED_OF", String::new()),
         ]
     };
     let mut served = served(environment).await;

@@ -3,7 +3,9 @@
 
 use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Tokens, redeem};
 use habilis_integration_tests::webdriver::Screen;
-use habilis_integration_tests::{Authenticator, Browser, Engine, Http, Inbox, Page, Passkey, Person, TestServer, Visit, WebDriver};
+use habilis_integration_tests::{
+    Authenticator, Browser, Engine, Http, Inbox, Page, Passkey, Person, TestServer, Visit, WebDriver,
+};
 use serde_json::{Value, json};
 
 use crate::factors::{add_app, codes};
@@ -57,7 +59,12 @@ async fn acr(server: &TestServer, request: &AuthorizationRequest, visit: Visit) 
 }
 
 /// Signs in with a password to this request, and returns what comes next.
-async fn by_password(server: &TestServer, browser: &mut Browser, request: &AuthorizationRequest, person: &Person) -> Visit {
+async fn by_password(
+    server: &TestServer,
+    browser: &mut Browser,
+    request: &AuthorizationRequest,
+    person: &Person,
+) -> Visit {
     let page = browser.get(&request.url(server)).await.page();
     assert!(page.has("login-form"), "{}", page.summary());
     browser.sign_in(person).await
