@@ -19,4 +19,5 @@ pub mod request_objects;
 pub mod scopes;
 pub mod seats;
 pub mod sessions;
+pub mod subjects;
 pub mod tokens;

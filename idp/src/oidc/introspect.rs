@@ -109,7 +109,7 @@ async fn refresh_token(app: &App, client: &Client, token: &str, now: Timestamp) 
         members.insert(name.to_owned(), value);
     };
     set("iss", json!(app.config.server.issuer));
-    set("sub", json!(grant.person_id));
+    set("sub", json!(app.subjects.of(client, &grant.person_id)));
     set("client_id", json!(grant.client_id));
     set("scope", json!(grant.scope));
     set("exp", seconds(stored.expires_at.into()));

@@ -115,7 +115,7 @@ pub fn access_token(
     };
     let claims = AccessToken {
         iss: issuer,
-        sub: grant.map_or(&client.id, |grant| &grant.person_id),
+        sub: &grant.map_or_else(|| client.id.clone(), |grant| app.subjects.of(client, &grant.person_id)),
         aud: issuer,
         client_id: &client.id,
         scope: &scope.to_string(),
@@ -145,7 +145,7 @@ pub fn id_token(
         token.insert(name.to_owned(), value);
     };
     set("iss", json!(app.config.server.issuer));
-    set("sub", json!(grant.person_id));
+    set("sub", json!(app.subjects.of(client, &grant.person_id)));
     set("aud", json!(client.id));
     set("iat", json!(now.as_second()));
     set("exp", json!(now.as_second() + i64::from(app.config.tokens.id_token_seconds)));

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{RedirectError, ResponseMode, ReturnTo};
 use super::claims::ClaimsRequest;
 use super::client::{Authentication, Client, SharedClient};
+use super::end_session::read_hint;
 use super::error::PageError;
 use super::{dpop, par, request_object};
 use crate::app::App;
@@ -117,7 +118,27 @@ pub async fn check(
         let error = invalid("this client sends pushed authorization requests only");
         return Ok(Err(Invalid::Redirect(return_to, error)));
     }
-    Ok(rest(app, client, params, return_to.clone()).map_err(|error| Invalid::Redirect(return_to, error)))
+    let hint = match hint(app, client, params).await? {
+        Ok(hint) => hint,
+        Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
+    };
+    Ok(rest(client, params, return_to.clone(), hint).map_err(|error| Invalid::Redirect(return_to, error)))
+}
+
+/// The subject that `id_token_hint` names, as `client` knows it. A hint issued to another client serves only where both know
+/// people by the same names (OIDC Core §8).
+async fn hint(app: &App, client: &Client, params: &mut Params) -> Outcome<Result<Option<String>, RedirectError>> {
+    let Some(hint) = params.take("id_token_hint") else { return Ok(Ok(None)) };
+    let Some(hint) = read_hint(app, &hint) else {
+        return Ok(Err(invalid("id_token_hint was not issued here")));
+    };
+    if hint.client != client.id
+        && let Some(other) = app.client(&hint.client).await?
+        && other.sector != client.sector
+    {
+        return Ok(Err(invalid("id_token_hint was issued to a client that knows people by other names")));
+    }
+    Ok(Ok(Some(hint.subject)))
 }
 
 /// Where the answer goes, or why nowhere.
@@ -146,7 +167,12 @@ fn response_mode(client: &Client, params: &mut Params, return_to: &mut ReturnTo)
     Ok(())
 }
 
-fn rest(app: &App, client: &Client, params: &mut Params, return_to: ReturnTo) -> Result<Request, RedirectError> {
+fn rest(
+    client: &Client,
+    params: &mut Params,
+    return_to: ReturnTo,
+    hint: Option<String>,
+) -> Result<Request, RedirectError> {
     let bounded = |value: Option<String>, name: &str| match value {
         Some(value) if value.len() > MAX_TEXT => Err(invalid(&format!("{name} is longer than 2048 bytes"))),
         value => Ok(value),
@@ -182,14 +208,6 @@ fn rest(app: &App, client: &Client, params: &mut Params, return_to: ReturnTo) ->
     if dpop_jkt.as_deref().is_some_and(|jkt| !dpop::is_thumbprint(jkt)) {
         return Err(invalid("dpop_jkt is not a SHA-256 in base64url"));
     }
-    let hint = match params.take("id_token_hint") {
-        None => None,
-        Some(hint) => Some(
-            super::end_session::read_hint(app, &hint)
-                .map(|hint| hint.subject)
-                .ok_or_else(|| invalid("id_token_hint was not issued here"))?,
-        ),
-    };
     // OIDC Core §5.5.1: a `sub` asked for by value is the person expected.
     let subject = wanted.subject().map(str::to_owned);
     if subject.is_some() && hint.is_some() && subject != hint {
