@@ -19,6 +19,7 @@ use crate::oidc::backchannel_logout::Courier;
 use crate::oidc::client::Client;
 use crate::oidc::client_keys::FetchedKeys;
 use crate::oidc::initial_access::InitialAccess;
+use crate::oidc::request_uri::FetchedRequests;
 use crate::oidc::subject::Subjects;
 use crate::outcome::Outcome;
 use crate::web::rate::RateLimit;
@@ -60,6 +61,8 @@ pub struct Inner {
     pub fetcher: Fetcher,
     /// Keys fetched from clients.
     pub fetched_keys: FetchedKeys,
+    /// Request objects fetched from clients.
+    pub fetched_requests: FetchedRequests,
     /// Rung when mail was put into the outbox.
     pub mail_waiting: Notify,
     /// Tells clients that a session ended.
@@ -103,6 +106,7 @@ impl App {
             registered,
             fetcher,
             fetched_keys: FetchedKeys::new(),
+            fetched_requests: FetchedRequests::new(),
             mail_waiting: Notify::new(),
             logouts: Courier::new(),
         })))

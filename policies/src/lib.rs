@@ -16,6 +16,7 @@ pub mod profiles;
 pub mod redirects;
 pub mod reminders;
 pub mod request_objects;
+pub mod resources;
 pub mod scopes;
 pub mod seats;
 pub mod sessions;

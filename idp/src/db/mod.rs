@@ -147,6 +147,7 @@ tables! {
     people,
     pushed_requests,
     refresh_tokens,
+    resources,
     revoked_tokens,
     sessions,
     signing_keys,

@@ -1,6 +1,7 @@
 //! The OpenID Connect provider: one file an endpoint.
 
 pub mod answer;
+pub mod audience;
 pub mod authorize;
 pub mod backchannel_logout;
 pub mod claims;
@@ -23,6 +24,7 @@ pub mod par;
 pub mod registration;
 pub mod request;
 pub mod request_object;
+pub mod request_uri;
 pub mod resource;
 pub mod revoke;
 pub mod subject;

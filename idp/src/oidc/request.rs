@@ -1,7 +1,7 @@
 //! The authorization request: parsed once into a value that is then trusted (OIDC Core §3.1.2.1, RFC 6749 §4.1.1, RFC 7636).
 //!
 //! Order matters: client, then redirect URI (a page until then), then everything else (an error redirect from then on).
-//! Queries, pushed requests and signed objects are all read by [`check`].
+//! Queries, pushed requests and signed objects, at hand or by reference, are all read by [`check`].
 
 use habilis_policies::acr;
 use habilis_policies::authorize::Prompt;
@@ -14,7 +14,7 @@ use super::claims::ClaimsRequest;
 use super::client::{Authentication, Client, SharedClient};
 use super::end_session::read_hint;
 use super::error::PageError;
-use super::{dpop, par, request_object};
+use super::{audience, dpop, par, request_uri};
 use crate::app::App;
 use crate::outcome::Outcome;
 use crate::web::params::Params;
@@ -51,6 +51,9 @@ pub struct Request {
     /// `dpop_jkt`: the key the code will be bound to (RFC 9449 §10).
     #[serde(default)]
     pub dpop_jkt: Option<String>,
+    /// Resources the access tokens may be for (RFC 8707), space separated.
+    #[serde(default)]
+    pub resources: String,
     /// SHA-256 of the `request_uri` it came by (RFC 9126).
     #[serde(default)]
     pub pushed: Option<Vec<u8>>,
@@ -104,7 +107,7 @@ pub async fn check(
     (params, door): (&mut Params, Door),
     now: Timestamp,
 ) -> Outcome<Result<Request, Invalid>> {
-    let opened = request_object::open(app, client, (params, door), now).await?;
+    let opened = request_uri::open(app, client, (params, door), now).await?;
     let mut return_to = match (place(client, params), &opened) {
         (Ok(return_to), _) => return_to,
         (Err(_), Err(error)) => return Ok(Err(page(error.error, &error.description))),
@@ -122,7 +125,17 @@ pub async fn check(
         Ok(hint) => hint,
         Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
     };
-    Ok(rest(client, params, return_to.clone(), hint).map_err(|error| Invalid::Redirect(return_to, error)))
+    let named = params.take("resource").unwrap_or_default();
+    let mut request = match rest(client, params, return_to.clone(), hint) {
+        Ok(request) => request,
+        Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
+    };
+    let scope = Scope::parse(&request.scope).unwrap_or_default();
+    match audience::authorized(app, &named, &scope).await? {
+        Ok(resources) => request.resources = resources,
+        Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
+    }
+    Ok(Ok(request))
 }
 
 /// The subject that `id_token_hint` names, as `client` knows it. A hint issued to another client serves only where both know
@@ -177,9 +190,6 @@ fn rest(
         Some(value) if value.len() > MAX_TEXT => Err(invalid(&format!("{name} is longer than 2048 bytes"))),
         value => Ok(value),
     };
-    if params.get("request_uri").is_some() {
-        return Err(RedirectError::new("request_uri_not_supported", "request_uri is not supported"));
-    }
     if return_to.state.as_ref().is_some_and(|state| state.len() > MAX_TEXT) {
         return Err(invalid("state is longer than 2048 bytes"));
     }
@@ -226,6 +236,7 @@ fn rest(
         claims,
         hint: hint.or(subject),
         dpop_jkt,
+        resources: String::new(),
         pushed: None,
     })
 }

@@ -77,6 +77,8 @@ mod pairwise;
 mod par;
 mod registration;
 mod request_object;
+mod request_uri;
+mod resources;
 mod revoke;
 mod secret_jwt;
 mod tls;
