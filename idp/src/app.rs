@@ -19,6 +19,9 @@ use crate::login::hasher::Hasher;
 use crate::oidc::backchannel_logout::Courier;
 use crate::oidc::client::Client;
 use crate::oidc::client_keys::FetchedKeys;
+use crate::oidc::initial_access::InitialAccess;
+use crate::oidc::request_uri::FetchedRequests;
+use crate::oidc::subject::Subjects;
 use crate::outcome::Outcome;
 use crate::web::rate::RateLimit;
 
@@ -45,6 +48,10 @@ pub struct Inner {
     pub recovery: HmacKey,
     /// Passkeys; none where the issuer is an address rather than a name.
     pub passkeys: Option<Webauthn>,
+    /// By what names clients know people.
+    pub subjects: Subjects,
+    /// Initial access tokens of client registration.
+    pub initial_access: InitialAccess,
     /// Password hashing, bounded.
     pub hasher: Hasher,
     /// Clients read lately.
@@ -59,6 +66,8 @@ pub struct Inner {
     pub fetcher: Fetcher,
     /// Keys fetched from clients.
     pub fetched_keys: FetchedKeys,
+    /// Request objects fetched from clients.
+    pub fetched_requests: FetchedRequests,
     /// Rung when mail was put into the outbox.
     pub mail_waiting: Notify,
     /// Tells clients that a session ended.
@@ -82,6 +91,7 @@ impl App {
         let recovery = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "recovery-codes").as_bytes());
         let passkeys = crate::login::passkey::relying_party(&config);
         let forms = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "forms").as_bytes());
+        let (subjects, initial_access) = (Subjects::new(&master), InitialAccess::new(&master));
         let keys = KeyRing::open(&db, master, &config.keys, clock.now()).await?;
         let places = Semaphore::new(config.server.max_requests);
         let begun = RateLimit::per_minute(config.sign_in.interactions_per_address_per_minute);
@@ -96,6 +106,8 @@ impl App {
             forms,
             recovery,
             passkeys,
+            subjects,
+            initial_access,
             hasher,
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_CACHE).build(),
             places,
@@ -103,8 +115,9 @@ impl App {
             registered,
             fetcher,
             fetched_keys: FetchedKeys::new(),
+            fetched_requests: FetchedRequests::new(),
             mail_waiting: Notify::new(),
-            logouts: Courier::new()?,
+            logouts: Courier::new(),
         })))
     }
 

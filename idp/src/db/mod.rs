@@ -11,6 +11,7 @@ mod engine;
 mod migrate;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 pub use engine::{Db, OpenError, Reader, Tx};
 pub use migrate::MigrateError;
@@ -150,6 +151,7 @@ tables! {
     pushed_requests,
     recovery_codes,
     refresh_tokens,
+    resources,
     revoked_tokens,
     second_factors,
     sessions,

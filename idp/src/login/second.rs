@@ -26,6 +26,7 @@ use crate::oidc::interaction::{deny, stale};
 use crate::outcome::Outcome;
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::params::Params;
+use crate::web::text::Locale;
 use crate::web::{Form, Origin, chrome, render, see_other};
 
 /// The routes of the second step.
@@ -78,10 +79,11 @@ impl Waiting {
     fn second_step(&self, app: &App, origin: &Origin, (with, ui_locales): (With, Option<&str>)) -> SecondStep {
         let path = path(&self.step.id);
         let shown_at = if with == With::Recovery { format!("{path}?with=recovery") } else { path.clone() };
+        let locale = origin.locale(ui_locales);
         SecondStep {
-            chrome: chrome(app, origin.locale(ui_locales), &shown_at),
+            chrome: chrome(app, locale, &shown_at),
             csrf: self.browser.csrf(app),
-            client: self.client(),
+            client: self.client(locale),
             with: if self.found.apps == 0 && with == With::App { With::Passkey } else { with },
             passkey: self.found.passkeys > 0,
             recovery_href: (self.found.codes > 0).then(|| format!("{path}?with=recovery")),
@@ -95,10 +97,11 @@ impl Waiting {
 
     fn enrol(&self, app: &App, origin: &Origin, ui_locales: Option<&str>) -> Enrol {
         let path = path(&self.step.id);
+        let locale = origin.locale(ui_locales);
         Enrol {
-            chrome: chrome(app, origin.locale(ui_locales), &path),
+            chrome: chrome(app, locale, &path),
             csrf: self.browser.csrf(app),
-            client: self.client(),
+            client: self.client(locale),
             options: format!("{path}/passkey-options"),
             passkeys: app.passkeys.is_some(),
             action: path,
@@ -106,9 +109,9 @@ impl Waiting {
         }
     }
 
-    fn client(&self) -> Option<crate::web::page::ClientCard> {
+    fn client(&self, locale: Locale) -> Option<crate::web::page::ClientCard> {
         match &self.way {
-            Way::Request(open) => Some(open.client.card()),
+            Way::Request(open) => Some(open.client.card_in(locale)),
             Way::Place(_) => None,
         }
     }
