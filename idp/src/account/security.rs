@@ -149,7 +149,7 @@ async fn begin_app(State(app): State<App>, origin: Origin, cookies: Cookies, for
     if fresh.found.apps >= MAX_APPS {
         return refused(&app, &origin, &fresh, Problem::TooMany).await;
     }
-    let name = factors::name(params.get("name"), &origin.locale(None).text("factor-app"));
+    let name = factors::name(params.get("name"), &origin.locale(None).text("factors-default-name"));
     let mut tx = app.db.begin().await?;
     let id = factors::begin_app(&mut tx, &app, (&fresh.person.id, &name), now).await?;
     tx.commit().await?;

@@ -56,16 +56,16 @@ pub enum Problem {
 impl Security {
     fn problem_text(&self) -> Option<String> {
         let key = match self.problem? {
-            Problem::PasskeyNotTaken => "passkey-not-taken",
-            Problem::TooMany => "security-too-many",
-            Problem::LastWayIn => "security-last-way-in",
-            Problem::LastRequired => "security-last-required",
+            Problem::PasskeyNotTaken => "factors-passkey-not-taken",
+            Problem::TooMany => "factors-security-too-many",
+            Problem::LastWayIn => "factors-security-last-way-in",
+            Problem::LastRequired => "factors-security-last-required",
         };
         Some(self.chrome.t(key))
     }
 
     fn codes_text(&self) -> String {
-        self.chrome.locale.text_count("security-codes-left", self.codes_left)
+        self.chrome.locale.text_count("factors-security-codes-left", self.codes_left)
     }
 
     fn has_factor(&self) -> bool {

@@ -72,12 +72,12 @@ pub enum StepProblem {
 impl SecondStep {
     fn problem_text(&self) -> Option<String> {
         self.problem.map(|problem| match problem {
-            StepProblem::Wrong if self.with == With::Recovery => self.chrome.t("step-recovery-wrong"),
-            StepProblem::Wrong => self.chrome.t("step-wrong"),
+            StepProblem::Wrong if self.with == With::Recovery => self.chrome.t("factors-step-recovery-wrong"),
+            StepProblem::Wrong => self.chrome.t("factors-step-wrong"),
             StepProblem::TryLater { seconds } => {
                 self.chrome.locale.text_count("login-try-later", seconds.div_ceil(60).max(1))
             }
-            StepProblem::PasskeyRefused => self.chrome.t("passkey-refused"),
+            StepProblem::PasskeyRefused => self.chrome.t("factors-passkey-refused"),
         })
     }
 
@@ -280,7 +280,7 @@ impl Codes {
     /// The page of these codes.
     pub fn new(chrome: Chrome, codes: &[Secret<String>], next_href: String) -> Self {
         let codes: Vec<String> = codes.iter().map(|code| code.expose().clone()).collect();
-        let title = chrome.t_with("codes-file-title", "name", &chrome.brand_name);
+        let title = chrome.t_with("factors-codes-file-title", "name", &chrome.brand_name);
         let text = format!("{title}\r\n\r\n{}\r\n", codes.join("\r\n"));
         let encoded = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
         Self { file: format!("data:text/plain;charset=utf-8,{encoded}"), chrome, codes, next_href }

@@ -76,7 +76,7 @@ impl LoginProblem {
             Self::Refused => locale.text("login-refused"),
             Self::TryLater { seconds } => locale.text_count("login-try-later", seconds.div_ceil(60).max(1)),
             Self::Stale => locale.text("login-stale"),
-            Self::PasskeyRefused => locale.text("passkey-refused"),
+            Self::PasskeyRefused => locale.text("factors-passkey-refused"),
             Self::Unavailable => locale.text("login-unavailable"),
         }
     }

@@ -124,7 +124,9 @@ async fn begin(
         state,
         expires_at: now.saturating_add(CEREMONY)?,
     };
-    passkeys::begin(&mut app.db.single().await?, &new).await?;
+    let mut single = app.db.single().await?;
+    passkeys::begin(&mut single, &new).await?;
+    single.commit().await?;
     Ok((no_store(), Json(json!({ "ceremony": id, "options": options["publicKey"] }))).into_response())
 }
 
@@ -172,7 +174,9 @@ async fn answered(
     let Some(relying) = &app.passkeys else { return Ok(None) };
     let ceremony = params.take("ceremony").unwrap_or_default();
     let Some(answer) = params.take("credential").filter(|answer| answer.len() <= MAX_ANSWER) else { return Ok(None) };
-    let claimed = passkeys::claim(&mut app.db.single().await?, &ceremony, &browser.digest(), now).await?;
+    let mut single = app.db.single().await?;
+    let claimed = passkeys::claim(&mut single, &ceremony, &browser.digest(), now).await?;
+    single.commit().await?;
     let Some(claimed) = claimed.filter(|claimed| claimed.person_id.is_none()) else { return Ok(None) };
     let state: DiscoverableAuthentication = serde_json::from_str(&claimed.state)?;
     let Ok(answer) = serde_json::from_str::<PublicKeyCredential>(&answer) else { return Ok(None) };

@@ -233,7 +233,7 @@ async fn by_passkey(
 }
 
 async fn begin_app(app: &App, origin: &Origin, waiting: &Waiting, now: Timestamp) -> Outcome {
-    let name = origin.locale(waiting.ui_locales(None).as_deref()).text("factor-app");
+    let name = origin.locale(waiting.ui_locales(None).as_deref()).text("factors-default-name");
     let mut tx = app.db.begin().await?;
     let id = factors::begin_app(&mut tx, app, (&waiting.step.person_id, &name), now).await?;
     tx.commit().await?;
