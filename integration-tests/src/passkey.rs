@@ -72,7 +72,7 @@ impl Passkey {
             [&[0xa3, 0x63][..], b"fmt", &[0x64], b"none", &[0x67], b"attStmt", &[0xa0, 0x68], b"authData"].concat();
         let size = u16::try_from(data.len()).expect("short").to_be_bytes();
         let attestation = [&head[..], &[0x59], &size, &data].concat();
-        self.credential(json!({
+        self.credential(&json!({
             "attestationObject": encode(&attestation),
             "clientDataJSON": encode(self.client_data("webauthn.create", options).as_bytes()),
             "transports": ["internal"],
@@ -91,7 +91,7 @@ impl Passkey {
         let client_data = self.client_data("webauthn.get", options);
         let signed = [&data[..], digest(&SHA256, client_data.as_bytes()).as_ref()].concat();
         let signature = self.key.sign(&SystemRandom::new(), &signed).expect("a signature");
-        self.credential(json!({
+        self.credential(&json!({
             "authenticatorData": encode(&data),
             "clientDataJSON": encode(client_data.as_bytes()),
             "signature": encode(signature.as_ref()),
@@ -99,7 +99,7 @@ impl Passkey {
         }))
     }
 
-    fn credential(&self, response: Value) -> Value {
+    fn credential(&self, response: &Value) -> Value {
         let id = encode(&self.id);
         json!({ "id": id, "rawId": id, "type": "public-key", "response": response, "extensions": {} })
     }

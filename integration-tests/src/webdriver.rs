@@ -200,7 +200,7 @@ impl WebDriver {
             .collect()
     }
 
-    /// Plugs in an authenticator that keeps discoverable keys and checks its holder (W3C WebAuthn §11), and gives its id.
+    /// Plugs in an authenticator that keeps discoverable keys and checks its holder (Web Authentication §11), and gives its id.
     pub async fn add_authenticator(&self) -> String {
         let authenticator = json!({
             "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,

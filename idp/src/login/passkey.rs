@@ -53,7 +53,7 @@ pub fn relying_party(config: &Config) -> Option<Webauthn> {
     WebauthnBuilder::new(host, &issuer).ok()?.rp_name(&config.pages.name).timeout(timeout).build().ok()
 }
 
-/// The name of a person to authenticators: it tells nothing about them (WebAuthn §14.6.1).
+/// The name of a person to authenticators: it tells nothing about them (Web Authentication §14.6.1).
 fn user_handle(person: &str) -> Uuid {
     let mut handle = [0; 16];
     handle.iter_mut().zip(digest(&format!("passkey user {person}"))).for_each(|(to, from)| *to = from);
