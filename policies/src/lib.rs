@@ -8,6 +8,7 @@ pub mod assertions;
 pub mod authorize;
 pub mod calendar;
 pub mod codes;
+pub mod device;
 pub mod identifiers;
 pub mod login;
 pub mod orders;

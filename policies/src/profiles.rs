@@ -59,6 +59,8 @@ pub struct Rules {
     pub algorithms: &'static [&'static str],
     /// Client authentication methods.
     pub client_authentication: &'static [&'static str],
+    /// Grant types.
+    pub grant_types: &'static [&'static str],
     /// Response types.
     pub response_types: &'static [&'static str],
     /// Life of an authorization code, in seconds.
@@ -68,6 +70,9 @@ pub struct Rules {
     /// Life of a signed authorization response, in seconds (JARM §2.1: at most ten minutes).
     pub signed_response_seconds: u16,
 }
+
+/// The grant type of devices (RFC 8628 §3.4).
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 const OIDC: Rules = Rules {
     pushed_requests: false,
@@ -84,6 +89,7 @@ const OIDC: Rules = Rules {
         "client_secret_jwt",
         "none",
     ],
+    grant_types: &["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE],
     response_types: &["code"],
     code_seconds: 60,
     pushed_request_seconds: 90,
@@ -98,6 +104,7 @@ const FAPI2_SECURITY: Rules = Rules {
     assertion_audience: AssertionAudience::IssuerOnly,
     algorithms: &["ES256", "EdDSA", "PS256"],
     client_authentication: &["private_key_jwt"],
+    grant_types: &["authorization_code", "refresh_token", "client_credentials"],
     ..OIDC
 };
 

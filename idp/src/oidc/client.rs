@@ -6,7 +6,7 @@ use habilis_keys::jwk::Jwks;
 use habilis_keys::jws::Algorithm;
 use habilis_keys::secret::Secret;
 use habilis_policies::acr;
-use habilis_policies::profiles::SecurityProfile;
+use habilis_policies::profiles::{DEVICE_CODE, SecurityProfile};
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::scopes::Scope;
 use serde::{Deserialize, Serialize};
@@ -209,9 +209,7 @@ impl Metadata {
             "id_token_signed_response_alg is not supported",
         );
         refuse(
-            self.grant_types
-                .iter()
-                .any(|grant| !["authorization_code", "refresh_token", "client_credentials"].contains(&grant.as_str())),
+            self.grant_types.iter().any(|grant| !rules.grant_types.contains(&grant.as_str())),
             "a grant type is not supported",
         );
         refuse(
@@ -223,7 +221,7 @@ impl Metadata {
             "response_types and grant_types contradict each other",
         );
         refuse(
-            self.allows_grant("refresh_token") && !code,
+            self.allows_grant("refresh_token") && !code && !self.allows_grant(DEVICE_CODE),
             "the refresh_token grant needs a grant that gives refresh tokens",
         );
         refuse(
@@ -265,8 +263,10 @@ impl Metadata {
             "client_uri, logo_uri, policy_uri and tos_uri are http or https URLs",
         );
         refuse(
-            self.initiate_login_uri.as_deref().is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri)),
-            "initiate_login_uri is an https URL",
+            self.initiate_login_uri
+                .as_deref()
+                .is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri) || uri.contains('#')),
+            "initiate_login_uri is an https URL without fragment",
         );
         let texts = self.contacts.iter().chain(&self.client_name);
         refuse(
@@ -464,10 +464,19 @@ impl Client {
         self.settings.profile.rules().sender_constrained || self.metadata.dpop_bound_access_tokens
     }
 
+    /// A link that begins a sign-in at the client, which learns from `iss` where (OIDC Core §4).
+    pub fn sign_in_link(&self, issuer: &str) -> Option<crate::web::page::Link> {
+        let href = super::answer::with_query(self.metadata.initiate_login_uri.as_deref()?, &[("iss", issuer)]);
+        Some(crate::web::page::Link { name: self.name().to_owned(), href })
+    }
+
     /// A link back to the client, when it gave one.
-    pub fn link(&self) -> Option<crate::web::page::Link> {
-        let href = self.metadata.initiate_login_uri.as_ref().or(self.metadata.client_uri.as_ref())?;
-        Some(crate::web::page::Link { name: self.name().to_owned(), href: href.clone() })
+    pub fn link(&self, issuer: &str) -> Option<crate::web::page::Link> {
+        let home = || {
+            let href = self.metadata.client_uri.clone()?;
+            Some(crate::web::page::Link { name: self.name().to_owned(), href })
+        };
+        self.sign_in_link(issuer).or_else(home)
     }
 }
 

@@ -39,7 +39,7 @@ pub async fn code(
         id: &habilis_keys::random::id("gra", now),
         client: &client.id,
         person: &session.person_id,
-        session: &session.id,
+        session: Some(&session.id),
         scope: &request.scope,
         claims: request.claims.as_deref(),
         redirect_uri: request.return_to.uri(),

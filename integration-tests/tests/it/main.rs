@@ -56,11 +56,13 @@ macro_rules! own_journeys {
 }
 
 mod account;
+mod applications;
 mod authorize;
 mod browser;
 mod cli;
 mod console;
 mod demo;
+mod device;
 mod discovery;
 mod dpop;
 mod end_session;
