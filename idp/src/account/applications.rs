@@ -171,7 +171,7 @@ pub async fn revoke(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
     if !end(&app, &origin, (&person.id, client), now).await? {
         return Ok(see_other(Place::Applications.path()));
     }
-    Ok(see_other(&format!("{}?done", Place::Applications.path())))
+    Ok(see_other(&format!("{}?done=1", Place::Applications.path())))
 }
 
 /// Ends all that `person` allowed `client`; false when there was nothing.

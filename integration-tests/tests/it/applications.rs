@@ -8,7 +8,6 @@ use habilis_integration_tests::{Browser, Client, Http, Page, Person, TestServer,
 use serde_json::json;
 
 use crate::device;
-use crate::forgot::local_sign_in;
 use crate::registration::{client, register, registered};
 
 /// The page, as this person sees it in this browser.
@@ -42,7 +41,7 @@ async fn tokens(server: &TestServer, client: &Client, person: &Person) -> Tokens
 
 /// Takes the access of the application of this name back.
 async fn take_back(browser: &mut Browser, name: &str) -> Page {
-    let names = browser.page().select("main").unwrap();
+    let names = browser.page().html.clone();
     let position = names.match_indices("<h3").position(|(at, _)| names[at..].split("</h3>").next().unwrap().contains(name));
     let number = position.unwrap_or_else(|| panic!("no application {name}")) + 1;
     browser.click(&format!("revoke-{number}")).await.page()
