@@ -227,6 +227,12 @@ impl TestServer {
         self.folder.join("data")
     }
 
+    /// The database it was given; none when it made its own file.
+    pub fn database_url(&self) -> Option<&str> {
+        let at = self.options.iter().position(|option| option == "--database")?;
+        self.options.get(at + 1).map(String::as_str)
+    }
+
     /// Everything the server has logged (standard error).
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()

@@ -79,6 +79,7 @@ mod par;
 mod registration;
 mod request_object;
 mod revoke;
+mod rotation;
 mod tls;
 mod token;
 mod token_status;
