@@ -39,6 +39,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// `[registration]`
     pub registration: Registration,
+    /// `[legacy]`
+    pub legacy: Legacy,
     /// `[device]`
     pub device: Device,
     /// `[fetch]`
@@ -158,6 +160,14 @@ pub struct Tokens {
 pub struct Registration {
     pub open: bool,
     pub clients_per_address_per_minute: u32,
+}
+
+/// `[legacy]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Legacy {
+    pub response_types: bool,
+    pub at_registration: bool,
 }
 
 /// `[device]`
@@ -337,6 +347,10 @@ impl Config {
         refuse(
             self.registration.clients_per_address_per_minute == 0,
             "registration.clients_per_address_per_minute is at least 1",
+        );
+        refuse(
+            self.legacy.at_registration && !self.legacy.response_types,
+            "legacy.at_registration needs legacy.response_types",
         );
         refuse(!(1..=60).contains(&self.device.code_minutes), "device.code_minutes is between 1 and 60");
         refuse(!(1..=60).contains(&self.device.interval_seconds), "device.interval_seconds is between 1 and 60");

@@ -17,6 +17,7 @@ pub mod profiles;
 pub mod redirects;
 pub mod reminders;
 pub mod request_objects;
+pub mod response_types;
 pub mod scopes;
 pub mod seats;
 pub mod sessions;

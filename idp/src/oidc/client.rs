@@ -8,6 +8,7 @@ use habilis_keys::secret::Secret;
 use habilis_policies::acr;
 use habilis_policies::profiles::{DEVICE_CODE, SecurityProfile};
 use habilis_policies::redirects::{self, Application};
+use habilis_policies::response_types::ResponseType;
 use habilis_policies::scopes::Scope;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -198,6 +199,9 @@ impl Metadata {
             }
         };
         let code = self.allows_grant("authorization_code");
+        let implicit = self.allows_grant("implicit");
+        let kinds: Vec<_> = self.response_types.iter().map(|name| ResponseType::parse(name)).collect();
+        let asks = |what: fn(ResponseType) -> bool| kinds.iter().flatten().any(|kind| what(*kind));
         refuse(!matches!(self.application_type.as_str(), "web" | "native"), "application_type is web or native");
         refuse(
             !rules.client_authentication.contains(&self.token_endpoint_auth_method.as_str())
@@ -213,16 +217,20 @@ impl Metadata {
             "a grant type is not supported",
         );
         refuse(
-            self.response_types.iter().any(|response| !rules.response_types.contains(&response.as_str())),
+            kinds.iter().any(|kind| kind.is_none_or(|kind| !rules.response_types.contains(&kind.name()))),
             "a response type is not supported",
         );
         refuse(
-            code != self.response_types.iter().any(|response| response == "code"),
+            code != asks(ResponseType::has_code) || implicit != asks(ResponseType::is_front_channel),
             "response_types and grant_types contradict each other",
         );
         refuse(
             self.allows_grant("refresh_token") && !code && !self.allows_grant(DEVICE_CODE),
             "the refresh_token grant needs a grant that gives refresh tokens",
+        );
+        refuse(
+            self.dpop_bound_access_tokens && asks(ResponseType::has_token),
+            "tokens from the authorization endpoint cannot be bound to a key",
         );
         refuse(
             self.allows_grant("client_credentials") && self.token_endpoint_auth_method == "none",
@@ -278,7 +286,7 @@ impl Metadata {
         let mut redirect = |description: String| {
             problems.push(MetadataProblem { error: "invalid_redirect_uri", description });
         };
-        if code && self.redirect_uris.is_empty() {
+        if (code || implicit) && self.redirect_uris.is_empty() {
             redirect("redirect_uris is empty".to_owned());
         }
         for uri in self.redirect_uris.iter().chain(&self.post_logout_redirect_uris) {
@@ -322,6 +330,12 @@ impl Metadata {
     pub fn logout_uris_in_clear(&self, config: &Config) -> Vec<&str> {
         let uris = [&self.backchannel_logout_uri, &self.frontchannel_logout_uri];
         uris.into_iter().flatten().map(String::as_str).filter(|uri| !is_safe_logout_uri(uri, config)).collect()
+    }
+
+    /// Whether it asks for what the `legacy` profile alone has.
+    pub fn asks_for_legacy(&self) -> bool {
+        let kinds = self.response_types.iter().filter_map(|name| ResponseType::parse(name));
+        self.allows_grant("implicit") || kinds.into_iter().any(ResponseType::is_front_channel)
     }
 
     /// `application_type`.

@@ -50,7 +50,9 @@ fn afterwards(issuer: &str) -> Value {
 fn metadata(config: &Config) -> Value {
     let issuer = &config.server.issuer;
     let at = |path: &str| format!("{issuer}{path}");
-    let rules = SecurityProfile::Oidc.rules();
+    let legacy = config.legacy.response_types;
+    let rules = if legacy { SecurityProfile::Legacy.rules() } else { SecurityProfile::Oidc.rules() };
+    let response_modes: Vec<_> = ResponseMode::SUPPORTED.into_iter().chain(legacy.then_some("fragment")).collect();
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
@@ -64,7 +66,7 @@ fn metadata(config: &Config) -> Value {
         "end_session_endpoint": at("/end-session"),
         "scopes_supported": SCOPES,
         "response_types_supported": rules.response_types,
-        "response_modes_supported": ResponseMode::SUPPORTED,
+        "response_modes_supported": response_modes,
         "grant_types_supported": rules.grant_types,
         "acr_values_supported": acr_values(),
         "subject_types_supported": ["public"],

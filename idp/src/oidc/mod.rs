@@ -12,6 +12,7 @@ pub mod discovery;
 pub mod dpop;
 pub mod end_session;
 pub mod error;
+pub mod front_channel;
 pub mod frontchannel_logout;
 pub mod interaction;
 pub mod introspect;

@@ -72,6 +72,7 @@ mod faults;
 mod forgot;
 mod introspect;
 mod jwks_uri;
+mod legacy;
 mod libraries;
 mod login;
 mod logout_channels;

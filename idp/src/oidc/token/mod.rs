@@ -171,7 +171,7 @@ async fn tokens(app: &App, holder: Holder<'_>, (grant, scope): (&Grant, &Scope),
     let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), scope, holder.jkt), now)?;
     let id_token = if scope.contains("openid") {
         let claims = requested_claims(app, client, (grant, scope)).await?;
-        Some(issue::id_token(app, client, (grant, &access_token, claims), now)?)
+        Some(issue::id_token(app, client, (grant, Some(&access_token), claims), now)?)
     } else {
         None
     };
