@@ -112,11 +112,15 @@ journeys! {
         assert_eq!(userinfo(server, tokens.access_token()).await.status, 200);
     }
 
-    async fn the_operators_own_portals_are_no_applications_of_others(server: &TestServer) {
+    async fn the_operators_own_portals_open_from_here_and_are_no_applications_of_others(server: &TestServer) {
         let person = server.learner_number(9);
         tokens_for(server, &AuthorizationRequest::of(server.client("demo-es256")), person).await;
-        let page = open(server, &mut Browser::new(), person).await;
-        assert!(!page.all_text().contains("Catalogue"), "{}", page.summary());
+        let mut browser = Browser::new();
+        let page = open(server, &mut browser, person).await;
+        assert_eq!(page.text("portals"), "Catalogue", "{}", page.summary());
+        assert!(!page.has("revoke-1"), "{}", page.summary());
+        let iss: String = url::form_urlencoded::byte_serialize(server.issuer.as_bytes()).collect();
+        assert_eq!(page.attributes("#portals a", "href"), [format!("https://rp.example/begin?iss={iss}")]);
     }
 
     async fn a_sign_in_begins_at_the_client_which_learns_from_whom(server: &TestServer) {
@@ -126,7 +130,7 @@ journeys! {
         let mut browser = Browser::new();
         let page = open(server, &mut browser, person).await;
         let links = page.attributes("a[rel=noreferrer]", "href");
-        let link = links.iter().find(|link| link.contains("/begin")).unwrap_or_else(|| panic!("{}", page.summary()));
+        let link = links.iter().find(|link| link.contains("/begin?portal")).unwrap_or_else(|| panic!("{}", page.summary()));
         let url = url::Url::parse(link).unwrap();
         let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
         let expected = [("portal", "1"), ("iss", server.issuer.as_str())].map(|(a, b)| (a.to_owned(), b.to_owned()));
