@@ -135,6 +135,7 @@ tables! {
     browsers,
     clients,
     consents,
+    device_requests,
     factor_removals,
     failures,
     grants,

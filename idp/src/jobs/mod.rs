@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    browsers, factor_removals, failures, grants, initial_access_tokens, interactions, logout_outbox, passkeys,
-    password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, sign_in_steps,
-    signing_keys, totp_devices, used_tokens,
+    browsers, device_requests, factor_removals, failures, grants, initial_access_tokens, interactions, logout_outbox,
+    passkeys, password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions,
+    sign_in_steps, signing_keys, totp_devices, used_tokens,
 };
 use crate::mail::{self, transport::Transport};
 use crate::oidc::backchannel_logout;
@@ -78,6 +78,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
     let mut rows = interactions::purge(&mut tx, now).await?;
     rows += pushed_requests::purge(&mut tx, before).await?;
+    rows += device_requests::purge(&mut tx, before).await?;
     rows += initial_access_tokens::purge(&mut tx, before).await?;
     rows += refresh_tokens::purge(&mut tx, before).await?;
     rows += grants::purge(&mut tx, before).await?;

@@ -16,7 +16,7 @@ use crate::db::failures::{self, Subject};
 use crate::db::second_factors::{self, Found};
 use crate::db::sessions::Session;
 use crate::db::sign_in_steps::{self, NewStep, Step};
-use crate::db::{Tx, browsers, interactions, passwords};
+use crate::db::{Tx, browsers, device_requests, interactions, passwords};
 use crate::mail::{self, letters::NewSignIn};
 use crate::oidc::interaction::{self, Open, login_path, proceed};
 use crate::oidc::issue::STRONGEST;
@@ -63,17 +63,27 @@ impl Way {
         Ok(open.map(|open| Self::Request(Box::new(open))))
     }
 
-    /// What this way asks of `found`, by whichever rule.
-    pub fn asks(&self, app: &App, found: &Found) -> Rule {
-        match self {
-            Self::Place(_) => asked(app, found, Rule::Optional),
+    /// What the portal at the end of this way asks.
+    async fn portal(&self, app: &App, browser: &Browser, now: Timestamp) -> Outcome<Rule> {
+        let client = match self {
             Self::Request(open) => {
-                let essential =
-                    acr::suffices(&open.client.settings.acr, &open.request.acr, (Level::OneFactor, STRONGEST))
-                        == Sufficiency::TooWeak;
-                if essential { Rule::Required } else { asked(app, found, open.client.settings.second_factor) }
+                let (vocabulary, wanted) = (&open.client.settings.acr, &open.request.acr);
+                let reached = acr::suffices(vocabulary, wanted, (Level::OneFactor, STRONGEST));
+                if reached == Sufficiency::TooWeak {
+                    return Ok(Rule::Required);
+                }
+                Some(open.client.clone())
             }
-        }
+            Self::Place(Place::Device) => {
+                let typed = device_requests::find_typed(&mut app.db.reader().await?, &browser.digest(), now).await?;
+                match typed {
+                    Some(typed) => app.client(&typed.client_id).await?,
+                    None => None,
+                }
+            }
+            Self::Place(_) => None,
+        };
+        Ok(client.map(|client| client.settings.second_factor).unwrap_or_default())
     }
 }
 
@@ -118,13 +128,14 @@ pub(super) async fn after_password(
     now: Timestamp,
 ) -> Outcome<Response> {
     let person = &verified.person;
+    let portal = way.portal(app, arrival.browser, now).await?;
     let mut tx = app.db.begin().await?;
     failures::clear(&mut tx, &Subject::account(&verified.login)).await?;
     if let Some((old, new)) = &verified.outdated {
         passwords::rehash(&mut tx, person, old, new).await?;
     }
     let found = second_factors::find(&mut tx, person).await?;
-    if found.any() || way.asks(app, &found) == Rule::Required {
+    if found.any() || asked(app, &found, portal) == Rule::Required {
         let id = habilis_keys::random::id("step", now);
         let (interaction, place) = match &way {
             Way::Request(open) => (Some(open.interaction.id.as_str()), ""),

@@ -29,17 +29,23 @@ pub enum Place {
     Account,
     /// `/account/security`
     Security,
+    /// `/account/applications`
+    Applications,
+    /// `/device/confirm`
+    Device,
 }
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 2] = [Self::Account, Self::Security];
+    pub const ALL: [Self; 4] = [Self::Account, Self::Security, Self::Applications, Self::Device];
 
     /// Its name in `to`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Security => "security",
+            Self::Applications => "applications",
+            Self::Device => "device",
         }
     }
 
@@ -48,6 +54,8 @@ impl Place {
         match self {
             Self::Account => "/account",
             Self::Security => "/account/security",
+            Self::Applications => "/account/applications",
+            Self::Device => "/device/confirm",
         }
     }
 

@@ -132,7 +132,8 @@ pub async fn confirm(State(app): State<App>, origin: Origin, cookies: Cookies, F
     if action.as_deref() == Some("confirm") {
         return sign_out(&app, (&origin, &request, &session), now).await;
     }
-    let home = request.client.and_then(|client| client.link()).map_or_else(|| "/".to_owned(), |link| link.href);
+    let link = request.client.and_then(|client| client.link(&app.config.server.issuer));
+    let home = link.map_or_else(|| "/".to_owned(), |link| link.href);
     Ok(see_other(&home))
 }
 
@@ -226,7 +227,7 @@ fn leave(app: &App, origin: &Origin, request: &Request) -> Outcome {
     }
     let page = LoggedOut {
         chrome: chrome(app, origin.locale(request.ui_locales.as_deref()), "/end-session"),
-        portal: request.client.as_ref().and_then(|client| client.link()),
+        portal: request.client.as_ref().and_then(|client| client.link(&app.config.server.issuer)),
     };
     render(StatusCode::OK, &page)
 }

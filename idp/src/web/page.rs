@@ -193,6 +193,7 @@ mod tests {
             pages.extend(render::<factors::NewApp>(locale));
             pages.extend(render::<factors::Codes>(locale));
             pages.extend(render::<factors::Removal>(locale));
+            pages.extend(render::<crate::account::applications::Applications>(locale));
             pages.extend(render::<oidc::Consent>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));
             pages.extend(render::<oidc::Stale>(locale));

@@ -56,22 +56,27 @@ macro_rules! own_journeys {
 }
 
 mod account;
+mod applications;
 mod authorize;
 mod browser;
 mod cli;
 mod console;
 mod demo;
+mod device;
 mod discovery;
 mod dpop;
 mod end_session;
 mod expiry;
+mod extra_roots;
 mod factors;
 mod fapi;
 mod faults;
 mod forgot;
 mod introspect;
 mod jwks_uri;
+mod legacy;
 mod libraries;
+mod lifetimes;
 mod login;
 mod logout_channels;
 mod pairwise;
@@ -82,6 +87,7 @@ mod request_object;
 mod request_uri;
 mod resources;
 mod revoke;
+mod rotation;
 mod second_factor;
 mod secret_jwt;
 mod tls;
