@@ -40,7 +40,7 @@ pub(crate) async fn poll(server: &TestServer, client: &Client, request: &Value) 
 }
 
 /// Types a code at the address the device shows, and returns the page this leads to.
-async fn enter(server: &TestServer, browser: &mut Browser, typed: &str) -> Page {
+pub(crate) async fn enter(server: &TestServer, browser: &mut Browser, typed: &str) -> Page {
     browser.get(&server.url("/device")).await.page();
     browser.submit("device-form", &[("user_code", typed)]).await.page()
 }

@@ -8,6 +8,7 @@ use habilis_integration_tests::{
 };
 use serde_json::{Value, json};
 
+use crate::device;
 use crate::factors::{add_app, codes};
 use crate::forgot::local_sign_in;
 use crate::passkeys;
@@ -174,6 +175,28 @@ own_journeys! {
         server.command(&["second-factor", "release", "--organization", &organization]).await.printed();
         let visit = by_password(&server, &mut Browser::new(), &request, &person).await;
         assert_eq!(acr(&server, &request, visit).await, "eidas1");
+        server.kill();
+    }
+
+    async fn a_device_is_let_in_only_with_the_second_factor_that_is_required(mut server: TestServer) {
+        let person = server.learner().clone();
+        let organization = person.organization.as_ref().unwrap().id.clone();
+        let asked = device::ask(&server, &device::kiosk(&server).await, "openid").await;
+        let mut browser = Browser::new();
+        device::enter(&server, &mut browser, asked["user_code"].as_str().unwrap()).await;
+        let page = browser.sign_in(&person).await.page();
+        assert!(page.has("device-allow"), "{}", page.summary());
+        server.command(&["second-factor", "require", "--organization", &organization]).await.printed();
+        let page = browser.click("device-allow").await.page();
+        assert!(page.has("login-form"), "{}", page.summary());
+        let page = browser.sign_in(&person).await.page();
+        assert!(page.has("enrol-page"), "{}", page.summary());
+        let (_, page) = enrol_app(&server, &mut browser).await;
+        codes(&page);
+        let page = browser.click("codes-next").await.page();
+        assert!(page.has("device-allow"), "{}", page.summary());
+        let page = browser.click("device-allow").await.page();
+        assert!(page.has("device-outcome"), "{}", page.summary());
         server.kill();
     }
 
