@@ -314,6 +314,9 @@ own_journeys! {
         sign_in(&person).await;
         browser.text("#second-step-page").await;
         look("second-step").await;
+        let french = async || browser.goto(&format!("{}?ui_locales=fr", browser.url().await)).await;
+        french().await;
+        look("second-step-fr").await;
         browser.fill("code", "000000").await;
         browser.click("second-step-submit").await;
         browser.text("#step-error").await;
@@ -331,6 +334,8 @@ own_journeys! {
         browser.click("app-add-submit").await;
         browser.text("#new-app-page").await;
         look("new-app").await;
+        french().await;
+        look("new-app-fr").await;
         let secret = browser.script("return document.getElementById('app-secret').textContent").await;
         let app = Authenticator::from_text(secret.as_str().unwrap());
         browser.fill("code", &app.code(&server, 0).await).await;
@@ -340,6 +345,8 @@ own_journeys! {
         browser.click("codes-next").await;
         browser.text("#codes-left").await;
         look("security").await;
+        french().await;
+        look("security-fr").await;
         server.kill();
     }
 }

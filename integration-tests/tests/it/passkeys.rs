@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use crate::factors::codes;
 use crate::forgot::local_sign_in;
 
+/// Makes an authenticator say something wrong.
+type Spoil = fn(&mut Passkey);
+
 /// What the script of the open page fetches before it asks the authenticator.
 pub(crate) async fn challenge(browser: &Browser, form: &str) -> Value {
     let path = browser.page().attribute(form, "data-options").expect("the form says where");
@@ -141,7 +144,7 @@ own_journeys! {
 
         // What an authenticator says wrongly.
         let issuer = server.issuer.clone();
-        let wrong: [(&str, fn(&mut Passkey)); 5] = [
+        let wrong: [(&str, Spoil); 5] = [
             ("another origin", |passkey| "https://evil.example".clone_into(&mut passkey.origin)),
             ("another relying party", |passkey| "evil.example".clone_into(&mut passkey.relying_party)),
             ("an unchecked holder", |passkey| passkey.verifies = false),
@@ -236,7 +239,7 @@ own_journeys! {
     async fn a_new_passkey_is_taken_only_as_asked(mut server: TestServer) {
         let person = server.learner().clone();
         let (mut browser, mut passkey, _) = equipped(&server, &person).await;
-        let wrong: [(&str, fn(&mut Passkey)); 3] = [
+        let wrong: [(&str, Spoil); 3] = [
             ("another origin", |passkey| "https://evil.example".clone_into(&mut passkey.origin)),
             ("another relying party", |passkey| "evil.example".clone_into(&mut passkey.relying_party)),
             ("an unchecked holder", |passkey| passkey.verifies = false),
