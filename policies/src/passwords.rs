@@ -201,8 +201,6 @@ pub enum Leaked {
     Yes,
     /// It is not.
     No,
-    /// The operator has no list.
-    NoList,
 }
 
 /// The verdict of comparing with one earlier password.
@@ -562,7 +560,6 @@ mod tests {
             (Candidate { strength: 3, ..good }, None),
             (Candidate { strength: 2, ..good }, Some(PasswordRefusal::Guessable)),
             (Candidate { leaked: Leaked::Yes, ..good }, Some(PasswordRefusal::Leaked)),
-            (Candidate { leaked: Leaked::NoList, ..good }, None),
             (
                 Candidate { earlier: &[Different, Different, Different, Different, Same], ..good },
                 Some(PasswordRefusal::Reused),

@@ -4,6 +4,7 @@ mod client;
 mod keys;
 mod operator;
 mod organization;
+mod passwords;
 mod serve;
 
 use std::io::Write;
@@ -20,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::db::Db;
 use crate::demo;
+use crate::login::leaked::LeakedList;
 use crate::outcome::{Fault, Outcome};
 use crate::tls;
 
@@ -54,6 +56,9 @@ enum Command {
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
+    /// Passwords: the list of leaked ones.
+    #[command(subcommand)]
+    Passwords(passwords::Command),
     /// Signing keys and the master key.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -113,6 +118,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
             let config = load()?;
             master_key(&config.keys)?;
             tls::Files::of(&config.server).map(|files| files.read()).transpose()?;
+            LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?;
             say("the configuration is valid");
             Ok(())
         }
@@ -123,6 +129,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         Command::Operator(command) => operator::run(command, load()?).await,
         Command::Organization(command) => organization::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
+        Command::Passwords(command) => passwords::run(command, load).await,
         Command::Keys(command) => keys::run(command, load()?).await,
         Command::Openapi => {
             say(crate::oidc::openapi::document()?);
