@@ -74,6 +74,7 @@ mod libraries;
 mod login;
 mod logout_channels;
 mod par;
+mod passwords;
 mod registration;
 mod request_object;
 mod revoke;
