@@ -80,6 +80,7 @@ mod login;
 mod logout_channels;
 mod pairwise;
 mod par;
+mod passwords;
 mod registration;
 mod request_object;
 mod request_uri;
