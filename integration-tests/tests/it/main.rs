@@ -73,6 +73,7 @@ mod jwks_uri;
 mod libraries;
 mod login;
 mod logout_channels;
+mod openapi;
 mod pairwise;
 mod par;
 mod registration;
