@@ -11,6 +11,7 @@ mod engine;
 mod migrate;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 pub use engine::{Db, OpenError, Reader, Tx};
 pub use migrate::MigrateError;

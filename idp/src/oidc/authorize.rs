@@ -70,7 +70,10 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
             request.return_to.code(app, code.expose(), now)
         }
         (Next::Refuse(refusal), _) => {
-            if !par::answer(&mut app.db.single().await?, &request, now).await? {
+            let mut single = app.db.single().await?;
+            let is_first = par::answer(&mut single, &request, now).await?;
+            single.commit().await?;
+            if !is_first {
                 return answered_before().show(app, origin, ui_locales.as_deref());
             }
             request.return_to.error(app, &refused(refusal), now)
@@ -120,7 +123,9 @@ async fn wait(
         request: &serde_json::to_string(request)?,
         expires_at: now.saturating_add(INTERACTION)?,
     };
-    interactions::insert(&mut app.db.single().await?, &new, now).await?;
+    let mut single = app.db.single().await?;
+    interactions::insert(&mut single, &new, now).await?;
+    single.commit().await?;
     let mut response = see_other(&path(&id));
     if is_new {
         cookies::set_browser(app, &mut response, &browser);

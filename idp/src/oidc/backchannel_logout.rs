@@ -79,7 +79,9 @@ pub async fn deliver_due(app: &App, now: Timestamp) -> Outcome<()> {
     let Ok(_place) = app.logouts.rounds.try_acquire() else { return Ok(()) };
     loop {
         let until = now.saturating_add(HOLD)?;
-        let claimed = logout_outbox::claim(&mut app.db.single().await?, now, until, BATCH).await?;
+        let mut single = app.db.single().await?;
+        let claimed = logout_outbox::claim(&mut single, now, until, BATCH).await?;
+        single.commit().await?;
         let last = claimed.len() < BATCH as usize;
         let mut round = JoinSet::new();
         for logout in claimed {
@@ -125,6 +127,7 @@ async fn deliver(app: &App, logout: &Claimed, now: Timestamp) -> Outcome<()> {
             "refused"
         }
     };
+    single.commit().await?;
     metrics::counter!("habilis_logout_tokens_total", "outcome" => outcome).increment(1);
     Ok(())
 }

@@ -172,7 +172,9 @@ async fn asserted(
         Ok(remember_until) => {
             let id = facts.id.unwrap_or_default();
             let mut single = app.db.single().await?;
-            if used_tokens::first_use(&mut single, &client.id, id, remember_until).await? {
+            let is_new = used_tokens::first_use(&mut single, &client.id, id, remember_until).await?;
+            single.commit().await?;
+            if is_new {
                 Ok(Ok(client))
             } else {
                 refuse("client_assertion: jti was used before".to_owned())

@@ -77,7 +77,10 @@ pub(super) async fn redeem(
         // A second use is recognised as long as a token of the first may live.
         let keep = SignedDuration::from_secs(2 * i64::from(app.config.tokens.access_token_seconds));
         let keep_until = now.saturating_add(keep)?;
-        grants::claim_code(&mut app.db.single().await?, &grant.id, now, keep_until).await?
+        let mut single = app.db.single().await?;
+        let claimed = grants::claim_code(&mut single, &grant.id, now, keep_until).await?;
+        single.commit().await?;
+        claimed
     };
     if claimed { Ok(Ok(tokens)) } else { used_before(app, &grant, now).await }
 }
