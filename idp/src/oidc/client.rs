@@ -541,10 +541,12 @@ impl Client {
         self.settings.profile.rules().sender_constrained || self.metadata.dpop_bound_access_tokens
     }
 
-    /// A link back to the client, when it gave one.
-    pub fn link(&self) -> Option<crate::web::page::Link> {
-        let href = self.metadata.initiate_login_uri.as_ref().or(self.metadata.client_uri.as_ref())?;
-        Some(crate::web::page::Link { name: self.name().to_owned(), href: href.clone() })
+    /// A link back to the client, when it gave one, for a page in this language.
+    pub fn link_in(&self, locale: Locale) -> Option<crate::web::page::Link> {
+        let localized = || self.metadata.localized.find("client_uri", locale);
+        let home = || localized().or(self.metadata.client_uri.as_deref());
+        let href = self.metadata.initiate_login_uri.as_deref().or_else(home)?;
+        Some(crate::web::page::Link { name: self.name_in(locale).to_owned(), href: href.to_owned() })
     }
 }
 
