@@ -76,6 +76,7 @@ mod logout_channels;
 mod openapi;
 mod pairwise;
 mod par;
+mod reach;
 mod registration;
 mod request_object;
 mod request_uri;
