@@ -108,6 +108,9 @@ async fn create(config: &Config, file: &std::path::Path, settings: &Settings) ->
     if secret.as_ref().is_some_and(|secret| secret.expose().len() < 32) {
         return Err(Fault::new("client_secret has at least 32 characters; leave it out to have one made"));
     }
+    if settings.profile == SecurityProfile::Legacy && !config.legacy.response_types {
+        return Err(Fault::new("the profile legacy is off; legacy.response_types in the configuration turns it on"));
+    }
     let metadata: Metadata = serde_json::from_value(json).map_err(|error| Fault::new(format!("metadata: {error}")))?;
     if let Err(problems) = metadata.check(settings.profile) {
         let lines: Vec<_> =

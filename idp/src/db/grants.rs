@@ -24,6 +24,11 @@ statements! {
                          RETURNING client_id";
     REVOKE_OF_PERSON = "UPDATE grants SET revoked_at = $2
                         WHERE person_id = $1 AND revoked_at IS NULL AND (session_id IS NULL OR session_id <> $3)";
+    REVOKE_AT_CLIENT = "UPDATE grants SET revoked_at = $3
+                        WHERE person_id = $1 AND client_id = $2 AND revoked_at IS NULL";
+    CLIENTS_OF_PERSON = "SELECT client_id FROM grants WHERE person_id = $1
+                         UNION SELECT client_id FROM rights WHERE person_id = $1
+                         ORDER BY client_id LIMIT $2";
     CLIENTS_OF_SESSION = "SELECT DISTINCT client_id FROM grants
                           WHERE session_id = $1 AND revoked_at IS NULL AND code_used_at IS NOT NULL
                           ORDER BY client_id LIMIT $2";
@@ -83,8 +88,8 @@ pub struct NewGrant<'a> {
     pub client: &'a str,
     /// By whom.
     pub person: &'a str,
-    /// The session it is given in.
-    pub session: &'a str,
+    /// The session it is given in; none when it does not end with one.
+    pub session: Option<&'a str>,
     /// Granted scope.
     pub scope: &'a str,
     /// The `claims` parameter, JSON.
@@ -215,4 +220,21 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
 /// The engine failed.
 pub async fn revoke_of_person(tx: &mut Tx, person: &str, kept: &str, now: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute REVOKE_OF_PERSON, person, At::from(now), kept)
+}
+
+/// Revokes everything a person granted one client, and says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn revoke_at_client(tx: &mut Tx, person: &str, client: &str, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute REVOKE_AT_CLIENT, person, client, At::from(now))
+}
+
+/// The clients a person has rights in or has signed in at lately. At most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn clients_of_person(c: &mut impl Conn, person: &str, limit: u32) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): CLIENTS_OF_PERSON, person, i64::from(limit))?;
+    Ok(rows.into_iter().map(|(client,)| client).collect())
 }

@@ -135,6 +135,7 @@ tables! {
     browsers,
     clients,
     consents,
+    device_requests,
     failures,
     grants,
     initial_access_tokens,

@@ -234,7 +234,7 @@ async fn count(tx: &mut Tx, login: &str, now: Timestamp) -> Outcome<Result<Optio
     Ok(Ok(people::find_credentials(tx, login).await?))
 }
 
-pub(super) fn recent(found: Failures, now: Timestamp) -> login::Failures {
+pub(crate) fn recent(found: Failures, now: Timestamp) -> login::Failures {
     let last_at = Timestamp::from(found.last_at);
     let forgotten = now.duration_since(last_at) >= login::MEMORY;
     login::Failures { count: if forgotten { 0 } else { u32::try_from(found.count).unwrap_or(u32::MAX) }, last_at }

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::answer::RedirectError;
 use super::client::SharedClient;
 use super::error::PageError;
+use super::front_channel;
 use super::interaction::{self, login_path};
-use super::issue;
 use super::par;
 use super::request::{self, Invalid, Request};
 use crate::app::App;
@@ -65,9 +65,9 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
             if !par::answer(&mut tx, &request, now).await? {
                 return answered_before().show(app, origin, ui_locales.as_deref());
             }
-            let code = issue::code(&mut tx, (&client, &request, session), now).await?;
+            let answer = front_channel::answer(app, &mut tx, (&client, &request, session), now).await?;
             tx.commit().await?;
-            request.return_to.code(app, code.expose(), now)
+            request.return_to.answer(app, &answer, now)
         }
         (Next::Refuse(refusal), _) => {
             let mut single = app.db.single().await?;

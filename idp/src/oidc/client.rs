@@ -7,8 +7,9 @@ use habilis_keys::jws::Algorithm;
 use habilis_keys::seal::MasterKey;
 use habilis_keys::secret::Secret;
 use habilis_policies::acr;
-use habilis_policies::profiles::SecurityProfile;
+use habilis_policies::profiles::{DEVICE_CODE, SecurityProfile};
 use habilis_policies::redirects::{self, Application};
+use habilis_policies::response_types::ResponseType;
 use habilis_policies::scopes::Scope;
 use habilis_policies::subjects;
 use serde::{Deserialize, Serialize};
@@ -220,6 +221,9 @@ impl Metadata {
             }
         };
         let code = self.allows_grant("authorization_code");
+        let implicit = self.allows_grant("implicit");
+        let kinds: Vec<_> = self.response_types.iter().map(|name| ResponseType::parse(name)).collect();
+        let asks = |what: fn(ResponseType) -> bool| kinds.iter().flatten().any(|kind| what(*kind));
         refuse(!matches!(self.application_type.as_str(), "web" | "native"), "application_type is web or native");
         refuse(
             !rules.client_authentication.contains(&self.token_endpoint_auth_method.as_str())
@@ -231,22 +235,24 @@ impl Metadata {
             "id_token_signed_response_alg is not supported",
         );
         refuse(
-            self.grant_types
-                .iter()
-                .any(|grant| !["authorization_code", "refresh_token", "client_credentials"].contains(&grant.as_str())),
+            self.grant_types.iter().any(|grant| !rules.grant_types.contains(&grant.as_str())),
             "a grant type is not supported",
         );
         refuse(
-            self.response_types.iter().any(|response| !rules.response_types.contains(&response.as_str())),
+            kinds.iter().any(|kind| kind.is_none_or(|kind| !rules.response_types.contains(&kind.name()))),
             "a response type is not supported",
         );
         refuse(
-            code != self.response_types.iter().any(|response| response == "code"),
+            code != asks(ResponseType::has_code) || implicit != asks(ResponseType::is_front_channel),
             "response_types and grant_types contradict each other",
         );
         refuse(
-            self.allows_grant("refresh_token") && !code,
+            self.allows_grant("refresh_token") && !code && !self.allows_grant(DEVICE_CODE),
             "the refresh_token grant needs a grant that gives refresh tokens",
+        );
+        refuse(
+            self.dpop_bound_access_tokens && asks(ResponseType::has_token),
+            "tokens from the authorization endpoint cannot be bound to a key",
         );
         refuse(
             self.allows_grant("client_credentials") && self.token_endpoint_auth_method == "none",
@@ -289,8 +295,10 @@ impl Metadata {
             "client_uri, logo_uri, policy_uri and tos_uri are http or https URLs",
         );
         refuse(
-            self.initiate_login_uri.as_deref().is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri)),
-            "initiate_login_uri is an https URL",
+            self.initiate_login_uri
+                .as_deref()
+                .is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri) || uri.contains('#')),
+            "initiate_login_uri is an https URL without fragment",
         );
         let texts = self.contacts.iter().chain(&self.client_name);
         refuse(
@@ -302,7 +310,7 @@ impl Metadata {
         let mut redirect = |description: String| {
             problems.push(MetadataProblem { error: "invalid_redirect_uri", description });
         };
-        if code && self.redirect_uris.is_empty() {
+        if (code || implicit) && self.redirect_uris.is_empty() {
             redirect("redirect_uris is empty".to_owned());
         }
         for uri in self.redirect_uris.iter().chain(&self.post_logout_redirect_uris) {
@@ -387,6 +395,12 @@ impl Metadata {
         let single = single.into_iter().filter_map(|(name, uri)| Some((name, uri.as_ref()?)));
         let requests = self.request_uris.iter().map(|uri| ("request_uris", uri));
         single.chain(requests).find(|(_, uri)| !fetcher.permits(uri)).map(|(name, _)| name)
+    }
+
+    /// Whether it asks for what the `legacy` profile alone has.
+    pub fn asks_for_legacy(&self) -> bool {
+        let kinds = self.response_types.iter().filter_map(|name| ResponseType::parse(name));
+        self.allows_grant("implicit") || kinds.into_iter().any(ResponseType::is_front_channel)
     }
 
     /// `application_type`.
@@ -541,12 +555,20 @@ impl Client {
         self.settings.profile.rules().sender_constrained || self.metadata.dpop_bound_access_tokens
     }
 
+    /// A link that begins a sign-in at the client, which learns from `iss` where (OIDC Core §4), for a page in this language.
+    pub fn sign_in_link(&self, issuer: &str, locale: Locale) -> Option<crate::web::page::Link> {
+        let href = super::answer::with_query(self.metadata.initiate_login_uri.as_deref()?, &[("iss", issuer)]);
+        Some(crate::web::page::Link { name: self.name_in(locale).to_owned(), href })
+    }
+
     /// A link back to the client, when it gave one, for a page in this language.
-    pub fn link_in(&self, locale: Locale) -> Option<crate::web::page::Link> {
-        let localized = || self.metadata.localized.find("client_uri", locale);
-        let home = || localized().or(self.metadata.client_uri.as_deref());
-        let href = self.metadata.initiate_login_uri.as_deref().or_else(home)?;
-        Some(crate::web::page::Link { name: self.name_in(locale).to_owned(), href: href.to_owned() })
+    pub fn link(&self, issuer: &str, locale: Locale) -> Option<crate::web::page::Link> {
+        let home = || {
+            let localized = self.metadata.localized.find("client_uri", locale);
+            let href = localized.or(self.metadata.client_uri.as_deref())?.to_owned();
+            Some(crate::web::page::Link { name: self.name_in(locale).to_owned(), href })
+        };
+        self.sign_in_link(issuer, locale).or_else(home)
     }
 }
 

@@ -56,12 +56,15 @@ fn afterwards(issuer: &str) -> Value {
 fn metadata(config: &Config) -> Value {
     let issuer = &config.server.issuer;
     let at = |path: &str| format!("{issuer}{path}");
-    let rules = SecurityProfile::Oidc.rules();
+    let legacy = config.legacy.response_types;
+    let rules = if legacy { SecurityProfile::Legacy.rules() } else { SecurityProfile::Oidc.rules() };
+    let response_modes: Vec<_> = ResponseMode::SUPPORTED.into_iter().chain(legacy.then_some("fragment")).collect();
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
         "userinfo_endpoint": at("/userinfo"),
+        "device_authorization_endpoint": at("/device_authorization"),
         "pushed_authorization_request_endpoint": at("/par"),
         "require_pushed_authorization_requests": false,
         "jwks_uri": at("/jwks"),
@@ -69,8 +72,8 @@ fn metadata(config: &Config) -> Value {
         "end_session_endpoint": at("/end-session"),
         "scopes_supported": SCOPES,
         "response_types_supported": rules.response_types,
-        "response_modes_supported": ResponseMode::SUPPORTED,
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "response_modes_supported": response_modes,
+        "grant_types_supported": rules.grant_types,
         "acr_values_supported": acr_values(),
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ALGORITHMS.map(habilis_keys::jws::Algorithm::as_str),

@@ -133,8 +133,8 @@ pub async fn confirm(State(app): State<App>, origin: Origin, cookies: Cookies, F
         return sign_out(&app, (&origin, &request, &session), now).await;
     }
     let locale = origin.locale(request.ui_locales.as_deref());
-    let home =
-        request.client.and_then(|client| client.link_in(locale)).map_or_else(|| "/".to_owned(), |link| link.href);
+    let link = request.client.and_then(|client| client.link(&app.config.server.issuer, locale));
+    let home = link.map_or_else(|| "/".to_owned(), |link| link.href);
     Ok(see_other(&home))
 }
 
@@ -229,7 +229,7 @@ fn leave(app: &App, origin: &Origin, request: &Request) -> Outcome {
     let locale = origin.locale(request.ui_locales.as_deref());
     let page = LoggedOut {
         chrome: chrome(app, locale, "/end-session"),
-        portal: request.client.as_ref().and_then(|client| client.link_in(locale)),
+        portal: request.client.as_ref().and_then(|client| client.link(&app.config.server.issuer, locale)),
     };
     render(StatusCode::OK, &page)
 }

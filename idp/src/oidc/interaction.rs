@@ -12,6 +12,7 @@ use super::answer::RedirectError;
 use super::authorize::refused;
 use super::client::SharedClient;
 use super::error::PageError;
+use super::front_channel;
 use super::issue;
 use super::pages::{Consent as ConsentPage, ScopeWords, Stale};
 use super::par;
@@ -153,8 +154,8 @@ pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session),
             if !interactions::finish(tx, id, now).await? || !par::answer(tx, &open.request, now).await? {
                 return Ok(see_other(&login_path(id)));
             }
-            let code = issue::code(tx, (&open.client, &open.request, session), now).await?;
-            open.request.return_to.code(app, code.expose(), now)
+            let answer = front_channel::answer(app, tx, (&open.client, &open.request, session), now).await?;
+            open.request.return_to.answer(app, &answer, now)
         }
     }
 }

@@ -39,7 +39,7 @@ pub async fn code(
         id: &habilis_keys::random::id("gra", now),
         client: &client.id,
         person: &session.person_id,
-        session: &session.id,
+        session: Some(&session.id),
         scope: &request.scope,
         claims: request.claims.as_deref(),
         redirect_uri: request.return_to.uri(),
@@ -131,14 +131,14 @@ pub fn access_token(
     app.keys.sign(ACCESS_TOKEN_ALGORITHM, Some("at+jwt"), &claims, now)
 }
 
-/// Signs an ID token that goes with `access_token`; `claims` are those the `claims` parameter asked for.
+/// Signs an ID token that goes with `access_token`, if there is one; `claims` are those the `claims` parameter asked for.
 ///
 /// # Errors
 /// Signing failed.
 pub fn id_token(
     app: &App,
     client: &Client,
-    (grant, access_token, claims): (&Grant, &str, Map<String, Value>),
+    (grant, access_token, claims): (&Grant, Option<&str>, Map<String, Value>),
     now: Timestamp,
 ) -> Outcome<String> {
     let mut token = claims;
@@ -155,7 +155,9 @@ pub fn id_token(
         set("acr", json!(grant.acr));
     }
     set("amr", json!(grant.amr.split(' ').collect::<Vec<_>>()));
-    set("at_hash", json!(half_hash(client.id_token_algorithm, access_token)));
+    if let Some(access_token) = access_token {
+        set("at_hash", json!(half_hash(client.id_token_algorithm, access_token)));
+    }
     if let Some(nonce) = &grant.nonce {
         set("nonce", json!(nonce));
     }

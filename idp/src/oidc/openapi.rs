@@ -7,12 +7,14 @@ use utoipa::{OpenApi as _, ToSchema};
 
 use crate::outcome::Outcome;
 
-/// A token request, RFC 6749 §4.1.3, §4.4.2 and §6.
+/// A token request, RFC 6749 §4.1.3, §4.4.2 and §6, RFC 8628 §3.4.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form for the OpenAPI document; the endpoint reads `web::params`")]
 struct TokenRequest {
-    /// `authorization_code`, `refresh_token` or `client_credentials`.
+    /// `authorization_code`, `refresh_token`, `client_credentials` or `urn:ietf:params:oauth:grant-type:device_code`.
     grant_type: String,
+    /// The device code, RFC 8628 §3.4.
+    device_code: Option<String>,
     /// The authorization code.
     code: Option<String>,
     /// The redirect URI of the authorization request.
@@ -212,6 +214,52 @@ fn introspect() {}
 #[expect(dead_code, reason = "carries the description of the endpoint")]
 fn revoke() {}
 
+/// A device that wants to sign somebody in, RFC 8628 §3.1, with the proof of the client.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form for the OpenAPI document; the endpoint reads `web::params`")]
+struct DeviceRequest {
+    /// Public clients, and `client_secret_post`.
+    client_id: Option<String>,
+    /// Scope, space separated.
+    scope: Option<String>,
+    /// `client_secret_post`.
+    client_secret: Option<String>,
+    /// `private_key_jwt` and `client_secret_jwt`, RFC 7523 §2.2.
+    client_assertion_type: Option<String>,
+    /// `private_key_jwt` and `client_secret_jwt`.
+    client_assertion: Option<String>,
+}
+
+/// What the device shows, and polls with, RFC 8628 §3.2.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer for the OpenAPI document")]
+struct DeviceResponse {
+    device_code: String,
+    user_code: String,
+    verification_uri: String,
+    verification_uri_complete: String,
+    /// Seconds.
+    expires_in: u32,
+    /// Seconds between polls.
+    interval: u32,
+}
+
+#[utoipa::path(
+    post, path = "/device_authorization", tag = "oauth",
+    request_body(content = inline(DeviceRequest), content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "To be shown to the person", body = inline(DeviceResponse)),
+        (status = 400, description = "Refused", body = inline(OAuthError)),
+        (status = 401, description = "Client authentication failed", body = inline(OAuthError)),
+        (status = 413, description = "Body too large", body = inline(OAuthError)),
+        (status = 429, description = "Too many requests from this network", body = inline(OAuthError)),
+        (status = 503, description = "Overloaded, see Retry-After"),
+    ),
+    security(("client" = []), ())
+)]
+#[expect(dead_code, reason = "carries the description of the endpoint")]
+fn device_authorization() {}
+
 /// Registration metadata, RFC 7591 §2 and OIDC Registration §2. Unknown members are ignored; what is left out has its default.
 /// `client_name`, `client_uri`, `logo_uri`, `policy_uri` and `tos_uri` may be given in further languages (`client_name#fr`).
 #[derive(ToSchema)]
@@ -220,7 +268,7 @@ struct ClientMetadata {
     redirect_uris: Option<Vec<String>>,
     /// `code`.
     response_types: Option<Vec<String>>,
-    /// `authorization_code`, `refresh_token`, `client_credentials`.
+    /// `authorization_code`, `refresh_token`, `client_credentials`, `urn:ietf:params:oauth:grant-type:device_code`.
     grant_types: Option<Vec<String>>,
     /// `web` or `native`.
     application_type: Option<String>,
@@ -409,7 +457,7 @@ fn discovery() {}
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     paths(
-        token, par, introspect, revoke, userinfo, userinfo_by_post, register, registration, replace_registration,
+        token, par, introspect, revoke, device_authorization, userinfo, userinfo_by_post, register, registration, replace_registration,
         delete_registration, authorize, end_session, jwks, discovery, oauth_discovery
     ),
     modifiers(&Security)

@@ -92,7 +92,8 @@ pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Do
     {
         return Ok(unauthorized().into_response());
     }
-    let settings = Settings::default();
+    let profile = document.as_ref().map_or_else(|_| SecurityProfile::default(), |document| profile(&app, document));
+    let settings = Settings { profile, ..Settings::default() };
     let metadata = match document.and_then(|document| read(&app, document, settings.profile)) {
         Ok(metadata) => metadata,
         Err(refusal) => return Ok(refusal.into_response()),
@@ -251,6 +252,18 @@ fn names_itself(document: &Map<String, Value>, row: &ClientRow) -> Result<(), Re
     match OURS.into_iter().find(|name| document.contains_key(*name)) {
         Some(name) => Err(invalid(format!("{name} must be left out"))),
         None => Ok(()),
+    }
+}
+
+/// The profile of a client that registers itself: `legacy` where the operator lets those who ask for it have it.
+fn profile(app: &App, document: &Map<String, Value>) -> SecurityProfile {
+    let members = ["response_types", "grant_types"].map(|name| (name.to_owned(), document.get(name).cloned()));
+    let asked = members.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_null())?)));
+    let metadata: Option<Metadata> = serde_json::from_value(Value::Object(asked.collect())).ok();
+    if app.config.legacy.at_registration && metadata.is_some_and(|metadata| metadata.asks_for_legacy()) {
+        SecurityProfile::Legacy
+    } else {
+        SecurityProfile::default()
     }
 }
 

@@ -5,6 +5,8 @@
 
 use habilis_policies::acr;
 use habilis_policies::authorize::Prompt;
+use habilis_policies::resources::TargetProblem;
+use habilis_policies::response_types::ResponseType;
 use habilis_policies::scopes::Scope;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,9 @@ const MAX_TEXT: usize = 2048;
 pub struct Request {
     /// Where the answer goes.
     pub return_to: ReturnTo,
+    /// What the authorization endpoint gives.
+    #[serde(default)]
+    pub response_type: ResponseType,
     /// Scope granted if the person agrees: what was asked, within what the client may ask.
     pub scope: String,
     /// `nonce`.
@@ -113,7 +118,7 @@ pub async fn check(
         (Err(_), Err(error)) => return Ok(Err(page(error.error, &error.description))),
         (Err(problem), Ok(())) => return Ok(Err(page("invalid_request", problem))),
     };
-    let moded = response_mode(client, params, &mut return_to);
+    let moded = response_mode(app, client, params, &mut return_to);
     if let Err(error) = opened.and(moded) {
         return Ok(Err(Invalid::Redirect(return_to, error)));
     }
@@ -126,12 +131,16 @@ pub async fn check(
         Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
     };
     let named = params.take("resource").unwrap_or_default();
-    let mut request = match rest(client, params, return_to.clone(), hint) {
+    let mut request = match rest((app, client), params, return_to.clone(), hint) {
         Ok(request) => request,
         Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
     };
     let scope = Scope::parse(&request.scope).unwrap_or_default();
     match audience::authorized(app, &named, &scope).await? {
+        Ok(resources) if request.response_type.has_token() && resources.contains(' ') => {
+            let several = RedirectError::new("invalid_target", TargetProblem::Several.to_string());
+            return Ok(Err(Invalid::Redirect(return_to, several)));
+        }
         Ok(resources) => request.resources = resources,
         Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
     }
@@ -169,10 +178,27 @@ fn invalid(description: &str) -> RedirectError {
     RedirectError::new("invalid_request", description)
 }
 
-/// A client whose messages are signed gets signed answers, this complaint included.
-fn response_mode(client: &Client, params: &mut Params, return_to: &mut ReturnTo) -> Result<(), RedirectError> {
+/// A client whose messages are signed gets signed answers, this complaint included. Where tokens were asked for, everything
+/// comes in the fragment unless it is posted, errors included (OAuth 2.0 Multiple Response Types §5).
+fn response_mode(
+    app: &App,
+    client: &Client,
+    params: &mut Params,
+    return_to: &mut ReturnTo,
+) -> Result<(), RedirectError> {
+    let kind = params.get("response_type").and_then(ResponseType::parse);
+    let has_tokens = kind.is_some_and(|kind| kind.is_front_channel() && may_use(app, client, kind));
+    if has_tokens {
+        return_to.mode = ResponseMode::Fragment;
+    }
     let Some(name) = params.take("response_mode") else { return Ok(()) };
     let mode = ResponseMode::parse(&name).ok_or_else(|| invalid("response_mode is not supported"))?;
+    match (has_tokens, mode) {
+        (true, ResponseMode::Fragment | ResponseMode::FormPost) => {}
+        (true, _) => return Err(invalid("response_mode must be fragment or form_post for this response_type")),
+        (false, ResponseMode::Fragment) => return Err(invalid("response_mode is not supported")),
+        (false, _) => {}
+    }
     if client.settings.profile.rules().signed_messages && !mode.is_signed() {
         return Err(invalid("response_mode must be jwt, query.jwt or form_post.jwt for this client"));
     }
@@ -181,7 +207,7 @@ fn response_mode(client: &Client, params: &mut Params, return_to: &mut ReturnTo)
 }
 
 fn rest(
-    client: &Client,
+    (app, client): (&App, &Client),
     params: &mut Params,
     return_to: ReturnTo,
     hint: Option<String>,
@@ -193,16 +219,7 @@ fn rest(
     if return_to.state.as_ref().is_some_and(|state| state.len() > MAX_TEXT) {
         return Err(invalid("state is longer than 2048 bytes"));
     }
-    match params.take("response_type").as_deref() {
-        None => return Err(invalid("response_type is missing")),
-        Some("code") if client.metadata.response_types.iter().any(|kind| kind == "code") => {}
-        Some("code") => {
-            return Err(RedirectError::new("unauthorized_client", "this client may not use the code flow"));
-        }
-        Some(_) => {
-            return Err(RedirectError::new("unsupported_response_type", "the only response_type is code"));
-        }
-    }
+    let response_type = response_type(app, client, params)?;
     let prompt = params.take("prompt").map_or(Ok(Prompt::default()), |prompt| Prompt::parse(&prompt));
     let prompt = prompt.map_err(|error| invalid(&error.to_string()))?;
     let asked = Scope::parse(&params.take("scope").unwrap_or_default())
@@ -223,10 +240,19 @@ fn rest(
     if subject.is_some() && hint.is_some() && subject != hint {
         return Err(invalid("claims and id_token_hint name different people"));
     }
+    let nonce = bounded(params.take("nonce"), "nonce")?;
+    if response_type.has_id_token() && nonce.is_none() {
+        return Err(invalid("nonce is missing: an ID token is asked for"));
+    }
+    let scope = granted(&asked, client, (prompt, response_type));
+    if response_type.has_id_token() && !scope.contains("openid") {
+        return Err(RedirectError::new("invalid_scope", "an ID token needs the scope openid"));
+    }
     Ok(Request {
-        scope: granted(&asked, client, prompt).to_string(),
-        code_challenge: code_challenge(client, params)?,
-        nonce: bounded(params.take("nonce"), "nonce")?,
+        response_type,
+        scope: scope.to_string(),
+        code_challenge: code_challenge(client, params, response_type)?,
+        nonce,
         login_hint: bounded(params.take("login_hint"), "login_hint")?,
         ui_locales: bounded(params.take("ui_locales"), "ui_locales")?,
         acr: wanted_acr(client, &wanted, bounded(params.take("acr_values"), "acr_values")?.as_deref()),
@@ -249,19 +275,42 @@ fn wanted_acr(client: &Client, claims: &ClaimsRequest, acr_values: Option<&str>)
     })
 }
 
-/// What of the scope asked can be granted. `offline_access` counts only with `prompt=consent` (OIDC Core §11), else it is
-/// left out without an error, as is what the client may not have.
-fn granted(asked: &Scope, client: &Client, prompt: Prompt) -> Scope {
+/// Whether the client's profile, and for tokens in the browser the operator, knows a response type.
+fn may_use(app: &App, client: &Client, kind: ResponseType) -> bool {
+    client.settings.profile.rules().response_types.contains(&kind.name())
+        && (!kind.is_front_channel() || app.config.legacy.response_types)
+}
+
+fn response_type(app: &App, client: &Client, params: &mut Params) -> Result<ResponseType, RedirectError> {
+    let name = params.take("response_type").ok_or_else(|| invalid("response_type is missing"))?;
+    let Some(kind) = ResponseType::parse(&name).filter(|kind| may_use(app, client, *kind)) else {
+        return Err(RedirectError::new("unsupported_response_type", "the response_type is not supported"));
+    };
+    if client.metadata.response_types.iter().any(|known| ResponseType::parse(known) == Some(kind)) {
+        Ok(kind)
+    } else {
+        Err(RedirectError::new("unauthorized_client", "the response_type is not registered for this client"))
+    }
+}
+
+/// What of the scope asked can be granted. `offline_access` counts only with `prompt=consent` and a code (OIDC Core §11), else
+/// it is left out without an error, as is what the client may not have.
+fn granted(asked: &Scope, client: &Client, (prompt, response_type): (Prompt, ResponseType)) -> Scope {
     let scope = asked.common(&client.scope);
-    if prompt.consent && client.metadata.allows_grant("refresh_token") {
+    if prompt.consent && response_type.has_code() && client.metadata.allows_grant("refresh_token") {
         scope
     } else {
         scope.without("offline_access")
     }
 }
 
-fn code_challenge(client: &Client, params: &mut Params) -> Result<Option<String>, RedirectError> {
-    let required = client.settings.profile.rules().pkce_for_all || client.authentication == Authentication::None;
+fn code_challenge(
+    client: &Client,
+    params: &mut Params,
+    response_type: ResponseType,
+) -> Result<Option<String>, RedirectError> {
+    let is_public = client.authentication == Authentication::None;
+    let required = response_type.has_code() && (client.settings.profile.rules().pkce_for_all || is_public);
     let method = params.take("code_challenge_method");
     let Some(challenge) = params.take("code_challenge") else {
         return if required || method.is_some() { Err(invalid("code_challenge is missing")) } else { Ok(None) };

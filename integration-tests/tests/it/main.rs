@@ -56,21 +56,26 @@ macro_rules! own_journeys {
 }
 
 mod account;
+mod applications;
 mod authorize;
 mod browser;
 mod cli;
 mod console;
 mod demo;
+mod device;
 mod discovery;
 mod dpop;
 mod end_session;
 mod expiry;
+mod extra_roots;
 mod fapi;
 mod faults;
 mod forgot;
 mod introspect;
 mod jwks_uri;
+mod legacy;
 mod libraries;
+mod lifetimes;
 mod login;
 mod logout_channels;
 mod openapi;
@@ -82,6 +87,7 @@ mod request_object;
 mod request_uri;
 mod resources;
 mod revoke;
+mod rotation;
 mod secret_jwt;
 mod tls;
 mod token;

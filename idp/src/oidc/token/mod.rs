@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 
 pub use authorization_code::is_withdrawn;
@@ -19,10 +20,10 @@ use super::claims::{ClaimsRequest, Place, Wanted};
 use super::client::{Client, SharedClient};
 use super::dpop::{self, Target};
 use super::error::{Refusal, no_store};
-use super::{client_auth, issue};
+use super::{client_auth, device, issue};
 use crate::app::App;
 use crate::db::grants::Grant;
-use crate::db::people;
+use crate::db::{consents, people};
 use crate::outcome::Outcome;
 use crate::web::Form;
 use crate::web::params::Params;
@@ -76,6 +77,7 @@ enum Request {
     AuthorizationCode { code: String, redirect_uri: Option<String>, code_verifier: Option<String> },
     RefreshToken { refresh_token: String, scope: Option<Scope> },
     ClientCredentials { scope: Option<Scope> },
+    DeviceCode { device_code: String },
 }
 
 impl Request {
@@ -92,6 +94,7 @@ impl Request {
                 Ok(Self::RefreshToken { refresh_token: required("refresh_token")?, scope: scope(params)? })
             }
             "client_credentials" => Ok(Self::ClientCredentials { scope: scope(params)? }),
+            device::GRANT_TYPE => Ok(Self::DeviceCode { device_code: required("device_code")? }),
             _ => Err(Refusal::new("unsupported_grant_type", "the grant type is not supported")),
         }
     }
@@ -101,6 +104,7 @@ impl Request {
             Self::AuthorizationCode { .. } => "authorization_code",
             Self::RefreshToken { .. } => "refresh_token",
             Self::ClientCredentials { .. } => "client_credentials",
+            Self::DeviceCode { .. } => device::GRANT_TYPE,
         }
     }
 }
@@ -154,6 +158,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
                 refresh_token::refresh(&app, holder, (&refresh_token, scope), now).await?
             }
             Request::ClientCredentials { scope } => client_credentials::grant(&app, holder, scope, now).await?,
+            Request::DeviceCode { device_code } => device_code::redeem(&app, holder, &device_code, now).await?,
         }
     } else {
         Err(Refusal::new("unauthorized_client", "this client may not use that grant type"))
@@ -177,10 +182,15 @@ async fn tokens(
     let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), audience, holder.jkt), now)?;
     let id_token = if scope.contains("openid") {
         let claims = requested_claims(app, client, (grant, scope)).await?;
-        Some(issue::id_token(app, client, (grant, &access_token, claims), now)?)
+        Some(issue::id_token(app, client, (grant, Some(&access_token), claims), now)?)
     } else {
         None
     };
+    if !client.settings.first_party {
+        let mut single = app.db.single().await?;
+        consents::used(&mut single, (&grant.person_id, &client.id), now).await?;
+        single.commit().await?;
+    }
     Ok(Tokens {
         access_token,
         token_type: holder.token_type(),
