@@ -6,6 +6,7 @@ pub mod factors;
 pub mod finish;
 pub mod forgot;
 pub mod hasher;
+pub mod leaked;
 pub mod links;
 pub mod local;
 pub mod pages;
