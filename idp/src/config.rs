@@ -327,7 +327,7 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
-    fn check(&self, problems: &mut Vec<String>) {
+    fn check_issuer(&self, problems: &mut Vec<String>) {
         let mut refuse = |wrong: bool, problem: &str| {
             if wrong {
                 problems.push(problem.to_owned());
@@ -350,6 +350,15 @@ impl Config {
                 );
             }
         }
+    }
+
+    fn check(&self, problems: &mut Vec<String>) {
+        self.check_issuer(problems);
+        let mut refuse = |wrong: bool, problem: &str| {
+            if wrong {
+                problems.push(problem.to_owned());
+            }
+        };
         refuse(
             self.server.tls_certificate_file.is_some() != self.server.tls_key_file.is_some(),
             "server.tls_certificate_file and server.tls_key_file are given together or not at all",

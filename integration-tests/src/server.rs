@@ -299,22 +299,13 @@ impl TestServer {
         learners[index % learners.len()]
     }
 
-    /// Runs another command of the server's binary on this server's database and master key: beside it on PostgreSQL, in its
-    /// place on SQLite, which one process has to itself.
-    pub async fn command(&mut self, arguments: &[&str]) -> Outcome {
-        let data = self.data();
-        let database = self.options.iter().skip_while(|option| *option != "--database").nth(1).cloned();
-        let database = database.unwrap_or_else(|| format!("sqlite://{}", data.join("habilis.db").display()));
-        let (key, issuer) = (data.join("habilis.key"), self.issuer.clone());
-        let environment = [
-            ("HABILIS__DATABASE__URL", database.as_str()),
-            ("HABILIS__KEYS__MASTER_KEY_FILE", key.to_str().expect("UTF-8")),
-            ("HABILIS__SERVER__ISSUER", issuer.as_str()),
-        ];
+    /// Runs a command of the server's binary on the database of this server: beside it on PostgreSQL, in its place on SQLite,
+    /// which one process has to itself.
+    pub async fn manage(&mut self, arguments: &[&str]) -> Outcome {
         if self.engine == Engine::Sqlite {
             self.kill();
         }
-        let outcome = run_in(&self.folder, arguments, &environment).await;
+        let outcome = self.command(arguments, &[("SERVER__ISSUER", &self.issuer)]).await;
         if self.engine == Engine::Sqlite {
             self.restart().await;
         }

@@ -164,15 +164,15 @@ own_journeys! {
         let (mut browser, request) = (Browser::new(), request(&server));
         let visit = by_password(&server, &mut browser, &request, &person).await;
         assert_eq!(acr(&server, &request, visit).await, "eidas1");
-        server.command(&["second-factor", "require", "--organization", &organization]).await.printed();
-        server.command(&["second-factor", "require", "--organization", "org_none"]).await.assert_refused(&["org_none"]);
+        server.manage(&["second-factor", "require", "--organization", &organization]).await.printed();
+        server.manage(&["second-factor", "require", "--organization", "org_none"]).await.assert_refused(&["org_none"]);
         // The session of before is not enough any more.
         let silent = request.clone().with("prompt", "none");
         let response = AuthorizationResponse::from_url(browser.get(&silent.url(&server)).await.left());
         response.assert_error("login_required", &silent, &server);
         let page = by_password(&server, &mut browser, &request, &person).await.page();
         assert!(page.has("enrol-page"), "{}", page.summary());
-        server.command(&["second-factor", "release", "--organization", &organization]).await.printed();
+        server.manage(&["second-factor", "release", "--organization", &organization]).await.printed();
         let visit = by_password(&server, &mut Browser::new(), &request, &person).await;
         assert_eq!(acr(&server, &request, visit).await, "eidas1");
         server.kill();
@@ -186,7 +186,7 @@ own_journeys! {
         device::enter(&server, &mut browser, asked["user_code"].as_str().unwrap()).await;
         let page = browser.sign_in(&person).await.page();
         assert!(page.has("device-allow"), "{}", page.summary());
-        server.command(&["second-factor", "require", "--organization", &organization]).await.printed();
+        server.manage(&["second-factor", "require", "--organization", &organization]).await.printed();
         let page = browser.click("device-allow").await.page();
         assert!(page.has("login-form"), "{}", page.summary());
         let page = browser.sign_in(&person).await.page();
@@ -347,8 +347,8 @@ own_journeys! {
         local_sign_in(&server, &mut browser, &person.login, &person.password).await;
         let (_, page) = add_app(&server, &mut browser).await;
         let recovery = codes(&page);
-        server.command(&["second-factor", "reset", "--login", "nobody@nowhere.example"]).await.assert_refused(&["nobody"]);
-        let printed = server.command(&["second-factor", "reset", "--login", &person.login]).await.printed();
+        server.manage(&["second-factor", "reset", "--login", "nobody@nowhere.example"]).await.assert_refused(&["nobody"]);
+        let printed = server.manage(&["second-factor", "reset", "--login", &person.login]).await.printed();
         assert!(printed.contains("removed 1 second factor"), "{printed}");
         let page = browser.get(&server.url("/account")).await.page();
         assert!(page.has("login-form"), "{}", page.summary());
