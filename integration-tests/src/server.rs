@@ -167,11 +167,7 @@ impl TestServer {
         Self::launch(engine, options, Vec::new()).await
     }
 
-    async fn launch(
-        engine: Engine,
-        options: Vec<String>,
-        environment: Vec<(String, String)>,
-    ) -> Result<Self, String> {
+    async fn launch(engine: Engine, options: Vec<String>, environment: Vec<(String, String)>) -> Result<Self, String> {
         let folder = cleanup::folder();
         let started = Instant::now();
         let process = spawn(&folder, &format!("127.0.0.1:{}", free_port()), (&options, &environment));

@@ -143,12 +143,9 @@ mod tests {
 
     #[test]
     fn a_code_uses_its_whole_alphabet_evenly() {
-        for (alphabet, size) in [
-            (Alphabet::Digits, 10),
-            (Alphabet::Crockford, 32),
-            (Alphabet::Consonants, 20),
-            (Alphabet::Base62, 62),
-        ] {
+        for (alphabet, size) in
+            [(Alphabet::Digits, 10), (Alphabet::Crockford, 32), (Alphabet::Consonants, 20), (Alphabet::Base62, 62)]
+        {
             let text = text(alphabet, 620_000);
             assert_eq!(text.expose().len(), 620_000);
             let mut counts = BTreeMap::new();

@@ -127,12 +127,15 @@ mod tests {
 
     #[test]
     fn a_code_is_read_however_it_is_typed() {
-        for typed in ["BCDF-GHJK", "bcdfghjk", " bcdf ghjk\n", "b-c-d-f-g-h-j-k", "BCDF\u{2013}ghjk", "BCDF\u{a0}GHJK"] {
+        for typed in ["BCDF-GHJK", "bcdfghjk", " bcdf ghjk\n", "b-c-d-f-g-h-j-k", "BCDF\u{2013}ghjk", "BCDF\u{a0}GHJK"]
+        {
             let code = UserCode::parse(typed).unwrap();
             assert_eq!((code.letters(), code.to_string().as_str()), ("BCDFGHJK", "BCDF-GHJK"), "{typed}");
         }
         let long = format!("BCDF{}GHJK", "-".repeat(100));
-        for wrong in ["", "BCDF-GHJ", "BCDF-GHJKL", "ACDF-GHJK", "BCDF-GHJ1", "BCDF/GHJK", "ΒCDF-GHJK", "BCDF-GHJÉ", &long] {
+        for wrong in
+            ["", "BCDF-GHJ", "BCDF-GHJKL", "ACDF-GHJK", "BCDF-GHJ1", "BCDF/GHJK", "ΒCDF-GHJK", "BCDF-GHJÉ", &long]
+        {
             assert_eq!(UserCode::parse(wrong), None, "{wrong}");
         }
     }
@@ -162,7 +165,12 @@ mod tests {
             ("overtaken", again, 99_000, Answer::SlowDown(10)),
             ("too early for its longer interval", slowed, 105_000, Answer::SlowDown(15)),
             ("in time for it", slowed, 110_000, Answer::Pending),
-            ("never beyond the numbers", Facts { interval_seconds: u32::MAX, ..again }, 105_000, Answer::SlowDown(u32::MAX)),
+            (
+                "never beyond the numbers",
+                Facts { interval_seconds: u32::MAX, ..again },
+                105_000,
+                Answer::SlowDown(u32::MAX),
+            ),
             ("allowed, however early", allowed, 100_001, Answer::Redeem),
             ("denied, however early", denied, 100_001, Answer::Denied),
             ("last instant", allowed, 599_999, Answer::Redeem),

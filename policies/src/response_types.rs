@@ -29,14 +29,8 @@ pub enum ResponseType {
 
 impl ResponseType {
     /// Every response type.
-    pub const ALL: [Self; 6] = [
-        Self::Code,
-        Self::IdToken,
-        Self::IdTokenToken,
-        Self::CodeIdToken,
-        Self::CodeToken,
-        Self::CodeIdTokenToken,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Code, Self::IdToken, Self::IdTokenToken, Self::CodeIdToken, Self::CodeToken, Self::CodeIdTokenToken];
 
     /// Its name, in the order the standards write it.
     pub const fn name(self) -> &'static str {

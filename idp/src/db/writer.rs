@@ -93,7 +93,11 @@ impl Turn {
             End::Committed(answer) => {
                 self.done.push(answer);
                 // Fails, and so fails the whole, when the engine ended the transaction by itself (disk full, I/O error).
-                if others_wait && self.done.len() < SHARED { self.run("RELEASE part; SAVEPOINT part").await } else { Ok(()) }
+                if others_wait && self.done.len() < SHARED {
+                    self.run("RELEASE part; SAVEPOINT part").await
+                } else {
+                    Ok(())
+                }
             }
         };
         match ended {

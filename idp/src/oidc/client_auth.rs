@@ -168,11 +168,7 @@ async fn asserted(
             let mut single = app.db.single().await?;
             let is_new = used_tokens::first_use(&mut single, &client.id, id, remember_until).await?;
             single.commit().await?;
-            if is_new {
-                Ok(Ok(client))
-            } else {
-                refuse("client_assertion: jti was used before".to_owned())
-            }
+            if is_new { Ok(Ok(client)) } else { refuse("client_assertion: jti was used before".to_owned()) }
         }
     }
 }

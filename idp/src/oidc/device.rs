@@ -98,7 +98,10 @@ async fn begin(app: &App, client: &SharedClient, scope: &Scope, now: Timestamp) 
             expires_at: now.saturating_add(life)?,
             interval_seconds: settings.interval_seconds,
         };
-        if !device_requests::insert(&mut app.db.single().await?, &new, now).await? {
+        let mut single = app.db.single().await?;
+        let is_free = device_requests::insert(&mut single, &new, now).await?;
+        single.commit().await?;
+        if !is_free {
             continue;
         }
         let verification_uri = format!("{}{PATH}", app.config.server.issuer);

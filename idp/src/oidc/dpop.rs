@@ -54,11 +54,7 @@ pub async fn proof(
     let mut single = app.db.single().await?;
     let is_new = used_tokens::first_use(&mut single, &issuer, &proof.jti, remember_until).await?;
     single.commit().await?;
-    if is_new {
-        Ok(Ok(Some(proof.jkt)))
-    } else {
-        refuse("DPoP proof: jti was used before".to_owned())
-    }
+    if is_new { Ok(Ok(Some(proof.jkt))) } else { refuse("DPoP proof: jti was used before".to_owned()) }
 }
 
 /// Whether a text is a SHA-256 thumbprint in base64url, as `dpop_jkt` must be (RFC 9449 §10).

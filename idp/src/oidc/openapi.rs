@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form for the OpenAPI document; the endpoint reads `web::params`")]
 struct TokenRequest {
-    /// `authorization_code`, `refresh_token` or `client_credentials`.
+    /// `authorization_code`, `refresh_token`, `client_credentials` or `urn:ietf:params:oauth:grant-type:device_code`.
     grant_type: String,
     /// The authorization code.
     code: Option<String>,
@@ -21,6 +21,8 @@ struct TokenRequest {
     code_verifier: Option<String>,
     /// The refresh token.
     refresh_token: Option<String>,
+    /// The device code, RFC 8628 §3.4.
+    device_code: Option<String>,
     /// Scope, space separated.
     scope: Option<String>,
     /// `client_secret_post` and public clients.
@@ -128,6 +130,56 @@ struct PushedResponse {
 #[expect(dead_code, reason = "carries the description of the endpoint")]
 fn par() {}
 
+/// A device authorization request, RFC 8628 §3.1.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form for the OpenAPI document; the endpoint reads `web::params`")]
+struct DeviceRequest {
+    /// Scope, space separated.
+    scope: Option<String>,
+    /// Public clients, and `client_secret_post`.
+    client_id: Option<String>,
+    /// `client_secret_post`.
+    client_secret: Option<String>,
+    /// `private_key_jwt`, RFC 7523 §2.2.
+    client_assertion_type: Option<String>,
+    /// `private_key_jwt`.
+    client_assertion: Option<String>,
+}
+
+/// What the device shows and how it asks, RFC 8628 §3.2.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer for the OpenAPI document")]
+struct DeviceResponse {
+    /// For the token endpoint.
+    device_code: String,
+    /// For the person.
+    user_code: String,
+    /// Where the person types it.
+    verification_uri: String,
+    /// The same with the code, for a QR code.
+    verification_uri_complete: String,
+    /// Seconds.
+    expires_in: u32,
+    /// Seconds between two questions.
+    interval: u32,
+}
+
+#[utoipa::path(
+    post, path = "/device_authorization", tag = "oauth",
+    request_body(content = inline(DeviceRequest), content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Codes", body = inline(DeviceResponse)),
+        (status = 400, description = "Refused", body = inline(OAuthError)),
+        (status = 401, description = "Client authentication failed", body = inline(OAuthError)),
+        (status = 413, description = "Body too large", body = inline(OAuthError)),
+        (status = 429, description = "Too many requests from this network", body = inline(OAuthError)),
+        (status = 503, description = "Overloaded, see Retry-After"),
+    ),
+    security(("client" = []), ())
+)]
+#[expect(dead_code, reason = "carries the description of the endpoint")]
+fn device_authorization() {}
+
 #[utoipa::path(
     get, path = "/userinfo", tag = "oidc",
     responses(
@@ -161,7 +213,7 @@ fn discovery() {}
         description = "OpenID Connect provider for the training sector. Browser endpoints (authorization, end of session) are described by their specifications.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    paths(token, par, userinfo, jwks, discovery),
+    paths(token, par, device_authorization, userinfo, jwks, discovery),
     modifiers(&Security)
 )]
 struct Document;

@@ -34,7 +34,8 @@ async fn stranger(server: &TestServer, name: &str, initiate_login_uri: Option<&s
 }
 
 async fn tokens(server: &TestServer, client: &Client, person: &Person) -> Tokens {
-    let request = AuthorizationRequest::of(client).with("scope", "openid email offline_access").with("prompt", "consent");
+    let request =
+        AuthorizationRequest::of(client).with("scope", "openid email offline_access").with("prompt", "consent");
     let code = code_for(server, &request, person).await;
     Tokens::from(&redeem(server, client, &code).await)
 }
@@ -42,7 +43,8 @@ async fn tokens(server: &TestServer, client: &Client, person: &Person) -> Tokens
 /// Takes the access of the application of this name back.
 async fn take_back(browser: &mut Browser, name: &str) -> Page {
     let names = browser.page().html.clone();
-    let position = names.match_indices("<h3").position(|(at, _)| names[at..].split("</h3>").next().unwrap().contains(name));
+    let position =
+        names.match_indices("<h3").position(|(at, _)| names[at..].split("</h3>").next().unwrap().contains(name));
     let number = position.unwrap_or_else(|| panic!("no application {name}")) + 1;
     browser.click(&format!("revoke-{number}")).await.page()
 }

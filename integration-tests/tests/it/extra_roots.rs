@@ -18,12 +18,8 @@ use crate::registration::{client, register, registered};
 const ROOTS: &str = "HABILIS__FETCH__EXTRA_ROOTS_FILE";
 
 async fn openssl(folder: &Path, arguments: &[&str]) {
-    let run = Command::new("openssl")
-        .current_dir(folder)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
+    let run =
+        Command::new("openssl").current_dir(folder).args(arguments).stdin(Stdio::null()).kill_on_drop(true).output();
     let output = tokio::time::timeout(Duration::from_secs(30), run).await.expect("an end").unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -32,9 +28,25 @@ async fn openssl(folder: &Path, arguments: &[&str]) {
 async fn authority(folder: &Path, name: &str) {
     let (key, certificate) = (format!("{name}.key"), format!("{name}.crt"));
     let arguments = [
-        "req", "-x509", "-nodes", "-days", "30", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj",
-        "/CN=Autorite privee", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign",
-        "-keyout", &key, "-out", &certificate,
+        "req",
+        "-x509",
+        "-nodes",
+        "-days",
+        "30",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-subj",
+        "/CN=Autorite privee",
+        "-addext",
+        "basicConstraints=critical,CA:TRUE",
+        "-addext",
+        "keyUsage=critical,keyCertSign",
+        "-keyout",
+        &key,
+        "-out",
+        &certificate,
     ];
     openssl(folder, &arguments).await;
 }
@@ -54,14 +66,37 @@ impl Portal {
         authority(at, "ca").await;
         authority(at, "stranger").await;
         let request = [
-            "req", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost", "-keyout",
-            "portal.key", "-out", "portal.csr",
+            "req",
+            "-nodes",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            "portal.key",
+            "-out",
+            "portal.csr",
         ];
         openssl(at, &request).await;
-        std::fs::write(at.join("extensions"), "subjectAltName=DNS:localhost\nbasicConstraints=critical,CA:FALSE\n").unwrap();
+        std::fs::write(at.join("extensions"), "subjectAltName=DNS:localhost\nbasicConstraints=critical,CA:FALSE\n")
+            .unwrap();
         let sign = [
-            "x509", "-req", "-days", "30", "-in", "portal.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-extfile",
-            "extensions", "-out", "portal.crt",
+            "x509",
+            "-req",
+            "-days",
+            "30",
+            "-in",
+            "portal.csr",
+            "-CA",
+            "ca.crt",
+            "-CAkey",
+            "ca.key",
+            "-extfile",
+            "extensions",
+            "-out",
+            "portal.crt",
         ];
         openssl(at, &sign).await;
         let key = SigningKey::generate().announcing("a");

@@ -202,8 +202,7 @@ async fn settings_that_would_break_the_overlap_are_refused() {
     let list = |days: &'static str, hours: &'static str| {
         let folder = folder.path().to_owned();
         async move {
-            let environment =
-                [("HABILIS__KEYS__SIGN_FOR_DAYS", days), ("HABILIS__KEYS__PUBLISH_AHEAD_HOURS", hours)];
+            let environment = [("HABILIS__KEYS__SIGN_FOR_DAYS", days), ("HABILIS__KEYS__PUBLISH_AHEAD_HOURS", hours)];
             run_in(&folder, &["keys", "list"], &environment).await
         }
     };

@@ -176,7 +176,9 @@ async fn tokens(app: &App, holder: Holder<'_>, (grant, scope): (&Grant, &Scope),
         None
     };
     if !client.settings.first_party {
-        consents::used(&mut app.db.single().await?, (&grant.person_id, &client.id), now).await?;
+        let mut single = app.db.single().await?;
+        consents::used(&mut single, (&grant.person_id, &client.id), now).await?;
+        single.commit().await?;
     }
     Ok(Tokens {
         access_token,
