@@ -184,6 +184,7 @@ pub struct Device {
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
 pub struct Fetch {
     pub allow_private_addresses: bool,
+    pub request_uris: bool,
     #[serde(deserialize_with = "empty_is_none")]
     pub extra_roots_file: Option<PathBuf>,
 }

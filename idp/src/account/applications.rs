@@ -143,7 +143,7 @@ async fn applications(app: &App, person: &str, locale: Locale) -> Outcome<Vec<Ap
         let scope = Scope::parse(&consent.scope).unwrap_or_default();
         let moment = |at: crate::db::At| paris(at.into(), locale);
         shown.push(Application {
-            name: client.name().to_owned(),
+            name: client.name_in(locale).to_owned(),
             scopes: scope.iter().map(|token| ScopeWords::of(token, locale)).collect(),
             since: moment(consent.created_at),
             used: consent.used_at.map(moment).unwrap_or_default(),

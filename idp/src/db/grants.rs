@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use super::{At, Conn, Tx};
 
 statements! {
-    INSERT = "INSERT INTO grants (id, client_id, person_id, session_id, scope, claims, redirect_uri, nonce, code_challenge, auth_time, amr, acr, code_digest, code_expires_at, created_at, expires_at, dpop_jkt)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
-    FIND_BY_CODE = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt,
+    INSERT = "INSERT INTO grants (id, client_id, person_id, session_id, scope, claims, redirect_uri, nonce, code_challenge, auth_time, amr, acr, code_digest, code_expires_at, created_at, expires_at, dpop_jkt, resources)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    FIND_BY_CODE = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt, g.resources,
                            g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status
                     FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
                     WHERE g.code_digest = $1";
-    FIND = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt,
+    FIND = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt, g.resources,
                    g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status
             FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
             WHERE g.id = $1";
@@ -65,6 +65,8 @@ pub struct Grant {
     pub acr: String,
     /// Thumbprint of the key the code is bound to (RFC 9449 §10).
     pub dpop_jkt: Option<String>,
+    /// Resources named with the authorization (RFC 8707), space separated.
+    pub resources: String,
     /// End of the code.
     pub code_expires_at: At,
     /// When the code was exchanged.
@@ -106,6 +108,8 @@ pub struct NewGrant<'a> {
     pub acr: &'a str,
     /// Thumbprint of the key the code is bound to (RFC 9449 §10).
     pub dpop_jkt: Option<&'a str>,
+    /// Resources named with the authorization (RFC 8707), space separated.
+    pub resources: &'a str,
     /// SHA-256 of the code.
     pub code_digest: &'a [u8],
     /// End of the code.
@@ -139,6 +143,7 @@ pub async fn insert(c: &mut impl Conn, new: &NewGrant<'_>, now: Timestamp) -> sq
         At::from(now),
         At::from(new.expires_at),
         new.dpop_jkt,
+        new.resources,
     )
     .map(drop)
 }

@@ -149,6 +149,7 @@ tables! {
     people,
     pushed_requests,
     refresh_tokens,
+    resources,
     revoked_tokens,
     sessions,
     signing_keys,

@@ -215,6 +215,7 @@ impl Seed {
         for client in &self.clients {
             client.plant(&mut tx, now).await?;
         }
+        super::resource::plant(&mut tx, now).await?;
         for organization in &self.organizations {
             if !organizations::exists(&mut tx, &organization.id).await? {
                 let new = NewOrganization {

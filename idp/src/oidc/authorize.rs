@@ -57,7 +57,8 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
         Err(Invalid::Redirect(return_to, error)) => return return_to.error(app, &error, now),
     };
     let session = session::load(app, &cookies, now).await?;
-    let next = interaction::next(&mut app.db.reader().await?, (&client, &request, session.as_ref(), None), now).await?;
+    let facts = (&client, &request, session.as_ref(), None);
+    let next = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
     match (next, &session) {
         (Next::Answer, Some(session)) => {
             let mut tx = app.db.begin().await?;

@@ -99,9 +99,9 @@ async fn begin(app: &App, client: &SharedClient, scope: &Scope, now: Timestamp) 
             interval_seconds: settings.interval_seconds,
         };
         let mut single = app.db.single().await?;
-        let is_free = device_requests::insert(&mut single, &new, now).await?;
+        let is_new = device_requests::insert(&mut single, &new, now).await?;
         single.commit().await?;
-        if !is_free {
+        if !is_new {
             continue;
         }
         let verification_uri = format!("{}{PATH}", app.config.server.issuer);
@@ -265,7 +265,7 @@ pub async fn confirm(State(app): State<App>, origin: Origin, cookies: Cookies, R
         action: Place::Device.path().to_owned(),
         csrf: asked.browser.csrf(&app),
         user_code: UserCode::parse(&asked.typed.user_code).map(|code| code.to_string()).unwrap_or_default(),
-        client: asked.client.card(),
+        client: asked.client.card_in(locale),
         person: format!("{} {}", person.given_name, person.family_name),
         scopes: scope.iter().filter(|token| *token != "openid").map(|token| ScopeWords::of(token, locale)).collect(),
     };
@@ -331,6 +331,7 @@ async fn answer(
         session: None,
         scope: &typed.scope,
         claims: None,
+        resources: "",
         redirect_uri: "",
         nonce: None,
         code_challenge: None,

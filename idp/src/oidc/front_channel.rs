@@ -10,6 +10,7 @@ use habilis_policies::scopes::Scope;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::audience;
 use super::claims::{ClaimsRequest, Place, Wanted};
 use super::client::SharedClient;
 use super::issue::{self, Subject};
@@ -51,11 +52,14 @@ pub async fn answer(
         grants::claim_code(tx, &grant.id, now, now.saturating_add(keep)?).await?;
     }
     let access_token = if kind.has_token() {
-        let token = issue::access_token(app, client, (Subject::Person(&grant), &scope, None), now)?;
+        // One resource at most, known: `request` saw to it (RFC 8707 §2.1).
+        let audience = audience::of_grant(app, (&grant, &scope), &[]).await?;
+        let audience = audience.map_err(|refusal| Fault::new(refusal.description))?;
+        let token = issue::access_token(app, client, (Subject::Person(&grant), &audience, None), now)?;
         answer.push(("access_token", token.clone()));
         answer.push(("token_type", "Bearer".to_owned()));
         answer.push(("expires_in", app.config.tokens.access_token_seconds.to_string()));
-        answer.push(("scope", scope.to_string()));
+        answer.push(("scope", audience.scope.to_string()));
         Some(token)
     } else {
         None

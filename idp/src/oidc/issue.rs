@@ -4,11 +4,11 @@ use habilis_keys::jws::{Algorithm, half_hash};
 use habilis_keys::secret::Secret;
 use habilis_keys::token::{digest, digest_hex};
 use habilis_policies::acr::Level;
-use habilis_policies::scopes::Scope;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::audience::Audience;
 use super::client::{Client, SharedClient};
 use super::request::Request;
 use crate::app::App;
@@ -49,6 +49,7 @@ pub async fn code(
         amr: &session.amr,
         acr: client.settings.acr.name(&request.acr, Level::of(&session.amr)).unwrap_or_default(),
         dpop_jkt: request.dpop_jkt.as_deref(),
+        resources: &request.resources,
         code_digest: &digest(code.expose()),
         code_expires_at,
         expires_at: code_expires_at,
@@ -98,14 +99,14 @@ pub enum Subject<'a> {
     Client,
 }
 
-/// Signs an access token, bound to the key with thumbprint `jkt` if there is one.
+/// Signs an access token for `audience`, bound to the key with thumbprint `jkt` if there is one.
 ///
 /// # Errors
 /// Signing failed.
 pub fn access_token(
     app: &App,
     client: &Client,
-    (subject, scope, jkt): (Subject<'_>, &Scope, Option<&str>),
+    (subject, audience, jkt): (Subject<'_>, &Audience, Option<&str>),
     now: Timestamp,
 ) -> Outcome<String> {
     let issuer = &app.config.server.issuer;
@@ -115,10 +116,10 @@ pub fn access_token(
     };
     let claims = AccessToken {
         iss: issuer,
-        sub: grant.map_or(&client.id, |grant| &grant.person_id),
-        aud: issuer,
+        sub: &grant.map_or_else(|| client.id.clone(), |grant| app.subjects.of(client, &grant.person_id)),
+        aud: &audience.uri,
         client_id: &client.id,
-        scope: &scope.to_string(),
+        scope: &audience.scope.to_string(),
         jti: habilis_keys::random::id("at", now),
         iat: now.as_second(),
         exp: now.as_second() + i64::from(app.config.tokens.access_token_seconds),
@@ -145,7 +146,7 @@ pub fn id_token(
         token.insert(name.to_owned(), value);
     };
     set("iss", json!(app.config.server.issuer));
-    set("sub", json!(grant.person_id));
+    set("sub", json!(app.subjects.of(client, &grant.person_id)));
     set("aud", json!(client.id));
     set("iat", json!(now.as_second()));
     set("exp", json!(now.as_second() + i64::from(app.config.tokens.id_token_seconds)));

@@ -1,6 +1,7 @@
 //! The OpenID Connect provider: one file an endpoint.
 
 pub mod answer;
+pub mod audience;
 pub mod authorize;
 pub mod backchannel_logout;
 pub mod claims;
@@ -14,17 +15,21 @@ pub mod end_session;
 pub mod error;
 pub mod front_channel;
 pub mod frontchannel_logout;
+pub mod initial_access;
 pub mod interaction;
 pub mod introspect;
 pub mod issue;
+pub mod localized;
 pub mod openapi;
 pub mod pages;
 pub mod par;
 pub mod registration;
 pub mod request;
 pub mod request_object;
+pub mod request_uri;
 pub mod resource;
 pub mod revoke;
+pub mod subject;
 pub mod token;
 pub mod userinfo;
 

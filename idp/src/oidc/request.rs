@@ -1,10 +1,11 @@
 //! The authorization request: parsed once into a value that is then trusted (OIDC Core §3.1.2.1, RFC 6749 §4.1.1, RFC 7636).
 //!
 //! Order matters: client, then redirect URI (a page until then), then everything else (an error redirect from then on).
-//! Queries, pushed requests and signed objects are all read by [`check`].
+//! Queries, pushed requests and signed objects, at hand or by reference, are all read by [`check`].
 
 use habilis_policies::acr;
 use habilis_policies::authorize::Prompt;
+use habilis_policies::resources::TargetProblem;
 use habilis_policies::response_types::ResponseType;
 use habilis_policies::scopes::Scope;
 use jiff::Timestamp;
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::answer::{RedirectError, ResponseMode, ReturnTo};
 use super::claims::ClaimsRequest;
 use super::client::{Authentication, Client, SharedClient};
+use super::end_session::read_hint;
 use super::error::PageError;
-use super::{dpop, par, request_object};
+use super::{audience, dpop, par, request_uri};
 use crate::app::App;
 use crate::outcome::Outcome;
 use crate::web::params::Params;
@@ -54,6 +56,9 @@ pub struct Request {
     /// `dpop_jkt`: the key the code will be bound to (RFC 9449 §10).
     #[serde(default)]
     pub dpop_jkt: Option<String>,
+    /// Resources the access tokens may be for (RFC 8707), space separated.
+    #[serde(default)]
+    pub resources: String,
     /// SHA-256 of the `request_uri` it came by (RFC 9126).
     #[serde(default)]
     pub pushed: Option<Vec<u8>>,
@@ -107,7 +112,7 @@ pub async fn check(
     (params, door): (&mut Params, Door),
     now: Timestamp,
 ) -> Outcome<Result<Request, Invalid>> {
-    let opened = request_object::open(app, client, (params, door), now).await?;
+    let opened = request_uri::open(app, client, (params, door), now).await?;
     let mut return_to = match (place(client, params), &opened) {
         (Ok(return_to), _) => return_to,
         (Err(_), Err(error)) => return Ok(Err(page(error.error, &error.description))),
@@ -121,7 +126,41 @@ pub async fn check(
         let error = invalid("this client sends pushed authorization requests only");
         return Ok(Err(Invalid::Redirect(return_to, error)));
     }
-    Ok(rest(app, client, params, return_to.clone()).map_err(|error| Invalid::Redirect(return_to, error)))
+    let hint = match hint(app, client, params).await? {
+        Ok(hint) => hint,
+        Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
+    };
+    let named = params.take("resource").unwrap_or_default();
+    let mut request = match rest((app, client), params, return_to.clone(), hint) {
+        Ok(request) => request,
+        Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
+    };
+    let scope = Scope::parse(&request.scope).unwrap_or_default();
+    match audience::authorized(app, &named, &scope).await? {
+        Ok(resources) if request.response_type.has_token() && resources.contains(' ') => {
+            let several = RedirectError::new("invalid_target", TargetProblem::Several.to_string());
+            return Ok(Err(Invalid::Redirect(return_to, several)));
+        }
+        Ok(resources) => request.resources = resources,
+        Err(error) => return Ok(Err(Invalid::Redirect(return_to, error))),
+    }
+    Ok(Ok(request))
+}
+
+/// The subject that `id_token_hint` names, as `client` knows it. A hint issued to another client serves only where both know
+/// people by the same names (OIDC Core §8).
+async fn hint(app: &App, client: &Client, params: &mut Params) -> Outcome<Result<Option<String>, RedirectError>> {
+    let Some(hint) = params.take("id_token_hint") else { return Ok(Ok(None)) };
+    let Some(hint) = read_hint(app, &hint) else {
+        return Ok(Err(invalid("id_token_hint was not issued here")));
+    };
+    if hint.client != client.id
+        && let Some(other) = app.client(&hint.client).await?
+        && other.sector != client.sector
+    {
+        return Ok(Err(invalid("id_token_hint was issued to a client that knows people by other names")));
+    }
+    Ok(Ok(Some(hint.subject)))
 }
 
 /// Where the answer goes, or why nowhere.
@@ -167,14 +206,16 @@ fn response_mode(
     Ok(())
 }
 
-fn rest(app: &App, client: &Client, params: &mut Params, return_to: ReturnTo) -> Result<Request, RedirectError> {
+fn rest(
+    (app, client): (&App, &Client),
+    params: &mut Params,
+    return_to: ReturnTo,
+    hint: Option<String>,
+) -> Result<Request, RedirectError> {
     let bounded = |value: Option<String>, name: &str| match value {
         Some(value) if value.len() > MAX_TEXT => Err(invalid(&format!("{name} is longer than 2048 bytes"))),
         value => Ok(value),
     };
-    if params.get("request_uri").is_some() {
-        return Err(RedirectError::new("request_uri_not_supported", "request_uri is not supported"));
-    }
     if return_to.state.as_ref().is_some_and(|state| state.len() > MAX_TEXT) {
         return Err(invalid("state is longer than 2048 bytes"));
     }
@@ -194,14 +235,6 @@ fn rest(app: &App, client: &Client, params: &mut Params, return_to: ReturnTo) ->
     if dpop_jkt.as_deref().is_some_and(|jkt| !dpop::is_thumbprint(jkt)) {
         return Err(invalid("dpop_jkt is not a SHA-256 in base64url"));
     }
-    let hint = match params.take("id_token_hint") {
-        None => None,
-        Some(hint) => Some(
-            super::end_session::read_hint(app, &hint)
-                .map(|hint| hint.subject)
-                .ok_or_else(|| invalid("id_token_hint was not issued here"))?,
-        ),
-    };
     // OIDC Core §5.5.1: a `sub` asked for by value is the person expected.
     let subject = wanted.subject().map(str::to_owned);
     if subject.is_some() && hint.is_some() && subject != hint {
@@ -229,6 +262,7 @@ fn rest(app: &App, client: &Client, params: &mut Params, return_to: ReturnTo) ->
         claims,
         hint: hint.or(subject),
         dpop_jkt,
+        resources: String::new(),
         pushed: None,
     })
 }

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::grants::{self, Grant};
 use crate::db::refresh_tokens;
+use crate::oidc::audience;
 use crate::oidc::client::Authentication;
 use crate::oidc::error::Refusal;
 use crate::outcome::Outcome;
@@ -52,7 +53,11 @@ pub(super) async fn redeem(
     }
 
     let scope = Scope::parse(&grant.scope).unwrap_or_default();
-    let mut tokens = tokens(app, holder, (&grant, &scope), now).await?;
+    let audience = match audience::of_grant(app, (&grant, &scope), holder.resources).await? {
+        Ok(audience) => audience,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut tokens = tokens(app, holder, (&grant, &scope, &audience), now).await?;
     let claimed = if client.metadata.allows_grant("refresh_token") {
         let refresh_token = habilis_keys::random::token();
         // RFC 9449 §5: what a public client holds is bound to its key; a confidential one proves itself each time.

@@ -11,6 +11,7 @@ use super::{Holder, Tokens, tokens};
 use crate::app::App;
 use crate::db::device_requests::{self, DeviceRequest};
 use crate::db::{grants, refresh_tokens};
+use crate::oidc::audience;
 use crate::oidc::client::Authentication;
 use crate::oidc::error::Refusal;
 use crate::outcome::Outcome;
@@ -88,7 +89,11 @@ async fn give(
         return Ok(Err(Refusal::invalid_grant("the grant is no longer valid")));
     };
     let scope = Scope::parse(&grant.scope).unwrap_or_default();
-    let mut tokens = tokens(app, holder, (&grant, &scope), now).await?;
+    let audience = match audience::of_grant(app, (&grant, &scope), holder.resources).await? {
+        Ok(audience) => audience,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut tokens = tokens(app, holder, (&grant, &scope, &audience), now).await?;
     let refreshes = client.metadata.allows_grant("refresh_token");
     let keep = if refreshes {
         SignedDuration::from_hours(24 * i64::from(app.config.tokens.refresh_token_days))

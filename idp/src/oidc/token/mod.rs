@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Map;
 
+use super::audience::{self, Audience};
 use super::claims::{ClaimsRequest, Place, Wanted};
 use super::client::{Client, SharedClient};
 use super::dpop::{self, Target};
@@ -46,11 +47,12 @@ impl IntoResponse for Tokens {
     }
 }
 
-/// Who asks for tokens: a client that proved itself, and the key it proved to hold (RFC 9449 §5).
+/// Who asks for tokens: a client that proved itself, and the key it proved to hold (RFC 9449 §5); and for which resources (RFC 8707).
 #[derive(Clone, Copy)]
 struct Holder<'a> {
     client: &'a SharedClient,
     jkt: Option<&'a str>,
+    resources: &'a [String],
 }
 
 impl Holder<'_> {
@@ -130,6 +132,10 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         Ok(request) => request,
         Err(refusal) => return Ok(refusal.into_response()),
     };
+    let resources = match audience::asked(&mut params) {
+        Ok(resources) => resources,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
     let grant_type = request.grant_type();
     let target = Target { method: "POST", path: "/token", access_token: None };
     let jkt = match dpop::proof(&app, &headers, target, now).await? {
@@ -141,7 +147,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         Ok(jkt) => jkt,
         Err(refusal) => return Ok(refusal.into_response()),
     };
-    let holder = Holder { client: &client, jkt: jkt.as_deref() };
+    let holder = Holder { client: &client, jkt: jkt.as_deref(), resources: &resources };
     let answer = if client.metadata.allows_grant(grant_type) {
         match request {
             Request::AuthorizationCode { code, redirect_uri, code_verifier } => {
@@ -151,7 +157,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
             Request::RefreshToken { refresh_token, scope } => {
                 refresh_token::refresh(&app, holder, (&refresh_token, scope), now).await?
             }
-            Request::ClientCredentials { scope } => client_credentials::grant(&app, holder, scope, now)?,
+            Request::ClientCredentials { scope } => client_credentials::grant(&app, holder, scope, now).await?,
             Request::DeviceCode { device_code } => device_code::redeem(&app, holder, &device_code, now).await?,
         }
     } else {
@@ -165,10 +171,15 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
     })
 }
 
-/// The tokens of a grant, without a refresh token.
-async fn tokens(app: &App, holder: Holder<'_>, (grant, scope): (&Grant, &Scope), now: Timestamp) -> Outcome<Tokens> {
+/// The tokens of a grant, without a refresh token: an access token for `audience`, and the person's identity within `scope`.
+async fn tokens(
+    app: &App,
+    holder: Holder<'_>,
+    (grant, scope, audience): (&Grant, &Scope, &Audience),
+    now: Timestamp,
+) -> Outcome<Tokens> {
     let client = holder.client;
-    let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), scope, holder.jkt), now)?;
+    let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), audience, holder.jkt), now)?;
     let id_token = if scope.contains("openid") {
         let claims = requested_claims(app, client, (grant, scope)).await?;
         Some(issue::id_token(app, client, (grant, Some(&access_token), claims), now)?)
@@ -184,7 +195,7 @@ async fn tokens(app: &App, holder: Holder<'_>, (grant, scope): (&Grant, &Scope),
         access_token,
         token_type: holder.token_type(),
         expires_in: app.config.tokens.access_token_seconds,
-        scope: scope.to_string(),
+        scope: audience.scope.to_string(),
         refresh_token: None,
         id_token,
     })
