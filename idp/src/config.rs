@@ -369,16 +369,7 @@ impl Config {
             self.registration.clients_per_address_per_minute == 0,
             "registration.clients_per_address_per_minute is at least 1",
         );
-        refuse(
-            self.legacy.at_registration && !self.legacy.response_types,
-            "legacy.at_registration needs legacy.response_types",
-        );
-        refuse(!(1..=60).contains(&self.device.code_minutes), "device.code_minutes is between 1 and 60");
-        refuse(!(1..=60).contains(&self.device.interval_seconds), "device.interval_seconds is between 1 and 60");
-        refuse(
-            !(1..=10_000).contains(&self.device.wrong_codes_per_address_per_hour),
-            "device.wrong_codes_per_address_per_hour is between 1 and 10000",
-        );
+        self.problems_of_flows().into_iter().for_each(|(wrong, text)| refuse(wrong, text));
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         let floor = self.password_floor();
         for (section, rule, least) in
@@ -431,6 +422,23 @@ impl Config {
     /// Whether the issuer is plain http on this machine: development and demonstration.
     pub fn is_loopback_http(&self) -> bool {
         Url::parse(&self.server.issuer).is_ok_and(|issuer| issuer.scheme() == "http" && is_loopback(&issuer))
+    }
+
+    /// What may be wrong with `[legacy]` and `[device]`.
+    fn problems_of_flows(&self) -> [(bool, &'static str); 4] {
+        let Device { code_minutes, interval_seconds, wrong_codes_per_address_per_hour } = &self.device;
+        [
+            (
+                self.legacy.at_registration && !self.legacy.response_types,
+                "legacy.at_registration needs legacy.response_types",
+            ),
+            (!(1..=60).contains(code_minutes), "device.code_minutes is between 1 and 60"),
+            (!(1..=60).contains(interval_seconds), "device.interval_seconds is between 1 and 60"),
+            (
+                !(1..=10_000).contains(wrong_codes_per_address_per_hour),
+                "device.wrong_codes_per_address_per_hour is between 1 and 10000",
+            ),
+        ]
     }
 
     /// The operator's rule for passwords: that of everybody whose organization states none.

@@ -222,8 +222,6 @@ impl Metadata {
         };
         let code = self.allows_grant("authorization_code");
         let implicit = self.allows_grant("implicit");
-        let kinds: Vec<_> = self.response_types.iter().map(|name| ResponseType::parse(name)).collect();
-        let asks = |what: fn(ResponseType) -> bool| kinds.iter().flatten().any(|kind| what(*kind));
         refuse(!matches!(self.application_type.as_str(), "web" | "native"), "application_type is web or native");
         refuse(
             !rules.client_authentication.contains(&self.token_endpoint_auth_method.as_str())
@@ -239,20 +237,18 @@ impl Metadata {
             "a grant type is not supported",
         );
         refuse(
-            kinds.iter().any(|kind| kind.is_none_or(|kind| !rules.response_types.contains(&kind.name()))),
+            self.response_types
+                .iter()
+                .any(|name| ResponseType::parse(name).is_none_or(|kind| !rules.response_types.contains(&kind.name()))),
             "a response type is not supported",
         );
         refuse(
-            code != asks(ResponseType::has_code) || implicit != asks(ResponseType::is_front_channel),
+            code != self.asks(ResponseType::has_code) || implicit != self.asks(ResponseType::is_front_channel),
             "response_types and grant_types contradict each other",
         );
         refuse(
             self.allows_grant("refresh_token") && !code && !self.allows_grant(DEVICE_CODE),
             "the refresh_token grant needs a grant that gives refresh tokens",
-        );
-        refuse(
-            self.dpop_bound_access_tokens && asks(ResponseType::has_token),
-            "tokens from the authorization endpoint cannot be bound to a key",
         );
         refuse(
             self.allows_grant("client_credentials") && self.token_endpoint_auth_method == "none",
@@ -294,12 +290,6 @@ impl Metadata {
             links.into_iter().flatten().any(|link| !is_web_url(link)),
             "client_uri, logo_uri, policy_uri and tos_uri are http or https URLs",
         );
-        refuse(
-            self.initiate_login_uri
-                .as_deref()
-                .is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri) || uri.contains('#')),
-            "initiate_login_uri is an https URL without fragment",
-        );
         let texts = self.contacts.iter().chain(&self.client_name);
         refuse(
             texts.into_iter().any(|text| text.len() > 256 || text.chars().any(char::is_control))
@@ -322,15 +312,24 @@ impl Metadata {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    /// What is wrong with the members about tokens and sessions that are in use: RFC 9701 §6, OIDC Back-Channel Logout §2.2,
-    /// OIDC Front-Channel Logout §2.
+    /// What is wrong with the members about tokens and sessions that are in use, and about sign-ins begun elsewhere: RFC 9701
+    /// §6, OIDC Back-Channel Logout §2.2, OIDC Front-Channel Logout §2, OIDC Core §4.
     fn problems_afterwards(&self, profile: SecurityProfile) -> Vec<MetadataProblem> {
         let (back, front) = (self.backchannel_logout_uri.as_deref(), self.frontchannel_logout_uri.as_deref());
         let introspection = self.introspection_signed_response_alg.as_deref();
+        let initiate = self.initiate_login_uri.as_deref();
         let checks = [
             (
                 introspection.is_some_and(|alg| !profile.rules().algorithms.contains(&alg)),
                 "introspection_signed_response_alg is not supported",
+            ),
+            (
+                initiate.is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri) || uri.contains('#')),
+                "initiate_login_uri is an https URL without fragment",
+            ),
+            (
+                self.dpop_bound_access_tokens && self.asks(ResponseType::has_token),
+                "tokens from the authorization endpoint cannot be bound to a key",
             ),
             (back.is_some_and(|uri| !is_logout_uri(uri)), "backchannel_logout_uri is an https URL without fragment"),
             (
@@ -399,8 +398,12 @@ impl Metadata {
 
     /// Whether it asks for what the `legacy` profile alone has.
     pub fn asks_for_legacy(&self) -> bool {
-        let kinds = self.response_types.iter().filter_map(|name| ResponseType::parse(name));
-        self.allows_grant("implicit") || kinds.into_iter().any(ResponseType::is_front_channel)
+        self.allows_grant("implicit") || self.asks(ResponseType::is_front_channel)
+    }
+
+    /// Whether a registered response type is so.
+    fn asks(&self, what: fn(ResponseType) -> bool) -> bool {
+        self.response_types.iter().filter_map(|name| ResponseType::parse(name)).any(what)
     }
 
     /// `application_type`.
