@@ -59,6 +59,7 @@ mod account;
 mod authorize;
 mod browser;
 mod cli;
+mod conformance;
 mod console;
 mod demo;
 mod discovery;
