@@ -44,7 +44,7 @@ journeys! {
         let cases = [
             (json!({}), "RS256"),
             (json!({ "id_token_signed_response_alg": "RS256" }), "RS256"),
-            (json!({ "id_token_signed_response_alg": "PS256" }), "PS256"),
+            (json!({ "id_token_signed_response_alg": "ES256" }), "ES256"),
         ];
         for (metadata, algorithm) in cases {
             let (client, _) = registered_with(server, metadata).await;
