@@ -3,6 +3,7 @@
 mod client;
 mod keys;
 mod operator;
+mod resource;
 mod serve;
 
 use std::io::Write;
@@ -50,6 +51,9 @@ enum Command {
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
+    /// Protected resources that access tokens can be issued for.
+    #[command(subcommand)]
+    Resource(resource::Command),
     /// Signing keys and the master key.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -118,6 +122,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         }
         Command::Operator(command) => operator::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
+        Command::Resource(command) => resource::run(command, load()?).await,
         Command::Keys(command) => keys::run(command, load()?).await,
         Command::Openapi => {
             say(crate::oidc::openapi::document()?);
