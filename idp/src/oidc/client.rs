@@ -284,7 +284,10 @@ impl Metadata {
         refuse(self.jwks_uri.as_deref().is_some_and(|uri| !is_web_url(uri)), "jwks_uri is an https URL");
         refuse(
             self.default_acr_values.len() > acr::MAX_NAMES
-                || self.default_acr_values.iter().any(|acr| acr.is_empty() || acr.len() > 256 || !acr.bytes().all(|byte| byte.is_ascii_graphic())),
+                || self
+                    .default_acr_values
+                    .iter()
+                    .any(|acr| acr.is_empty() || acr.len() > 256 || !acr.bytes().all(|byte| byte.is_ascii_graphic())),
             "default_acr_values are at most 16 short words",
         );
         refuse(self.scope.as_deref().is_some_and(|scope| Scope::parse(scope).is_err()), "scope is malformed");

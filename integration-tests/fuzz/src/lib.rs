@@ -262,7 +262,8 @@ fn check_registered(metadata: &Metadata, profile: SecurityProfile) {
         assert!(!["javascript", "data", "file", "vbscript"].contains(&url.scheme()), "{uri}");
         assert!(url.username().is_empty() && url.password().is_none(), "{uri}");
     }
-    for uri in [&metadata.logo_uri, &metadata.policy_uri, &metadata.tos_uri, &metadata.client_uri].into_iter().flatten() {
+    for uri in [&metadata.logo_uri, &metadata.policy_uri, &metadata.tos_uri, &metadata.client_uri].into_iter().flatten()
+    {
         let lower = uri.to_ascii_lowercase();
         assert!(lower.starts_with("http://") || lower.starts_with("https://"), "{uri}");
         assert!(uri.bytes().all(|byte| byte.is_ascii_graphic()), "{uri}");
