@@ -211,7 +211,6 @@ pub fn dpop_proof(data: &[u8]) {
         let htu = Url::parse(claims["htu"].as_str().expect("htu is a text")).expect("htu is a URL");
         assert_eq!((htu.scheme(), htu.host_str()), ("https", Some("server.example.com")));
         assert_eq!((htu.port_or_known_default(), htu.username(), htu.password()), (Some(443), "", None));
-        assert_eq!(claims.contains_key("ath"), claims.contains_key("ath") || access_token.is_some());
         assert!(access_token.is_none() || claims["ath"] == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
     }
 }
@@ -309,9 +308,11 @@ mod tests {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let input = std::fs::read(&path).unwrap();
-            if std::panic::catch_unwind(|| target(&input)).is_err() {
-                panic!("{} breaks a property of {name}", path.display());
-            }
+            assert!(
+                std::panic::catch_unwind(|| target(&input)).is_ok(),
+                "{} breaks a property of {name}",
+                path.display()
+            );
             count += 1;
         }
         assert!(count >= 5, "{name} has {count} inputs");
