@@ -280,7 +280,10 @@ impl Metadata {
         refuse(self.jwks_uri.as_deref().is_some_and(|uri| !is_web_url(uri)), "jwks_uri is an https URL");
         refuse(
             self.default_acr_values.len() > acr::MAX_NAMES
-                || self.default_acr_values.iter().any(|acr| acr.is_empty() || acr.len() > 256 || acr.contains(' ')),
+                || self
+                    .default_acr_values
+                    .iter()
+                    .any(|acr| acr.is_empty() || acr.len() > 256 || !acr.bytes().all(|byte| byte.is_ascii_graphic())),
             "default_acr_values are at most 16 short words",
         );
         refuse(self.scope.as_deref().is_some_and(|scope| Scope::parse(scope).is_err()), "scope is malformed");
@@ -423,7 +426,11 @@ impl Metadata {
 }
 
 fn is_web_url(text: &str) -> bool {
+    // The URL parser forgives blanks, control characters and missing slashes; what is shown as a link must not need that.
+    let lower = text.get(..8).unwrap_or_default().to_ascii_lowercase();
     text.len() <= redirects::MAX_LENGTH
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && (lower == "https://" || lower.starts_with("http://"))
         && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.username().is_empty())
 }
 
@@ -556,6 +563,14 @@ impl Client {
     /// Whether its access tokens are always bound to a key (RFC 9449 §5.2).
     pub fn must_bind(&self) -> bool {
         self.settings.profile.rules().sender_constrained || self.metadata.dpop_bound_access_tokens
+    }
+
+    /// Whether it takes part in signing out, by asking for it or by being told: then its ID tokens name the session.
+    pub fn follows_sessions(&self) -> bool {
+        let metadata = &self.metadata;
+        !metadata.post_logout_redirect_uris.is_empty()
+            || metadata.backchannel_logout_uri.is_some()
+            || metadata.frontchannel_logout_uri.is_some()
     }
 
     /// A link that begins a sign-in at the client, which learns from `iss` where (OIDC Core §4), for a page in this language.

@@ -60,6 +60,7 @@ mod applications;
 mod authorize;
 mod browser;
 mod cli;
+mod conformance;
 mod console;
 mod demo;
 mod device;
