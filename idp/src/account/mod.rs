@@ -1,5 +1,6 @@
 //! `/account`: the person's own page: who they are, where they are signed in, and what to do when something is wrong.
 
+pub mod applications;
 pub mod pages;
 
 use axum::Router;
@@ -28,6 +29,8 @@ use pages::{Account, Device};
 pub fn router() -> Router<App> {
     Router::new()
         .route("/account", get(show))
+        .route("/account/applications", get(applications::show))
+        .route("/account/applications/revoke", post(applications::revoke))
         .route("/account/sign-out-others", post(sign_out_others))
         .route("/account/compromise", post(compromise))
 }

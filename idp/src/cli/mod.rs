@@ -5,6 +5,7 @@ mod keys;
 mod operator;
 mod organization;
 mod passwords;
+mod resource;
 mod serve;
 
 use std::io::Write;
@@ -59,6 +60,9 @@ enum Command {
     /// Passwords: the list of leaked ones.
     #[command(subcommand)]
     Passwords(passwords::Command),
+    /// Protected resources that access tokens can be issued for.
+    #[command(subcommand)]
+    Resource(resource::Command),
     /// Signing keys and the master key.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -130,6 +134,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         Command::Organization(command) => organization::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
         Command::Passwords(command) => passwords::run(command, load).await,
+        Command::Resource(command) => resource::run(command, load()?).await,
         Command::Keys(command) => keys::run(command, load()?).await,
         Command::Openapi => {
             say(crate::oidc::openapi::document()?);

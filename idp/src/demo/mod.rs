@@ -58,6 +58,12 @@ pub struct Options {
     /// Seed two more clients, which are told of sign-outs at this address.
     #[arg(long, value_name = "URL")]
     logout_base: Option<String>,
+    /// Let clients send the address of a request instead of the request (`request_uri`).
+    #[arg(long)]
+    request_uris: bool,
+    /// Turn the implicit and hybrid response types on, for clients that register for them.
+    #[arg(long)]
+    legacy: bool,
     /// Certificate chain for TLS, PEM; self-signed is fine.
     #[arg(long, value_name = "FILE", requires = "tls_key_file")]
     tls_certificate_file: Option<PathBuf>,
@@ -181,7 +187,10 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("MAIL__TRANSPORT", "memory".to_owned()),
         ("REGISTRATION__OPEN", "true".to_owned()),
         ("REGISTRATION__CLIENTS_PER_ADDRESS_PER_MINUTE", "1000".to_owned()),
+        ("LEGACY__RESPONSE_TYPES", options.legacy.to_string()),
+        ("LEGACY__AT_REGISTRATION", options.legacy.to_string()),
         ("FETCH__ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
+        ("FETCH__REQUEST_URIS", options.request_uris.to_string()),
         // Tests and load generators all come from one address.
         ("SIGN_IN__FAILURES_PER_ADDRESS_PER_HOUR", "10000".to_owned()),
         ("SIGN_IN__INTERACTIONS_PER_ADDRESS_PER_MINUTE", "1000000".to_owned()),

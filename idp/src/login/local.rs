@@ -26,16 +26,22 @@ pub enum Place {
     /// `/account`
     #[default]
     Account,
+    /// `/account/applications`
+    Applications,
+    /// `/device/confirm`
+    Device,
 }
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 1] = [Self::Account];
+    pub const ALL: [Self; 3] = [Self::Account, Self::Applications, Self::Device];
 
     /// Its name in `to`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Applications => "applications",
+            Self::Device => "device",
         }
     }
 
@@ -43,6 +49,8 @@ impl Place {
     pub fn path(self) -> &'static str {
         match self {
             Self::Account => "/account",
+            Self::Applications => "/account/applications",
+            Self::Device => "/device/confirm",
         }
     }
 

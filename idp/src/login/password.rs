@@ -114,12 +114,13 @@ pub(super) fn too_early(shown: Login, retry_at: Timestamp, now: Timestamp) -> Ou
 
 fn page(app: &App, origin: &Origin, open: &Open, ui_locales: Option<&str>) -> Login {
     let path = format!("/interaction/login/{}", open.interaction.id);
+    let locale = origin.locale(ui_locales);
     Login {
-        chrome: chrome(app, origin.locale(ui_locales), &path),
+        chrome: chrome(app, locale, &path),
         action: path,
         csrf: open.browser.csrf(app),
         username: String::new(),
-        client: Some(open.client.card()),
+        client: Some(open.client.card_in(locale)),
         notice: None,
         problem: None,
         forgot_href: Some(super::forgot::PATH.to_owned()),
@@ -235,7 +236,7 @@ async fn count(tx: &mut Tx, login: &str, now: Timestamp) -> Outcome<Result<Optio
     Ok(Ok(people::find_credentials(tx, login).await?))
 }
 
-pub(super) fn recent(found: Failures, now: Timestamp) -> login::Failures {
+pub(crate) fn recent(found: Failures, now: Timestamp) -> login::Failures {
     let last_at = Timestamp::from(found.last_at);
     let forgotten = now.duration_since(last_at) >= login::MEMORY;
     login::Failures { count: if forgotten { 0 } else { u32::try_from(found.count).unwrap_or(u32::MAX) }, last_at }

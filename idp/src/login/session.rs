@@ -29,7 +29,9 @@ pub async fn load(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Optio
         return Ok(None);
     }
     if now.duration_since(last_seen) >= TOUCH_EVERY {
-        sessions::touch(&mut app.db.single().await?, &session.id, now).await?;
+        let mut single = app.db.single().await?;
+        sessions::touch(&mut single, &session.id, now).await?;
+        single.commit().await?;
     }
     Ok(Some(session))
 }

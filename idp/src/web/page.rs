@@ -187,6 +187,7 @@ mod tests {
             pages.extend(render::<passwords::NewPassword>(locale));
             pages.extend(render::<passwords::Told>(locale));
             pages.extend(render::<crate::account::pages::Account>(locale));
+            pages.extend(render::<crate::account::applications::Applications>(locale));
             pages.extend(render::<oidc::Consent>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));
             pages.extend(render::<oidc::Stale>(locale));
