@@ -252,10 +252,11 @@ impl TestServer {
     /// Runs a command of the server's binary on the database of this server, which must be stopped, with further settings
     /// such as `("PASSWORDS__HISTORY", "3")`.
     pub async fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
-        let url = self.database_url();
+        let file = format!("sqlite://{}", self.data().join("habilis.db").display());
         let key = self.data().join("habilis.key").display().to_string();
         let names: Vec<String> = settings.iter().map(|(name, _)| format!("HABILIS__{name}")).collect();
-        let mut environment = vec![("HABILIS__DATABASE__URL", url.as_str()), ("HABILIS__KEYS__MASTER_KEY_FILE", &key)];
+        let url = self.database_url().unwrap_or(&file);
+        let mut environment = vec![("HABILIS__DATABASE__URL", url), ("HABILIS__KEYS__MASTER_KEY_FILE", &key)];
         environment.extend(names.iter().zip(settings).map(|(name, (_, value))| (name.as_str(), *value)));
         run_in(&self.data(), arguments, &environment).await
     }
