@@ -130,6 +130,7 @@ macro_rules! tables {
 }
 
 tables! {
+    account_links,
     audit,
     browsers,
     clients,
@@ -149,6 +150,7 @@ tables! {
     refresh_tokens,
     revoked_tokens,
     sessions,
+    sharing_suspicions,
     signing_keys,
     used_tokens,
 }
