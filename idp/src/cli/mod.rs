@@ -3,6 +3,7 @@
 mod client;
 mod keys;
 mod operator;
+mod person;
 mod serve;
 
 use std::io::Write;
@@ -47,6 +48,9 @@ enum Command {
     /// Staff of the operator.
     #[command(subcommand)]
     Operator(operator::Command),
+    /// People and their invitations.
+    #[command(subcommand)]
+    Person(person::Command),
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
@@ -117,6 +121,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
             Ok(())
         }
         Command::Operator(command) => operator::run(command, load()?).await,
+        Command::Person(command) => person::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
         Command::Keys(command) => keys::run(command, load()?).await,
         Command::Openapi => {

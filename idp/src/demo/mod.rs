@@ -58,12 +58,22 @@ pub struct Options {
     /// Seed two more clients, which are told of sign-outs at this address.
     #[arg(long, value_name = "URL")]
     logout_base: Option<String>,
+    /// Another setting of the configuration, as in `--setting accounts.sessions_per_person=2`. May be given several times.
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = setting)]
+    setting: Vec<(String, String)>,
     /// Certificate chain for TLS, PEM; self-signed is fine.
     #[arg(long, value_name = "FILE", requires = "tls_key_file")]
     tls_certificate_file: Option<PathBuf>,
     /// Private key for TLS, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_certificate_file")]
     tls_key_file: Option<PathBuf>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let wrong = "write SECTION.KEY=VALUE";
+    let (name, value) = text.split_once('=').ok_or(wrong)?;
+    let (section, key) = name.split_once('.').ok_or(wrong)?;
+    Ok((format!("{section}__{key}").to_uppercase(), value.to_owned()))
 }
 
 /// What the demonstration's own pages need.
@@ -174,12 +184,15 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("FETCH__ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
         // Tests and load generators all come from one address.
         ("SIGN_IN__FAILURES_PER_ADDRESS_PER_HOUR", "10000".to_owned()),
+        ("SIGN_IN__FAILURES_PER_NETWORK_PER_HOUR", "100000".to_owned()),
+        ("ACCOUNTS__SELF_REGISTRATION", "true".to_owned()),
         ("SIGN_IN__INTERACTIONS_PER_ADDRESS_PER_MINUTE", "1000000".to_owned()),
     ];
     let settings = settings.map(|(name, value)| (format!("HABILIS__{name}"), value));
+    let chosen = options.setting.iter().map(|(name, value)| (format!("HABILIS__{name}"), value.clone()));
     let log = std::env::vars()
         .filter(|(name, _)| name.starts_with("HABILIS__LOG__") || name == "HABILIS__FETCH__EXTRA_ROOTS_FILE");
-    Ok(Config::load(None, settings.into_iter().chain(log))?)
+    Ok(Config::load(None, settings.into_iter().chain(log).chain(chosen))?)
 }
 
 fn master_key(data: &Path) -> Outcome<habilis_keys::seal::MasterKey> {
