@@ -56,6 +56,7 @@ macro_rules! own_journeys {
 }
 
 mod account;
+mod activation;
 mod authorize;
 mod browser;
 mod cli;
@@ -74,9 +75,14 @@ mod libraries;
 mod login;
 mod logout_channels;
 mod par;
+mod profile;
 mod registration;
 mod request_object;
 mod revoke;
+mod sessions;
+mod sign_up;
+mod throttling;
+mod timing;
 mod tls;
 mod token;
 mod token_status;
