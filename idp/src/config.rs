@@ -652,6 +652,28 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_accounts_stay_within_reason() {
+        let accounts = load("", &[]).unwrap().accounts;
+        assert!(!accounts.self_registration, "off unless the operator turns it on");
+        for (setting, word) in [
+            ("invitation_days = 0", "invitation_days"),
+            ("invitation_days = 31", "invitation_days"),
+            ("sign_ups_per_address_per_hour = 0", "sign_ups_per_address_per_hour"),
+            ("proof_of_work_bits = 7", "proof_of_work_bits"),
+            ("proof_of_work_bits = 25", "proof_of_work_bits"),
+            ("unproven_delay_minutes = 0", "unproven_delay_minutes"),
+            ("unproven_per_address_per_hour = 6", "unproven_per_address_per_hour"),
+            ("sessions_per_person = 101", "sessions_per_person"),
+            ("sessions_beyond = \"shrug\"", "shrug"),
+            ("sharing_networks = 1", "sharing_networks"),
+            ("sharing_window_minutes = 0", "sharing_window_minutes"),
+        ] {
+            let problems = load(&format!("[accounts]\n{setting}"), &[]).unwrap_err().to_string();
+            assert!(problems.contains(word), "{setting}: {problems}");
+        }
+    }
+
+    #[test]
     fn a_certificate_comes_with_its_key() {
         let config = load("", &[]).unwrap();
         assert_eq!(config.server.tls_certificate_file, None);

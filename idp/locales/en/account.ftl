@@ -5,6 +5,7 @@ account-login = Login
 account-email = E-mail address
 account-password = Change my password by a link sent to my address
 account-edit-profile = Change my profile or my address
+account-sign-out-device = Sign out
 account-sign-out-this = Sign out { $device }
 account-devices = Signed-in devices
 account-this-device = This device

@@ -5,6 +5,7 @@ account-login = Identifiant
 account-email = Adresse électronique
 account-password = Changer de mot de passe par un lien envoyé à mon adresse
 account-edit-profile = Modifier mon profil ou mon adresse
+account-sign-out-device = Déconnecter
 account-sign-out-this = Déconnecter { $device }
 account-devices = Appareils connectés
 account-this-device = Cet appareil

@@ -115,10 +115,14 @@ own_journeys! {
     async fn of_concurrent_activations_exactly_one_opens_the_account(mut server: TestServer) {
         server.command(&INVITE).await.printed();
         let link = invitation(&server, 1).await;
-        let mut tasks = Vec::new();
-        for n in 0..8 {
-            let (link, mut browser) = (link.clone(), Browser::new());
+        let mut browsers = Vec::new();
+        for _ in 0..8 {
+            let mut browser = Browser::new();
             browser.get(&link).await.page();
+            browsers.push(browser);
+        }
+        let mut tasks = Vec::new();
+        for (n, mut browser) in browsers.into_iter().enumerate() {
             tasks.push(tokio::spawn(async move {
                 let password = format!("{NEW}{n}");
                 let fields = [("password", password.as_str()), ("repeated", &password), ("accept", "yes")];

@@ -126,10 +126,14 @@ own_journeys! {
         assert_eq!(Browser::new().get(&first).await.page().status, 410, "a newer link voids it");
         let tampered = format!("{}x", &second[..second.len() - 1]);
         assert_eq!(Browser::new().get(&tampered).await.page().status, 410);
-        let mut tasks = Vec::new();
+        let mut browsers = Vec::new();
         for _ in 0..8 {
-            let (mut browser, link) = (Browser::new(), second.clone());
-            browser.get(&link).await.page();
+            let mut browser = Browser::new();
+            browser.get(&second).await.page();
+            browsers.push(browser);
+        }
+        let mut tasks = Vec::new();
+        for mut browser in browsers {
             tasks.push(tokio::spawn(async move {
                 let page = browser.submit("confirm-email-form", &[]).await.page();
                 assert!(matches!(page.status, 200 | 410), "{}", page.summary());
