@@ -18,6 +18,9 @@ use crate::login::hasher::Hasher;
 use crate::oidc::backchannel_logout::Courier;
 use crate::oidc::client::Client;
 use crate::oidc::client_keys::FetchedKeys;
+use crate::oidc::initial_access::InitialAccess;
+use crate::oidc::request_uri::FetchedRequests;
+use crate::oidc::subject::Subjects;
 use crate::outcome::Outcome;
 use crate::web::rate::RateLimit;
 
@@ -40,6 +43,10 @@ pub struct Inner {
     pub keys: KeyRing,
     /// Key of the tokens in forms.
     pub forms: HmacKey,
+    /// By what names clients know people.
+    pub subjects: Subjects,
+    /// Initial access tokens of client registration.
+    pub initial_access: InitialAccess,
     /// Password hashing, bounded.
     pub hasher: Hasher,
     /// Clients read lately.
@@ -54,6 +61,8 @@ pub struct Inner {
     pub fetcher: Fetcher,
     /// Keys fetched from clients.
     pub fetched_keys: FetchedKeys,
+    /// Request objects fetched from clients.
+    pub fetched_requests: FetchedRequests,
     /// Rung when mail was put into the outbox.
     pub mail_waiting: Notify,
     /// Tells clients that a session ended.
@@ -75,6 +84,7 @@ impl App {
     /// The database failed, the keys in it were sealed under another master key, or TLS has no trusted roots.
     pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
         let forms = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "forms").as_bytes());
+        let (subjects, initial_access) = (Subjects::new(&master), InitialAccess::new(&master));
         let keys = KeyRing::open(&db, master, &config.keys, clock.now()).await?;
         let places = Semaphore::new(config.server.max_requests);
         let begun = RateLimit::per_minute(config.sign_in.interactions_per_address_per_minute);
@@ -87,6 +97,8 @@ impl App {
             db,
             keys,
             forms,
+            subjects,
+            initial_access,
             hasher,
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_CACHE).build(),
             places,
@@ -94,8 +106,9 @@ impl App {
             registered,
             fetcher,
             fetched_keys: FetchedKeys::new(),
+            fetched_requests: FetchedRequests::new(),
             mail_waiting: Notify::new(),
-            logouts: Courier::new()?,
+            logouts: Courier::new(),
         })))
     }
 

@@ -41,6 +41,10 @@ pub struct Config {
     pub tokens: Tokens,
     /// `[registration]`
     pub registration: Registration,
+    /// `[legacy]`
+    pub legacy: Legacy,
+    /// `[device]`
+    pub device: Device,
     /// `[fetch]`
     pub fetch: Fetch,
     /// `[mail]`
@@ -189,11 +193,29 @@ pub struct Registration {
     pub clients_per_address_per_minute: u32,
 }
 
+/// `[legacy]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Legacy {
+    pub response_types: bool,
+    pub at_registration: bool,
+}
+
+/// `[device]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Device {
+    pub code_minutes: u32,
+    pub interval_seconds: u32,
+    pub wrong_codes_per_address_per_hour: u32,
+}
+
 /// `[fetch]`
 #[derive(Debug, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
 pub struct Fetch {
     pub allow_private_addresses: bool,
+    pub request_uris: bool,
     #[serde(deserialize_with = "empty_is_none")]
     pub extra_roots_file: Option<PathBuf>,
 }
@@ -359,6 +381,16 @@ impl Config {
         refuse(
             self.registration.clients_per_address_per_minute == 0,
             "registration.clients_per_address_per_minute is at least 1",
+        );
+        refuse(
+            self.legacy.at_registration && !self.legacy.response_types,
+            "legacy.at_registration needs legacy.response_types",
+        );
+        refuse(!(1..=60).contains(&self.device.code_minutes), "device.code_minutes is between 1 and 60");
+        refuse(!(1..=60).contains(&self.device.interval_seconds), "device.interval_seconds is between 1 and 60");
+        refuse(
+            !(1..=10_000).contains(&self.device.wrong_codes_per_address_per_hour),
+            "device.wrong_codes_per_address_per_hour is between 1 and 10000",
         );
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         if let Err(refusals) = self.password_policy().admit(&PasswordPolicy::CNIL_FLOOR) {

@@ -1,5 +1,6 @@
-//! Fetching what clients point at: `jwks_uri`. The address is theirs to choose, so everything else is not: five seconds, 64 KiB,
-//! no redirect, no proxy, and no address inside the operator's network.
+//! Reaching out to where clients point: their keys, sector documents and request objects are fetched, logout tokens posted. The
+//! address is theirs to choose, so everything else is not: five seconds, 64 KiB, no redirect, no proxy, and no address inside the
+//! operator's network.
 //!
 //! The address is checked where the connection is made, after the name was resolved, so a name that changes its mind between
 //! check and use gains nothing. Certificates are always verified; an operator may trust further roots (Issue 3).
@@ -16,7 +17,7 @@ use crate::config;
 use crate::outcome::{Fault, Outcome};
 
 /// How long a fetch may take, all in all.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
+pub const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// Most bytes read.
 pub const SIZE_LIMIT_BYTES: usize = 64 * 1024;
 /// Fetches at the same time.
@@ -24,7 +25,7 @@ const PARALLEL: usize = 32;
 /// Longest address.
 const MAX_URL_BYTES: usize = 2048;
 
-/// Fetches documents of clients.
+/// Reaches out to clients.
 pub struct Fetcher {
     http: reqwest::Client,
     reach: Reach,
@@ -112,6 +113,18 @@ impl Fetcher {
             body.extend_from_slice(&chunk);
         }
         Ok(body)
+    }
+
+    /// Posts a form and gives the status of the answer, whose body is not read. How many are under way is the caller's to bound.
+    ///
+    /// # Errors
+    /// [`FetchError::Address`], [`FetchError::Unreachable`].
+    pub async fn post(&self, url: &str, form: &[(&str, &str)]) -> Result<u16, FetchError> {
+        if !self.permits(url) {
+            return Err(FetchError::Address);
+        }
+        let response = self.http.post(url).form(form).send().await.map_err(|_| FetchError::Unreachable)?;
+        Ok(response.status().as_u16())
     }
 }
 

@@ -234,6 +234,11 @@ impl KeyRing {
         ALGORITHMS.iter().all(|algorithm| keyring::signer(&ring.dates, *algorithm, now).is_some())
     }
 
+    /// The master key, under which the other secrets in the database are sealed as well.
+    pub fn master(&self) -> &MasterKey {
+        &self.master
+    }
+
     /// Every key with a private half, oldest first.
     pub fn list(&self, now: Timestamp) -> Vec<KeyLine> {
         let ring = self.current();

@@ -279,6 +279,10 @@ impl Proof {
             "private_key_jwt" => {
                 Self::assertion(&client_key(client).sign(&assertion_claims(client, server, server.now().await)))
             }
+            "client_secret_jwt" => {
+                let claims = assertion_claims(client, server, server.now().await);
+                Self::assertion(&jose::sign_mac(secret(), &json!({ "alg": "HS256" }), &claims))
+            }
             other => panic!("unknown authentication method {other}"),
         }
     }

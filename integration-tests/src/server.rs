@@ -109,6 +109,7 @@ pub struct TestServer {
     /// How long it took from the start of the process to the first answer.
     pub cold_start: Duration,
     options: Vec<String>,
+    environment: Vec<(String, String)>,
     folder: PathBuf,
     process: Child,
 }
@@ -137,15 +138,25 @@ impl TestServer {
         Self::start(engine, options).await.unwrap_or_else(|reason| panic!("{reason}"))
     }
 
-    async fn start(engine: Engine, mut options: Vec<String>) -> Result<Self, String> {
-        let database = match engine {
-            Engine::Sqlite => None,
-            Engine::Postgres => Some(database::create()),
-        };
-        if let Some(url) = database {
-            options.extend(["--database".to_owned(), url]);
+    /// A server of this test's own with these environment variables.
+    ///
+    /// # Errors
+    /// When the server does not start, with the end of its log.
+    pub async fn own_in(engine: Engine, environment: &[(&str, &str)]) -> Result<Self, String> {
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        let options = Self::with_database(engine, Vec::new());
+        Self::launch(engine, options, environment.iter().map(owned).collect()).await
+    }
+
+    async fn start(engine: Engine, options: Vec<String>) -> Result<Self, String> {
+        Self::start_on(engine, Self::with_database(engine, options)).await
+    }
+
+    fn with_database(engine: Engine, mut options: Vec<String>) -> Vec<String> {
+        if engine == Engine::Postgres {
+            options.extend(["--database".to_owned(), database::create()]);
         }
-        Self::start_on(engine, options).await
+        options
     }
 
     /// A server with a database that exists already, given among `options` as `--database URL`.
@@ -153,9 +164,13 @@ impl TestServer {
     /// # Errors
     /// When the server does not start, with the end of its log.
     pub async fn start_on(engine: Engine, options: Vec<String>) -> Result<Self, String> {
+        Self::launch(engine, options, Vec::new()).await
+    }
+
+    async fn launch(engine: Engine, options: Vec<String>, environment: Vec<(String, String)>) -> Result<Self, String> {
         let folder = cleanup::folder();
         let started = Instant::now();
-        let process = spawn(&folder, &format!("127.0.0.1:{}", free_port()), &options);
+        let process = spawn(&folder, &format!("127.0.0.1:{}", free_port()), (&options, &environment));
         let mut server = Self {
             engine,
             issuer: String::new(),
@@ -166,6 +181,7 @@ impl TestServer {
             pid: process.id(),
             cold_start: Duration::ZERO,
             options,
+            environment,
             folder,
             process,
         };
@@ -227,6 +243,12 @@ impl TestServer {
         self.folder.join("data")
     }
 
+    /// The database it was given; none when it made its own file.
+    pub fn database_url(&self) -> Option<&str> {
+        let at = self.options.iter().position(|option| option == "--database")?;
+        self.options.get(at + 1).map(String::as_str)
+    }
+
     /// Everything the server has logged (standard error).
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
@@ -283,7 +305,8 @@ impl TestServer {
     /// Runs a command of the server's binary on this server's database. `SQLite` belongs to one process at a time: there the
     /// server is stopped meanwhile, and its clock stands at the time of day again.
     pub async fn command(&mut self, arguments: &[&str]) -> Outcome {
-        let database = self.options.iter().position(|option| option == "--database").map(|at| self.options[at + 1].clone());
+        let database =
+            self.options.iter().position(|option| option == "--database").map(|at| self.options[at + 1].clone());
         let stopped = database.is_none();
         let database = database.unwrap_or_else(|| format!("sqlite://{}", self.data().join("habilis.db").display()));
         if stopped {
@@ -320,7 +343,7 @@ impl TestServer {
     pub async fn restart(&mut self) {
         let listen = format!("127.0.0.1:{}", self.port());
         let started = Instant::now();
-        self.process = spawn(&self.folder, &listen, &self.options);
+        self.process = spawn(&self.folder, &listen, (&self.options, &self.environment));
         self.pid = self.process.id();
         self.wait_until_ready(started).await.unwrap_or_else(|reason| panic!("{reason}"));
     }
@@ -445,7 +468,7 @@ fn binary() -> PathBuf {
         .expect("target/debug/habilis is not built: run `cargo build --workspace`, or integration-tests/run")
 }
 
-fn spawn(folder: &Path, listen: &str, options: &[String]) -> Child {
+fn spawn(folder: &Path, listen: &str, (options, environment): (&[String], &[(String, String)])) -> Child {
     let file = |name| OpenOptions::new().create(true).append(true).open(folder.join(name)).expect("a log file");
     let data = folder.join("data");
     std::fs::create_dir_all(&data).expect("a data folder");
@@ -453,6 +476,7 @@ fn spawn(folder: &Path, listen: &str, options: &[String]) -> Child {
         .args(["demo", "--listen", listen, "--data"])
         .arg(&data)
         .args(options)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdout(file("server.out"))
         .stderr(file("server.log"))
         .spawn()

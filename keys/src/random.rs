@@ -19,6 +19,9 @@ pub enum Alphabet {
     Digits,
     /// Lower-case Crockford base32, for codes copied from paper, without i, l, o, u: 5 bits a character.
     Crockford,
+    /// Twenty consonants, for codes copied from one screen to another without making words (RFC 8628 §6.1): 4.3 bits a
+    /// character.
+    Consonants,
     /// `0`–`9`, `A`–`Z`, `a`–`z`, for keys that are pasted: 5.95 bits a character.
     Base62,
 }
@@ -28,6 +31,7 @@ impl Alphabet {
         match self {
             Self::Digits => b"0123456789",
             Self::Crockford => CROCKFORD,
+            Self::Consonants => b"BCDFGHJKLMNPQRSTVWXZ",
             Self::Base62 => b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
         }
     }
@@ -139,7 +143,9 @@ mod tests {
 
     #[test]
     fn a_code_uses_its_whole_alphabet_evenly() {
-        for (alphabet, size) in [(Alphabet::Digits, 10), (Alphabet::Crockford, 32), (Alphabet::Base62, 62)] {
+        for (alphabet, size) in
+            [(Alphabet::Digits, 10), (Alphabet::Crockford, 32), (Alphabet::Consonants, 20), (Alphabet::Base62, 62)]
+        {
             let text = text(alphabet, 620_000);
             assert_eq!(text.expose().len(), 620_000);
             let mut counts = BTreeMap::new();

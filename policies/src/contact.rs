@@ -13,7 +13,10 @@ impl Name {
     /// Parses a name. What could make a link in a mail we send is refused: a name is no place for one.
     pub fn parse(typed: &str) -> Option<Self> {
         let folded = typed.split_whitespace().collect::<Vec<_>>().join(" ");
-        let unlike = |c: char| c.is_control() || matches!(c, '<' | '>' | '/' | '\\' | '@' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let unlike = |c: char| {
+            c.is_control()
+                || matches!(c, '<' | '>' | '/' | '\\' | '@' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
         let good = (1..=MAX_NAME).contains(&folded.chars().count())
             && folded.chars().any(char::is_alphabetic)
             && !folded.contains(unlike)

@@ -115,8 +115,7 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let failed = |count| Some(Failures { count, last_at: at(0) });
         let limits = Limits { per_address: 20, per_network: 50 };
-        let stranger =
-            |account, address, network| Trier::Stranger { account, address, network };
+        let stranger = |account, address, network| Trier::Stranger { account, address, network };
         let known = |own| Trier::KnownBrowser { own };
         let cases = [
             ("nobody tried", stranger(None, None, None), None),

@@ -59,6 +59,8 @@ pub struct Rules {
     pub algorithms: &'static [&'static str],
     /// Client authentication methods.
     pub client_authentication: &'static [&'static str],
+    /// Grant types.
+    pub grant_types: &'static [&'static str],
     /// Response types.
     pub response_types: &'static [&'static str],
     /// Life of an authorization code, in seconds.
@@ -68,6 +70,9 @@ pub struct Rules {
     /// Life of a signed authorization response, in seconds (JARM §2.1: at most ten minutes).
     pub signed_response_seconds: u16,
 }
+
+/// The grant type of devices (RFC 8628 §3.4).
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 const OIDC: Rules = Rules {
     pushed_requests: false,
@@ -84,6 +89,7 @@ const OIDC: Rules = Rules {
         "client_secret_jwt",
         "none",
     ],
+    grant_types: &["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE],
     response_types: &["code"],
     code_seconds: 60,
     pushed_request_seconds: 90,
@@ -98,12 +104,14 @@ const FAPI2_SECURITY: Rules = Rules {
     assertion_audience: AssertionAudience::IssuerOnly,
     algorithms: &["ES256", "EdDSA", "PS256"],
     client_authentication: &["private_key_jwt"],
+    grant_types: &["authorization_code", "refresh_token", "client_credentials"],
     ..OIDC
 };
 
 const FAPI2_MESSAGE_SIGNING: Rules = Rules { signed_messages: true, ..FAPI2_SECURITY };
 
 const LEGACY: Rules = Rules {
+    grant_types: &["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE, "implicit"],
     response_types: &["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"],
     ..OIDC
 };
@@ -153,6 +161,22 @@ mod tests {
     fn only_legacy_knows_tokens_in_the_front_channel() {
         for profile in [SecurityProfile::Oidc, SecurityProfile::Fapi2Security, SecurityProfile::Fapi2MessageSigning] {
             assert_eq!(profile.rules().response_types, ["code"]);
+            assert!(!profile.rules().grant_types.contains(&"implicit"));
         }
+        let all = crate::response_types::ResponseType::ALL.map(crate::response_types::ResponseType::name);
+        assert_eq!(SecurityProfile::Legacy.rules().response_types, all);
+    }
+
+    #[test]
+    fn legacy_is_oidc_but_for_response_and_grant_types() {
+        let alike = Rules { response_types: OIDC.response_types, grant_types: OIDC.grant_types, ..LEGACY };
+        assert_eq!(alike, OIDC);
+    }
+
+    #[test]
+    fn devices_sign_in_without_a_browser_of_their_own_where_fapi_does_not_reach() {
+        use SecurityProfile::{Fapi2MessageSigning, Fapi2Security, Legacy, Oidc};
+        let allows = |profile: SecurityProfile| profile.rules().grant_types.contains(&DEVICE_CODE);
+        assert_eq!([Oidc, Legacy, Fapi2Security, Fapi2MessageSigning].map(allows), [true, true, false, false]);
     }
 }

@@ -172,12 +172,7 @@ enum Opened {
 }
 
 /// Opens the account, or makes the one somebody asked for.
-async fn open(
-    tx: &mut Tx,
-    found: &Found,
-    (phc, origin): (&str, &Origin),
-    now: Timestamp,
-) -> Outcome<Opened> {
+async fn open(tx: &mut Tx, found: &Found, (phc, origin): (&str, &Origin), now: Timestamp) -> Outcome<Opened> {
     let person = &found.person;
     if found.purpose == Purpose::SignUp {
         let new = NewPerson {

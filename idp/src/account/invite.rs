@@ -156,12 +156,7 @@ pub async fn send_again(tx: &mut Tx, config: &Config, person: &Person, now: Time
     Ok(Some(send(tx, config, (person, &landing), now).await?))
 }
 
-async fn send(
-    tx: &mut Tx,
-    config: &Config,
-    (person, landing): (&Person, &Landing),
-    now: Timestamp,
-) -> Outcome<String> {
+async fn send(tx: &mut Tx, config: &Config, (person, landing): (&Person, &Landing), now: Timestamp) -> Outcome<String> {
     let days = config.accounts.invitation_days;
     let token = habilis_keys::random::token();
     let link = NewLink {

@@ -36,7 +36,11 @@ impl Landing {
         let metadata = &client.metadata;
         let origin = |uri: &str| Url::parse(uri).ok().map(|url| url.origin()).filter(url::Origin::is_tuple);
         let Some(wanted) = origin(target) else { return false };
-        metadata.initiate_login_uri.iter().chain(&metadata.redirect_uris).any(|uri| origin(uri).as_ref() == Some(&wanted))
+        metadata
+            .initiate_login_uri
+            .iter()
+            .chain(&metadata.redirect_uris)
+            .any(|uri| origin(uri).as_ref() == Some(&wanted))
     }
 
     /// The address at `client`: its `initiate_login_uri` with issuer and target (OpenID Connect Core §4), else the target
@@ -116,7 +120,9 @@ mod tests {
             (
                 to("https://p.example/cours/7"),
                 &initiating,
-                Some("https://p.example/go?a=1&iss=https%3A%2F%2Fidp.example&target_link_uri=https%3A%2F%2Fp.example%2Fcours%2F7"),
+                Some(
+                    "https://p.example/go?a=1&iss=https%3A%2F%2Fidp.example&target_link_uri=https%3A%2F%2Fp.example%2Fcours%2F7",
+                ),
             ),
             (Landing::default(), &plain, Some("https://www.p.example/")),
             (to("https://p.example/cours/7"), &plain, Some("https://p.example/cours/7")),

@@ -1,6 +1,7 @@
 //! `/account`: the person's own page: who they are, where they are signed in, and what to do when something is wrong.
 
 pub mod activation;
+pub mod applications;
 mod devices;
 pub mod invite;
 pub mod landing;
@@ -36,6 +37,8 @@ use pages::{Account, Device};
 pub fn router() -> Router<App> {
     Router::new()
         .route("/account", get(show))
+        .route("/account/applications", get(applications::show))
+        .route("/account/applications/revoke", post(applications::revoke))
         .route("/account/sign-out-others", post(sign_out_others))
         .route("/account/sign-out-device", post(devices::sign_out))
         .route("/account/profile", get(profile::show).post(profile::save))

@@ -42,9 +42,7 @@ impl Told {
     /// Status, marker, title, text.
     fn words(self) -> (StatusCode, &'static str, &'static str, &'static str) {
         match self {
-            Self::LinkOver => {
-                (StatusCode::GONE, "account-link-over", "activation-over-title", "activation-over-text")
-            }
+            Self::LinkOver => (StatusCode::GONE, "account-link-over", "activation-over-title", "activation-over-text"),
             Self::SignUpSent => (StatusCode::OK, "sign-up-sent", "signup-sent-title", "signup-sent-text"),
             Self::SignUpQueued => (StatusCode::OK, "sign-up-sent", "signup-sent-title", "signup-queued-text"),
             Self::AccountExists => {

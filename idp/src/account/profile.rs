@@ -124,8 +124,11 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
         let mut tx = app.db.begin().await?;
         let profile = Profile { names: (given.as_str(), family.as_str()), locale, claims: &claims };
         people::set_profile(&mut tx, &person.id, &profile, now).await?;
-        let event =
-            Event::new("account.profile_changed").by(&person.id).about(&person.id).from(&origin).with("changed", changed);
+        let event = Event::new("account.profile_changed")
+            .by(&person.id)
+            .about(&person.id)
+            .from(&origin)
+            .with("changed", changed);
         audit::record(&mut tx, event, now).await?;
         tx.commit().await?;
     }
@@ -149,10 +152,8 @@ pub(super) async fn ask_email(State(app): State<App>, origin: Origin, cookies: C
         return Ok(see_other(&Place::Profile.confirm_path()));
     }
     let new_email = params.take("email").unwrap_or_default();
-    let shown = ProfilePage {
-        new_email: new_email.clone(),
-        ..page(&app, (&origin, None), (&session, &person, &browser), now)
-    };
+    let shown =
+        ProfilePage { new_email: new_email.clone(), ..page(&app, (&origin, None), (&session, &person, &browser), now) };
     let Some(email) = Email::parse(&new_email) else {
         return render(StatusCode::UNPROCESSABLE_ENTITY, &ProfilePage { wrong_email: true, ..shown });
     };
@@ -195,11 +196,7 @@ struct Address {
 }
 
 /// Whose address a link is about, and which.
-async fn find(
-    app: &App,
-    (token, purpose): (&str, Purpose),
-    now: Timestamp,
-) -> Outcome<Option<(Person, Address)>> {
+async fn find(app: &App, (token, purpose): (&str, Purpose), now: Timestamp) -> Outcome<Option<(Person, Address)>> {
     if token.len() > MAX_TOKEN {
         return Ok(None);
     }

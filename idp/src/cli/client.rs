@@ -4,18 +4,20 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use habilis_keys::secret::Secret;
-use habilis_keys::token::digest;
 use habilis_policies::acr::{Name, Vocabulary};
 use habilis_policies::profiles::SecurityProfile;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{open_migrated, say};
+use super::{master_key, open_migrated, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
-use crate::db::{clients, initial_access_tokens, is_unique_violation};
+use crate::db::{clients, is_unique_violation};
+use crate::fetch::Fetcher;
 use crate::oidc::client::{Metadata, Registration, Settings};
+use crate::oidc::initial_access::{InitialAccess, Terms};
+use crate::oidc::subject::verify_sector;
 use crate::outcome::{Fault, Outcome};
 
 #[derive(Debug, Subcommand)]
@@ -39,7 +41,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME=LEVEL", value_parser = acr)]
         acr: Vec<Name>,
     },
-    /// Make an initial access token for client registration (RFC 7591 §3). It is printed once.
+    /// Make an initial access token for client registration (RFC 7591 §3). It is printed once. Needs the master key, not the
+    /// database, so it works while the server runs.
     InitialAccessToken {
         /// How many clients it registers.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -78,7 +81,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             let acr = if acr.is_empty() { Vocabulary::default() } else { acr.into_iter().collect() };
             create(&config, &file, &Settings { profile, first_party, resource_server, acr }).await
         }
-        Command::InitialAccessToken { uses, days } => initial_access_token(&config, uses, days).await,
+        Command::InitialAccessToken { uses, days } => initial_access_token(&config, uses, days),
         Command::List => list(&config).await,
         Command::Show { client_id } => show(&config, &client_id).await,
     }
@@ -105,6 +108,9 @@ async fn create(config: &Config, file: &std::path::Path, settings: &Settings) ->
     if secret.as_ref().is_some_and(|secret| secret.expose().len() < 32) {
         return Err(Fault::new("client_secret has at least 32 characters; leave it out to have one made"));
     }
+    if settings.profile == SecurityProfile::Legacy && !config.legacy.response_types {
+        return Err(Fault::new("the profile legacy is off; legacy.response_types in the configuration turns it on"));
+    }
     let metadata: Metadata = serde_json::from_value(json).map_err(|error| Fault::new(format!("metadata: {error}")))?;
     if let Err(problems) = metadata.check(settings.profile) {
         let lines: Vec<_> =
@@ -114,7 +120,19 @@ async fn create(config: &Config, file: &std::path::Path, settings: &Settings) ->
     if let Some(uri) = metadata.logout_uris_in_clear(config).first() {
         return Err(Fault::new(format!("the metadata cannot be registered: {uri} is a logout URI without TLS")));
     }
-    let registration = Registration::new(id, &metadata, settings, secret)?;
+    let fetcher = Fetcher::new(&config.fetch)?;
+    if let Some(name) = metadata.out_of_reach(&fetcher) {
+        return Err(Fault::new(format!(
+            "the metadata cannot be registered: {name} is not an address this server reaches out to; see [fetch]"
+        )));
+    }
+    if let Err(problem) = verify_sector(&fetcher, &metadata).await {
+        return Err(Fault::new(format!("the metadata cannot be registered: {}", problem.description)));
+    }
+    let mut registration = Registration::new(id, &metadata, settings, secret)?;
+    if metadata.token_endpoint_auth_method == "client_secret_jwt" {
+        registration.keep_secret(&master_key(&config.keys)?);
+    }
     let db = open_migrated(config).await?;
     let mut tx = db.begin().await?;
     match clients::insert(&mut tx, &registration.row, now).await {
@@ -136,18 +154,10 @@ async fn create(config: &Config, file: &std::path::Path, settings: &Settings) ->
     Ok(())
 }
 
-async fn initial_access_token(config: &Config, uses: u32, days: u32) -> Outcome<()> {
-    let now = Clock::System.now();
-    let expires_at = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?;
-    let token = habilis_keys::random::token();
-    let db = open_migrated(config).await?;
-    let mut tx = db.begin().await?;
-    initial_access_tokens::insert(&mut tx, &digest(token.expose()), (uses, expires_at), now).await?;
-    let event = Event::new("initial_access_token.created").by("cli").with("uses", uses).with("days", days);
-    audit::record(&mut tx, event, now).await?;
-    tx.commit().await?;
-    db.close().await;
-    say(token.expose());
+fn initial_access_token(config: &Config, uses: u32, days: u32) -> Outcome<()> {
+    let expires_at = Clock::System.now().saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?;
+    let made = InitialAccess::new(&master_key(&config.keys)?).make(Terms { uses, expires_at });
+    say(made.expose());
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod client;
 mod keys;
 mod operator;
 mod person;
+mod resource;
 mod serve;
 
 use std::io::Write;
@@ -54,6 +55,9 @@ enum Command {
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
+    /// Protected resources that access tokens can be issued for.
+    #[command(subcommand)]
+    Resource(resource::Command),
     /// Signing keys and the master key.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -123,6 +127,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         Command::Operator(command) => operator::run(command, load()?).await,
         Command::Person(command) => person::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
+        Command::Resource(command) => resource::run(command, load()?).await,
         Command::Keys(command) => keys::run(command, load()?).await,
         Command::Openapi => {
             say(crate::oidc::openapi::document()?);

@@ -81,7 +81,8 @@ pub(super) fn email(text: &str) -> Result<Email, String> {
 }
 
 pub(super) fn name(text: &str) -> Result<Name, String> {
-    Name::parse(text).ok_or_else(|| "a name has between 1 and 100 characters, letters among them, and no address".to_owned())
+    Name::parse(text)
+        .ok_or_else(|| "a name has between 1 and 100 characters, letters among them, and no address".to_owned())
 }
 
 fn right(text: &str) -> Result<(String, String), String> {
@@ -117,7 +118,10 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             let person = one(&mut db.reader().await?, &person).await?;
             let mut tx = db.begin().await?;
             let Some(mail) = invite::send_again(&mut tx, &config, &person, now).await? else {
-                return Err(Fault::new(format!("{} is {}: only an invitation is sent again", person.login, person.status)));
+                return Err(Fault::new(format!(
+                    "{} is {}: only an invitation is sent again",
+                    person.login, person.status
+                )));
             };
             let event = Event::new("account.invited_again").by("cli").about(&person.id).with("mail", mail.clone());
             audit::record(&mut tx, event, now).await?;

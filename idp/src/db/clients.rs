@@ -8,7 +8,7 @@ statements! {
     INSERT = "INSERT INTO clients (id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7)";
     REPLACE_METADATA = "UPDATE clients SET metadata = $2, updated_at = $3 WHERE id = $1";
-    REPLACE = "UPDATE clients SET metadata = $2, secret_digest = $3, updated_at = $4
+    REPLACE = "UPDATE clients SET metadata = $2, secret_digest = $3, updated_at = $4, secret_sealed = $6
                WHERE id = $1 AND registration_token_digest = $5";
     DELETE = "DELETE FROM clients WHERE id = $1 AND registration_token_digest = $2";
     FIND = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
@@ -72,6 +72,8 @@ pub struct Replacement<'a> {
     pub metadata: &'a str,
     /// SHA-256 of the secret, when it uses one.
     pub secret_digest: Option<&'a [u8]>,
+    /// The secret sealed, for `client_secret_jwt` only.
+    pub secret_sealed: Option<&'a [u8]>,
     /// SHA-256 of the token that allows the change.
     pub registration_token_digest: &'a [u8],
 }
@@ -81,8 +83,17 @@ pub struct Replacement<'a> {
 /// # Errors
 /// The engine failed.
 pub async fn replace(tx: &mut Tx, id: &str, new: &Replacement<'_>, now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute REPLACE, id, new.metadata, new.secret_digest, At::from(now), new.registration_token_digest)
-        .map(|rows| rows == 1)
+    sql!(
+        tx,
+        execute REPLACE,
+        id,
+        new.metadata,
+        new.secret_digest,
+        At::from(now),
+        new.registration_token_digest,
+        new.secret_sealed,
+    )
+    .map(|rows| rows == 1)
 }
 
 /// Removes a client and all that was granted to it, whose token it must be; false when there is no such client.

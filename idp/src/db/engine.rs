@@ -10,9 +10,9 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+use super::writer::{Held, Writer};
 use super::{Conn, Raw};
 
 /// How long a request waits for a free connection before it is answered as overloaded.
@@ -24,8 +24,8 @@ const SQLITE_READERS: u32 = 6;
 pub enum Db {
     /// A file in one process.
     Sqlite {
-        /// The only connection that writes, handed from one request straight to the next.
-        writer: Arc<Mutex<Writer>>,
+        /// The only connection that writes.
+        writer: Writer,
         /// Read-only connections.
         readers: SqlitePool,
         /// Held as long as the database is open.
@@ -96,7 +96,7 @@ impl Db {
             .busy_timeout(ACQUIRE_TIMEOUT)
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory");
-        let writer = Arc::new(Mutex::new(Writer { connection: options.connect().await?, open: false }));
+        let writer = Writer::new(options.connect().await?, ACQUIRE_TIMEOUT);
         let readers = SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
             // A file does not go away: asking each time would cost as much as the query itself.
@@ -123,26 +123,28 @@ impl Db {
     /// No connection became free in five seconds, or the engine is unreachable.
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => {
-                let mut held = take(writer).await?;
-                // Before the statement: a request cancelled while it runs leaves a transaction behind all the same.
-                held.0.open = true;
-                sqlx::query("BEGIN IMMEDIATE").execute(&mut held.0.connection).await?;
-                Tx::Sqlite(held)
-            }
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin().await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
 
-    /// A transaction of exactly one statement: it commits by itself, which saves two round trips.
+    /// A transaction of exactly one statement: on `PostgreSQL` it commits by itself, which saves two round trips.
+    ///
+    /// On `SQLite` it is a transaction like any other, so that its commit can be shared: end it with [`Single::commit`].
     ///
     /// # Errors
     /// No connection became free in five seconds, or the engine is unreachable.
     pub async fn single(&self) -> sqlx::Result<Single> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Single::Sqlite(take(writer).await?),
+            Self::Sqlite { writer, .. } => Single::Sqlite(writer.begin().await?),
             Self::Postgres(pool) => Single::Postgres(pool.acquire().await?),
         })
+    }
+
+    /// Whether a request waits for the writer of `SQLite`.
+    #[cfg(test)]
+    pub fn others_wait(&self) -> bool {
+        matches!(self, Self::Sqlite { writer, .. } if writer.others_wait())
     }
 
     /// Closes every connection; `SQLite` folds its write-ahead log into the file.
@@ -150,8 +152,7 @@ impl Db {
         match self {
             Self::Sqlite { writer, readers, .. } => {
                 readers.close().await;
-                let mut writer = writer.lock().await;
-                let folded = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut writer.connection).await;
+                let folded = writer.close().await;
                 if let Err(error) = folded {
                     tracing::warn!(event = "checkpoint_failed", cause = %error);
                 }
@@ -200,31 +201,17 @@ pub enum Single {
     Postgres(PoolConnection<Postgres>),
 }
 
-/// The one connection that writes to `SQLite`.
-#[derive(Debug)]
-pub struct Writer {
-    connection: SqliteConnection,
-    /// A transaction was begun and neither committed nor rolled back: whoever holds the writer next rolls it back.
-    open: bool,
-}
-
-/// The writer in the hands of one request.
-#[derive(Debug)]
-pub struct Held(OwnedMutexGuard<Writer>);
-
-/// Waits for the writer, and rolls back what the one before left behind (a fault, or a request that was cancelled).
-async fn take(writer: &Arc<Mutex<Writer>>) -> sqlx::Result<Held> {
-    let waiting = tokio::time::timeout(ACQUIRE_TIMEOUT, writer.clone().lock_owned());
-    let mut held = Held(waiting.await.map_err(|_| sqlx::Error::PoolTimedOut)?);
-    if held.0.open {
-        // A statement cut short may have ended the transaction already; then there is nothing to roll back.
-        let rolled_back = sqlx::query("ROLLBACK").execute(&mut held.0.connection).await;
-        if let Err(error) = rolled_back {
-            tracing::debug!(event = "nothing_to_roll_back", cause = %error);
+impl Single {
+    /// Commits.
+    ///
+    /// # Errors
+    /// The engine could not make the write durable; nothing was written.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(held) => held.commit().await,
+            Self::Postgres(_) => Ok(()),
         }
-        held.0.open = false;
     }
-    Ok(held)
 }
 
 /// The write transaction of a request. Dropped without [`Tx::commit`], it rolls back.
@@ -243,11 +230,7 @@ impl Tx {
     /// The engine could not make the writes durable; nothing was written.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self {
-            Self::Sqlite(mut held) => {
-                sqlx::query("COMMIT").execute(&mut held.0.connection).await?;
-                held.0.open = false;
-                Ok(())
-            }
+            Self::Sqlite(held) => held.commit().await,
             Self::Postgres(tx) => tx.commit().await,
         }
     }
@@ -265,7 +248,7 @@ impl Conn for Reader {
 impl Conn for Single {
     fn raw(&mut self) -> Raw<'_> {
         match self {
-            Self::Sqlite(held) => Raw::Sqlite(&mut held.0.connection),
+            Self::Sqlite(held) => Raw::Sqlite(held.connection()),
             Self::Postgres(c) => Raw::Postgres(c),
         }
     }
@@ -274,7 +257,7 @@ impl Conn for Single {
 impl Conn for Tx {
     fn raw(&mut self) -> Raw<'_> {
         match self {
-            Self::Sqlite(held) => Raw::Sqlite(&mut held.0.connection),
+            Self::Sqlite(held) => Raw::Sqlite(held.connection()),
             Self::Postgres(tx) => Raw::Postgres(tx),
         }
     }

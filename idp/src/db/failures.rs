@@ -62,6 +62,16 @@ impl Subject {
         Self(habilis_keys::token::digest(&format!("links {network}")))
     }
 
+    /// A network that types codes of devices.
+    pub fn device_codes_of_network(network: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("device codes {network}")))
+    }
+
+    /// A browser that types codes of devices, by digest of its name.
+    pub fn device_codes_of_browser(browser_digest: &[u8]) -> Self {
+        Self([b"device codes ", browser_digest].concat())
+    }
+
     /// A network, see `web::network`.
     pub fn network(network: &str) -> Self {
         Self(habilis_keys::token::digest(&format!("network {network}")))

@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use super::{At, Conn, Tx};
 
 statements! {
-    INSERT = "INSERT INTO grants (id, client_id, person_id, session_id, scope, claims, redirect_uri, nonce, code_challenge, auth_time, amr, acr, code_digest, code_expires_at, created_at, expires_at, dpop_jkt)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
-    FIND_BY_CODE = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt,
+    INSERT = "INSERT INTO grants (id, client_id, person_id, session_id, scope, claims, redirect_uri, nonce, code_challenge, auth_time, amr, acr, code_digest, code_expires_at, created_at, expires_at, dpop_jkt, resources)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    FIND_BY_CODE = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt, g.resources,
                            g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status
                     FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
                     WHERE g.code_digest = $1";
-    FIND = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt,
+    FIND = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt, g.resources,
                    g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status
             FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
             WHERE g.id = $1";
@@ -24,6 +24,11 @@ statements! {
                          RETURNING client_id";
     REVOKE_OF_PERSON = "UPDATE grants SET revoked_at = $2
                         WHERE person_id = $1 AND revoked_at IS NULL AND (session_id IS NULL OR session_id <> $3)";
+    REVOKE_AT_CLIENT = "UPDATE grants SET revoked_at = $3
+                        WHERE person_id = $1 AND client_id = $2 AND revoked_at IS NULL";
+    CLIENTS_OF_PERSON = "SELECT client_id FROM grants WHERE person_id = $1
+                         UNION SELECT client_id FROM rights WHERE person_id = $1
+                         ORDER BY client_id LIMIT $2";
     CLIENTS_OF_SESSION = "SELECT DISTINCT client_id FROM grants
                           WHERE session_id = $1 AND revoked_at IS NULL AND code_used_at IS NOT NULL
                           ORDER BY client_id LIMIT $2";
@@ -60,6 +65,8 @@ pub struct Grant {
     pub acr: String,
     /// Thumbprint of the key the code is bound to (RFC 9449 §10).
     pub dpop_jkt: Option<String>,
+    /// Resources named with the authorization (RFC 8707), space separated.
+    pub resources: String,
     /// End of the code.
     pub code_expires_at: At,
     /// When the code was exchanged.
@@ -81,8 +88,8 @@ pub struct NewGrant<'a> {
     pub client: &'a str,
     /// By whom.
     pub person: &'a str,
-    /// The session it is given in.
-    pub session: &'a str,
+    /// The session it is given in; none when it does not end with one.
+    pub session: Option<&'a str>,
     /// Granted scope.
     pub scope: &'a str,
     /// The `claims` parameter, JSON.
@@ -101,6 +108,8 @@ pub struct NewGrant<'a> {
     pub acr: &'a str,
     /// Thumbprint of the key the code is bound to (RFC 9449 §10).
     pub dpop_jkt: Option<&'a str>,
+    /// Resources named with the authorization (RFC 8707), space separated.
+    pub resources: &'a str,
     /// SHA-256 of the code.
     pub code_digest: &'a [u8],
     /// End of the code.
@@ -134,6 +143,7 @@ pub async fn insert(c: &mut impl Conn, new: &NewGrant<'_>, now: Timestamp) -> sq
         At::from(now),
         At::from(new.expires_at),
         new.dpop_jkt,
+        new.resources,
     )
     .map(drop)
 }
@@ -210,4 +220,21 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
 /// The engine failed.
 pub async fn revoke_of_person(tx: &mut Tx, person: &str, kept: &str, now: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute REVOKE_OF_PERSON, person, At::from(now), kept)
+}
+
+/// Revokes everything a person granted one client, and says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn revoke_at_client(tx: &mut Tx, person: &str, client: &str, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute REVOKE_AT_CLIENT, person, client, At::from(now))
+}
+
+/// The clients a person has rights in or has signed in at lately. At most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn clients_of_person(c: &mut impl Conn, person: &str, limit: u32) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): CLIENTS_OF_PERSON, person, i64::from(limit))?;
+    Ok(rows.into_iter().map(|(client,)| client).collect())
 }

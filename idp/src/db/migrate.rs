@@ -30,8 +30,16 @@ macro_rules! migrations {
     };
 }
 
-const MIGRATIONS: &[Migration] =
-    migrations![1 "0001_spine", 2 "0002_fapi", 3 "0003_registration", 4 "0004_credentials", 5 "0005_logout", 9 "0009_accounts"];
+const MIGRATIONS: &[Migration] = migrations![
+    1 "0001_spine",
+    2 "0002_fapi",
+    3 "0003_registration",
+    4 "0004_credentials",
+    5 "0005_logout",
+    6 "0006_resources",
+    7 "0007_devices",
+    9 "0009_accounts",
+];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.
 const ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(4842147101)";

@@ -11,6 +11,7 @@ mod engine;
 mod migrate;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 pub use engine::{Db, OpenError, Reader, Tx};
 pub use migrate::MigrateError;
@@ -135,6 +136,7 @@ tables! {
     browsers,
     clients,
     consents,
+    device_requests,
     failures,
     grants,
     initial_access_tokens,
@@ -148,6 +150,7 @@ tables! {
     people,
     pushed_requests,
     refresh_tokens,
+    resources,
     revoked_tokens,
     sessions,
     sharing_suspicions,

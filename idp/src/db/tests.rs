@@ -158,14 +158,103 @@ async fn the_audit_trail_refuses_update_and_delete_on_both_engines() {
 async fn a_transaction_dropped_without_commit_leaves_nothing() {
     let (db, _folder) = sqlite().await;
     let mut tx = db.begin().await.unwrap();
-    super::organizations::insert(
-        &mut tx,
-        &super::organizations::NewOrganization { id: "org_1", kind: "cfa", name: "CFA des Halles", siret: None },
-        Timestamp::UNIX_EPOCH,
-    )
-    .await
-    .unwrap();
+    insert_organization(&mut tx, "org_1").await;
     drop(tx);
     let left: Vec<(i64,)> = rows(&db, "SELECT COUNT(*) FROM organizations").await;
     assert_eq!(left, [(0,)]);
+}
+
+/// Sixteen rounds of parts that commit, give up, or are cancelled at every stage; then what is there is exactly what was
+/// answered `Ok`, and the writer goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn shared_commits_hold_exactly_what_was_answered() {
+    let (db, _folder) = sqlite().await;
+    let mut expected = BTreeSet::new();
+    for round in 0..16 {
+        let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(48));
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..48 {
+            let (db, barrier) = (db.clone(), barrier.clone());
+            tasks.spawn(async move {
+                let id = format!("org_{round}_{number}");
+                barrier.wait().await;
+                let part = async {
+                    let mut tx = db.begin().await.unwrap();
+                    insert_organization(&mut tx, &id).await;
+                    if number % 4 == 1 {
+                        return None;
+                    }
+                    tx.commit().await.unwrap();
+                    Some(id.clone())
+                };
+                if number % 4 != 2 {
+                    return (part.await, None);
+                }
+                // Cancelled after so many polls: in line, at a statement, or at the commit. Whether it counts is open.
+                let mut part = Box::pin(part);
+                let mut polls = 0;
+                let kept = std::future::poll_fn(|context| {
+                    polls += 1;
+                    match part.as_mut().poll(context) {
+                        std::task::Poll::Pending if polls > number / 4 => std::task::Poll::Ready(None),
+                        other => other,
+                    }
+                })
+                .await;
+                (kept, Some(id.clone()))
+            });
+        }
+        let mut open = BTreeSet::new();
+        while let Some(done) = tasks.join_next().await {
+            match done.unwrap() {
+                (Some(id), _) => assert!(expected.insert(id)),
+                (None, Some(id)) => assert!(open.insert(id)),
+                (None, None) => {}
+            }
+        }
+        assert_eq!(expected.iter().filter(|id| id.starts_with(&format!("org_{round}_"))).count() / 24, 1);
+        // A last part waits behind all ends, those of the cancelled ones included.
+        db.begin().await.unwrap().commit().await.unwrap();
+        let there: Vec<(String,)> = rows(&db, "SELECT id FROM organizations").await;
+        let there: BTreeSet<_> = there.into_iter().map(|(id,)| id).collect();
+        assert!(expected.is_subset(&there), "answered, but not there");
+        expected.extend(there.intersection(&open).cloned());
+        assert_eq!(there, expected);
+    }
+}
+
+/// The engine ends a transaction by itself when the disk is full: whoever shares it is told, and nothing of it is there.
+#[tokio::test]
+async fn a_shared_transaction_that_the_engine_ended_fails_for_all_who_share_it() {
+    let (db, _folder) = sqlite().await;
+    let mut first = db.begin().await.unwrap();
+    insert_organization(&mut first, "org_first").await;
+    let second = tokio::spawn({
+        let db = db.clone();
+        async move {
+            let mut tx = db.begin().await.unwrap();
+            let Raw::Sqlite(c) = tx.raw() else { unreachable!() };
+            sqlx::raw_sql("ROLLBACK").execute(c).await.unwrap();
+            tx.commit().await
+        }
+    });
+    while !db.others_wait() {
+        tokio::task::yield_now().await;
+    }
+    let first = first.commit().await;
+    assert!(first.is_err(), "{first:?}");
+    assert!(second.await.unwrap().is_err());
+    let left: Vec<(i64,)> = rows(&db, "SELECT COUNT(*) FROM organizations").await;
+    assert_eq!(left, [(0,)]);
+
+    let mut third = db.begin().await.unwrap();
+    insert_organization(&mut third, "org_third").await;
+    third.commit().await.unwrap();
+    let left: Vec<(String,)> = rows(&db, "SELECT id FROM organizations").await;
+    assert_eq!(left, [("org_third".to_owned(),)]);
+}
+
+async fn insert_organization(tx: &mut super::Tx, id: &str) {
+    let new = super::organizations::NewOrganization { id, kind: "cfa", name: "CFA des Halles", siret: None };
+    super::organizations::insert(tx, &new, Timestamp::UNIX_EPOCH).await.unwrap();
 }

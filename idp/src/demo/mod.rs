@@ -61,6 +61,12 @@ pub struct Options {
     /// Another setting of the configuration, as in `--setting accounts.sessions_per_person=2`. May be given several times.
     #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = setting)]
     setting: Vec<(String, String)>,
+    /// Let clients send the address of a request instead of the request (`request_uri`).
+    #[arg(long)]
+    request_uris: bool,
+    /// Turn the implicit and hybrid response types on, for clients that register for them.
+    #[arg(long)]
+    legacy: bool,
     /// Certificate chain for TLS, PEM; self-signed is fine.
     #[arg(long, value_name = "FILE", requires = "tls_key_file")]
     tls_certificate_file: Option<PathBuf>,
@@ -181,7 +187,10 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("MAIL__TRANSPORT", "memory".to_owned()),
         ("REGISTRATION__OPEN", "true".to_owned()),
         ("REGISTRATION__CLIENTS_PER_ADDRESS_PER_MINUTE", "1000".to_owned()),
+        ("LEGACY__RESPONSE_TYPES", options.legacy.to_string()),
+        ("LEGACY__AT_REGISTRATION", options.legacy.to_string()),
         ("FETCH__ALLOW_PRIVATE_ADDRESSES", "true".to_owned()),
+        ("FETCH__REQUEST_URIS", options.request_uris.to_string()),
         // Tests and load generators all come from one address.
         ("SIGN_IN__FAILURES_PER_ADDRESS_PER_HOUR", "10000".to_owned()),
         ("SIGN_IN__FAILURES_PER_NETWORK_PER_HOUR", "100000".to_owned()),

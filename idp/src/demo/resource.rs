@@ -1,16 +1,37 @@
 //! `/demo/resource`: a protected resource to try access tokens on (FAPI 2.0 §5.3.4), with the sign-in a caller may ask it to
-//! insist on (RFC 9470): `?acr_values=…&max_age=…`.
+//! insist on (RFC 9470): `?acr_values=…&max_age=…`. And two resources elsewhere that portals can ask tokens for (RFC 8707).
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::App;
+use crate::db::Tx;
+use crate::db::resources::{self, Resource};
 use crate::oidc::resource::{self, Access, Challenge, Presented, StepUp};
 use crate::outcome::Outcome;
 use crate::web::params::Params;
+
+/// Resources that are known: address, resource server, scope.
+const RESOURCES: [(&str, Option<&str>, &str); 2] = [
+    ("https://dossiers.example/api", Some("demo-resource"), "apicfa.dossiers.read apicfa.dossiers.write"),
+    ("urn:example:agenda", None, "apicfa.dossiers.read organization"),
+];
+
+/// Makes the resources known that are not yet.
+pub(super) async fn plant(tx: &mut Tx, now: Timestamp) -> Outcome<()> {
+    for (uri, server, scopes) in RESOURCES {
+        if resources::find(tx, uri).await?.is_none() {
+            let client_id = server.map(str::to_owned);
+            let new = Resource { uri: uri.to_owned(), client_id, scopes: scopes.to_owned() };
+            resources::insert(tx, &new, now).await?;
+        }
+    }
+    Ok(())
+}
 
 /// FAPI 2.0 Security Profile §5.3.4: given back, so that both sides find the same line in their logs.
 const INTERACTION: &str = "x-fapi-interaction-id";

@@ -215,6 +215,7 @@ impl Seed {
         for client in &self.clients {
             client.plant(&mut tx, now).await?;
         }
+        super::resource::plant(&mut tx, now).await?;
         for organization in &self.organizations {
             if !organizations::exists(&mut tx, &organization.id).await? {
                 let new = NewOrganization {
@@ -396,7 +397,14 @@ fn demo_clients(number: u64, portal: &str) -> Vec<DemoClient> {
             ),
         ),
         ("demo-post", true, web("Espace entreprise", json!({ "token_endpoint_auth_method": "client_secret_post" }))),
-        ("demo-es256", true, web("Catalogue", json!({ "id_token_signed_response_alg": "ES256" }))),
+        (
+            "demo-es256",
+            true,
+            web(
+                "Catalogue",
+                json!({ "id_token_signed_response_alg": "ES256", "initiate_login_uri": "https://rp.example/begin" }),
+            ),
+        ),
         ("demo-eddsa", true, web("Dépôt", json!({ "id_token_signed_response_alg": "EdDSA" }))),
         (
             "demo-native",

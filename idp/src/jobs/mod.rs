@@ -10,8 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    account_links, browsers, failures, grants, initial_access_tokens, interactions, logout_outbox, password_links, password_notices,
-    pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions, signing_keys, used_tokens,
+    account_links, browsers, device_requests, failures, grants, initial_access_tokens, interactions, logout_outbox,
+    password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions,
+    signing_keys, used_tokens,
 };
 use crate::mail::{self, transport::Transport};
 use crate::oidc::backchannel_logout;
@@ -79,6 +80,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
     let mut rows = interactions::purge(&mut tx, now).await?;
     rows += pushed_requests::purge(&mut tx, before).await?;
+    rows += device_requests::purge(&mut tx, before).await?;
     rows += initial_access_tokens::purge(&mut tx, before).await?;
     rows += refresh_tokens::purge(&mut tx, before).await?;
     rows += grants::purge(&mut tx, before).await?;

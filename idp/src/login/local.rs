@@ -28,17 +28,23 @@ pub enum Place {
     Account,
     /// `/account/profile`
     Profile,
+    /// `/account/applications`
+    Applications,
+    /// `/device/confirm`
+    Device,
 }
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 2] = [Self::Account, Self::Profile];
+    pub const ALL: [Self; 4] = [Self::Account, Self::Profile, Self::Applications, Self::Device];
 
     /// Its name in `to`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Profile => "profile",
+            Self::Applications => "applications",
+            Self::Device => "device",
         }
     }
 
@@ -47,6 +53,8 @@ impl Place {
         match self {
             Self::Account => "/account",
             Self::Profile => crate::account::profile::PATH,
+            Self::Applications => "/account/applications",
+            Self::Device => "/device/confirm",
         }
     }
 

@@ -114,12 +114,13 @@ pub(super) fn too_early(shown: Login, retry_at: Timestamp, now: Timestamp) -> Ou
 
 fn page(app: &App, origin: &Origin, open: &Open, ui_locales: Option<&str>) -> Login {
     let path = format!("/interaction/login/{}", open.interaction.id);
+    let locale = origin.locale(ui_locales);
     Login {
-        chrome: chrome(app, origin.locale(ui_locales), &path),
+        chrome: chrome(app, locale, &path),
         action: path,
         csrf: open.browser.csrf(app),
         username: String::new(),
-        client: Some(open.client.card()),
+        client: Some(open.client.card_in(locale)),
         notice: None,
         problem: None,
         forgot_href: Some(super::forgot::PATH.to_owned()),
@@ -222,8 +223,7 @@ async fn trier(
     let known = browsers::is_known(&mut reader, login, &browser).await?;
     let counted = if known { Subject::browser_of_account(&browser, login) } else { Subject::account(login) };
     let mut found = [None; 3];
-    let subjects =
-        [&counted, &Subject::network(&origin.network()), &Subject::wider_network(&origin.wider_network())];
+    let subjects = [&counted, &Subject::network(&origin.network()), &Subject::wider_network(&origin.wider_network())];
     for (failures, subject) in found.iter_mut().zip(subjects) {
         *failures = failures::find(&mut reader, subject).await?.map(|found| recent(found, now));
     }

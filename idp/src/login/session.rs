@@ -34,7 +34,9 @@ pub async fn load(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Optio
         return Ok(None);
     }
     if now.duration_since(last_seen) >= TOUCH_EVERY {
-        sessions::touch(&mut app.db.single().await?, &session.id, &cookies.network, now).await?;
+        let mut single = app.db.single().await?;
+        sessions::touch(&mut single, &session.id, &cookies.network, now).await?;
+        single.commit().await?;
         sharing::look(app, &session.person_id, now).await?;
     }
     Ok(Some(session))

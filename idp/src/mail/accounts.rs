@@ -156,7 +156,8 @@ mod tests {
             for letter in &letters {
                 let body = letter.body(sample_chrome(locale)).unwrap() + &letter.subject(locale);
                 assert!(!body.contains('⟦'), "{body}");
-                let linked = !matches!(letter, AccountLetter::SessionEnded { .. } | AccountLetter::EmailTakenBack { .. });
+                let linked =
+                    !matches!(letter, AccountLetter::SessionEnded { .. } | AccountLetter::EmailTakenBack { .. });
                 assert_eq!(body.contains("https://compte.example/x"), linked, "{body}");
             }
         }

@@ -83,7 +83,9 @@ pub async fn deliver_due(app: &App, transport: &Transport, now: Timestamp) -> Ou
     let mut sent = 0;
     loop {
         let until = now.saturating_add(HOLD)?;
-        let claimed = outbox::claim(&mut app.db.single().await?, now, until, BATCH).await?;
+        let mut single = app.db.single().await?;
+        let claimed = outbox::claim(&mut single, now, until, BATCH).await?;
+        single.commit().await?;
         let last = claimed.len() < BATCH as usize;
         for mail in claimed {
             sent += usize::from(deliver(app, transport, &mail, now).await?);
@@ -97,25 +99,27 @@ pub async fn deliver_due(app: &App, transport: &Transport, now: Timestamp) -> Ou
 async fn deliver(app: &App, transport: &Transport, mail: &Claimed, now: Timestamp) -> Outcome<bool> {
     let delivery = transport.send(&app.config.mail.from, mail).await;
     let mut single = app.db.single().await?;
-    match delivery {
+    let outcome = match delivery {
         Delivery::Accepted(answer) => {
             outbox::sent(&mut single, &mail.id, now, &answer).await?;
-            metrics::counter!("habilis_mails_total", "outcome" => "sent").increment(1);
-            return Ok(true);
+            "sent"
         }
         Delivery::Later(answer) => {
             let age = now.duration_since(mail.created_at.into());
             let next = if age > GIVE_UP { None } else { Some(now.saturating_add(backoff(mail.attempts))?) };
             tracing::warn!(event = "mail_delayed", mail = mail.id, attempts = mail.attempts, answer);
             outbox::failed(&mut single, &mail.id, next, &answer).await?;
+            "failed"
         }
         Delivery::Never(answer) => {
             tracing::warn!(event = "mail_refused", mail = mail.id, answer);
             outbox::failed(&mut single, &mail.id, None, &answer).await?;
+            "failed"
         }
-    }
-    metrics::counter!("habilis_mails_total", "outcome" => "failed").increment(1);
-    Ok(false)
+    };
+    single.commit().await?;
+    metrics::counter!("habilis_mails_total", "outcome" => outcome).increment(1);
+    Ok(outcome == "sent")
 }
 
 /// One minute, then four, nine, sixteen… at most an hour.

@@ -1,4 +1,4 @@
-//! Authorization responses: a code or an error, sent to a verified redirect URI in the response mode asked for.
+//! Authorization responses: a code, tokens or an error, sent to a verified redirect URI in the response mode asked for.
 //!
 //! RFC 6749 §4.1.2, OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode, and `iss` in each (RFC 9207); or all of it
 //! inside one signed JWT (JARM).
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::client::Client;
+use super::front_channel::Answer;
 use super::pages::FormPost;
 use crate::app::App;
 use crate::outcome::{Fault, Outcome};
@@ -25,6 +26,8 @@ pub enum ResponseMode {
     /// In the query of the redirect URI.
     #[default]
     Query,
+    /// In the fragment of the redirect URI, which stays in the browser: for tokens of the `legacy` profile alone.
+    Fragment,
     /// As a form the browser posts.
     FormPost,
     /// Signed, in the query of the redirect URI (JARM §2.3.1).
@@ -38,6 +41,7 @@ impl ResponseMode {
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "query" => Self::Query,
+            "fragment" => Self::Fragment,
             "form_post" => Self::FormPost,
             "jwt" | "query.jwt" => Self::QueryJwt,
             "form_post.jwt" => Self::FormPostJwt,
@@ -45,7 +49,7 @@ impl ResponseMode {
         })
     }
 
-    /// The parameter's values, for discovery.
+    /// The parameter's values, for discovery; `fragment` is added where the operator allows the `legacy` profile.
     pub const SUPPORTED: [&str; 5] = ["query", "form_post", "jwt", "query.jwt", "form_post.jwt"];
 
     /// Whether the response is a signed JWT.
@@ -109,12 +113,13 @@ impl ReturnTo {
         &self.uri
     }
 
-    /// Sends a code.
+    /// Sends a code, or tokens.
     ///
     /// # Errors
     /// The form page failed, or signing did.
-    pub fn code(&self, app: &App, code: &str, now: Timestamp) -> Outcome {
-        self.send(app, &[("code", code)], now)
+    pub fn answer(&self, app: &App, answer: &Answer, now: Timestamp) -> Outcome {
+        let parameters: Vec<(&str, &str)> = answer.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.send(app, &parameters, now)
     }
 
     /// Sends an error.
@@ -139,6 +144,10 @@ impl ReturnTo {
         }
         match self.mode {
             ResponseMode::Query | ResponseMode::QueryJwt => Ok(see_other(&with_query(&self.uri, &parameters))),
+            ResponseMode::Fragment => {
+                let fragment = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+                Ok(see_other(&format!("{}#{fragment}", self.uri)))
+            }
             ResponseMode::FormPost | ResponseMode::FormPostJwt => {
                 let page = FormPost {
                     chrome: Chrome::new(Locale::default(), app.config.pages.name.clone()),

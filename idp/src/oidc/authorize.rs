@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::answer::RedirectError;
 use super::client::SharedClient;
 use super::error::PageError;
+use super::front_channel;
 use super::interaction::{self, login_path};
-use super::issue;
 use super::par;
 use super::request::{self, Invalid, Request};
 use crate::app::App;
@@ -57,19 +57,23 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
         Err(Invalid::Redirect(return_to, error)) => return return_to.error(app, &error, now),
     };
     let session = session::load(app, &cookies, now).await?;
-    let next = interaction::next(&mut app.db.reader().await?, (&client, &request, session.as_ref(), None), now).await?;
+    let facts = (&client, &request, session.as_ref(), None);
+    let next = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
     match (next, &session) {
         (Next::Answer, Some(session)) => {
             let mut tx = app.db.begin().await?;
             if !par::answer(&mut tx, &request, now).await? {
                 return answered_before().show(app, origin, ui_locales.as_deref());
             }
-            let code = issue::code(&mut tx, (&client, &request, session), now).await?;
+            let answer = front_channel::answer(app, &mut tx, (&client, &request, session), now).await?;
             tx.commit().await?;
-            request.return_to.code(app, code.expose(), now)
+            request.return_to.answer(app, &answer, now)
         }
         (Next::Refuse(refusal), _) => {
-            if !par::answer(&mut app.db.single().await?, &request, now).await? {
+            let mut single = app.db.single().await?;
+            let is_first = par::answer(&mut single, &request, now).await?;
+            single.commit().await?;
+            if !is_first {
                 return answered_before().show(app, origin, ui_locales.as_deref());
             }
             request.return_to.error(app, &refused(refusal), now)
@@ -119,7 +123,9 @@ async fn wait(
         request: &serde_json::to_string(request)?,
         expires_at: now.saturating_add(INTERACTION)?,
     };
-    interactions::insert(&mut app.db.single().await?, &new, now).await?;
+    let mut single = app.db.single().await?;
+    interactions::insert(&mut single, &new, now).await?;
+    single.commit().await?;
     let mut response = see_other(&path(&id));
     if is_new {
         cookies::set_browser(app, &mut response, &browser);

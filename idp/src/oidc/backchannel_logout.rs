@@ -4,8 +4,6 @@
 //! What is to be told lies in an outbox since the transaction that ended the session; the token is signed anew for each attempt,
 //! because it lives two minutes. The first attempt is made right after the commit, the others by the jobs.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -14,6 +12,7 @@ use tokio::task::JoinSet;
 use super::client::Client;
 use crate::app::App;
 use crate::db::logout_outbox::{self, Claimed};
+use crate::fetch::FetchError;
 use crate::login::session::Ended;
 use crate::outcome::Outcome;
 
@@ -21,9 +20,7 @@ use crate::outcome::Outcome;
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// Life of a logout token (§2.4 recommends at most two minutes).
 const LIFE: SignedDuration = SignedDuration::from_mins(2);
-/// How long a client may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a node holds a logout it is delivering: well beyond [`TIMEOUT`].
+/// How long a node holds a logout it is delivering: well beyond [`TIME_LIMIT`](crate::fetch::TIME_LIMIT).
 const HOLD: SignedDuration = SignedDuration::from_mins(1);
 /// After so long without success a logout is given up.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
@@ -32,25 +29,22 @@ const BATCH: u32 = 16;
 /// Rounds at the same time; what finds no place is delivered by the jobs a moment later.
 const ROUNDS: usize = 8;
 
-/// What delivers logout tokens.
+/// What delivers logout tokens, within the limits of [`fetch`](crate::fetch).
 #[derive(Debug)]
 pub struct Courier {
-    http: reqwest::Client,
     rounds: Semaphore,
 }
 
 impl Courier {
-    /// A courier that follows no redirect and waits five seconds at most.
-    ///
-    /// # Errors
-    /// TLS has no trusted roots on this machine.
-    pub fn new() -> Outcome<Self> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .build()?;
-        Ok(Self { http, rounds: Semaphore::new(ROUNDS) })
+    /// A courier with nothing under way.
+    pub fn new() -> Self {
+        Self { rounds: Semaphore::new(ROUNDS) }
+    }
+}
+
+impl Default for Courier {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -85,7 +79,9 @@ pub async fn deliver_due(app: &App, now: Timestamp) -> Outcome<()> {
     let Ok(_place) = app.logouts.rounds.try_acquire() else { return Ok(()) };
     loop {
         let until = now.saturating_add(HOLD)?;
-        let claimed = logout_outbox::claim(&mut app.db.single().await?, now, until, BATCH).await?;
+        let mut single = app.db.single().await?;
+        let claimed = logout_outbox::claim(&mut single, now, until, BATCH).await?;
+        single.commit().await?;
         let last = claimed.len() < BATCH as usize;
         let mut round = JoinSet::new();
         for logout in claimed {
@@ -131,6 +127,7 @@ async fn deliver(app: &App, logout: &Claimed, now: Timestamp) -> Outcome<()> {
             "refused"
         }
     };
+    single.commit().await?;
     metrics::counter!("habilis_logout_tokens_total", "outcome" => outcome).increment(1);
     Ok(())
 }
@@ -140,16 +137,12 @@ async fn send(app: &App, client: &Client, logout: &Claimed, now: Timestamp) -> O
         return Ok(Delivery::Never("the client has no usable backchannel_logout_uri".to_owned()));
     };
     let token = logout_token(app, client, logout, now)?;
-    // The body of the answer says nothing of use and is not read.
-    Ok(match app.logouts.http.post(uri).form(&[("logout_token", token)]).send().await {
-        Ok(answer) => match answer.status().as_u16() {
-            status @ (200 | 204) => Delivery::Accepted(status.to_string()),
-            400 => Delivery::Never("400".to_owned()),
-            status => Delivery::Later(status.to_string()),
-        },
-        Err(error) if error.is_timeout() => Delivery::Later("no answer in time".to_owned()),
-        Err(error) if error.is_connect() => Delivery::Later("no connection".to_owned()),
-        Err(_) => Delivery::Later("broken answer".to_owned()),
+    Ok(match app.fetcher.post(uri, &[("logout_token", &token)]).await {
+        Ok(status @ (200 | 204)) => Delivery::Accepted(status.to_string()),
+        Ok(400) => Delivery::Never("400".to_owned()),
+        Ok(status) => Delivery::Later(status.to_string()),
+        Err(error @ FetchError::Address) => Delivery::Never(error.to_string()),
+        Err(error) => Delivery::Later(error.to_string()),
     })
 }
 
@@ -163,7 +156,7 @@ fn logout_token(app: &App, client: &Client, logout: &Claimed, now: Timestamp) ->
         "exp": now.as_second() + LIFE.as_secs(),
         "jti": habilis_keys::random::id("lgt", now),
         "events": { EVENT: {} },
-        "sub": logout.person_id,
+        "sub": app.subjects.of(client, &logout.person_id),
         "sid": logout.sid,
     });
     app.keys.sign(client.id_token_algorithm, Some("logout+jwt"), &claims, now)

@@ -65,6 +65,8 @@ const ORGANIZATION: [&str; 5] = ["org_id", "org_name", "org_kind", "siret", "rol
 pub enum Place {
     /// The ID token: only what the `claims` parameter asks for.
     IdToken,
+    /// An ID token without any access token: by scope as well, since there is no userinfo (OIDC Core §5.4).
+    IdTokenAlone,
     /// Userinfo: by scope, and what the `claims` parameter asks for.
     UserInfo,
 }
@@ -100,7 +102,7 @@ impl ClaimsRequest {
 
     fn at(&self, place: Place) -> &Map<String, Value> {
         match place {
-            Place::IdToken => &self.id_token,
+            Place::IdToken | Place::IdTokenAlone => &self.id_token,
             Place::UserInfo => &self.userinfo,
         }
     }
@@ -151,7 +153,7 @@ impl<'a> Wanted<'a> {
     /// The claims that `scope` and the `claims` parameter ask for at `place`.
     pub fn new(scope: &Scope, request: &'a ClaimsRequest, place: Place) -> Self {
         let mut names: Vec<&str> = request.names(place).collect();
-        if place == Place::UserInfo {
+        if place != Place::IdToken {
             let by_scope: [(&str, &[&str]); 5] = [
                 ("profile", &PROFILE),
                 ("email", &["email", "email_verified"]),
@@ -250,11 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn scopes_speak_for_userinfo_only() {
+    fn scopes_speak_for_userinfo_and_for_an_id_token_without_it() {
         let scope = Scope::parse("openid profile email").unwrap();
         let request = ClaimsRequest::parse(r#"{"id_token":{"email":null}}"#).unwrap();
         let id_token = Wanted::new(&scope, &request, Place::IdToken);
         assert!(id_token.has("email") && !id_token.has("name"));
+        let alone = Wanted::new(&scope, &request, Place::IdTokenAlone);
+        assert!(alone.has("email") && alone.has("name") && !alone.has("phone_number"));
         let userinfo = Wanted::new(&scope, &request, Place::UserInfo);
         assert!(userinfo.has("email") && userinfo.has("name") && !userinfo.has("phone_number"));
     }

@@ -4,18 +4,24 @@ use std::sync::Arc;
 
 use habilis_keys::jwk::Jwks;
 use habilis_keys::jws::Algorithm;
+use habilis_keys::seal::MasterKey;
 use habilis_keys::secret::Secret;
 use habilis_policies::acr;
-use habilis_policies::profiles::SecurityProfile;
+use habilis_policies::profiles::{DEVICE_CODE, SecurityProfile};
 use habilis_policies::redirects::{self, Application};
+use habilis_policies::response_types::ResponseType;
 use habilis_policies::scopes::Scope;
+use habilis_policies::subjects;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::localized::Localized;
 use crate::config::Config;
 use crate::db::clients::ClientRow;
+use crate::fetch::Fetcher;
 use crate::outcome::{Fault, Outcome};
 use crate::web::page::ClientCard;
+use crate::web::text::Locale;
 
 /// Scopes any client may ask for.
 pub const SCOPES: [&str; 7] = ["openid", "profile", "email", "address", "phone", "offline_access", "organization"];
@@ -78,6 +84,13 @@ pub struct Metadata {
     pub dpop_bound_access_tokens: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub default_acr_values: Vec<String>,
+    pub subject_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
+    #[serde(flatten)]
+    pub localized: Localized,
 }
 
 impl Default for Metadata {
@@ -116,6 +129,10 @@ impl Default for Metadata {
             introspection_signed_response_alg: None,
             dpop_bound_access_tokens: false,
             default_acr_values: Vec::new(),
+            subject_type: "public".to_owned(),
+            sector_identifier_uri: None,
+            request_uris: Vec::new(),
+            localized: Localized::default(),
         }
     }
 }
@@ -145,6 +162,10 @@ pub struct Client {
     pub settings: Settings,
     /// SHA-256 of the secret.
     pub secret_digest: Option<Vec<u8>>,
+    /// The secret sealed, for `client_secret_jwt` only.
+    pub secret_sealed: Option<Vec<u8>>,
+    /// The sector it shares its pairwise subjects with; none for public subjects (OIDC Core §8).
+    pub sector: Option<String>,
     /// How it authenticates itself.
     pub authentication: Authentication,
     /// Algorithm of its ID tokens.
@@ -172,6 +193,8 @@ pub enum Authentication {
     SecretPost,
     /// Assertion signed with the client's key.
     PrivateKeyJwt,
+    /// Assertion under a MAC of the secret.
+    SecretJwt,
 }
 
 /// Why metadata is refused; `error` is the code of RFC 7591 §3.2.2.
@@ -198,6 +221,9 @@ impl Metadata {
             }
         };
         let code = self.allows_grant("authorization_code");
+        let implicit = self.allows_grant("implicit");
+        let kinds: Vec<_> = self.response_types.iter().map(|name| ResponseType::parse(name)).collect();
+        let asks = |what: fn(ResponseType) -> bool| kinds.iter().flatten().any(|kind| what(*kind));
         refuse(!matches!(self.application_type.as_str(), "web" | "native"), "application_type is web or native");
         refuse(
             !rules.client_authentication.contains(&self.token_endpoint_auth_method.as_str())
@@ -209,22 +235,24 @@ impl Metadata {
             "id_token_signed_response_alg is not supported",
         );
         refuse(
-            self.grant_types
-                .iter()
-                .any(|grant| !["authorization_code", "refresh_token", "client_credentials"].contains(&grant.as_str())),
+            self.grant_types.iter().any(|grant| !rules.grant_types.contains(&grant.as_str())),
             "a grant type is not supported",
         );
         refuse(
-            self.response_types.iter().any(|response| !rules.response_types.contains(&response.as_str())),
+            kinds.iter().any(|kind| kind.is_none_or(|kind| !rules.response_types.contains(&kind.name()))),
             "a response type is not supported",
         );
         refuse(
-            code != self.response_types.iter().any(|response| response == "code"),
+            code != asks(ResponseType::has_code) || implicit != asks(ResponseType::is_front_channel),
             "response_types and grant_types contradict each other",
         );
         refuse(
-            self.allows_grant("refresh_token") && !code,
+            self.allows_grant("refresh_token") && !code && !self.allows_grant(DEVICE_CODE),
             "the refresh_token grant needs a grant that gives refresh tokens",
+        );
+        refuse(
+            self.dpop_bound_access_tokens && asks(ResponseType::has_token),
+            "tokens from the authorization endpoint cannot be bound to a key",
         );
         refuse(
             self.allows_grant("client_credentials") && self.token_endpoint_auth_method == "none",
@@ -234,8 +262,10 @@ impl Metadata {
             self.token_endpoint_auth_method == "private_key_jwt" && !self.has_keys(),
             "private_key_jwt needs a usable public key in jwks, or a jwks_uri",
         );
+        let assertion_algorithms =
+            if self.token_endpoint_auth_method == "client_secret_jwt" { &["HS256"] } else { rules.algorithms };
         refuse(
-            self.token_endpoint_auth_signing_alg.as_deref().is_some_and(|alg| !rules.algorithms.contains(&alg)),
+            self.token_endpoint_auth_signing_alg.as_deref().is_some_and(|alg| !assertion_algorithms.contains(&alg)),
             "token_endpoint_auth_signing_alg is not supported",
         );
         let algorithms = [
@@ -265,8 +295,10 @@ impl Metadata {
             "client_uri, logo_uri, policy_uri and tos_uri are http or https URLs",
         );
         refuse(
-            self.initiate_login_uri.as_deref().is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri)),
-            "initiate_login_uri is an https URL",
+            self.initiate_login_uri
+                .as_deref()
+                .is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri) || uri.contains('#')),
+            "initiate_login_uri is an https URL without fragment",
         );
         let texts = self.contacts.iter().chain(&self.client_name);
         refuse(
@@ -278,7 +310,7 @@ impl Metadata {
         let mut redirect = |description: String| {
             problems.push(MetadataProblem { error: "invalid_redirect_uri", description });
         };
-        if code && self.redirect_uris.is_empty() {
+        if (code || implicit) && self.redirect_uris.is_empty() {
             redirect("redirect_uris is empty".to_owned());
         }
         for uri in self.redirect_uris.iter().chain(&self.post_logout_redirect_uris) {
@@ -306,10 +338,39 @@ impl Metadata {
                 "frontchannel_logout_uri is an https URL without fragment, at the origin of a redirect URI",
             ),
         ];
-        let wrong = checks.into_iter().filter(|(wrong, _)| *wrong);
-        wrong
-            .map(|(_, text)| MetadataProblem { error: "invalid_client_metadata", description: text.to_owned() })
-            .collect()
+        let problem = |description: String| MetadataProblem { error: "invalid_client_metadata", description };
+        let wrong = checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, text)| problem(text.to_owned()));
+        let sector = self.sector().err().map(problem);
+        let requests = self.request_uris_problem().map(|text| problem(text.to_owned()));
+        let localized = self.localized.problem().map(problem);
+        wrong.chain(sector).chain(requests).chain(localized).collect()
+    }
+
+    /// The sector of pairwise subjects, none for public ones; or what is wrong with what the metadata say of it.
+    fn sector(&self) -> Result<Option<String>, String> {
+        let uri = self.sector_identifier_uri.as_deref();
+        if uri.is_some_and(|uri| redirects::check(uri, Application::Web).is_err()) {
+            return Err("sector_identifier_uri is an https URL without fragment".to_owned());
+        }
+        match self.subject_type.as_str() {
+            "public" => Ok(None),
+            "pairwise" => subjects::sector(uri, &self.redirect_uris).map(Some).map_err(|problem| problem.to_string()),
+            _ => Err("subject_type is public or pairwise".to_owned()),
+        }
+    }
+
+    /// OIDC Core §6.2: at most 512 ASCII characters each; a fragment is allowed and tells versions apart.
+    fn request_uris_problem(&self) -> Option<&'static str> {
+        let fits = |uri: &String| {
+            let address = uri.split_once('#').map_or(uri.as_str(), |(address, _)| address);
+            uri.len() <= 512
+                && redirects::check(address, Application::Web).is_ok()
+                && uri.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        if self.request_uris.len() > 16 {
+            return Some("there are more than 16 request_uris");
+        }
+        (!self.request_uris.iter().all(fits)).then_some("request_uris are https URLs of at most 512 characters")
     }
 
     /// Whether `uri` has the scheme, host and port of a redirect URI (OIDC Front-Channel Logout §2).
@@ -322,6 +383,24 @@ impl Metadata {
     pub fn logout_uris_in_clear(&self, config: &Config) -> Vec<&str> {
         let uris = [&self.backchannel_logout_uri, &self.frontchannel_logout_uri];
         uris.into_iter().flatten().map(String::as_str).filter(|uri| !is_safe_logout_uri(uri, config)).collect()
+    }
+
+    /// The first member with an address that this server does not reach out to: one inside the operator's network, say.
+    pub fn out_of_reach(&self, fetcher: &Fetcher) -> Option<&'static str> {
+        let single = [
+            ("jwks_uri", &self.jwks_uri),
+            ("sector_identifier_uri", &self.sector_identifier_uri),
+            ("backchannel_logout_uri", &self.backchannel_logout_uri),
+        ];
+        let single = single.into_iter().filter_map(|(name, uri)| Some((name, uri.as_ref()?)));
+        let requests = self.request_uris.iter().map(|uri| ("request_uris", uri));
+        single.chain(requests).find(|(_, uri)| !fetcher.permits(uri)).map(|(name, _)| name)
+    }
+
+    /// Whether it asks for what the `legacy` profile alone has.
+    pub fn asks_for_legacy(&self) -> bool {
+        let kinds = self.response_types.iter().filter_map(|name| ResponseType::parse(name));
+        self.allows_grant("implicit") || kinds.into_iter().any(ResponseType::is_front_channel)
     }
 
     /// `application_type`.
@@ -363,13 +442,14 @@ impl Authentication {
             "client_secret_basic" => Self::SecretBasic,
             "client_secret_post" => Self::SecretPost,
             "private_key_jwt" => Self::PrivateKeyJwt,
+            "client_secret_jwt" => Self::SecretJwt,
             _ => return None,
         })
     }
 
     /// Whether a secret is shared with the client.
     pub fn uses_secret(self) -> bool {
-        matches!(self, Self::SecretBasic | Self::SecretPost)
+        matches!(self, Self::SecretBasic | Self::SecretPost | Self::SecretJwt)
     }
 }
 
@@ -409,9 +489,11 @@ impl Client {
             authentication: Authentication::parse(&metadata.token_endpoint_auth_method)
                 .ok_or_else(|| broken("token_endpoint_auth_method"))?,
             id_token_algorithm,
+            sector: metadata.sector().map_err(|_| broken("subject_type"))?,
             settings,
             active: row.status == "active",
             secret_digest: row.secret_digest,
+            secret_sealed: row.secret_sealed,
             id: row.id,
             metadata,
             scope,
@@ -421,6 +503,11 @@ impl Client {
     /// The name people see.
     pub fn name(&self) -> &str {
         self.metadata.client_name.as_deref().unwrap_or(&self.id)
+    }
+
+    /// The name people see on a page in this language.
+    pub fn name_in(&self, locale: Locale) -> &str {
+        self.metadata.localized.find("client_name", locale).unwrap_or_else(|| self.name())
     }
 
     /// Where logout tokens are posted to, when `config` allows it (OIDC Back-Channel Logout §2.2).
@@ -433,13 +520,17 @@ impl Client {
         self.metadata.frontchannel_logout_uri.as_deref().filter(|uri| is_safe_logout_uri(uri, config))
     }
 
-    /// What pages show of it.
-    pub fn card(&self) -> ClientCard {
+    /// What pages in this language show of it.
+    pub fn card_in(&self, locale: Locale) -> ClientCard {
+        let metadata = &self.metadata;
+        let link = |name: &str, otherwise: &Option<String>| {
+            metadata.localized.find(name, locale).map(str::to_owned).or_else(|| otherwise.clone())
+        };
         ClientCard {
-            name: self.name().to_owned(),
-            logo_href: self.metadata.logo_uri.clone(),
-            policy_href: self.metadata.policy_uri.clone(),
-            tos_href: self.metadata.tos_uri.clone(),
+            name: self.name_in(locale).to_owned(),
+            logo_href: link("logo_uri", &metadata.logo_uri),
+            policy_href: link("policy_uri", &metadata.policy_uri),
+            tos_href: link("tos_uri", &metadata.tos_uri),
         }
     }
 
@@ -464,10 +555,19 @@ impl Client {
         self.settings.profile.rules().sender_constrained || self.metadata.dpop_bound_access_tokens
     }
 
+    /// A link that begins a sign-in at the client, which learns from `iss` where (OIDC Core §4).
+    pub fn sign_in_link(&self, issuer: &str) -> Option<crate::web::page::Link> {
+        let href = super::answer::with_query(self.metadata.initiate_login_uri.as_deref()?, &[("iss", issuer)]);
+        Some(crate::web::page::Link { name: self.name().to_owned(), href })
+    }
+
     /// A link back to the client, when it gave one.
-    pub fn link(&self) -> Option<crate::web::page::Link> {
-        let href = self.metadata.initiate_login_uri.as_ref().or(self.metadata.client_uri.as_ref())?;
-        Some(crate::web::page::Link { name: self.name().to_owned(), href: href.clone() })
+    pub fn link(&self, issuer: &str) -> Option<crate::web::page::Link> {
+        let home = || {
+            let href = self.metadata.client_uri.clone()?;
+            Some(crate::web::page::Link { name: self.name().to_owned(), href })
+        };
+        self.sign_in_link(issuer).or_else(home)
     }
 }
 
@@ -478,6 +578,7 @@ pub struct Registration {
     pub row: ClientRow,
     /// The secret, to be shown once.
     pub secret: Option<Secret<String>>,
+    needs_secret_kept: bool,
 }
 
 impl Registration {
@@ -486,8 +587,8 @@ impl Registration {
     /// # Errors
     /// The metadata cannot be written as JSON.
     pub fn new(id: String, metadata: &Metadata, settings: &Settings, secret: Option<Secret<String>>) -> Outcome<Self> {
-        let uses_secret =
-            Authentication::parse(&metadata.token_endpoint_auth_method).is_some_and(Authentication::uses_secret);
+        let authentication = Authentication::parse(&metadata.token_endpoint_auth_method);
+        let uses_secret = authentication.is_some_and(Authentication::uses_secret);
         let secret = uses_secret.then(|| secret.unwrap_or_else(habilis_keys::random::token));
         let row = ClientRow {
             id,
@@ -499,8 +600,33 @@ impl Registration {
             status: "active".to_owned(),
             created_at: jiff::Timestamp::UNIX_EPOCH.into(),
         };
-        Ok(Self { row, secret })
+        Ok(Self { row, secret, needs_secret_kept: authentication == Some(Authentication::SecretJwt) })
     }
+
+    /// Keeps the secret itself, sealed under `master`, when the client authenticates with a MAC of it, whose check needs it;
+    /// otherwise its digest is all that is kept.
+    pub fn keep_secret(&mut self, master: &MasterKey) {
+        self.row.secret_sealed = match &self.secret {
+            Some(secret) if self.needs_secret_kept => Some(seal_secret(master, &self.row.id, secret)),
+            _ => None,
+        };
+    }
+}
+
+/// What secrets of clients are sealed for.
+const SECRET_PURPOSE: &str = "client-secret";
+
+fn seal_secret(master: &MasterKey, client: &str, secret: &Secret<String>) -> Vec<u8> {
+    master.seal(SECRET_PURPOSE, client.as_bytes(), secret.expose().as_bytes())
+}
+
+/// The secret that [`Registration::keep_secret`] kept.
+///
+/// # Errors
+/// It was sealed under another master key, or for another client.
+pub fn open_secret(master: &MasterKey, client: &str, sealed: &[u8]) -> Outcome<Secret<String>> {
+    let opened = master.open(SECRET_PURPOSE, client.as_bytes(), sealed)?;
+    Ok(Secret::new(std::str::from_utf8(opened.expose())?.to_owned()))
 }
 
 /// A client shared between requests.
@@ -574,10 +700,62 @@ mod tests {
                 json!({ "redirect_uris": ["https://p.example/"], "introspection_signed_response_alg": "none" }),
                 "invalid_client_metadata",
             ),
+            (json!({ "redirect_uris": ["https://p.example/"], "subject_type": "both" }), "invalid_client_metadata"),
+            (
+                json!({ "redirect_uris": ["https://p.example/", "https://q.example/"], "subject_type": "pairwise" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "sector_identifier_uri": "http://p.example/s" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "ES256" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "token_endpoint_auth_signing_alg": "HS256" }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "request_uris": ["http://p.example/r"] }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "request_uris": [format!("https://p.example/{}", "a".repeat(500))] }),
+                "invalid_client_metadata",
+            ),
+            (
+                json!({ "redirect_uris": ["https://p.example/"], "request_uris": vec!["https://p.example/r"; 17] }),
+                "invalid_client_metadata",
+            ),
+            (json!({ "redirect_uris": ["https://p.example/"], "client_name#fr": "a\u{7}" }), "invalid_client_metadata"),
         ];
         for (json, expected) in cases {
             let problems = metadata(json.clone()).check(SecurityProfile::Oidc).unwrap_err();
             assert_eq!(problems[0].error, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn only_a_mac_client_has_its_secret_kept_and_never_in_the_strict_profiles() {
+        let master = MasterKey::generate();
+        for (method, kept) in
+            [("client_secret_basic", false), ("client_secret_post", false), ("client_secret_jwt", true)]
+        {
+            let metadata = metadata(serde_json::json!({
+                "redirect_uris": ["https://p.example/"], "token_endpoint_auth_method": method,
+            }));
+            assert_eq!(metadata.check(SecurityProfile::Oidc), Ok(()));
+            assert!(metadata.check(SecurityProfile::Fapi2Security).is_err());
+            let mut made = Registration::new("c".to_owned(), &metadata, &Settings::default(), None).unwrap();
+            made.keep_secret(&master);
+            assert_eq!(made.row.secret_sealed.is_some(), kept, "{method}");
+            if let Some(sealed) = &made.row.secret_sealed {
+                let opened = open_secret(&master, "c", sealed).unwrap();
+                assert_eq!(opened.expose(), made.secret.as_ref().unwrap().expose());
+                assert!(open_secret(&master, "d", sealed).is_err());
+            }
         }
     }
 }

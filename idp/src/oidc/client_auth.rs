@@ -12,7 +12,7 @@ use habilis_policies::assertions::{self, Audience, Claims};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::client::{Authentication, Client, SharedClient};
+use super::client::{Authentication, Client, SharedClient, open_secret};
 use super::client_keys::{allowed_algorithm, signed_by};
 use super::error::Refusal;
 use crate::app::App;
@@ -130,7 +130,7 @@ fn form_decoded(text: &str) -> Option<String> {
     percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
-/// `private_key_jwt`.
+/// `private_key_jwt` and `client_secret_jwt`.
 async fn asserted(
     app: &App,
     (client_id, assertion): (Option<String>, &str),
@@ -146,16 +146,22 @@ async fn asserted(
     let Some(subject) = subject.filter(|subject| client_id.as_ref().is_none_or(|id| id == subject)) else {
         return refuse("client_assertion: sub must be the client_id".to_owned());
     };
-    let Some(client) = usable(app.client(&subject).await?, Authentication::PrivateKeyJwt) else {
+    let found = app.client(&subject).await?;
+    let (client, verified) = if let Some(client) = usable(found.clone(), Authentication::PrivateKeyJwt) {
+        let registered = client.metadata.token_endpoint_auth_signing_alg.as_deref();
+        let Some(algorithm) = allowed_algorithm(&client, &token, registered) else {
+            return refuse("client_assertion: the algorithm is not accepted".to_owned());
+        };
+        let verified = signed_by(app, &client, (&token, algorithm), now).await?;
+        (client, verified)
+    } else if let Some(client) = usable(found, Authentication::SecretJwt) {
+        let verified = under_secret(app, &client, &token)?;
+        (client, verified)
+    } else {
         return Ok(Err(failed()));
     };
-    let rules = client.settings.profile.rules();
-    let registered = client.metadata.token_endpoint_auth_signing_alg.as_deref();
-    let Some(algorithm) = allowed_algorithm(&client, &token, registered) else {
-        return refuse("client_assertion: the algorithm is not accepted".to_owned());
-    };
-    let verified = signed_by(app, &client, (&token, algorithm), now).await?;
     let Some(claims) = verified else { return Ok(Err(failed())) };
+    let rules = client.settings.profile.rules();
 
     let issuer = &app.config.server.issuer;
     let (token_endpoint, endpoint) = (format!("{issuer}/token"), format!("{issuer}{endpoint}"));
@@ -166,13 +172,20 @@ async fn asserted(
         Ok(remember_until) => {
             let id = facts.id.unwrap_or_default();
             let mut single = app.db.single().await?;
-            if used_tokens::first_use(&mut single, &client.id, id, remember_until).await? {
-                Ok(Ok(client))
-            } else {
-                refuse("client_assertion: jti was used before".to_owned())
-            }
+            let is_new = used_tokens::first_use(&mut single, &client.id, id, remember_until).await?;
+            single.commit().await?;
+            if is_new { Ok(Ok(client)) } else { refuse("client_assertion: jti was used before".to_owned()) }
         }
     }
+}
+
+/// The claims of an assertion under a MAC (HS256) of the client's secret. Never where the profile forbids that method, however
+/// the client came by it.
+fn under_secret(app: &App, client: &Client, token: &Unverified) -> Outcome<Option<Map<String, Value>>> {
+    let allowed = client.settings.profile.rules().client_authentication.contains(&"client_secret_jwt");
+    let Some(sealed) = client.secret_sealed.as_ref().filter(|_| allowed) else { return Ok(None) };
+    let secret = open_secret(app.keys.master(), &client.id, sealed)?;
+    Ok(token.verify_hmac(&secret).ok())
 }
 
 fn facts<'a>(claims: &'a Map<String, Value>, accepted: &[&str]) -> Claims<'a> {

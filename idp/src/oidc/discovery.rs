@@ -20,7 +20,13 @@ use habilis_policies::acr::Vocabulary;
 use habilis_policies::profiles::SecurityProfile;
 
 /// How clients may authenticate themselves.
-const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+const METHODS: [&str; 5] =
+    ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
+
+/// Algorithms of client assertions: those of signatures, and the MAC of `client_secret_jwt`.
+fn assertion_algorithms() -> Vec<&'static str> {
+    SecurityProfile::Oidc.rules().algorithms.iter().copied().chain(["HS256"]).collect()
+}
 
 /// The metadata of this server.
 pub async fn get(State(app): State<App>) -> impl IntoResponse {
@@ -31,15 +37,15 @@ pub async fn get(State(app): State<App>) -> impl IntoResponse {
 fn afterwards(issuer: &str) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let algorithms = SecurityProfile::Oidc.rules().algorithms;
-    let confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    let confidential = METHODS.split_last().map_or(&METHODS[..0], |(_, confidential)| confidential);
     json!({
         "introspection_endpoint": at("/introspect"),
         "introspection_endpoint_auth_methods_supported": confidential,
-        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms(),
         "introspection_signing_alg_values_supported": algorithms,
         "revocation_endpoint": at("/revoke"),
         "revocation_endpoint_auth_methods_supported": METHODS,
-        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms(),
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": true,
@@ -50,12 +56,15 @@ fn afterwards(issuer: &str) -> Value {
 fn metadata(config: &Config) -> Value {
     let issuer = &config.server.issuer;
     let at = |path: &str| format!("{issuer}{path}");
-    let rules = SecurityProfile::Oidc.rules();
+    let legacy = config.legacy.response_types;
+    let rules = if legacy { SecurityProfile::Legacy.rules() } else { SecurityProfile::Oidc.rules() };
+    let response_modes: Vec<_> = ResponseMode::SUPPORTED.into_iter().chain(legacy.then_some("fragment")).collect();
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "token_endpoint": at("/token"),
         "userinfo_endpoint": at("/userinfo"),
+        "device_authorization_endpoint": at("/device_authorization"),
         "pushed_authorization_request_endpoint": at("/par"),
         "require_pushed_authorization_requests": false,
         "jwks_uri": at("/jwks"),
@@ -63,13 +72,13 @@ fn metadata(config: &Config) -> Value {
         "end_session_endpoint": at("/end-session"),
         "scopes_supported": SCOPES,
         "response_types_supported": rules.response_types,
-        "response_modes_supported": ResponseMode::SUPPORTED,
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "response_modes_supported": response_modes,
+        "grant_types_supported": rules.grant_types,
         "acr_values_supported": acr_values(),
-        "subject_types_supported": ["public"],
+        "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": ALGORITHMS.map(habilis_keys::jws::Algorithm::as_str),
         "token_endpoint_auth_methods_supported": METHODS,
-        "token_endpoint_auth_signing_alg_values_supported": rules.algorithms,
+        "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms(),
         "code_challenge_methods_supported": ["S256"],
         "claim_types_supported": ["normal"],
         "claims_supported": claims::SUPPORTED,
@@ -80,8 +89,8 @@ fn metadata(config: &Config) -> Value {
         "authorization_signing_alg_values_supported": rules.algorithms,
         "userinfo_signing_alg_values_supported": rules.algorithms,
         "dpop_signing_alg_values_supported": dpop::ALGORITHMS,
-        "request_uri_parameter_supported": false,
-        "require_request_uri_registration": false,
+        "request_uri_parameter_supported": config.fetch.request_uris,
+        "require_request_uri_registration": config.fetch.request_uris,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "ui_locales_supported": Locale::ALL.map(Locale::tag),
         "authorization_response_iss_parameter_supported": true,

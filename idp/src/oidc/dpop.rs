@@ -51,11 +51,10 @@ pub async fn proof(
     // One second more than the window, because `iat` is in whole seconds.
     let remember_until = proof.iat.saturating_add(SignedDuration::from_secs(WINDOW_SECONDS + 1))?;
     let issuer = format!("dpop {}", proof.jkt);
-    if used_tokens::first_use(&mut app.db.single().await?, &issuer, &proof.jti, remember_until).await? {
-        Ok(Ok(Some(proof.jkt)))
-    } else {
-        refuse("DPoP proof: jti was used before".to_owned())
-    }
+    let mut single = app.db.single().await?;
+    let is_new = used_tokens::first_use(&mut single, &issuer, &proof.jti, remember_until).await?;
+    single.commit().await?;
+    if is_new { Ok(Ok(Some(proof.jkt))) } else { refuse("DPoP proof: jti was used before".to_owned()) }
 }
 
 /// Whether a text is a SHA-256 thumbprint in base64url, as `dpop_jkt` must be (RFC 9449 §10).

@@ -99,8 +99,9 @@ async fn answer(app: &App, origin: &Origin, cookies: &Cookies, params: Result<Pa
     let Some(session) = session::load(app, cookies, now).await? else {
         return leave(app, origin, &request);
     };
-    let names_this_session = request.hint.as_ref().is_some_and(|hint| {
-        hint.subject == session.person_id && hint.sid.as_deref() == Some(&sid(&session.id, &hint.client))
+    let names_this_session = request.hint.as_ref().zip(request.client.as_ref()).is_some_and(|(hint, client)| {
+        let subject = app.subjects.of(client, &session.person_id);
+        hint.subject == subject && hint.sid.as_deref() == Some(&sid(&session.id, &client.id))
     });
     if names_this_session {
         return sign_out(app, (origin, &request, &session), now).await;
@@ -131,7 +132,8 @@ pub async fn confirm(State(app): State<App>, origin: Origin, cookies: Cookies, F
     if action.as_deref() == Some("confirm") {
         return sign_out(&app, (&origin, &request, &session), now).await;
     }
-    let home = request.client.and_then(|client| client.link()).map_or_else(|| "/".to_owned(), |link| link.href);
+    let link = request.client.and_then(|client| client.link(&app.config.server.issuer));
+    let home = link.map_or_else(|| "/".to_owned(), |link| link.href);
     Ok(see_other(&home))
 }
 
@@ -179,12 +181,13 @@ async fn ask(app: &App, (origin, cookies): (&Origin, &Cookies), (request, sessio
         None => (Browser::named_at_random(), true),
     };
     let person = people::find(&mut app.db.reader().await?, &session.person_id).await?;
+    let locale = origin.locale(request.ui_locales.as_deref());
     let page = LogoutConfirm {
-        chrome: chrome(app, origin.locale(request.ui_locales.as_deref()), "/end-session"),
+        chrome: chrome(app, locale, "/end-session"),
         action: "/end-session/confirm".to_owned(),
         csrf: browser.csrf(app),
         fields: request.fields.clone(),
-        client_name: request.client.as_ref().map(|client| client.name().to_owned()),
+        client_name: request.client.as_ref().map(|client| client.name_in(locale).to_owned()),
         person: person.map(|person| format!("{} {}", person.given_name, person.family_name)),
     };
     let mut response = render(StatusCode::OK, &page)?;
@@ -224,7 +227,7 @@ fn leave(app: &App, origin: &Origin, request: &Request) -> Outcome {
     }
     let page = LoggedOut {
         chrome: chrome(app, origin.locale(request.ui_locales.as_deref()), "/end-session"),
-        portal: request.client.as_ref().and_then(|client| client.link()),
+        portal: request.client.as_ref().and_then(|client| client.link(&app.config.server.issuer)),
     };
     render(StatusCode::OK, &page)
 }

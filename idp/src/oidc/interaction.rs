@@ -12,6 +12,7 @@ use super::answer::RedirectError;
 use super::authorize::refused;
 use super::client::SharedClient;
 use super::error::PageError;
+use super::front_channel;
 use super::issue;
 use super::pages::{Consent as ConsentPage, ScopeWords, Stale};
 use super::par;
@@ -80,6 +81,7 @@ pub fn stale(app: &App, origin: &Origin) -> Outcome {
 /// # Errors
 /// The database failed.
 pub async fn next(
+    app: &App,
     c: &mut impl Conn,
     (client, request, session, interaction): (&SharedClient, &Request, Option<&Session>, Option<&Interaction>),
     now: Timestamp,
@@ -90,7 +92,7 @@ pub async fn next(
     };
     let hint = match (&request.hint, session) {
         (None, _) => Hint::Absent,
-        (Some(subject), Some(session)) if *subject != session.person_id => Hint::Differs,
+        (Some(subject), Some(session)) if *subject != app.subjects.of(client, &session.person_id) => Hint::Differs,
         _ => Hint::Agrees,
     };
     let consent = match session {
@@ -137,7 +139,7 @@ async fn remembered(
 pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session), now: Timestamp) -> Outcome<Response> {
     let id = &open.interaction.id;
     let facts = (&open.client, &open.request, Some(session), Some(&open.interaction));
-    match next(tx, facts, now).await? {
+    match next(app, tx, facts, now).await? {
         Next::SignIn(_) => Ok(see_other(&login_path(id))),
         Next::AskConsent => Ok(see_other(&consent_path(id))),
         Next::Refuse(refusal) => {
@@ -152,8 +154,8 @@ pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session),
             if !interactions::finish(tx, id, now).await? || !par::answer(tx, &open.request, now).await? {
                 return Ok(see_other(&login_path(id)));
             }
-            let code = issue::code(tx, (&open.client, &open.request, session), now).await?;
-            open.request.return_to.code(app, code.expose(), now)
+            let answer = front_channel::answer(app, tx, (&open.client, &open.request, session), now).await?;
+            open.request.return_to.answer(app, &answer, now)
         }
     }
 }
@@ -198,7 +200,7 @@ pub async fn consent(
         chrome: chrome(&app, locale, &consent_path(&id)),
         action: consent_path(&id),
         csrf: open.browser.csrf(&app),
-        client: open.client.card(),
+        client: open.client.card_in(locale),
         person: format!("{} {}", person.given_name, person.family_name),
         not_you_href: Some(login_path(&id)),
         scopes: scope.iter().filter(|token| *token != "openid").map(|token| ScopeWords::of(token, locale)).collect(),

@@ -17,7 +17,7 @@ use super::error::{Refusal, no_store};
 use super::resource::{self, Standing};
 use super::token::is_withdrawn;
 use crate::app::App;
-use crate::db::{grants, refresh_tokens};
+use crate::db::{grants, refresh_tokens, resources};
 use crate::outcome::Outcome;
 use crate::web::Form;
 
@@ -71,7 +71,7 @@ fn unproven() -> Refusal {
 async fn access_token(app: &App, client: &Client, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
     let Some(claims) = resource::read(app, token, now) else { return Ok(None) };
     let own = claims.get("client_id").and_then(Value::as_str) == Some(&client.id);
-    if !own && !client.settings.resource_server {
+    if !own && !serves(app, client, claims.get("aud").and_then(Value::as_str)).await? {
         return Ok(None);
     }
     if matches!(resource::standing(app, &claims).await?, Standing::Dead) {
@@ -83,6 +83,17 @@ async fn access_token(app: &App, client: &Client, token: &str, now: Timestamp) -
     let token_type = if members.contains_key("cnf") { "DPoP" } else { "Bearer" };
     members.insert("token_type".to_owned(), json!(token_type));
     Ok(Some(members))
+}
+
+/// Whether `client` is a resource server that tokens of this audience are meant for (RFC 7662 §4, RFC 8707 §3): tokens for this server
+/// are told to any, those for a resource to its own.
+async fn serves(app: &App, client: &Client, audience: Option<&str>) -> Outcome<bool> {
+    let Some(audience) = audience else { return Ok(false) };
+    if audience == app.config.server.issuer {
+        return Ok(client.settings.resource_server);
+    }
+    let resource = resources::find(&mut app.db.reader().await?, audience).await?;
+    Ok(resource.and_then(|resource| resource.client_id).is_some_and(|server| server == client.id))
 }
 
 /// What a living refresh token stands for, to its own client only: a resource server that took one for an access token would
@@ -109,7 +120,7 @@ async fn refresh_token(app: &App, client: &Client, token: &str, now: Timestamp) 
         members.insert(name.to_owned(), value);
     };
     set("iss", json!(app.config.server.issuer));
-    set("sub", json!(grant.person_id));
+    set("sub", json!(app.subjects.of(client, &grant.person_id)));
     set("client_id", json!(grant.client_id));
     set("scope", json!(grant.scope));
     set("exp", seconds(stored.expires_at.into()));

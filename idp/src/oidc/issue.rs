@@ -4,11 +4,11 @@ use habilis_keys::jws::{Algorithm, half_hash};
 use habilis_keys::secret::Secret;
 use habilis_keys::token::{digest, digest_hex};
 use habilis_policies::acr::Level;
-use habilis_policies::scopes::Scope;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::audience::Audience;
 use super::client::{Client, SharedClient};
 use super::request::Request;
 use crate::app::App;
@@ -39,7 +39,7 @@ pub async fn code(
         id: &habilis_keys::random::id("gra", now),
         client: &client.id,
         person: &session.person_id,
-        session: &session.id,
+        session: Some(&session.id),
         scope: &request.scope,
         claims: request.claims.as_deref(),
         redirect_uri: request.return_to.uri(),
@@ -49,6 +49,7 @@ pub async fn code(
         amr: &session.amr,
         acr: client.settings.acr.name(&request.acr, Level::of(&session.amr)).unwrap_or_default(),
         dpop_jkt: request.dpop_jkt.as_deref(),
+        resources: &request.resources,
         code_digest: &digest(code.expose()),
         code_expires_at,
         expires_at: code_expires_at,
@@ -98,14 +99,14 @@ pub enum Subject<'a> {
     Client,
 }
 
-/// Signs an access token, bound to the key with thumbprint `jkt` if there is one.
+/// Signs an access token for `audience`, bound to the key with thumbprint `jkt` if there is one.
 ///
 /// # Errors
 /// Signing failed.
 pub fn access_token(
     app: &App,
     client: &Client,
-    (subject, scope, jkt): (Subject<'_>, &Scope, Option<&str>),
+    (subject, audience, jkt): (Subject<'_>, &Audience, Option<&str>),
     now: Timestamp,
 ) -> Outcome<String> {
     let issuer = &app.config.server.issuer;
@@ -115,10 +116,10 @@ pub fn access_token(
     };
     let claims = AccessToken {
         iss: issuer,
-        sub: grant.map_or(&client.id, |grant| &grant.person_id),
-        aud: issuer,
+        sub: &grant.map_or_else(|| client.id.clone(), |grant| app.subjects.of(client, &grant.person_id)),
+        aud: &audience.uri,
         client_id: &client.id,
-        scope: &scope.to_string(),
+        scope: &audience.scope.to_string(),
         jti: habilis_keys::random::id("at", now),
         iat: now.as_second(),
         exp: now.as_second() + i64::from(app.config.tokens.access_token_seconds),
@@ -130,14 +131,14 @@ pub fn access_token(
     app.keys.sign(ACCESS_TOKEN_ALGORITHM, Some("at+jwt"), &claims, now)
 }
 
-/// Signs an ID token that goes with `access_token`; `claims` are those the `claims` parameter asked for.
+/// Signs an ID token that goes with `access_token`, if there is one; `claims` are those the `claims` parameter asked for.
 ///
 /// # Errors
 /// Signing failed.
 pub fn id_token(
     app: &App,
     client: &Client,
-    (grant, access_token, claims): (&Grant, &str, Map<String, Value>),
+    (grant, access_token, claims): (&Grant, Option<&str>, Map<String, Value>),
     now: Timestamp,
 ) -> Outcome<String> {
     let mut token = claims;
@@ -145,7 +146,7 @@ pub fn id_token(
         token.insert(name.to_owned(), value);
     };
     set("iss", json!(app.config.server.issuer));
-    set("sub", json!(grant.person_id));
+    set("sub", json!(app.subjects.of(client, &grant.person_id)));
     set("aud", json!(client.id));
     set("iat", json!(now.as_second()));
     set("exp", json!(now.as_second() + i64::from(app.config.tokens.id_token_seconds)));
@@ -154,7 +155,9 @@ pub fn id_token(
         set("acr", json!(grant.acr));
     }
     set("amr", json!(grant.amr.split(' ').collect::<Vec<_>>()));
-    set("at_hash", json!(half_hash(client.id_token_algorithm, access_token)));
+    if let Some(access_token) = access_token {
+        set("at_hash", json!(half_hash(client.id_token_algorithm, access_token)));
+    }
     if let Some(nonce) = &grant.nonce {
         set("nonce", json!(nonce));
     }

@@ -1,28 +1,35 @@
 //! The OpenID Connect provider: one file an endpoint.
 
 pub mod answer;
+pub mod audience;
 pub mod authorize;
 pub mod backchannel_logout;
 pub mod claims;
 pub mod client;
 pub mod client_auth;
 pub mod client_keys;
+pub mod device;
 pub mod discovery;
 pub mod dpop;
 pub mod end_session;
 pub mod error;
+pub mod front_channel;
 pub mod frontchannel_logout;
+pub mod initial_access;
 pub mod interaction;
 pub mod introspect;
 pub mod issue;
+pub mod localized;
 pub mod openapi;
 pub mod pages;
 pub mod par;
 pub mod registration;
 pub mod request;
 pub mod request_object;
+pub mod request_uri;
 pub mod resource;
 pub mod revoke;
+pub mod subject;
 pub mod token;
 pub mod userinfo;
 
@@ -41,6 +48,7 @@ pub fn router() -> Router<App> {
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
         .route("/jwks", get(discovery::jwks))
         .route("/par", post(par::post))
+        .route("/device_authorization", post(device::authorize))
         .route("/register", post(registration::post))
         .route("/register/{client_id}", get(registration::get).put(registration::put).delete(registration::delete))
         .route("/token", post(token::post))
@@ -61,6 +69,8 @@ pub fn router() -> Router<App> {
         .route("/password/forgot", get(crate::login::forgot::get).post(crate::login::forgot::post))
         .route("/password/new/{token}", get(crate::login::renew::get).post(crate::login::renew::post))
         .route("/interaction/consent/{id}", get(interaction::consent).post(interaction::decide))
+        .route("/device", get(device::ask).post(device::enter))
+        .route("/device/confirm", get(device::confirm).post(device::decide))
         .route("/end-session", get(end_session::get).post(end_session::post))
         .route("/end-session/confirm", post(end_session::confirm));
     for_scripts.merge(for_people)

@@ -55,6 +55,7 @@ pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Fo
     let stored = serde_json::to_string(&request)?;
     let mut single = app.db.single().await?;
     pushed_requests::insert(&mut single, &digest(&reference), (&client.id, &stored, expires_at), now).await?;
+    single.commit().await?;
     let body = json!({ "request_uri": reference, "expires_in": seconds });
     Ok((StatusCode::CREATED, no_store(), axum::Json(body)).into_response())
 }

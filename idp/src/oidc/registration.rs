@@ -16,10 +16,11 @@ use serde_json::{Map, Value, json};
 
 use super::client::{Metadata, Registration, SCOPES, Settings};
 use super::error::{Refusal, no_store};
+use super::initial_access;
+use super::subject::verify_sector;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::clients::{self, ClientRow, Replacement};
-use crate::db::initial_access_tokens;
 use crate::outcome::Outcome;
 use crate::web::Origin;
 
@@ -86,19 +87,29 @@ pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Do
             return Ok(refusal.with_status(StatusCode::TOO_MANY_REQUESTS).into_response());
         }
     }
-    let settings = Settings::default();
+    if let Some(initial) = &initial
+        && !initial_access::serves(&app, initial, now).await?
+    {
+        return Ok(unauthorized().into_response());
+    }
+    let profile = document.as_ref().map_or_else(|_| SecurityProfile::default(), |document| profile(&app, document));
+    let settings = Settings { profile, ..Settings::default() };
     let metadata = match document.and_then(|document| read(&app, document, settings.profile)) {
         Ok(metadata) => metadata,
         Err(refusal) => return Ok(refusal.into_response()),
     };
+    if let Err(problem) = verify_sector(&app.fetcher, &metadata).await {
+        return Ok(Refusal::new(problem.error, shown(&problem.description)).into_response());
+    }
     let access_token = habilis_keys::random::token();
     let id = habilis_keys::random::id("cli", now);
     let mut registration = Registration::new(id, &metadata, &settings, None)?;
+    registration.keep_secret(app.keys.master());
     registration.row.registration_token_digest = Some(digest(access_token.expose()));
     registration.row.created_at = now.into();
     let mut tx = app.db.begin().await?;
     if let Some(initial) = initial
-        && !initial_access_tokens::spend(&mut tx, &digest(initial.expose()), now).await?
+        && !initial_access::spend(&mut tx, &app, &initial, now).await?
     {
         return Ok(unauthorized().into_response());
     }
@@ -147,14 +158,28 @@ pub async fn put(
         Ok(metadata) => metadata,
         Err(refusal) => return Ok(refusal.into_response()),
     };
-    let made = Registration::new(row.id.clone(), &metadata, &settings, None)?;
-    // A secret stays as long as the client uses one; a new one is only made for a client that had none.
-    let keeps_secret = made.secret.is_some() && row.secret_digest.is_some();
+    if metadata.sector_identifier_uri.is_some() && !app.registered.admit(&row.id) {
+        let refusal = Refusal::new("temporarily_unavailable", "too many changes, try again in a minute");
+        return Ok(refusal.with_status(StatusCode::TOO_MANY_REQUESTS).into_response());
+    }
+    if let Err(problem) = verify_sector(&app.fetcher, &metadata).await {
+        return Ok(Refusal::new(problem.error, shown(&problem.description)).into_response());
+    }
+    let mut made = Registration::new(row.id.clone(), &metadata, &settings, None)?;
+    made.keep_secret(app.keys.master());
+    // A secret stays as long as the client uses one, and as long as what is kept of it is enough for the way it is used.
+    let enough = made.row.secret_sealed.is_none() || row.secret_sealed.is_some();
+    let keeps_secret = made.secret.is_some() && row.secret_digest.is_some() && enough;
     let secret = made.secret.filter(|_| !keeps_secret);
-    let secret_digest = if keeps_secret { row.secret_digest.clone() } else { made.row.secret_digest };
+    let (secret_digest, secret_sealed) = if keeps_secret {
+        (row.secret_digest.clone(), made.row.secret_sealed.and(row.secret_sealed.clone()))
+    } else {
+        (made.row.secret_digest, made.row.secret_sealed)
+    };
     let replacement = Replacement {
         metadata: &made.row.metadata,
         secret_digest: secret_digest.as_deref(),
+        secret_sealed: secret_sealed.as_deref(),
         registration_token_digest: &digest(access_token.expose()),
     };
     if !change(&app, &row.id, Change::Replace(replacement), now).await? {
@@ -230,25 +255,40 @@ fn names_itself(document: &Map<String, Value>, row: &ClientRow) -> Result<(), Re
     }
 }
 
+/// The profile of a client that registers itself: `legacy` where the operator lets those who ask for it have it.
+fn profile(app: &App, document: &Map<String, Value>) -> SecurityProfile {
+    let members = ["response_types", "grant_types"].map(|name| (name.to_owned(), document.get(name).cloned()));
+    let asked = members.into_iter().filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_null())?)));
+    let metadata: Option<Metadata> = serde_json::from_value(Value::Object(asked.collect())).ok();
+    if app.config.legacy.at_registration && metadata.is_some_and(|metadata| metadata.asks_for_legacy()) {
+        SecurityProfile::Legacy
+    } else {
+        SecurityProfile::default()
+    }
+}
+
 /// Reads and checks metadata; `null` is the same as absent (RFC 7591 §2, RFC 7592 §2.2).
 fn read(app: &App, mut document: Map<String, Value>, profile: SecurityProfile) -> Result<Metadata, Refusal> {
     document.retain(|_, value| !value.is_null());
-    if document.get("subject_type").is_some_and(|kind| kind != "public") {
-        return Err(invalid("subject_type is not supported"));
-    }
-    let metadata: Metadata = serde_json::from_value(Value::Object(document)).map_err(|error| {
-        let shown: String = error.to_string().chars().filter(|c| !c.is_control()).take(200).collect();
-        invalid(shown)
-    })?;
+    let metadata: Metadata =
+        serde_json::from_value(Value::Object(document)).map_err(|error| invalid(shown(&error.to_string())))?;
     metadata.check(profile).map_err(|problems| {
         let error = problems.first().map_or("invalid_client_metadata", |problem| problem.error);
         let all: Vec<_> = problems.into_iter().map(|problem| problem.description).collect();
         Refusal::new(error, all.join("; ").chars().take(500).collect::<String>())
     })?;
-    if metadata.jwks_uri.as_deref().is_some_and(|uri| !app.fetcher.permits(uri)) {
-        return Err(invalid("jwks_uri is not an address this server fetches from"));
+    if let Some(name) = metadata.out_of_reach(&app.fetcher) {
+        return Err(invalid(format!("{name} is not an address this server reaches out to")));
+    }
+    if !metadata.logout_uris_in_clear(&app.config).is_empty() {
+        return Err(invalid("logout URIs are https URLs"));
     }
     Ok(metadata)
+}
+
+/// A text about what somebody else wrote, fit to be shown.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// A registration to be answered.
@@ -266,9 +306,6 @@ impl Shown<'_> {
         shown["client_id_issued_at"] = json!(Timestamp::from(self.row.created_at).as_second());
         if metadata.scope.is_none() {
             shown["scope"] = json!(SCOPES.join(" "));
-        }
-        if shown.get("subject_type").is_none() {
-            shown["subject_type"] = json!("public");
         }
         if let Some(secret) = self.secret {
             shown["client_secret"] = json!(secret.expose());

@@ -112,6 +112,11 @@ fn parameters(claims: &Map<String, Value>) -> Option<Vec<(String, String)>> {
         .filter_map(|(name, value)| match value {
             Value::Null => None,
             Value::String(text) => Some((name.clone(), text.clone())),
+            // RFC 8707 §2: several resources are a list.
+            Value::Array(values) if name == "resource" && values.iter().all(Value::is_string) => {
+                let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
+                Some((name.clone(), values.join(" ")))
+            }
             other => Some((name.clone(), other.to_string())),
         })
         .collect();
@@ -128,11 +133,12 @@ mod tests {
     fn only_what_is_about_the_request_becomes_a_parameter() {
         let claims = serde_json::json!({
             "iss": "c", "aud": "op", "exp": 1, "client_id": "c", "scope": "openid", "max_age": 60,
-            "claims": { "userinfo": null }, "nonce": null,
+            "claims": { "userinfo": null }, "nonce": null, "resource": ["urn:a", "urn:b"],
         });
         let mut found = parameters(claims.as_object().unwrap()).unwrap();
         found.sort();
-        let expected = [("claims", "{\"userinfo\":null}"), ("max_age", "60"), ("scope", "openid")];
+        let expected =
+            [("claims", "{\"userinfo\":null}"), ("max_age", "60"), ("resource", "urn:a urn:b"), ("scope", "openid")];
         assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 

@@ -191,7 +191,12 @@ pub async fn open(app: &App, presented: Presented<'_>, now: Timestamp) -> Outcom
         (None, Some(token)) => (Scheme::Bearer, token),
         (None, None) => return Ok(Err(Challenge::missing())),
     };
-    let Some(claims) = read(app, token, now) else { return Ok(Err(Challenge::invalid_token().on(scheme))) };
+    // RFC 9068 §4: a token for another resource opens nothing here.
+    let ours =
+        |claims: &Map<String, Value>| claims.get("aud").and_then(Value::as_str) == Some(&app.config.server.issuer);
+    let Some(claims) = read(app, token, now).filter(ours) else {
+        return Ok(Err(Challenge::invalid_token().on(scheme)));
+    };
     let bound = claims.get("cnf").and_then(|cnf| cnf.get("jkt")).and_then(Value::as_str);
     match (bound, scheme) {
         (None, Scheme::Bearer) => {}

@@ -82,15 +82,21 @@ async fn give_back_access(app: &App, (origin, client): (&Origin, &Client), token
     let Some(claims) = resource::read(app, token, now) else { return Ok(()) };
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let expires_at = claims.get("exp").and_then(Value::as_i64).and_then(|at| Timestamp::from_second(at).ok());
-    let (Some(jti), Some(subject), Some(expires_at)) = (text("jti"), text("sub"), expires_at) else { return Ok(()) };
+    let (Some(jti), Some(expires_at)) = (text("jti"), expires_at) else { return Ok(()) };
     if text("client_id") != Some(&client.id) {
         return Ok(());
     }
+    // The `sub` may be a pairwise one: who the person is stands in the grant.
+    let grant = match text("grant_id") {
+        Some(id) => grants::find(&mut app.db.reader().await?, id).await?,
+        None => None,
+    };
+    let subject = grant.map_or_else(|| client.id.clone(), |grant| grant.person_id);
     let mut tx = app.db.begin().await?;
     if revoked_tokens::insert(&mut tx, jti, expires_at).await? {
         let event = Event::new("access_token.revoked")
             .by(&client.id)
-            .about(subject)
+            .about(&subject)
             .at_client(&client.id)
             .from(origin)
             .with("jti", jti);

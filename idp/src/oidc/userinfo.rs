@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::claims::{ClaimsRequest, Place, Wanted};
+use super::client::Client;
 use super::error::no_store;
 use super::resource::{self, Challenge, Presented};
 use crate::app::App;
@@ -55,15 +56,19 @@ async fn answer(app: &App, presented: Presented<'_>) -> Outcome {
     let mut info =
         Wanted::new(&access.scope, &request, Place::UserInfo).collect(&mut reader, &person, &grant.client_id).await?;
     drop(reader);
-    info.insert("sub".to_owned(), json!(person.id));
-    send(app, &grant.client_id, info, now).await
+    let Some(client) = app.client(&grant.client_id).await? else {
+        return Ok(Challenge::invalid_token().into_response());
+    };
+    info.insert("sub".to_owned(), json!(app.subjects.of(&client, &person.id)));
+    send(app, &client, info, now)
 }
 
-async fn send(app: &App, client: &str, mut info: Map<String, Value>, now: Timestamp) -> Outcome<Response> {
-    let algorithm = app.client(client).await?.and_then(|client| client.userinfo_algorithm);
-    let Some(algorithm) = algorithm else { return Ok((no_store(), axum::Json(info)).into_response()) };
+fn send(app: &App, client: &Client, mut info: Map<String, Value>, now: Timestamp) -> Outcome<Response> {
+    let Some(algorithm) = client.userinfo_algorithm else {
+        return Ok((no_store(), axum::Json(info)).into_response());
+    };
     info.insert("iss".to_owned(), json!(app.config.server.issuer));
-    info.insert("aud".to_owned(), json!(client));
+    info.insert("aud".to_owned(), json!(client.id));
     let signed = app.keys.sign(algorithm, None, &info, now)?;
     Ok((no_store(), [(header::CONTENT_TYPE, "application/jwt")], signed).into_response())
 }

@@ -1,7 +1,7 @@
 //! Request parameters, parsed strictly: `application/x-www-form-urlencoded` in UTF-8, each name once, everything bounded.
 //!
 //! RFC 6749 §3.1: parameters sent without a value are treated as omitted, parameters must not be repeated, unknown ones are
-//! ignored.
+//! ignored. The exception is `resource` (RFC 8707 §2): its values, which hold no space, are joined by one.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,8 @@ use percent_encoding::percent_decode;
 
 /// Most parameters in one request.
 const MAX_COUNT: usize = 64;
+/// The parameter that may be repeated.
+const LIST: &str = "resource";
 
 /// The parameters of a request. [`Params::take`] hands each out once.
 #[derive(Debug, Default, Clone)]
@@ -43,6 +45,14 @@ impl Params {
             let (name, value) = (decode(name)?, decode(value)?);
             if params.len() == MAX_COUNT {
                 return Err(ParamsError::TooMany);
+            }
+            if name == LIST
+                && let Some(values) = params.get_mut(LIST)
+            {
+                let values: &mut String = values;
+                values.push(' ');
+                values.push_str(&value);
+                continue;
             }
             if params.contains_key(&name) {
                 let shown =
@@ -103,6 +113,9 @@ mod tests {
         assert_eq!(params.get("d"), Some("é x"));
         assert_eq!(Params::parse(b"a=1&b=2&a=").unwrap_err(), ParamsError::Repeated("a".into()));
         assert_eq!(Params::parse(b"a=1&%61=2").unwrap_err(), ParamsError::Repeated("a".into()));
+        let mut resources = Params::parse(b"resource=urn:a&a=1&resource=urn:b").unwrap();
+        assert_eq!(resources.to_query(), "a=1&resource=urn%3Aa+urn%3Ab");
+        assert_eq!(resources.take("resource").as_deref(), Some("urn:a urn:b"));
     }
 
     #[test]

@@ -13,8 +13,18 @@ use tempfile::TempDir;
 const LOGIN: &str = "exploitation@identite.example";
 const PASSWORD: &str = "douze-moulins-et-un-voilier";
 const OPERATOR: [&str; 12] = [
-    "operator", "create", "--login", LOGIN, "--email", LOGIN, "--given-name", "Odile", "--family-name", "Garnier",
-    "--password-file", "-",
+    "operator",
+    "create",
+    "--login",
+    LOGIN,
+    "--email",
+    LOGIN,
+    "--given-name",
+    "Odile",
+    "--family-name",
+    "Garnier",
+    "--password-file",
+    "-",
 ];
 
 fn folder() -> TempDir {

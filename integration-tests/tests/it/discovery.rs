@@ -41,11 +41,11 @@ journeys! {
     async fn only_what_works_is_advertised(server: &TestServer) {
         let metadata = metadata(server).await;
         assert_eq!(metadata["response_types_supported"], json!(["code"]));
-        assert_eq!(metadata["subject_types_supported"], json!(["public"]));
+        assert_eq!(metadata["subject_types_supported"], json!(["public", "pairwise"]));
         assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
         assert_eq!(texts(&metadata["id_token_signing_alg_values_supported"]), ["EdDSA", "ES256", "PS256", "RS256"].into());
         let methods = texts(&metadata["token_endpoint_auth_methods_supported"]);
-        assert_eq!(methods, ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"].into());
+        assert_eq!(methods, ["client_secret_basic", "client_secret_jwt", "client_secret_post", "none", "private_key_jwt"].into());
         let grants = texts(&metadata["grant_types_supported"]);
         assert_eq!(grants, ["authorization_code", "client_credentials", "refresh_token"].into());
         assert!(texts(&metadata["scopes_supported"]).is_superset(

@@ -266,14 +266,16 @@ async fn a_logout_address_without_tls_is_refused_by_a_provider_that_has_it() {
         json!({ "redirect_uris": ["https://p.example/cb"], "backchannel_logout_uri": uri, "client_id": "p" })
             .to_string()
     };
-    for (uri, issuer, refused) in [
-        ("http://127.0.0.1:9/logout", "https://identite.example", true),
-        ("http://p.example/logout", "http://localhost:8080", true),
-        ("https://p.example/logout#f", "https://identite.example", true),
-        ("http://127.0.0.1:9/logout", "http://localhost:8080", false),
+    for (uri, issuer, private, refused) in [
+        ("http://127.0.0.1:9/logout", "https://identite.example", "true", true),
+        ("http://p.example/logout", "http://localhost:8080", "true", true),
+        ("https://p.example/logout#f", "https://identite.example", "true", true),
+        ("http://127.0.0.1:9/logout", "http://localhost:8080", "false", true),
+        ("https://10.0.0.1/logout", "https://identite.example", "false", true),
+        ("http://127.0.0.1:9/logout", "http://localhost:8080", "true", false),
     ] {
         std::fs::write(folder.path().join("client.json"), metadata(uri)).unwrap();
-        let environment = [("HABILIS__SERVER__ISSUER", issuer)];
+        let environment = [("HABILIS__SERVER__ISSUER", issuer), ("HABILIS__FETCH__ALLOW_PRIVATE_ADDRESSES", private)];
         let outcome =
             run_in(folder.path(), &["client", "create", "client.json", "--resource-server"], &environment).await;
         if refused {

@@ -91,6 +91,8 @@ journeys! {
             "grant_types": ["authorization_code", "refresh_token"],
             "token_endpoint_auth_method": "client_secret_post",
             "client_name": "Centre de formation", "client_name#en": "Training centre",
+            "logo_uri#en-GB": "https://rp.example/en.png", "policy_uri#en": "https://rp.example/en/policy",
+            "tos_uri#fr": "https://rp.example/fr/conditions", "client_uri#fr": "https://rp.example/fr",
             "client_uri": "https://rp.example/", "logo_uri": "https://rp.example/logo.png",
             "policy_uri": "https://rp.example/policy", "tos_uri": "https://rp.example/tos",
             "contacts": ["rp@example.org"], "initiate_login_uri": "https://rp.example/login",
@@ -101,11 +103,48 @@ journeys! {
         let mut sent = metadata.clone();
         sent["fr.example.unknown"] = json!({ "a": [1] });
         sent["logo_dark_uri"] = json!(null);
+        sent["contacts#fr"] = json!(["rp@example.org"]);
         let shown = registered(&register(server, &sent).await);
-        for (name, value) in metadata.as_object().unwrap().iter().filter(|(name, _)| !name.contains('#')) {
+        for (name, value) in metadata.as_object().unwrap() {
             assert_eq!(&shown[name], value, "{name}");
         }
-        assert!(shown.get("fr.example.unknown").is_none());
+        assert!(shown.get("fr.example.unknown").is_none() && shown.get("contacts#fr").is_none());
+    }
+
+    async fn pages_show_the_name_the_logo_and_the_links_in_their_own_language(server: &TestServer) {
+        let metadata = json!({
+            "redirect_uris": [REDIRECT], "client_name": "Portail d’essai", "client_name#en": "Trial portal",
+            "logo_uri": "https://rp.example/logo.png", "logo_uri#en-GB": "https://rp.example/en.png",
+            "policy_uri": "https://rp.example/vie-privee", "policy_uri#en": "https://rp.example/privacy",
+            "tos_uri#fr": "https://rp.example/conditions",
+        });
+        let client = client(&registered(&register(server, &metadata).await));
+        let cases = [
+            ("fr", "Portail d’essai", "https://rp.example/logo.png", vec!["https://rp.example/vie-privee", "https://rp.example/conditions"]),
+            ("en", "Trial portal", "https://rp.example/en.png", vec!["https://rp.example/privacy"]),
+        ];
+        for (language, name, logo, links) in cases {
+            let mut browser = Browser::new();
+            let first = browser.get(&AuthorizationRequest::of(&client).with("ui_locales", language).url(server)).await;
+            let Visit::Page(login) = first else { panic!("no sign-in page") };
+            let Visit::Page(consent) = browser.sign_in(server.learner()).await else { panic!("no consent page") };
+            for page in [&login, &consent] {
+                assert!(page.all_text().contains(name), "{language}: {}", page.summary());
+                assert!(page.attributes("img", "src").contains(&logo.to_owned()), "{language}");
+                let shown: Vec<_> = page.attributes("a", "href").into_iter().filter(|href| href.contains("//rp.example")).collect();
+                assert_eq!(shown, links, "{language}");
+            }
+        }
+    }
+
+    async fn what_clients_name_too_often_or_at_length_is_refused(server: &TestServer) {
+        let mut metadata = json!({ "redirect_uris": [REDIRECT] });
+        for number in 0..65 {
+            metadata[format!("client_name#fr-x{number}")] = json!("a");
+        }
+        register(server, &metadata).await.assert_oauth_error(400, "invalid_client_metadata");
+        let long = json!({ "redirect_uris": [REDIRECT], "client_name#fr": "a".repeat(257) });
+        register(server, &long).await.assert_oauth_error(400, "invalid_client_metadata");
     }
 
     async fn userinfo_is_signed_for_a_client_that_registers_it(server: &TestServer) {
@@ -169,7 +208,12 @@ journeys! {
             (json!({ "id_token_signed_response_alg": "none" }), "invalid_client_metadata"),
             (json!({ "token_endpoint_auth_method": "private_key_jwt" }), "invalid_client_metadata"),
             (json!({ "redirect_uris": REDIRECT }), "invalid_client_metadata"),
-            (json!({ "subject_type": "pairwise" }), "invalid_client_metadata"),
+            (json!({ "subject_type": "none" }), "invalid_client_metadata"),
+            (json!({ "backchannel_logout_uri": "https://rp.example/#f" }), "invalid_client_metadata"),
+            (json!({ "client_name#fr": "a\u{7}" }), "invalid_client_metadata"),
+            (json!({ "client_name#fr": 1 }), "invalid_client_metadata"),
+            (json!({ "logo_uri#fr": "http://rp.example/logo.png" }), "invalid_client_metadata"),
+            (json!({ "policy_uri#fr_FR": "https://rp.example/" }), "invalid_client_metadata"),
         ];
         for (mut metadata, error) in cases {
             if error == "invalid_client_metadata" && metadata.get("redirect_uris").is_none() {
@@ -326,7 +370,8 @@ async fn register_at(url: &str, token: Option<&str>, metadata: &Value) -> Answer
 #[tokio::test]
 async fn registration_is_closed_unless_the_operator_opens_it_or_gives_a_token() {
     let folder = tempfile::tempdir().unwrap();
-    // Before the server starts: SQLite is one process's at a time.
+    let (_process, url) = serve(folder.path(), &[]).await;
+    // While the server runs, on SQLite, which is one process's at a time: only the master key is needed.
     let command = async |arguments: &[&str]| {
         run_in(folder.path(), &[&["client", "initial-access-token"][..], arguments].concat(), &[]).await
     };
@@ -336,10 +381,17 @@ async fn registration_is_closed_unless_the_operator_opens_it_or_gives_a_token() 
         command(&["--uses", uses, "--days", days]).await.assert_refused(&["invalid value"]);
     }
     let token = first.trim();
-    let (_process, url) = serve(folder.path(), &[]).await;
     let metadata = json!({ "redirect_uris": [REDIRECT] });
     assert_unauthorized(&register_at(&url, None, &metadata).await);
-    assert_unauthorized(&register_at(&url, Some("wrong"), &metadata).await);
+    let more_uses = token.replacen("2.", "9.", 1);
+    for wrong in ["wrong", "", &more_uses, &token[1..], &token[..token.len() - 1]] {
+        assert_unauthorized(&register_at(&url, Some(wrong), &metadata).await);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    run_in(elsewhere.path(), &["client", "initial-access-token"], &[]).await.assert_refused(&["master key"]);
+    run_in(elsewhere.path(), &["keys", "init"], &[]).await.printed();
+    let foreign = run_in(elsewhere.path(), &["client", "initial-access-token"], &[]).await.printed();
+    assert_unauthorized(&register_at(&url, Some(foreign.trim()), &metadata).await);
     // A registration that is refused uses nothing up.
     register_at(&url, Some(token), &json!({})).await.assert_oauth_error(400, "invalid_redirect_uri");
     let racing = (0..6).map(|_| {
@@ -355,6 +407,21 @@ async fn registration_is_closed_unless_the_operator_opens_it_or_gives_a_token() 
     // Private addresses are closed as well by default.
     let inside = json!({ "redirect_uris": [REDIRECT], "jwks_uri": "https://169.254.169.254/jwks" });
     register_at(&url, Some(other.trim()), &inside).await.assert_oauth_error(400, "invalid_client_metadata");
+    // So are those that logout tokens would be posted to, and sectors.
+    for member in ["backchannel_logout_uri", "sector_identifier_uri"] {
+        let mut inside = metadata.clone();
+        for address in ["https://10.0.0.1/x", "http://127.0.0.1:1/x", "https://[::1]/x"] {
+            inside[member] = json!(address);
+            register_at(&url, Some(other.trim()), &inside).await.assert_oauth_error(400, "invalid_client_metadata");
+        }
+    }
+    // Nothing is fetched for somebody whose token does not serve.
+    let stub = habilis_integration_tests::stub::Stub::with_keys(&[]).await;
+    let mut sector = metadata.clone();
+    sector["sector_identifier_uri"] = json!(stub.url());
+    assert_unauthorized(&register_at(&url, Some(token), &sector).await);
+    assert_eq!(stub.asked(), 0);
+    assert_eq!(register_at(&url, Some(other.trim()), &metadata).await.status, 201);
 }
 
 #[tokio::test]

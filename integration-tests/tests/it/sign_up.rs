@@ -98,7 +98,11 @@ async fn hundred(server: &TestServer, address: impl Fn(u8) -> Ipv4Addr, proven: 
                 200 => true,
                 429 => {
                     let seconds = page.header("retry-after").parse::<u64>();
-                    assert!(page.has("sign-up-error") && seconds.is_ok_and(|seconds| seconds <= 3601), "{}", page.summary());
+                    assert!(
+                        page.has("sign-up-error") && seconds.is_ok_and(|seconds| seconds <= 3601),
+                        "{}",
+                        page.summary()
+                    );
                     false
                 }
                 _ => panic!("{}", page.summary()),
@@ -145,7 +149,8 @@ async fn without_its_script_the_mail_waits_and_there_are_few(engine: Engine) {
     let sent = async |server: &TestServer| {
         let mails = Http::new().get(&server.url("/demo/mailbox.json")).await.ok_json();
         let mails = mails.as_array().unwrap().clone();
-        mails.into_iter().find(|mail| mail["to"].as_str().unwrap().ends_with("@scripted.example")).unwrap()["sent"].clone()
+        mails.into_iter().find(|mail| mail["to"].as_str().unwrap().ends_with("@scripted.example")).unwrap()["sent"]
+            .clone()
     };
     // Moving the clock runs the jobs that are due.
     server.advance(9 * 60).await;

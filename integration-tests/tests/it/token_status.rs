@@ -21,18 +21,18 @@ async fn ask(server: &TestServer, (path, accept): (&str, &str), client: &str, to
     http.send(request.form(&form)).await
 }
 
-async fn introspect(server: &TestServer, client: &str, token: &str) -> serde_json::Value {
+pub(crate) async fn introspect(server: &TestServer, client: &str, token: &str) -> serde_json::Value {
     let answer = ask(server, ("/introspect", "application/json"), client, token).await;
     assert!(answer.header("cache-control").contains("no-store"));
     answer.ok_json()
 }
 
-async fn revoke(server: &TestServer, client: &str, token: &str) {
+pub(crate) async fn revoke(server: &TestServer, client: &str, token: &str) {
     let answer = ask(server, ("/revoke", "*/*"), client, token).await;
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
 }
 
-async fn offline(server: &TestServer) -> Tokens {
+pub(crate) async fn offline(server: &TestServer) -> Tokens {
     tokens_for(server, &AuthorizationRequest::of(server.client("demo-portal")).offline(), server.learner()).await
 }
 

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::grants::{self, Grant};
 use crate::db::refresh_tokens;
+use crate::oidc::audience;
 use crate::oidc::client::Authentication;
 use crate::oidc::error::Refusal;
 use crate::outcome::Outcome;
@@ -52,7 +53,11 @@ pub(super) async fn redeem(
     }
 
     let scope = Scope::parse(&grant.scope).unwrap_or_default();
-    let mut tokens = tokens(app, holder, (&grant, &scope), now).await?;
+    let audience = match audience::of_grant(app, (&grant, &scope), holder.resources).await? {
+        Ok(audience) => audience,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut tokens = tokens(app, holder, (&grant, &scope, &audience), now).await?;
     let claimed = if client.metadata.allows_grant("refresh_token") {
         let refresh_token = habilis_keys::random::token();
         // RFC 9449 §5: what a public client holds is bound to its key; a confidential one proves itself each time.
@@ -72,7 +77,10 @@ pub(super) async fn redeem(
         // A second use is recognised as long as a token of the first may live.
         let keep = SignedDuration::from_secs(2 * i64::from(app.config.tokens.access_token_seconds));
         let keep_until = now.saturating_add(keep)?;
-        grants::claim_code(&mut app.db.single().await?, &grant.id, now, keep_until).await?
+        let mut single = app.db.single().await?;
+        let claimed = grants::claim_code(&mut single, &grant.id, now, keep_until).await?;
+        single.commit().await?;
+        claimed
     };
     if claimed { Ok(Ok(tokens)) } else { used_before(app, &grant, now).await }
 }

@@ -5,12 +5,13 @@ use jiff::Timestamp;
 
 use super::{Holder, Tokens};
 use crate::app::App;
+use crate::oidc::audience;
 use crate::oidc::client::SCOPES;
 use crate::oidc::error::Refusal;
 use crate::oidc::issue::{self, Subject};
 use crate::outcome::Outcome;
 
-pub(super) fn grant(
+pub(super) async fn grant(
     app: &App,
     holder: Holder<'_>,
     asked: Option<Scope>,
@@ -24,12 +25,16 @@ pub(super) fn grant(
         Some(asked) if asked.is_within(&allowed) => asked,
         Some(_) => return Ok(Err(Refusal::new("invalid_scope", "the client may not have that scope"))),
     };
-    let access_token = issue::access_token(app, client, (Subject::Client, &scope, holder.jkt), now)?;
+    let audience = match audience::of_client(app, &scope, holder.resources).await? {
+        Ok(audience) => audience,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let access_token = issue::access_token(app, client, (Subject::Client, &audience, holder.jkt), now)?;
     Ok(Ok(Tokens {
         access_token,
         token_type: holder.token_type(),
         expires_in: app.config.tokens.access_token_seconds,
-        scope: scope.to_string(),
+        scope: audience.scope.to_string(),
         refresh_token: None,
         id_token: None,
     }))

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 
 pub use authorization_code::is_withdrawn;
@@ -14,14 +15,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Map;
 
+use super::audience::{self, Audience};
 use super::claims::{ClaimsRequest, Place, Wanted};
 use super::client::{Client, SharedClient};
 use super::dpop::{self, Target};
 use super::error::{Refusal, no_store};
-use super::{client_auth, issue};
+use super::{client_auth, device, issue};
 use crate::app::App;
 use crate::db::grants::Grant;
-use crate::db::people;
+use crate::db::{consents, people};
 use crate::outcome::Outcome;
 use crate::web::Form;
 use crate::web::params::Params;
@@ -45,11 +47,12 @@ impl IntoResponse for Tokens {
     }
 }
 
-/// Who asks for tokens: a client that proved itself, and the key it proved to hold (RFC 9449 §5).
+/// Who asks for tokens: a client that proved itself, and the key it proved to hold (RFC 9449 §5); and for which resources (RFC 8707).
 #[derive(Clone, Copy)]
 struct Holder<'a> {
     client: &'a SharedClient,
     jkt: Option<&'a str>,
+    resources: &'a [String],
 }
 
 impl Holder<'_> {
@@ -74,6 +77,7 @@ enum Request {
     AuthorizationCode { code: String, redirect_uri: Option<String>, code_verifier: Option<String> },
     RefreshToken { refresh_token: String, scope: Option<Scope> },
     ClientCredentials { scope: Option<Scope> },
+    DeviceCode { device_code: String },
 }
 
 impl Request {
@@ -90,6 +94,7 @@ impl Request {
                 Ok(Self::RefreshToken { refresh_token: required("refresh_token")?, scope: scope(params)? })
             }
             "client_credentials" => Ok(Self::ClientCredentials { scope: scope(params)? }),
+            device::GRANT_TYPE => Ok(Self::DeviceCode { device_code: required("device_code")? }),
             _ => Err(Refusal::new("unsupported_grant_type", "the grant type is not supported")),
         }
     }
@@ -99,6 +104,7 @@ impl Request {
             Self::AuthorizationCode { .. } => "authorization_code",
             Self::RefreshToken { .. } => "refresh_token",
             Self::ClientCredentials { .. } => "client_credentials",
+            Self::DeviceCode { .. } => device::GRANT_TYPE,
         }
     }
 }
@@ -126,6 +132,10 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         Ok(request) => request,
         Err(refusal) => return Ok(refusal.into_response()),
     };
+    let resources = match audience::asked(&mut params) {
+        Ok(resources) => resources,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
     let grant_type = request.grant_type();
     let target = Target { method: "POST", path: "/token", access_token: None };
     let jkt = match dpop::proof(&app, &headers, target, now).await? {
@@ -137,7 +147,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         Ok(jkt) => jkt,
         Err(refusal) => return Ok(refusal.into_response()),
     };
-    let holder = Holder { client: &client, jkt: jkt.as_deref() };
+    let holder = Holder { client: &client, jkt: jkt.as_deref(), resources: &resources };
     let answer = if client.metadata.allows_grant(grant_type) {
         match request {
             Request::AuthorizationCode { code, redirect_uri, code_verifier } => {
@@ -147,7 +157,8 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
             Request::RefreshToken { refresh_token, scope } => {
                 refresh_token::refresh(&app, holder, (&refresh_token, scope), now).await?
             }
-            Request::ClientCredentials { scope } => client_credentials::grant(&app, holder, scope, now)?,
+            Request::ClientCredentials { scope } => client_credentials::grant(&app, holder, scope, now).await?,
+            Request::DeviceCode { device_code } => device_code::redeem(&app, holder, &device_code, now).await?,
         }
     } else {
         Err(Refusal::new("unauthorized_client", "this client may not use that grant type"))
@@ -160,21 +171,31 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
     })
 }
 
-/// The tokens of a grant, without a refresh token.
-async fn tokens(app: &App, holder: Holder<'_>, (grant, scope): (&Grant, &Scope), now: Timestamp) -> Outcome<Tokens> {
+/// The tokens of a grant, without a refresh token: an access token for `audience`, and the person's identity within `scope`.
+async fn tokens(
+    app: &App,
+    holder: Holder<'_>,
+    (grant, scope, audience): (&Grant, &Scope, &Audience),
+    now: Timestamp,
+) -> Outcome<Tokens> {
     let client = holder.client;
-    let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), scope, holder.jkt), now)?;
+    let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), audience, holder.jkt), now)?;
     let id_token = if scope.contains("openid") {
         let claims = requested_claims(app, client, (grant, scope)).await?;
-        Some(issue::id_token(app, client, (grant, &access_token, claims), now)?)
+        Some(issue::id_token(app, client, (grant, Some(&access_token), claims), now)?)
     } else {
         None
     };
+    if !client.settings.first_party {
+        let mut single = app.db.single().await?;
+        consents::used(&mut single, (&grant.person_id, &client.id), now).await?;
+        single.commit().await?;
+    }
     Ok(Tokens {
         access_token,
         token_type: holder.token_type(),
         expires_in: app.config.tokens.access_token_seconds,
-        scope: scope.to_string(),
+        scope: audience.scope.to_string(),
         refresh_token: None,
         id_token,
     })

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::grants::{self, Grant};
 use crate::db::refresh_tokens;
+use crate::oidc::audience;
 use crate::oidc::client::Authentication;
 use crate::oidc::error::Refusal;
 use crate::outcome::Outcome;
@@ -52,7 +53,11 @@ pub(super) async fn refresh(
         Some(narrower) if narrower.is_within(&granted) => narrower,
         Some(_) => return Ok(Err(Refusal::new("invalid_scope", "the scope exceeds what was granted"))),
     };
-    let mut tokens = tokens(app, holder, (&grant, &scope), now).await?;
+    let audience = match audience::of_grant(app, (&grant, &scope), holder.resources).await? {
+        Ok(audience) => audience,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut tokens = tokens(app, holder, (&grant, &scope, &audience), now).await?;
     if rotate {
         let next = habilis_keys::random::token();
         let days = i64::from(app.config.tokens.refresh_token_days);

@@ -1,0 +1,92 @@
+//! The successful answer of the authorization endpoint: a code, or for clients of the `legacy` profile whatever their response
+//! type asks for (OIDC Core §3.2.2.5, §3.3.2.5).
+//!
+//! Tokens that pass through the browser are bound to what comes with them (`at_hash`, `c_hash`), are never refreshed, and end
+//! with their grant like any other.
+
+use habilis_keys::jws::half_hash;
+use habilis_keys::token::digest;
+use habilis_policies::scopes::Scope;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::audience;
+use super::claims::{ClaimsRequest, Place, Wanted};
+use super::client::SharedClient;
+use super::issue::{self, Subject};
+use super::request::Request;
+use crate::app::App;
+use crate::db::grants::{self, Grant};
+use crate::db::sessions::Session;
+use crate::db::{Tx, consents, people};
+use crate::outcome::{Fault, Outcome};
+
+/// The parameters of an answer, names and values.
+pub type Answer = Vec<(&'static str, String)>;
+
+/// Stores a grant and gives what the request's response type asks for.
+///
+/// # Errors
+/// The database failed, or signing did.
+pub async fn answer(
+    app: &App,
+    tx: &mut Tx,
+    (client, request, session): (&SharedClient, &Request, &Session),
+    now: Timestamp,
+) -> Outcome<Answer> {
+    let code = issue::code(tx, (client, request, session), now).await?;
+    let kind = request.response_type;
+    let mut answer = Answer::new();
+    if kind.has_code() {
+        answer.push(("code", code.expose().clone()));
+    }
+    if !kind.is_front_channel() {
+        return Ok(answer);
+    }
+    let found = grants::find_by_code(tx, &digest(code.expose())).await?;
+    let grant = found.ok_or_else(|| Fault::new("the grant just stored is not there"))?;
+    let scope = Scope::parse(&grant.scope).unwrap_or_default();
+    if !kind.has_code() {
+        // Nobody has the code: the grant is as good as claimed, and stays as long as its tokens.
+        let keep = SignedDuration::from_secs(2 * i64::from(app.config.tokens.access_token_seconds));
+        grants::claim_code(tx, &grant.id, now, now.saturating_add(keep)?).await?;
+    }
+    let access_token = if kind.has_token() {
+        // One resource at most, known: `request` saw to it (RFC 8707 §2.1).
+        let audience = audience::of_grant(app, (&grant, &scope), &[]).await?;
+        let audience = audience.map_err(|refusal| Fault::new(refusal.description))?;
+        let token = issue::access_token(app, client, (Subject::Person(&grant), &audience, None), now)?;
+        answer.push(("access_token", token.clone()));
+        answer.push(("token_type", "Bearer".to_owned()));
+        answer.push(("expires_in", app.config.tokens.access_token_seconds.to_string()));
+        answer.push(("scope", audience.scope.to_string()));
+        Some(token)
+    } else {
+        None
+    };
+    if kind.has_id_token() {
+        // OIDC Core §5.4: without an access token there is no userinfo, so the ID token says what the scope allows.
+        let place = if kind.has_code() || kind.has_token() { Place::IdToken } else { Place::IdTokenAlone };
+        let mut claims = claims(tx, client, (&grant, &scope, place)).await?;
+        if kind.has_code() {
+            claims.insert("c_hash".to_owned(), json!(half_hash(client.id_token_algorithm, code.expose())));
+        }
+        let token = issue::id_token(app, client, (&grant, access_token.as_deref(), claims), now)?;
+        answer.push(("id_token", token));
+    }
+    if !client.settings.first_party {
+        consents::used(tx, (&grant.person_id, &client.id), now).await?;
+    }
+    metrics::counter!("habilis_tokens_total", "grant_type" => "implicit", "outcome" => "issued").increment(1);
+    Ok(answer)
+}
+
+async fn claims(
+    tx: &mut Tx,
+    client: &SharedClient,
+    (grant, scope, place): (&Grant, &Scope, Place),
+) -> Outcome<Map<String, Value>> {
+    let request = grant.claims.as_deref().map(ClaimsRequest::parse).transpose()?.unwrap_or_default();
+    let Some(person) = people::find(tx, &grant.person_id).await? else { return Ok(Map::new()) };
+    Wanted::new(scope, &request, place).collect(tx, &person, &client.id).await
+}
