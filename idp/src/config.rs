@@ -363,21 +363,8 @@ impl Config {
         refuse(!(1..=200).contains(&self.database.connections), "database.connections is between 1 and 200");
         refuse(!(1..=1825).contains(&self.keys.sign_for_days), "keys.sign_for_days is between 1 and 1825");
         refuse(!(1..=720).contains(&self.keys.publish_ahead_hours), "keys.publish_ahead_hours is between 1 and 720");
-        refuse(
-            !(1..=self.sign_in.session_absolute_minutes).contains(&self.sign_in.session_idle_minutes),
-            "sign_in.session_idle_minutes is at least 1 and at most session_absolute_minutes",
-        );
-        refuse(
-            !(1..=44640).contains(&self.sign_in.session_absolute_minutes),
-            "sign_in.session_absolute_minutes is between 1 and 44640 (a month)",
-        );
-        refuse(self.sign_in.failures_per_address_per_hour == 0, "sign_in.failures_per_address_per_hour is at least 1");
-        refuse(
-            self.sign_in.interactions_per_address_per_minute == 0,
-            "sign_in.interactions_per_address_per_minute is at least 1",
-        );
+        self.sign_in.check(&mut refuse);
         self.accounts.check(&mut refuse);
-        refuse(self.sign_in.failures_per_network_per_hour == 0, "sign_in.failures_per_network_per_hour is at least 1");
         refuse(
             self.registration.clients_per_address_per_minute == 0,
             "registration.clients_per_address_per_minute is at least 1",
@@ -484,6 +471,25 @@ impl Config {
             idle: SignedDuration::from_mins(i64::from(self.sign_in.session_idle_minutes)),
             absolute: SignedDuration::from_mins(i64::from(self.sign_in.session_absolute_minutes)),
         }
+    }
+}
+
+impl SignIn {
+    fn check(&self, refuse: &mut impl FnMut(bool, &str)) {
+        refuse(
+            !(1..=self.session_absolute_minutes).contains(&self.session_idle_minutes),
+            "sign_in.session_idle_minutes is at least 1 and at most session_absolute_minutes",
+        );
+        refuse(
+            !(1..=44640).contains(&self.session_absolute_minutes),
+            "sign_in.session_absolute_minutes is between 1 and 44640 (a month)",
+        );
+        refuse(self.failures_per_address_per_hour == 0, "sign_in.failures_per_address_per_hour is at least 1");
+        refuse(
+            self.interactions_per_address_per_minute == 0,
+            "sign_in.interactions_per_address_per_minute is at least 1",
+        );
+        refuse(self.failures_per_network_per_hour == 0, "sign_in.failures_per_network_per_hour is at least 1");
     }
 }
 

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn solve(challenge: &str, bits: u32) -> String {
-        (0_u32..).map(|number| number.to_string()).find(|proof| zero_bits(challenge, proof) >= bits).unwrap()
+        (0..u32::MAX).map(|number| number.to_string()).find(|proof| zero_bits(challenge, proof) >= bits).unwrap()
     }
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(check(&key, "max", (&given, &proof), at(99)), Err(Refused::Forged));
         let other = HmacKey::new(b"another key of thirty-two bytes..");
         assert_eq!(check(&other, "zoe", (&given, &proof), at(99)), Err(Refused::Forged));
-        let idle = (0_u32..).map(|number| number.to_string()).find(|proof| zero_bits(&given, proof) < 8).unwrap();
+        let idle = (0..u32::MAX).map(|number| number.to_string()).find(|proof| zero_bits(&given, proof) < 8).unwrap();
         assert_eq!(check(&key, "zoe", (&given, &idle), at(99)), Err(Refused::NotDone));
         let eased = given.replacen(".8.", ".0.", 1);
         assert_eq!(check(&key, "zoe", (&eased, &idle), at(99)), Err(Refused::Forged));

@@ -98,10 +98,7 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
     let ((Some(given), Some(family)), Some(email)) = (names, Email::parse(&shown.email)) else {
         return render(StatusCode::UNPROCESSABLE_ENTITY, &SignUpForm { checked: true, ..shown });
     };
-    let work = match proof(&app, &browser, &mut params, now) {
-        Ok(work) => work,
-        Err(_) => return again(shown),
-    };
+    let Ok(work) = proof(&app, &browser, &mut params, now) else { return again(shown) };
     let mut tx = app.db.begin().await?;
     let proven = match &work {
         None => false,

@@ -79,9 +79,9 @@ own_journeys! {
 
         // The proof of delivery: the mail's id, and what the mail server said.
         let shown = server.command(&["person", "show", EMAIL]).await.printed();
-        let line = shown.lines().find(|line| line.contains(&mail)).unwrap_or_else(|| panic!("no {mail}: {shown}"));
+        let notice = shown.lines().find(|line| line.contains(&mail)).unwrap_or_else(|| panic!("no {mail}: {shown}"));
         for words in ["account_invitation.1", "sent ", "kept in memory"] {
-            assert!(line.contains(words), "{words}: {line}");
+            assert!(notice.contains(words), "{words}: {notice}");
         }
         assert!(shown.contains("active") && shown.contains("(proven)") && shown.contains(&organization.id), "{shown}");
         server.kill();

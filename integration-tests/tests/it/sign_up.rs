@@ -16,7 +16,7 @@ use crate::forgot::{NEW, local_sign_in};
 pub(crate) fn work(page: &Page) -> String {
     let challenge = page.attribute("challenge", "value").expect("a challenge");
     let bits: u32 = page.attribute("sign-up-form", "data-bits").expect("its difficulty").parse().unwrap();
-    (0_u64..)
+    (0..u64::MAX)
         .map(|number| number.to_string())
         .find(|number| {
             let digest = ring::digest::digest(&ring::digest::SHA256, format!("{challenge}:{number}").as_bytes());

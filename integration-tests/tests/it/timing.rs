@@ -45,7 +45,6 @@ async fn tells_names_apart(
             }
         }
         let verdict = compare(&known_times, &unknown_times);
-        println!("{verdict:?}: {:?} {:?}", middle_and_spread(&known_times), middle_and_spread(&unknown_times));
         if verdict == Verdict::Alike {
             return false;
         }
