@@ -81,6 +81,7 @@ mod logout_channels;
 mod openapi;
 mod pairwise;
 mod par;
+mod passwords;
 mod reach;
 mod registration;
 mod request_object;
