@@ -250,6 +250,25 @@ pub struct Mail {
     pub from: String,
 }
 
+impl Mail {
+    /// What is wrong with the section.
+    fn problems(&self) -> Vec<&'static str> {
+        let mut problems = Vec::new();
+        if self.from.parse::<lettre::message::Mailbox>().is_err() {
+            problems.push("mail.from is not a mail address such as \"Habilis <ne-pas-repondre@example.fr>\"");
+        }
+        let url = self.smtp_url.expose();
+        let required = url.starts_with("smtp://") && url.contains("tls=required");
+        let encrypted = required || url.starts_with("smtps://");
+        if self.transport == MailTransport::Smtp && !encrypted && !is_loopback_smtp(url) {
+            problems.push(
+                "mail.smtp_url is smtps://… or smtp://…?tls=required; a mail is never sent in clear beyond this machine",
+            );
+        }
+        problems
+    }
+}
+
 /// `mail.transport`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -421,22 +440,10 @@ impl Config {
             "server.request_timeout_seconds is between 1 and 300",
         );
         refuse(
-            self.mail.from.parse::<lettre::message::Mailbox>().is_err(),
-            "mail.from is not a mail address such as \"Habilis <ne-pas-repondre@example.fr>\"",
-        );
-        refuse(
             !self.console.client_id.is_empty() && self.console.client_secret.expose().is_empty(),
             "console.client_id needs console.client_secret or console.client_secret_file",
         );
-        if self.mail.transport == MailTransport::Smtp {
-            let url = self.mail.smtp_url.expose();
-            let required = url.starts_with("smtp://") && url.contains("tls=required");
-            let encrypted = required || url.starts_with("smtps://");
-            refuse(
-                !encrypted && !is_loopback_smtp(url),
-                "mail.smtp_url is smtps://… or smtp://…?tls=required; a mail is never sent in clear beyond this machine",
-            );
-        }
+        problems.extend(self.mail.problems().into_iter().map(str::to_owned));
     }
 
     /// Whether the issuer is plain http on this machine: development and demonstration.

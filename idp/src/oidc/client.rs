@@ -288,17 +288,6 @@ impl Metadata {
         );
         refuse(self.scope.as_deref().is_some_and(|scope| Scope::parse(scope).is_err()), "scope is malformed");
         refuse(self.default_max_age.is_some_and(|age| age > 31_536_000), "default_max_age is at most a year");
-        let links = [&self.client_uri, &self.logo_uri, &self.policy_uri, &self.tos_uri];
-        refuse(
-            links.into_iter().flatten().any(|link| !is_web_url(link)),
-            "client_uri, logo_uri, policy_uri and tos_uri are http or https URLs",
-        );
-        let texts = self.contacts.iter().chain(&self.client_name);
-        refuse(
-            texts.into_iter().any(|text| text.len() > 256 || text.chars().any(char::is_control))
-                || self.contacts.len() > 16,
-            "client_name and contacts are short texts without control characters",
-        );
         refuse(self.redirect_uris.len() + self.post_logout_redirect_uris.len() > 64, "there are too many URIs");
         let mut redirect = |description: String| {
             problems.push(MetadataProblem { error: "invalid_redirect_uri", description });
@@ -311,12 +300,37 @@ impl Metadata {
                 redirect(format!("{uri} {problem}"));
             }
         }
+        problems.extend(self.problems_shown());
         problems.extend(self.problems_afterwards(profile));
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    /// What is wrong with the members about tokens and sessions that are in use, and about sign-ins begun elsewhere: RFC 9701
-    /// §6, OIDC Back-Channel Logout §2.2, OIDC Front-Channel Logout §2, OIDC Core §4.
+    /// What is wrong with the members that people see.
+    fn problems_shown(&self) -> Vec<MetadataProblem> {
+        let links = [&self.client_uri, &self.logo_uri, &self.policy_uri, &self.tos_uri];
+        let mut texts = self.contacts.iter().chain(&self.client_name);
+        let begins = self.initiate_login_uri.as_deref();
+        let checks = [
+            (
+                links.into_iter().flatten().any(|link| !is_web_url(link)),
+                "client_uri, logo_uri, policy_uri and tos_uri are http or https URLs",
+            ),
+            (
+                begins.is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri) || uri.contains('#')),
+                "initiate_login_uri is an https URL without fragment",
+            ),
+            (
+                texts.any(|text| text.len() > 256 || text.chars().any(char::is_control)) || self.contacts.len() > 16,
+                "client_name and contacts are short texts without control characters",
+            ),
+        ];
+        let problem = |description: String| MetadataProblem { error: "invalid_client_metadata", description };
+        let wrong = checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, text)| problem(text.to_owned()));
+        wrong.chain(self.localized.problem().map(problem)).collect()
+    }
+
+    /// What is wrong with the members about tokens and sessions that are in use: RFC 9701 §6, OIDC Back-Channel Logout §2.2,
+    /// OIDC Front-Channel Logout §2.
     fn problems_afterwards(&self, profile: SecurityProfile) -> Vec<MetadataProblem> {
         let (back, front) = (self.backchannel_logout_uri.as_deref(), self.frontchannel_logout_uri.as_deref());
         let introspection = self.introspection_signed_response_alg.as_deref();
@@ -344,8 +358,7 @@ impl Metadata {
         let wrong = checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, text)| problem(text.to_owned()));
         let sector = self.sector().err().map(problem);
         let requests = self.request_uris_problem().map(|text| problem(text.to_owned()));
-        let localized = self.localized.problem().map(problem);
-        wrong.chain(sector).chain(requests).chain(localized).collect()
+        wrong.chain(sector).chain(requests).collect()
     }
 
     /// The sector of pairwise subjects, none for public ones; or what is wrong with what the metadata say of it.
