@@ -33,6 +33,8 @@ pub struct Config {
     pub sign_in: SignIn,
     /// `[passwords]`
     pub passwords: Passwords,
+    /// `[password_floor]`
+    pub password_floor: PasswordFloor,
     /// `[password_hash]`
     pub password_hash: PasswordHash,
     /// `[tokens]`
@@ -105,12 +107,30 @@ pub struct SignIn {
 #[derive(Debug, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
 pub struct Passwords {
+    pub four_classes_min: u16,
+    pub three_classes_min: u16,
+    pub passphrase_words_min: u16,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub leaked_file: Option<PathBuf>,
     pub strength_min: u8,
     pub history: u8,
     pub yearly_renewal: bool,
     #[serde(deserialize_with = "empty_is_none")]
     pub campaign_on: Option<MonthDay>,
     pub campaign_min_age_days: u16,
+    pub grace_days: u16,
+}
+
+/// `[password_floor]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct PasswordFloor {
+    pub four_classes_min: u16,
+    pub three_classes_min: u16,
+    pub passphrase_words_min: u16,
+    pub strength_min: u8,
+    pub history: u8,
+    pub yearly_renewal: bool,
     pub grace_days: u16,
 }
 
@@ -351,12 +371,14 @@ impl Config {
         );
         self.problems_of_flows().into_iter().for_each(|(wrong, text)| refuse(wrong, text));
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
-        if let Err(refusals) = self.password_policy().admit(&PasswordPolicy::CNIL_FLOOR) {
-            for refusal in refusals {
-                refuse(true, &format!("passwords: {refusal}"));
+        let floor = self.password_floor();
+        for (section, rule, least) in
+            [("password_floor", &floor, &PasswordPolicy::CNIL_FLOOR), ("passwords", &self.password_policy(), &floor)]
+        {
+            for refusal in rule.admit(least).err().unwrap_or_default() {
+                refuse(true, &format!("{section}: {refusal}"));
             }
         }
-        refuse(self.passwords.history > 24, "passwords.history is at most 24");
         refuse(self.passwords.campaign_min_age_days > 365, "passwords.campaign_min_age_days is at most 365");
         let hash = &self.password_hash;
         if let Err(error) = Params::new(hash.memory_kib, hash.iterations, hash.parallelism) {
@@ -419,15 +441,31 @@ impl Config {
         ]
     }
 
-    /// The rule passwords follow.
+    /// The operator's rule for passwords: that of everybody whose organization states none.
     pub fn password_policy(&self) -> PasswordPolicy {
         let set = &self.passwords;
         PasswordPolicy {
+            four_classes_min: set.four_classes_min,
+            three_classes_min: set.three_classes_min,
+            passphrase_words_min: set.passphrase_words_min,
             strength_min: set.strength_min,
             history: set.history,
             renewal: if set.yearly_renewal { Renewal::Yearly } else { Renewal::Off },
             grace_days: set.grace_days,
-            ..PasswordPolicy::DEFAULT
+        }
+    }
+
+    /// The least an organization's rule may ask (R040).
+    pub fn password_floor(&self) -> PasswordPolicy {
+        let set = &self.password_floor;
+        PasswordPolicy {
+            four_classes_min: set.four_classes_min,
+            three_classes_min: set.three_classes_min,
+            passphrase_words_min: set.passphrase_words_min,
+            strength_min: set.strength_min,
+            history: set.history,
+            renewal: if set.yearly_renewal { Renewal::Yearly } else { Renewal::Off },
+            grace_days: set.grace_days,
         }
     }
 
@@ -600,6 +638,30 @@ mod tests {
         .unwrap_err()
         .to_string();
         for part in ["issuer must be https", "no trailing slash", "id_token_seconds", "smtp_url", "password_hash"] {
+            assert!(problems.contains(part), "{part} in {problems}");
+        }
+    }
+
+    #[test]
+    fn the_default_rule_for_passwords_is_that_of_the_policies_and_the_default_floor_is_that_of_the_cnil() {
+        let config = load("", &[]).unwrap();
+        assert_eq!(config.password_policy(), PasswordPolicy::DEFAULT);
+        assert_eq!(config.password_floor(), PasswordPolicy::CNIL_FLOOR);
+    }
+
+    #[test]
+    fn neither_the_floor_nor_the_rule_for_passwords_may_be_weaker_than_what_is_below_it() {
+        let problems = load(
+            "[passwords]\nhistory = 2\nyearly_renewal = false\n[password_floor]\nfour_classes_min = 8\nhistory = 3\nyearly_renewal = true",
+            &[],
+        )
+        .unwrap_err()
+        .to_string();
+        for part in [
+            "password_floor: four-class passwords need at least 12",
+            "passwords: at least the last 3",
+            "passwords: yearly renewal is required",
+        ] {
             assert!(problems.contains(part), "{part} in {problems}");
         }
     }

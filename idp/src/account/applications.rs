@@ -114,20 +114,20 @@ pub async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQ
         chrome: chrome(&app, locale, Place::Applications.path()),
         csrf: browser.csrf(&app),
         done: query.get("done").is_some(),
-        portals: portals(&app, &person.id).await?,
+        portals: portals(&app, &person.id, locale).await?,
         applications: applications(&app, &person.id, locale).await?,
     };
     render(StatusCode::OK, &page)
 }
 
 /// The operator's portals that somebody has rights in or has used, and that can be opened by a link.
-async fn portals(app: &App, person: &str) -> Outcome<Vec<Link>> {
+async fn portals(app: &App, person: &str, locale: Locale) -> Outcome<Vec<Link>> {
     let mut links = Vec::new();
     let ids = grants::clients_of_person(&mut app.db.reader().await?, person, MOST).await?;
     for id in ids {
         let Some(client) = app.client(&id).await?.filter(|client| client.active) else { continue };
         if client.settings.first_party {
-            links.extend(client.sign_in_link(&app.config.server.issuer));
+            links.extend(client.sign_in_link(&app.config.server.issuer, locale));
         }
     }
     links.sort_by(|a, b| a.name.cmp(&b.name));
@@ -147,7 +147,7 @@ async fn applications(app: &App, person: &str, locale: Locale) -> Outcome<Vec<Ap
             scopes: scope.iter().map(|token| ScopeWords::of(token, locale)).collect(),
             since: moment(consent.created_at),
             used: consent.used_at.map(moment).unwrap_or_default(),
-            open: client.sign_in_link(&app.config.server.issuer).filter(|_| client.active),
+            open: client.sign_in_link(&app.config.server.issuer, locale).filter(|_| client.active),
             id: consent.client_id,
         });
     }

@@ -3,6 +3,8 @@
 mod client;
 mod keys;
 mod operator;
+mod organization;
+mod passwords;
 mod resource;
 mod serve;
 
@@ -20,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::db::Db;
 use crate::demo;
+use crate::login::leaked::LeakedList;
 use crate::outcome::{Fault, Outcome};
 use crate::tls;
 
@@ -48,12 +51,18 @@ enum Command {
     /// Staff of the operator.
     #[command(subcommand)]
     Operator(operator::Command),
+    /// Organizations.
+    #[command(subcommand)]
+    Organization(organization::Command),
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
     /// Protected resources that access tokens can be issued for.
     #[command(subcommand)]
     Resource(resource::Command),
+    /// Passwords: the list of leaked ones.
+    #[command(subcommand)]
+    Passwords(passwords::Command),
     /// Signing keys and the master key.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -113,6 +122,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
             let config = load()?;
             master_key(&config.keys)?;
             tls::Files::of(&config.server).map(|files| files.read()).transpose()?;
+            LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?;
             say("the configuration is valid");
             Ok(())
         }
@@ -121,8 +131,10 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
             Ok(())
         }
         Command::Operator(command) => operator::run(command, load()?).await,
+        Command::Organization(command) => organization::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
         Command::Resource(command) => resource::run(command, load()?).await,
+        Command::Passwords(command) => passwords::run(command, load).await,
         Command::Keys(command) => keys::run(command, load()?).await,
         Command::Openapi => {
             say(crate::oidc::openapi::document()?);

@@ -70,6 +70,16 @@ pub struct Options {
     /// Private key for TLS, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_certificate_file")]
     tls_key_file: Option<PathBuf>,
+    /// A setting of `habilis config defaults`, such as `passwords.history=3`. May be given several times.
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = setting)]
+    set: Vec<(String, String)>,
+}
+
+/// A setting as the name and value of the environment variable that stands for it.
+fn setting(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("SECTION.KEY=VALUE")?;
+    let (section, key) = name.split_once('.').ok_or("SECTION.KEY=VALUE")?;
+    Ok((format!("HABILIS__{section}__{key}"), value.to_owned()))
 }
 
 /// What the demonstration's own pages need.
@@ -188,7 +198,7 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
     let settings = settings.map(|(name, value)| (format!("HABILIS__{name}"), value));
     let log = std::env::vars()
         .filter(|(name, _)| name.starts_with("HABILIS__LOG__") || name == "HABILIS__FETCH__EXTRA_ROOTS_FILE");
-    Ok(Config::load(None, settings.into_iter().chain(log))?)
+    Ok(Config::load(None, settings.into_iter().chain(log).chain(options.set.iter().cloned()))?)
 }
 
 fn master_key(data: &Path) -> Outcome<habilis_keys::seal::MasterKey> {

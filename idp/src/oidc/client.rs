@@ -558,19 +558,20 @@ impl Client {
         self.settings.profile.rules().sender_constrained || self.metadata.dpop_bound_access_tokens
     }
 
-    /// A link that begins a sign-in at the client, which learns from `iss` where (OIDC Core §4).
-    pub fn sign_in_link(&self, issuer: &str) -> Option<crate::web::page::Link> {
+    /// A link that begins a sign-in at the client, which learns from `iss` where (OIDC Core §4), for a page in this language.
+    pub fn sign_in_link(&self, issuer: &str, locale: Locale) -> Option<crate::web::page::Link> {
         let href = super::answer::with_query(self.metadata.initiate_login_uri.as_deref()?, &[("iss", issuer)]);
-        Some(crate::web::page::Link { name: self.name().to_owned(), href })
+        Some(crate::web::page::Link { name: self.name_in(locale).to_owned(), href })
     }
 
-    /// A link back to the client, when it gave one.
-    pub fn link(&self, issuer: &str) -> Option<crate::web::page::Link> {
+    /// A link back to the client, when it gave one, for a page in this language.
+    pub fn link(&self, issuer: &str, locale: Locale) -> Option<crate::web::page::Link> {
         let home = || {
-            let href = self.metadata.client_uri.clone()?;
-            Some(crate::web::page::Link { name: self.name().to_owned(), href })
+            let localized = self.metadata.localized.find("client_uri", locale);
+            let href = localized.or(self.metadata.client_uri.as_deref())?.to_owned();
+            Some(crate::web::page::Link { name: self.name_in(locale).to_owned(), href })
         };
-        self.sign_in_link(issuer).or_else(home)
+        self.sign_in_link(issuer, locale).or_else(home)
     }
 }
 

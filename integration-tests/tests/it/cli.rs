@@ -36,12 +36,13 @@ async fn installed(database: Option<&str>) -> TempDir {
 async fn help_names_every_command() {
     let folder = folder();
     let help = run_in(folder.path(), &["--help"], &[]).await.printed();
-    for command in ["serve", "demo", "migrate", "config", "operator", "client", "keys", "openapi"] {
+    for command in ["serve", "demo", "migrate", "config", "operator", "client", "resource", "keys", "openapi"] {
         assert!(help.contains(command), "{command}: {help}");
     }
     for (command, parts) in [
         ("client", ["create", "list", "show"].as_slice()),
         ("keys", &["list", "rotate"]),
+        ("resource", &["add", "list", "remove"]),
         ("operator", &["create"]),
         ("config", &["check"]),
     ] {
