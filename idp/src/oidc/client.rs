@@ -334,15 +334,10 @@ impl Metadata {
     fn problems_afterwards(&self, profile: SecurityProfile) -> Vec<MetadataProblem> {
         let (back, front) = (self.backchannel_logout_uri.as_deref(), self.frontchannel_logout_uri.as_deref());
         let introspection = self.introspection_signed_response_alg.as_deref();
-        let initiate = self.initiate_login_uri.as_deref();
         let checks = [
             (
                 introspection.is_some_and(|alg| !profile.rules().algorithms.contains(&alg)),
                 "introspection_signed_response_alg is not supported",
-            ),
-            (
-                initiate.is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri) || uri.contains('#')),
-                "initiate_login_uri is an https URL without fragment",
             ),
             (
                 self.dpop_bound_access_tokens && self.asks(ResponseType::has_token),
