@@ -23,6 +23,7 @@ assets! {
     "form-post.js" => "text/javascript; charset=utf-8",
     "passkey.js" => "text/javascript; charset=utf-8",
     "password.js" => "text/javascript; charset=utf-8",
+    "sign-up.js" => "text/javascript; charset=utf-8",
     "favicon.svg" => "image/svg+xml",
     "mark.svg" => "image/svg+xml",
     "portal-mark.svg" => "image/svg+xml",

@@ -271,7 +271,7 @@ mod tests {
         }
         // The same is sent where private addresses are allowed: the first bytes arrive.
         let url = format!("http://127.0.0.1:{port}/");
-        let (sent, _) = tokio::join!(open.post(&url, &[("a", "b")]), async { drop(listener.accept().await.unwrap()) });
+        let (sent, ()) = tokio::join!(open.post(&url, &[("a", "b")]), async { drop(listener.accept().await.unwrap()) });
         assert!(matches!(sent, Err(FetchError::Unreachable)), "hung up on: {sent:?}");
     }
 

@@ -31,6 +31,7 @@ pub mod protocol;
 pub mod relying_party;
 pub mod server;
 pub mod stub;
+pub mod timing;
 pub mod webdriver;
 
 pub use authenticator::Authenticator;

@@ -20,5 +20,6 @@ pub mod secret;
 pub mod signing;
 pub mod token;
 pub mod totp;
+pub mod work;
 
 pub use secret::Secret;

@@ -131,6 +131,7 @@ macro_rules! tables {
 }
 
 tables! {
+    account_links,
     audit,
     browsers,
     clients,
@@ -156,6 +157,7 @@ tables! {
     revoked_tokens,
     second_factors,
     sessions,
+    sharing_suspicions,
     sign_in_steps,
     signing_keys,
     totp_devices,

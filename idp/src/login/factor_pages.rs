@@ -67,6 +67,8 @@ pub enum StepProblem {
     },
     /// The passkey is not known here, or its answer could not be read.
     PasskeyRefused,
+    /// The person has as many sessions as the policy allows.
+    NoRoom,
 }
 
 impl SecondStep {
@@ -77,6 +79,7 @@ impl SecondStep {
             StepProblem::TryLater { seconds } => {
                 self.chrome.locale.text_count("login-try-later", seconds.div_ceil(60).max(1))
             }
+            StepProblem::NoRoom => self.chrome.t("login-no-room"),
             StepProblem::PasskeyRefused => self.chrome.t("factors-passkey-refused"),
         })
     }

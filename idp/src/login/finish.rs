@@ -7,12 +7,13 @@ use habilis_policies::second_factor::{self, Rule, Standing};
 use jiff::{SignedDuration, Timestamp};
 
 use super::local::Place;
+use super::pages::LoginProblem;
 use super::password::Verified;
 use super::second;
 use super::session::{self, Authenticated};
 use crate::app::App;
 use crate::db::audit::{self, Event};
-use crate::db::failures::{self, Subject};
+use crate::db::failures;
 use crate::db::second_factors::{self, Found};
 use crate::db::sessions::Session;
 use crate::db::sign_in_steps::{self, NewStep, Step};
@@ -126,11 +127,15 @@ pub(super) async fn after_password(
     (way, arrival): (Way, Arrival<'_>),
     verified: &Verified,
     now: Timestamp,
-) -> Outcome<Response> {
+) -> Outcome<Result<Response, LoginProblem>> {
     let person = &verified.person;
     let portal = way.portal(app, arrival.browser, now).await?;
     let mut tx = app.db.begin().await?;
-    failures::clear(&mut tx, &Subject::account(&verified.login)).await?;
+    if !has_room(&mut tx, app, (person, &arrival), now).await? {
+        tx.commit().await?;
+        return Ok(Err(LoginProblem::NoRoom));
+    }
+    failures::clear(&mut tx, &verified.counted).await?;
     if let Some((old, new)) = &verified.outdated {
         passwords::rehash(&mut tx, person, old, new).await?;
     }
@@ -151,12 +156,29 @@ pub(super) async fn after_password(
         };
         sign_in_steps::insert(&mut tx, &step, now).await?;
         tx.commit().await?;
-        return Ok(see_other(&second::path(&id)));
+        return Ok(Ok(see_other(&second::path(&id))));
     }
     finish(tx, app, (way, arrival, Proven { person, amr: "pwd" }), now).await
 }
 
-/// Opens the session, commits, and leads on.
+/// Whether the person may have one session more; a refusal is written into the trail. The caller commits.
+///
+/// # Errors
+/// The database failed.
+pub async fn has_room(
+    tx: &mut Tx,
+    app: &App,
+    (person, arrival): (&str, &Arrival<'_>),
+    now: Timestamp,
+) -> Outcome<bool> {
+    let room = session::has_room(tx, app, (person, arrival.old.as_ref()), now).await?;
+    if !room {
+        audit::record(tx, Event::new("session.no_room").about(person).from(arrival.origin), now).await?;
+    }
+    Ok(room)
+}
+
+/// Opens the session, commits, and leads on; refused when the person has as many sessions as the policy allows.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -165,7 +187,12 @@ pub async fn finish(
     app: &App,
     (mut way, arrival, proven): (Way, Arrival<'_>, Proven<'_>),
     now: Timestamp,
-) -> Outcome<Response> {
+) -> Outcome<Result<Response, LoginProblem>> {
+    if !has_room(&mut tx, app, (proven.person, &arrival), now).await? {
+        tx.commit().await?;
+        return Ok(Err(LoginProblem::NoRoom));
+    }
+    let browser = arrival.browser;
     let (session, cookie) = open(&mut tx, app, (&mut way, arrival, proven), now).await?;
     let mut response = match &way {
         Way::Request(open) => proceed(&mut tx, app, (open, &session), now).await?,
@@ -174,7 +201,8 @@ pub async fn finish(
     tx.commit().await?;
     accepted(app);
     cookies::set_session(app, &mut response, &cookie);
-    Ok(response)
+    cookies::set_browser(app, &mut response, browser);
+    Ok(Ok(response))
 }
 
 /// Counts a sign-in and wakes the mail; called after the commit.

@@ -10,7 +10,7 @@ use habilis_keys::secret::Secret;
 use super::finish::{Arrival, Way, after_password};
 use super::pages::{Login, LoginNotice, LoginProblem};
 use super::passkey;
-use super::password::{Attempt, attempt, too_early};
+use super::password::{Attempt, attempt, refused, too_early};
 use super::password_pages::{Telling, Told};
 use super::session;
 use crate::app::App;
@@ -29,6 +29,8 @@ pub enum Place {
     Account,
     /// `/account/security`
     Security,
+    /// `/account/profile`
+    Profile,
     /// `/account/applications`
     Applications,
     /// `/device/confirm`
@@ -37,13 +39,14 @@ pub enum Place {
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 4] = [Self::Account, Self::Security, Self::Applications, Self::Device];
+    pub const ALL: [Self; 5] = [Self::Account, Self::Security, Self::Profile, Self::Applications, Self::Device];
 
     /// Its name in `to`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Security => "security",
+            Self::Profile => "profile",
             Self::Applications => "applications",
             Self::Device => "device",
         }
@@ -54,19 +57,20 @@ impl Place {
         match self {
             Self::Account => "/account",
             Self::Security => "/account/security",
+            Self::Profile => crate::account::profile::PATH,
             Self::Applications => "/account/applications",
             Self::Device => "/device/confirm",
         }
     }
 
+    /// Where to confirm, on the way there, that it is still the same person.
+    pub fn confirm_path(self) -> String {
+        format!("/login?to={}&again=yes", self.name())
+    }
+
     /// Where to sign in on the way there.
     pub fn login_path(self) -> String {
         format!("/login?to={}", self.name())
-    }
-
-    /// Where somebody signed in shows again that it is them.
-    pub fn confirm_path(self) -> String {
-        format!("/login?to={}&again=1", self.name())
     }
 
     /// The place of this name; the account for any other.
@@ -83,8 +87,8 @@ pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQu
     let now = app.clock.now();
     let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let place = Place::of(query.get("to"));
-    let signed_in = session::load(&app, &cookies, now).await?.is_some();
     let again = query.get("again").is_some();
+    let signed_in = session::load(&app, &cookies, now).await?.is_some();
     if signed_in && !again {
         return Ok(see_other(place.path()));
     }
@@ -128,12 +132,12 @@ pub async fn post(
         let old = session::load(&app, &cookies, now).await?;
         let arrival = Arrival { origin: &origin, browser: &browser, old };
         return match passkey::sign_in(&app, (Way::Place(place), arrival), &mut params, now).await? {
-            Some(response) => Ok(response),
-            None => render(StatusCode::UNAUTHORIZED, &Login { problem: Some(LoginProblem::PasskeyRefused), ..shown }),
+            Ok(response) => Ok(response),
+            Err(problem) => refused(problem, shown),
         };
     }
     let password = Secret::new(params.take("password").unwrap_or_default());
-    let verified = match attempt(&app, &origin, (&fold_login(&username), password), now).await? {
+    let verified = match attempt(&app, (&origin, &browser), (&fold_login(&username), password), now).await? {
         Attempt::Right(verified) => verified,
         Attempt::Wrong => {
             let page = Login { problem: Some(LoginProblem::Refused), ..shown };
@@ -147,7 +151,10 @@ pub async fn post(
     };
     let old = session::load(&app, &cookies, now).await?;
     let arrival = Arrival { origin: &origin, browser: &browser, old };
-    after_password(&app, (Way::Place(place), arrival), &verified, now).await
+    match after_password(&app, (Way::Place(place), arrival), &verified, now).await? {
+        Ok(response) => Ok(response),
+        Err(problem) => refused(problem, shown),
+    }
 }
 
 fn page(app: &App, origin: &Origin, (browser, place): (&Browser, Place), ui_locales: Option<&str>) -> Login {
@@ -162,6 +169,7 @@ fn page(app: &App, origin: &Origin, (browser, place): (&Browser, Place), ui_loca
         problem: None,
         forgot_href: Some(super::forgot::PATH.to_owned()),
         passkeys: app.passkeys.is_some(),
+        sign_up_href: app.config.accounts.self_registration.then(|| crate::account::sign_up::PATH.to_owned()),
     }
 }
 
@@ -180,7 +188,7 @@ mod tests {
         for place in Place::ALL {
             assert_eq!(Place::of(Some(place.name())), place);
         }
-        for hostile in ["https://evil.example", "//evil.example", "/account/security", "", "account "] {
+        for hostile in ["https://evil.example", "//evil.example", "/account/profile", "", "account "] {
             assert_eq!(Place::of(Some(hostile)).path(), "/account", "{hostile}");
         }
     }

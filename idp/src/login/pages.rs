@@ -32,6 +32,8 @@ pub struct Login {
     pub forgot_href: Option<String>,
     /// Whether passkeys can be used on this server.
     pub passkeys: bool,
+    /// Where people make themselves an account; `None` where they may not.
+    pub sign_up_href: Option<String>,
 }
 
 /// Why the sign-in page is shown to somebody who did not ask for it.
@@ -66,6 +68,8 @@ pub enum LoginProblem {
     Stale,
     /// The passkey is not known here, or its answer could not be read.
     PasskeyRefused,
+    /// The person has as many sessions as the policy allows.
+    NoRoom,
     /// Our fault, for now.
     Unavailable,
 }
@@ -77,6 +81,7 @@ impl LoginProblem {
             Self::TryLater { seconds } => locale.text_count("login-try-later", seconds.div_ceil(60).max(1)),
             Self::Stale => locale.text("login-stale"),
             Self::PasskeyRefused => locale.text("factors-passkey-refused"),
+            Self::NoRoom => locale.text("login-no-room"),
             Self::Unavailable => locale.text("login-unavailable"),
         }
     }
@@ -113,6 +118,7 @@ impl Sample for Login {
             problem: None,
             forgot_href: Some("/forgot".to_owned()),
             passkeys: true,
+            sign_up_href: Some("/sign-up".to_owned()),
         };
         let typed = Self { username: "camille.martin@cfa-lumiere.example".to_owned(), ..plain.clone() };
         vec![
@@ -121,6 +127,7 @@ impl Sample for Login {
             Self { problem: Some(LoginProblem::TryLater { seconds: 241 }), ..typed.clone() },
             Self { notice: Some(LoginNotice::ConfirmItIsYou), ..typed.clone() },
             Self { problem: Some(LoginProblem::PasskeyRefused), ..plain.clone() },
+            Self { problem: Some(LoginProblem::NoRoom), sign_up_href: None, ..typed.clone() },
             Self {
                 client: None,
                 passkeys: false,

@@ -23,6 +23,7 @@ use webauthn_rs_proto::ResidentKeyRequirement;
 
 use super::factors;
 use super::finish::{Arrival, Proven, Way, finish};
+use super::pages::LoginProblem;
 use crate::app::App;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
@@ -143,7 +144,7 @@ struct Answered {
     after: String,
 }
 
-/// Signs in with the passkey whose answer `params` carry; none when it opens nothing.
+/// Signs in with the passkey whose answer `params` carry, or says why not.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -152,17 +153,17 @@ pub async fn sign_in(
     (way, arrival): (Way, Arrival<'_>),
     params: &mut Params,
     now: Timestamp,
-) -> Outcome<Option<Response>> {
+) -> Outcome<Result<Response, LoginProblem>> {
     let Some(answered) = answered(app, (arrival.browser, arrival.origin), params, now).await? else {
         metrics::counter!("habilis_sign_ins_total", "outcome" => "refused").increment(1);
-        return Ok(None);
+        return Ok(Err(LoginProblem::PasskeyRefused));
     };
     let mut tx = app.db.begin().await?;
     if !passkeys::used(&mut tx, &answered.id, (&answered.before, &answered.after), now).await? {
-        return Ok(None);
+        return Ok(Err(LoginProblem::PasskeyRefused));
     }
     let proven = Proven { person: &answered.person, amr: &answered.amr };
-    finish(tx, app, (way, arrival, proven), now).await.map(Some)
+    finish(tx, app, (way, arrival, proven), now).await
 }
 
 async fn answered(

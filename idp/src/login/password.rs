@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use habilis_keys::password::Verdict;
 use habilis_keys::secret::Secret;
-use habilis_policies::login::{self, TooEarly};
+use habilis_policies::login::{self, TooEarly, Trier};
 use jiff::Timestamp;
 
 use super::finish::{Arrival, Way, after_password};
@@ -18,14 +18,14 @@ use super::password_pages::{Telling, Told};
 use super::rules;
 use super::session;
 use crate::app::App;
-use crate::db::Tx;
 use crate::db::audit::{self, Event};
+use crate::db::browsers;
 use crate::db::failures::{self, Failures, Subject};
 use crate::db::people::{self, Credentials, fold_login};
 use crate::oidc::error::PageError;
 use crate::oidc::interaction::{Open, deny, open, stale};
 use crate::outcome::Outcome;
-use crate::web::cookies::Cookies;
+use crate::web::cookies::{Browser, Cookies};
 use crate::web::{Form, Origin, chrome, render};
 
 /// Longest password looked at, in bytes; longer ones are wrong.
@@ -89,18 +89,21 @@ pub async fn post(
         let arrival = Arrival { origin: &origin, browser: &browser, old };
         let way = Way::Request(Box::new(open));
         return match passkey::sign_in(&app, (way, arrival), &mut params, now).await? {
-            Some(response) => Ok(response),
-            None => render(StatusCode::UNAUTHORIZED, &Login { problem: Some(LoginProblem::PasskeyRefused), ..shown }),
+            Ok(response) => Ok(response),
+            Err(problem) => refused(problem, shown),
         };
     }
     let password = Secret::new(params.take("password").unwrap_or_default());
     let login = fold_login(&username);
-    match attempt(&app, &origin, (&login, password), now).await? {
+    match attempt(&app, (&origin, &open.browser), (&login, password), now).await? {
         Attempt::Right(credentials) => {
             let old = session::load(&app, &cookies, now).await?;
             let browser = open.browser.clone();
             let arrival = Arrival { origin: &origin, browser: &browser, old };
-            after_password(&app, (Way::Request(Box::new(open)), arrival), &credentials, now).await
+            match after_password(&app, (Way::Request(Box::new(open)), arrival), &credentials, now).await? {
+                Ok(response) => Ok(response),
+                Err(problem) => refused(problem, shown),
+            }
         }
         Attempt::Expired => {
             let chrome = chrome(&app, origin.locale(ui_locales.as_deref()), "/");
@@ -112,6 +115,12 @@ pub async fn post(
         }
         Attempt::TooEarly(retry_at) => too_early(shown, retry_at, now),
     }
+}
+
+/// Shows the form again with what stood in the way of somebody who proved who they are, or of a passkey.
+pub(super) fn refused(problem: LoginProblem, shown: Login) -> Outcome {
+    let status = if problem == LoginProblem::NoRoom { StatusCode::FORBIDDEN } else { StatusCode::UNAUTHORIZED };
+    render(status, &Login { problem: Some(problem), ..shown })
 }
 
 /// Shows the form again with the time to come back.
@@ -136,6 +145,11 @@ fn page(app: &App, origin: &Origin, open: &Open, ui_locales: Option<&str>) -> Lo
         problem: None,
         forgot_href: Some(super::forgot::PATH.to_owned()),
         passkeys: app.passkeys.is_some(),
+        sign_up_href: app
+            .config
+            .accounts
+            .self_registration
+            .then(|| format!("{}?interaction={}", crate::account::sign_up::PATH, open.interaction.id)),
     }
 }
 
@@ -151,11 +165,21 @@ pub(crate) enum Attempt {
     TooEarly(Timestamp),
 }
 
+/// Whose failures an attempt adds to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// A browser that signed in to this account before: its own.
+    KnownBrowser,
+    /// Any other: those of the account, the address and the network.
+    Stranger,
+}
+
 /// Somebody whose password was right, with a digest in current parameters when the stored one is outdated.
 pub(crate) struct Verified {
     pub(crate) person: String,
-    pub(super) login: String,
     pub(super) outdated: Option<(String, String)>,
+    /// The failures a success forgets: those of its own lane, so that the victim's success gives a guesser nothing.
+    pub(super) counted: Subject,
 }
 
 /// Counts an attempt, then looks at the password.
@@ -164,7 +188,7 @@ pub(crate) struct Verified {
 /// The database failed, or there are too many attempts at once.
 pub(crate) async fn attempt(
     app: &App,
-    origin: &Origin,
+    (origin, browser): (&Origin, &Browser),
     (login, password): (&str, Secret<String>),
     now: Timestamp,
 ) -> Outcome<Attempt> {
@@ -173,14 +197,19 @@ pub(crate) async fn attempt(
         metrics::counter!("habilis_sign_ins_total", "outcome" => "delayed").increment(1);
         Ok(Attempt::TooEarly(retry_at))
     };
-    if let Err(too_early) = admit_network(app, origin, now).await? {
+    let (lane, counted, trier) = trier(app, (origin, browser), login, now).await?;
+    let limits = app.config.sign_in_limits();
+    if let Err(too_early) = login::hear(&trier, &limits, now) {
         return delayed(too_early);
     }
     let mut tx = app.db.begin().await?;
-    let credentials = match count(&mut tx, login, now).await? {
-        Ok(credentials) => credentials,
-        Err(too_early) => return delayed(too_early),
-    };
+    let so_far = recent(failures::lock(&mut tx, &counted, now).await?, now);
+    // Others may have tried since: what is locked now is what counts.
+    if let Err(too_early) = login::hear(&with(trier, so_far), &limits, now) {
+        return delayed(too_early);
+    }
+    failures::set(&mut tx, &counted, i64::from(so_far.count) + 1, now).await?;
+    let credentials = people::find_credentials(&mut tx, login).await?;
     tx.commit().await?;
 
     let too_long = password.expose().len() > MAX_PASSWORD;
@@ -194,19 +223,44 @@ pub(crate) async fn attempt(
         }
         (Verdict::Match { outdated }, Some(credentials)) if credentials.status == "active" => {
             let renewed = if outdated { Some(app.hasher.hash(password).await?) } else { None };
-            Ok(Attempt::Right(Verified { person: credentials.id, login: login.to_owned(), outdated: phc.zip(renewed) }))
+            Ok(Attempt::Right(Verified { person: credentials.id, outdated: phc.zip(renewed), counted }))
         }
         (_, credentials) => {
-            refuse(app, origin, credentials.as_ref(), now).await?;
+            refuse(app, (origin, lane), credentials.as_ref(), now).await?;
             Ok(Attempt::Wrong)
         }
     }
 }
 
-async fn admit_network(app: &App, origin: &Origin, now: Timestamp) -> Outcome<Result<(), TooEarly>> {
-    let network = Subject::network(&origin.network());
-    let so_far = failures::find(&mut app.db.reader().await?, &network).await?.map(|found| recent(found, now));
-    Ok(login::admit_network(so_far, app.config.sign_in.failures_per_address_per_hour, now))
+/// Who tries, and whose failures that adds to. The same look-ups for an account that exists and one that does not.
+async fn trier(
+    app: &App,
+    (origin, browser): (&Origin, &Browser),
+    login: &str,
+    now: Timestamp,
+) -> Outcome<(Lane, Subject, Trier)> {
+    let mut reader = app.db.reader().await?;
+    let browser = browser.digest();
+    let known = browsers::is_known(&mut reader, login, &browser).await?;
+    let counted = if known { Subject::browser_of_account(&browser, login) } else { Subject::account(login) };
+    let mut found = [None; 3];
+    let subjects = [&counted, &Subject::network(&origin.network()), &Subject::wider_network(&origin.wider_network())];
+    for (failures, subject) in found.iter_mut().zip(subjects) {
+        *failures = failures::find(&mut reader, subject).await?.map(|found| recent(found, now));
+    }
+    let [own, address, network] = found;
+    if known {
+        return Ok((Lane::KnownBrowser, counted, Trier::KnownBrowser { own }));
+    }
+    Ok((Lane::Stranger, counted, Trier::Stranger { account: own, address, network }))
+}
+
+/// The same with the failures that were locked.
+fn with(trier: Trier, locked: login::Failures) -> Trier {
+    match trier {
+        Trier::KnownBrowser { .. } => Trier::KnownBrowser { own: Some(locked) },
+        Trier::Stranger { address, network, .. } => Trier::Stranger { account: Some(locked), address, network },
+    }
 }
 
 /// Whether the account is one that only the e-mailed link opens (R044, R045).
@@ -237,28 +291,25 @@ async fn expired(app: &App, origin: &Origin, (person, login): (&str, &str), now:
     Ok(())
 }
 
-/// Counts the attempt against the account, unless it comes too early.
-async fn count(tx: &mut Tx, login: &str, now: Timestamp) -> Outcome<Result<Option<Credentials>, TooEarly>> {
-    let account = Subject::account(login);
-    let so_far = recent(failures::lock(tx, &account, now).await?, now);
-    if let Err(too_early) = login::admit(Some(so_far), now) {
-        return Ok(Err(too_early));
-    }
-    failures::set(tx, &account, i64::from(so_far.count) + 1, now).await?;
-    Ok(Ok(people::find_credentials(tx, login).await?))
-}
-
 pub(crate) fn recent(found: Failures, now: Timestamp) -> login::Failures {
     let last_at = Timestamp::from(found.last_at);
     let forgotten = now.duration_since(last_at) >= login::MEMORY;
     login::Failures { count: if forgotten { 0 } else { u32::try_from(found.count).unwrap_or(u32::MAX) }, last_at }
 }
 
-async fn refuse(app: &App, origin: &Origin, credentials: Option<&Credentials>, now: Timestamp) -> Outcome<()> {
+async fn refuse(
+    app: &App,
+    (origin, lane): (&Origin, Lane),
+    credentials: Option<&Credentials>,
+    now: Timestamp,
+) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
-    let network = Subject::network(&origin.network());
-    let so_far = recent(failures::lock(&mut tx, &network, now).await?, now);
-    failures::set(&mut tx, &network, i64::from(so_far.count) + 1, now).await?;
+    if lane == Lane::Stranger {
+        for subject in [Subject::network(&origin.network()), Subject::wider_network(&origin.wider_network())] {
+            let so_far = recent(failures::lock(&mut tx, &subject, now).await?, now);
+            failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, now).await?;
+        }
+    }
     let mut event = Event::new("sign_in.refused").from(origin).with("method", "password");
     if let Some(credentials) = credentials {
         event = event.about(&credentials.id);

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::factor_pages::{Codes, Enrol, EnrolProblem, NewApp, SecondStep, StepProblem, With};
 use super::factors::{self, Checked};
 use super::finish::{self, Arrival, Proven, Way};
+use super::pages::LoginProblem;
 use super::passkey::{self, Registered};
 use super::{removal, session};
 use crate::app::App;
@@ -196,7 +197,10 @@ async fn by_code(
             }
             let amr = finish::with_methods("pwd", factors::OTP);
             let arrival = Arrival { origin, browser: &waiting.browser, old };
-            finish::finish(tx, app, (waiting.way, arrival, Proven { person: &person, amr: &amr }), now).await
+            match finish::finish(tx, app, (waiting.way, arrival, Proven { person: &person, amr: &amr }), now).await? {
+                Ok(response) => Ok(response),
+                Err(problem) => refused(problem, shown),
+            }
         }
         Checked::Wrong => {
             tx.commit().await?;
@@ -227,9 +231,17 @@ async fn by_passkey(
     let old = session::load(app, &cookies, now).await?;
     let arrival = Arrival { origin, browser: &waiting.browser, old };
     match passkey::sign_in(app, (waiting.way, arrival), params, now).await? {
-        Some(response) => Ok(response),
-        None => render(StatusCode::UNAUTHORIZED, &SecondStep { problem: Some(StepProblem::PasskeyRefused), ..shown }),
+        Ok(response) => Ok(response),
+        Err(problem) => refused(problem, shown),
     }
+}
+
+fn refused(problem: LoginProblem, shown: SecondStep) -> Outcome {
+    let (status, problem) = match problem {
+        LoginProblem::NoRoom => (StatusCode::FORBIDDEN, StepProblem::NoRoom),
+        _ => (StatusCode::UNAUTHORIZED, StepProblem::PasskeyRefused),
+    };
+    render(status, &SecondStep { problem: Some(problem), ..shown })
 }
 
 async fn begin_app(app: &App, origin: &Origin, waiting: &Waiting, now: Timestamp) -> Outcome {
@@ -372,6 +384,9 @@ async fn set_up(
     let codes = factors::first_codes(&mut tx, app, (&person, origin), now).await?;
     let amr = finish::with_methods("pwd", methods);
     let arrival = Arrival { origin, browser: &waiting.browser, old };
+    if !finish::has_room(&mut tx, app, (&person, &arrival), now).await? {
+        return Ok(see_other(&waiting.way.login_path()));
+    }
     let proven = Proven { person: &person, amr: &amr };
     let (_, cookie) = finish::open(&mut tx, app, (&mut waiting.way, arrival, proven), now).await?;
     tx.commit().await?;
@@ -384,6 +399,7 @@ async fn set_up(
         render(StatusCode::OK, &Codes::new(chrome_of(app, origin, ui_locales.as_deref()), &codes, next))?
     };
     cookies::set_session(app, &mut response, &cookie);
+    cookies::set_browser(app, &mut response, &waiting.browser);
     Ok(response)
 }
 

@@ -56,10 +56,12 @@ macro_rules! own_journeys {
 }
 
 mod account;
+mod activation;
 mod applications;
 mod authorize;
 mod browser;
 mod cli;
+mod conformance;
 mod console;
 mod demo;
 mod device;
@@ -84,6 +86,7 @@ mod pairwise;
 mod par;
 mod passkeys;
 mod passwords;
+mod profile;
 mod reach;
 mod registration;
 mod request_object;
@@ -93,6 +96,10 @@ mod revoke;
 mod rotation;
 mod second_factor;
 mod secret_jwt;
+mod sessions;
+mod sign_up;
+mod throttling;
+mod timing;
 mod tls;
 mod token;
 mod token_status;

@@ -32,7 +32,7 @@ impl Keeper {
             let answer = Http::new().get(&server.url("/jwks")).await;
             let max_age = answer.header("cache-control").split("max-age=").nth(1).expect("max-age").to_owned();
             self.good_until = now + max_age.parse::<i64>().expect("seconds");
-            self.keys = answer.ok_json()["keys"].as_array().expect("keys").clone();
+            self.keys.clone_from(answer.ok_json()["keys"].as_array().expect("keys"));
             self.looked += 1;
         }
         let kid = &jose::header(token)["kid"];
