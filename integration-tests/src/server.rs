@@ -329,24 +329,6 @@ impl TestServer {
         answer["now"].as_str().expect("`now` is text").parse().expect("RFC 3339")
     }
 
-    /// Runs a command of the server's binary on this server's database. `SQLite` belongs to one process at a time: there the
-    /// server is stopped meanwhile, and its clock stands at the time of day again.
-    pub async fn command(&mut self, arguments: &[&str]) -> Outcome {
-        let database =
-            self.options.iter().position(|option| option == "--database").map(|at| self.options[at + 1].clone());
-        let stopped = database.is_none();
-        let database = database.unwrap_or_else(|| format!("sqlite://{}", self.data().join("habilis.db").display()));
-        if stopped {
-            self.terminate(Duration::from_secs(30)).await.expect("the server stops when asked");
-        }
-        let environment = [("HABILIS__DATABASE__URL", database.as_str()), ("HABILIS__SERVER__ISSUER", &self.issuer)];
-        let outcome = run_in(&self.folder, arguments, &environment).await;
-        if stopped {
-            self.restart().await;
-        }
-        outcome
-    }
-
     /// Kills the process as a power cut would (SIGKILL), and returns when it is gone.
     pub fn kill(&mut self) {
         self.process.kill().expect("a child of ours");
