@@ -86,7 +86,7 @@
     const lines = [pattern, hard, mentioned ? status.dataset.personal : ""].filter(Boolean);
     const text = typed === "" ? "" : lines.join(" ");
     if (status.textContent !== text) status.textContent = text;
-    status.toggleAttribute("data-good", suits && strength >= asked("least") && !mentioned);
+    status.toggleAttribute("data-suits", suits && strength >= asked("least") && !mentioned);
   };
 
   const reveal = (type) => {

@@ -5,6 +5,7 @@ mod keys;
 mod operator;
 mod organization;
 mod passwords;
+mod person;
 mod resource;
 mod serve;
 
@@ -54,6 +55,9 @@ enum Command {
     /// Organizations.
     #[command(subcommand)]
     Organization(organization::Command),
+    /// People and their invitations.
+    #[command(subcommand)]
+    Person(person::Command),
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
@@ -132,6 +136,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         }
         Command::Operator(command) => operator::run(command, load()?).await,
         Command::Organization(command) => organization::run(command, load()?).await,
+        Command::Person(command) => person::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
         Command::Resource(command) => resource::run(command, load()?).await,
         Command::Passwords(command) => passwords::run(command, load).await,

@@ -131,6 +131,7 @@ macro_rules! tables {
 }
 
 tables! {
+    account_links,
     audit,
     browsers,
     clients,
@@ -152,6 +153,7 @@ tables! {
     resources,
     revoked_tokens,
     sessions,
+    sharing_suspicions,
     signing_keys,
     used_tokens,
 }

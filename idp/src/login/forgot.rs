@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::links::{self, Why};
 use super::password::recent;
 use super::password_pages::{Forgot, ForgotProblem, Telling, Told};
+use crate::account::invite;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
@@ -97,7 +98,7 @@ fn page(app: &App, origin: &Origin, browser: &Browser, ui_locales: Option<&str>)
 }
 
 /// The language asked for in a query.
-pub(super) fn ui_locales(query: Option<String>) -> Option<String> {
+pub(crate) fn ui_locales(query: Option<String>) -> Option<String> {
     Params::parse(query.unwrap_or_default().as_bytes()).ok().and_then(|mut params| params.take("ui_locales"))
 }
 
@@ -121,6 +122,12 @@ async fn send(app: &App, origin: &Origin, typed: &str, now: Timestamp) -> Outcom
     let mut tx = app.db.begin().await?;
     let found = people::find_by_login_or_email(&mut tx, typed).await?;
     let mut event = Event::new("password.link_requested").from(origin);
+    // Somebody who was invited and never came asks for the same thing: a way in.
+    for person in found.iter().filter(|person| person.status == "pending") {
+        if let Some(mail) = invite::send_again(&mut tx, &app.config, person, now).await? {
+            event = event.about(&person.id).with("invitation", mail);
+        }
+    }
     for person in found.iter().filter(|person| links::may_be_sent(&person.status)) {
         links::send(&mut tx, app, (&person.id, Why::Forgotten), now).await?;
         event = event.about(&person.id);

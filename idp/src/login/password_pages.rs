@@ -71,24 +71,28 @@ pub struct PasswordRule {
 }
 
 impl PasswordRule {
-    fn four_classes(&self) -> String {
+    /// Of all four classes.
+    pub fn four_classes(&self) -> String {
         self.locale.text_count("password-rule-four", self.policy.four_classes_min.into())
     }
 
-    fn three_classes(&self) -> String {
+    /// Of three classes.
+    pub fn three_classes(&self) -> String {
         self.locale.text_count("password-rule-three", self.policy.three_classes_min.into())
     }
 
-    fn passphrase(&self) -> String {
+    /// A sentence.
+    pub fn passphrase(&self) -> String {
         self.locale.text_count("password-rule-words", self.policy.passphrase_words_min.into())
     }
 
-    fn besides(&self) -> String {
+    /// What is asked besides.
+    pub fn besides(&self) -> String {
         self.locale.text_count("password-rule-besides", self.policy.history.into())
     }
 
     /// What the script says of the five scores, with bars between.
-    fn estimates(&self) -> String {
+    pub fn estimates(&self) -> String {
         self.locale.text("password-guess")
     }
 }

@@ -222,8 +222,6 @@ impl Metadata {
         };
         let code = self.allows_grant("authorization_code");
         let implicit = self.allows_grant("implicit");
-        let kinds: Vec<_> = self.response_types.iter().map(|name| ResponseType::parse(name)).collect();
-        let asks = |what: fn(ResponseType) -> bool| kinds.iter().flatten().any(|kind| what(*kind));
         refuse(!matches!(self.application_type.as_str(), "web" | "native"), "application_type is web or native");
         refuse(
             !rules.client_authentication.contains(&self.token_endpoint_auth_method.as_str())
@@ -239,20 +237,18 @@ impl Metadata {
             "a grant type is not supported",
         );
         refuse(
-            kinds.iter().any(|kind| kind.is_none_or(|kind| !rules.response_types.contains(&kind.name()))),
+            self.response_types
+                .iter()
+                .any(|name| ResponseType::parse(name).is_none_or(|kind| !rules.response_types.contains(&kind.name()))),
             "a response type is not supported",
         );
         refuse(
-            code != asks(ResponseType::has_code) || implicit != asks(ResponseType::is_front_channel),
+            code != self.asks(ResponseType::has_code) || implicit != self.asks(ResponseType::is_front_channel),
             "response_types and grant_types contradict each other",
         );
         refuse(
             self.allows_grant("refresh_token") && !code && !self.allows_grant(DEVICE_CODE),
             "the refresh_token grant needs a grant that gives refresh tokens",
-        );
-        refuse(
-            self.dpop_bound_access_tokens && asks(ResponseType::has_token),
-            "tokens from the authorization endpoint cannot be bound to a key",
         );
         refuse(
             self.allows_grant("client_credentials") && self.token_endpoint_auth_method == "none",
@@ -284,7 +280,10 @@ impl Metadata {
         refuse(self.jwks_uri.as_deref().is_some_and(|uri| !is_web_url(uri)), "jwks_uri is an https URL");
         refuse(
             self.default_acr_values.len() > acr::MAX_NAMES
-                || self.default_acr_values.iter().any(|acr| acr.is_empty() || acr.len() > 256 || acr.contains(' ')),
+                || self
+                    .default_acr_values
+                    .iter()
+                    .any(|acr| acr.is_empty() || acr.len() > 256 || !acr.bytes().all(|byte| byte.is_ascii_graphic())),
             "default_acr_values are at most 16 short words",
         );
         refuse(self.scope.as_deref().is_some_and(|scope| Scope::parse(scope).is_err()), "scope is malformed");
@@ -339,6 +338,10 @@ impl Metadata {
             (
                 introspection.is_some_and(|alg| !profile.rules().algorithms.contains(&alg)),
                 "introspection_signed_response_alg is not supported",
+            ),
+            (
+                self.dpop_bound_access_tokens && self.asks(ResponseType::has_token),
+                "tokens from the authorization endpoint cannot be bound to a key",
             ),
             (back.is_some_and(|uri| !is_logout_uri(uri)), "backchannel_logout_uri is an https URL without fragment"),
             (
@@ -406,8 +409,12 @@ impl Metadata {
 
     /// Whether it asks for what the `legacy` profile alone has.
     pub fn asks_for_legacy(&self) -> bool {
-        let kinds = self.response_types.iter().filter_map(|name| ResponseType::parse(name));
-        self.allows_grant("implicit") || kinds.into_iter().any(ResponseType::is_front_channel)
+        self.allows_grant("implicit") || self.asks(ResponseType::is_front_channel)
+    }
+
+    /// Whether a registered response type is so.
+    fn asks(&self, what: fn(ResponseType) -> bool) -> bool {
+        self.response_types.iter().filter_map(|name| ResponseType::parse(name)).any(what)
     }
 
     /// `application_type`.
@@ -427,7 +434,11 @@ impl Metadata {
 }
 
 fn is_web_url(text: &str) -> bool {
+    // The URL parser forgives blanks, control characters and missing slashes; what is shown as a link must not need that.
+    let lower = text.get(..8).unwrap_or_default().to_ascii_lowercase();
     text.len() <= redirects::MAX_LENGTH
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && (lower == "https://" || lower.starts_with("http://"))
         && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.username().is_empty())
 }
 
@@ -560,6 +571,14 @@ impl Client {
     /// Whether its access tokens are always bound to a key (RFC 9449 §5.2).
     pub fn must_bind(&self) -> bool {
         self.settings.profile.rules().sender_constrained || self.metadata.dpop_bound_access_tokens
+    }
+
+    /// Whether it takes part in signing out, by asking for it or by being told: then its ID tokens name the session.
+    pub fn follows_sessions(&self) -> bool {
+        let metadata = &self.metadata;
+        !metadata.post_logout_redirect_uris.is_empty()
+            || metadata.backchannel_logout_uri.is_some()
+            || metadata.frontchannel_logout_uri.is_some()
     }
 
     /// A link that begins a sign-in at the client, which learns from `iss` where (OIDC Core §4), for a page in this language.

@@ -56,10 +56,12 @@ macro_rules! own_journeys {
 }
 
 mod account;
+mod activation;
 mod applications;
 mod authorize;
 mod browser;
 mod cli;
+mod conformance;
 mod console;
 mod demo;
 mod device;
@@ -82,6 +84,7 @@ mod openapi;
 mod pairwise;
 mod par;
 mod passwords;
+mod profile;
 mod reach;
 mod registration;
 mod request_object;
@@ -90,6 +93,10 @@ mod resources;
 mod revoke;
 mod rotation;
 mod secret_jwt;
+mod sessions;
+mod sign_up;
+mod throttling;
+mod timing;
 mod tls;
 mod token;
 mod token_status;

@@ -190,7 +190,7 @@ own_journeys! {
         browser.goto(&format!("{link}?ui_locales=fr")).await;
         let table = [
             ("court", "Pas encore assez long ou assez varié. Facile à deviner.", ""),
-            ("azertyuiopqsdfg", "Pas encore assez long ou assez varié. Très facile à deviner.", ""),
+            ("azertyuiop", "Pas encore assez long ou assez varié. Très facile à deviner.", ""),
             ("Aaaaaaaaaaaa1!", "Ce mot de passe suit un modèle accepté. Facile à deviner.", "four three"),
             ("Motdepasse2024!", "Ce mot de passe suit un modèle accepté. Facile à deviner.", "four three"),
             ("tR8!xqLm2?vB", "Ce mot de passe suit un modèle accepté. Très difficile à deviner.", "four"),
