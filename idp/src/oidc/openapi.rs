@@ -134,6 +134,56 @@ struct PushedResponse {
 #[expect(dead_code, reason = "carries the description of the endpoint")]
 fn par() {}
 
+/// A device authorization request, RFC 8628 §3.1.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form for the OpenAPI document; the endpoint reads `web::params`")]
+struct DeviceRequest {
+    /// Scope, space separated.
+    scope: Option<String>,
+    /// Public clients, and `client_secret_post`.
+    client_id: Option<String>,
+    /// `client_secret_post`.
+    client_secret: Option<String>,
+    /// `private_key_jwt`, RFC 7523 §2.2.
+    client_assertion_type: Option<String>,
+    /// `private_key_jwt`.
+    client_assertion: Option<String>,
+}
+
+/// What the device shows and how it asks, RFC 8628 §3.2.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer for the OpenAPI document")]
+struct DeviceResponse {
+    /// For the token endpoint.
+    device_code: String,
+    /// For the person.
+    user_code: String,
+    /// Where the person types it.
+    verification_uri: String,
+    /// The same with the code, for a QR code.
+    verification_uri_complete: String,
+    /// Seconds.
+    expires_in: u32,
+    /// Seconds between two questions.
+    interval: u32,
+}
+
+#[utoipa::path(
+    post, path = "/device_authorization", tag = "oauth",
+    request_body(content = inline(DeviceRequest), content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Codes", body = inline(DeviceResponse)),
+        (status = 400, description = "Refused", body = inline(OAuthError)),
+        (status = 401, description = "Client authentication failed", body = inline(OAuthError)),
+        (status = 413, description = "Body too large", body = inline(OAuthError)),
+        (status = 429, description = "Too many requests from this network", body = inline(OAuthError)),
+        (status = 503, description = "Overloaded, see Retry-After"),
+    ),
+    security(("client" = []), ())
+)]
+#[expect(dead_code, reason = "carries the description of the endpoint")]
+fn device_authorization() {}
+
 #[utoipa::path(
     get, path = "/userinfo", tag = "oidc",
     responses(
