@@ -25,6 +25,7 @@ pub mod http;
 pub mod inbox;
 pub mod jose;
 pub mod logout_listener;
+pub mod mail_server;
 pub mod protocol;
 pub mod relying_party;
 pub mod server;

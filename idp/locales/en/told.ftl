@@ -10,3 +10,6 @@ told-password-expired-title = Your password has expired
 told-password-expired-text = Passwords are renewed every year. A link to choose a new one has just been sent to your e-mail address. It works once, within 60 minutes.
 told-compromise-reported-title = Your account is protected
 told-compromise-reported-text = All your devices and applications are signed out, and the old password opens nothing. A link to choose a new one has just been sent to your e-mail address.
+told-password-changed-here-text = Your other devices have been signed out. This one stays signed in.
+told-report-over-title = This link no longer works
+told-report-over-text = It was used already, or is too old. If in doubt, report the compromise from your account.

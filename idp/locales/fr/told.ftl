@@ -10,3 +10,6 @@ told-password-expired-title = Votre mot de passe a expiré
 told-password-expired-text = Un mot de passe se renouvelle chaque année. Un lien pour en choisir un nouveau vient d’être envoyé à votre adresse électronique. Il fonctionne une seule fois, pendant 60 minutes.
 told-compromise-reported-title = Votre compte est protégé
 told-compromise-reported-text = Tous vos appareils et toutes les applications sont déconnectés, et l’ancien mot de passe n’ouvre plus rien. Un lien pour en choisir un nouveau vient d’être envoyé à votre adresse électronique.
+told-password-changed-here-text = Vos autres appareils ont été déconnectés. Celui-ci reste connecté.
+told-report-over-title = Ce lien ne fonctionne plus
+told-report-over-text = Il a déjà servi, ou il est trop ancien. En cas de doute, signalez la compromission depuis votre compte.

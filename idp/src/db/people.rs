@@ -20,6 +20,8 @@ statements! {
                               ORDER BY id LIMIT 5";
     LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
     SET_STATUS = "UPDATE people SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2";
+    ADDRESS_BOUNCED = "UPDATE people SET email_verified = FALSE, updated_at = $3
+                       WHERE id = $1 AND email = $2 AND email_verified = TRUE";
     COUNT = "SELECT COUNT(*) FROM people";
 }
 
@@ -174,4 +176,12 @@ pub async fn lock(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
 /// The engine failed.
 pub async fn set_status(tx: &mut Tx, id: &str, (from, to): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute SET_STATUS, id, from, to, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Notes that a mail to the declared address came back: it is not proven any more (R005). False when it was not, or changed.
+///
+/// # Errors
+/// The engine failed.
+pub async fn address_bounced(tx: &mut Tx, (id, address): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute ADDRESS_BOUNCED, id, address, At::from(now)).map(|rows| rows == 1)
 }

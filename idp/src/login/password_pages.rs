@@ -71,24 +71,28 @@ pub struct PasswordRule {
 }
 
 impl PasswordRule {
-    fn four_classes(&self) -> String {
+    /// The first pattern.
+    pub fn four_classes(&self) -> String {
         self.locale.text_count("password-rule-four", self.policy.four_classes_min.into())
     }
 
-    fn three_classes(&self) -> String {
+    /// The second pattern.
+    pub fn three_classes(&self) -> String {
         self.locale.text_count("password-rule-three", self.policy.three_classes_min.into())
     }
 
-    fn passphrase(&self) -> String {
+    /// The third pattern.
+    pub fn passphrase(&self) -> String {
         self.locale.text_count("password-rule-words", self.policy.passphrase_words_min.into())
     }
 
-    fn besides(&self) -> String {
+    /// What else is asked.
+    pub fn besides(&self) -> String {
         self.locale.text_count("password-rule-besides", self.policy.history.into())
     }
 
     /// What the script says of the five scores, with bars between.
-    fn estimates(&self) -> String {
+    pub fn estimates(&self) -> String {
         self.locale.text("password-guess")
     }
 }
@@ -180,6 +184,10 @@ pub enum Telling {
     Changed,
     /// The password was right but has expired; a link is on its way (R044).
     Expired,
+    /// The password is changed, in a session that goes on.
+    ChangedHere,
+    /// The link that reports a compromise was used, or its time is over.
+    ReportOver,
     /// A compromise was reported; everything is closed, and a link is on its way (R031).
     Compromised,
 }
@@ -191,6 +199,8 @@ impl Telling {
             Self::LinkOver => "link-over",
             Self::Changed => "password-changed",
             Self::Expired => "password-expired",
+            Self::ChangedHere => "password-changed",
+            Self::ReportOver => "report-over",
             Self::Compromised => "compromise-reported",
         }
     }
@@ -201,6 +211,8 @@ impl Telling {
             Self::LinkOver => "told-link-over-title",
             Self::Changed => "told-password-changed-title",
             Self::Expired => "told-password-expired-title",
+            Self::ChangedHere => "told-password-changed-title",
+            Self::ReportOver => "told-report-over-title",
             Self::Compromised => "told-compromise-reported-title",
         }
     }
@@ -211,6 +223,8 @@ impl Telling {
             Self::LinkOver => "told-link-over-text",
             Self::Changed => "told-password-changed-text",
             Self::Expired => "told-password-expired-text",
+            Self::ChangedHere => "told-password-changed-here-text",
+            Self::ReportOver => "told-report-over-text",
             Self::Compromised => "told-compromise-reported-text",
         }
     }
@@ -219,6 +233,7 @@ impl Telling {
         match self {
             Self::LinkOver => Some((super::forgot::PATH, "told-ask-again")),
             Self::Changed => Some(("/login", "login-home-sign-in")),
+            Self::ChangedHere | Self::ReportOver => Some(("/account", "login-home-account")),
             Self::LinkSent | Self::Expired | Self::Compromised => None,
         }
     }
@@ -226,7 +241,15 @@ impl Telling {
 
 impl Sample for Told {
     fn samples(locale: Locale) -> Vec<Self> {
-        [Telling::LinkSent, Telling::LinkOver, Telling::Changed, Telling::Expired, Telling::Compromised]
+        [
+            Telling::LinkSent,
+            Telling::LinkOver,
+            Telling::Changed,
+            Telling::Expired,
+            Telling::ChangedHere,
+            Telling::ReportOver,
+            Telling::Compromised,
+        ]
             .into_iter()
             .map(|telling| Self { chrome: sample_chrome(locale), telling })
             .collect()

@@ -32,6 +32,8 @@ pub struct Chrome {
     pub accessibility_href: Option<String>,
     /// The pages of the same section, for signed-in pages; empty elsewhere.
     pub navigation: Vec<NavigationLink>,
+    /// In a mail about the safety of an account: where to report a compromise.
+    pub report_href: Option<String>,
 }
 
 impl Chrome {
@@ -187,6 +189,8 @@ mod tests {
             pages.extend(render::<passwords::NewPassword>(locale));
             pages.extend(render::<passwords::Told>(locale));
             pages.extend(render::<crate::account::pages::Account>(locale));
+            pages.extend(render::<crate::account::compromise::Confirm>(locale));
+            pages.extend(render::<crate::account::password::ChangePassword>(locale));
             pages.extend(render::<crate::account::applications::Applications>(locale));
             pages.extend(render::<oidc::Consent>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));
