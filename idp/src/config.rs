@@ -383,10 +383,9 @@ impl Config {
         );
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         let floor = self.password_floor();
-        for (section, rule, least) in [
-            ("password_floor", &floor, &PasswordPolicy::CNIL_FLOOR),
-            ("passwords", &self.password_policy(), &floor),
-        ] {
+        for (section, rule, least) in
+            [("password_floor", &floor, &PasswordPolicy::CNIL_FLOOR), ("passwords", &self.password_policy(), &floor)]
+        {
             for refusal in rule.admit(least).err().unwrap_or_default() {
                 refuse(true, &format!("{section}: {refusal}"));
             }

@@ -121,7 +121,9 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
         let present = Secret::new(params.take("present").unwrap_or_default());
         match attempt(&app, &origin, (&person.login, present), now).await? {
             Attempt::Right(_) => {}
-            Attempt::Expired => return render(StatusCode::FORBIDDEN, &Told { chrome: shown.chrome, telling: Telling::Expired }),
+            Attempt::Expired => {
+                return render(StatusCode::FORBIDDEN, &Told { chrome: shown.chrome, telling: Telling::Expired });
+            }
             Attempt::Wrong | Attempt::TooEarly(_) => {
                 return render(StatusCode::FORBIDDEN, &ChangePassword { present: Present::Refused, ..shown });
             }

@@ -99,7 +99,10 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             for found in organizations::list(&mut db.reader().await?, LISTED).await? {
                 let rule = if found.password_policy.is_some() { "own password rule" } else { "" };
                 let siret = found.siret.unwrap_or_else(|| "-".to_owned());
-                say(format_args!("{}  {:13}  {:9}  {siret:14}  {}  {rule}", found.id, found.kind, found.status, found.name));
+                say(format_args!(
+                    "{}  {:13}  {:9}  {siret:14}  {}  {rule}",
+                    found.id, found.kind, found.status, found.name
+                ));
             }
             db.close().await;
             return Ok(());
@@ -110,16 +113,16 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     };
     let mut tx = db.begin().await?;
     if !organizations::exists(&mut tx, &organization).await? {
-        return Err(Fault::new(format!("there is no organization {organization}; `habilis organization list` names them")));
+        return Err(Fault::new(format!(
+            "there is no organization {organization}; `habilis organization list` names them"
+        )));
     }
     let (operator, floor) = (config.password_policy(), config.password_floor());
     let mut own = rules::of_organization(&mut tx, &organization).await?;
     if let Some(changes) = wanted {
         own = changes.map(|changes| changes.over(PasswordPolicy::effective(own.as_ref(), &operator, &floor)));
         let by = ("cli", Clock::System.now());
-        if let Err(refusals) =
-            rules::set_for_organization(&mut tx, &config, (&organization, own.as_ref()), by).await?
-        {
+        if let Err(refusals) = rules::set_for_organization(&mut tx, &config, (&organization, own.as_ref()), by).await? {
             let reasons: Vec<String> = refusals.iter().map(ToString::to_string).collect();
             return Err(Fault::new(format!("nothing was changed: {}", reasons.join("; "))));
         }

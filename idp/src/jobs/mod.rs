@@ -10,8 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    browsers, compromise_links, device_requests, failures, grants, initial_access_tokens, interactions, logout_outbox, password_links,
-    password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, signing_keys, used_tokens,
+    browsers, compromise_links, device_requests, failures, grants, initial_access_tokens, interactions, logout_outbox,
+    password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, signing_keys,
+    used_tokens,
 };
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};

@@ -299,7 +299,9 @@ mod tests {
     fn a_header_with_a_true_checksum_may_still_lie_about_its_shards() {
         let sound = [0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0];
         let table = |shape: [u8; SHAPE_BYTES]| [&u64::MAX.to_le_bytes()[..], &shape].concat();
-        for (shard_bits, body) in [(0, table([0xff; SHAPE_BYTES])), (0, table(sound)), (0, Vec::new()), (3, table(sound))] {
+        for (shard_bits, body) in
+            [(0, table([0xff; SHAPE_BYTES])), (0, table(sound)), (0, Vec::new()), (3, table(sound))]
+        {
             let header = Header { shard_bits, passwords: 1, body_bytes: body.len() as u64 };
             let mut digest = Checksum::new();
             digest.add(&header.to_bytes());

@@ -250,8 +250,8 @@ impl Sample for Told {
             Telling::ReportOver,
             Telling::Compromised,
         ]
-            .into_iter()
-            .map(|telling| Self { chrome: sample_chrome(locale), telling })
-            .collect()
+        .into_iter()
+        .map(|telling| Self { chrome: sample_chrome(locale), telling })
+        .collect()
     }
 }

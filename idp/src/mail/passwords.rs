@@ -140,7 +140,9 @@ impl Letter for PasswordLetter {
     fn kind(&self) -> Kind {
         match self {
             Self::Changed { .. } | Self::Expired { .. } => Kind::Security,
-            Self::Link { .. } | Self::Compromised { .. } | Self::Reminder { .. } | Self::Suspended { .. } => Kind::Other,
+            Self::Link { .. } | Self::Compromised { .. } | Self::Reminder { .. } | Self::Suspended { .. } => {
+                Kind::Other
+            }
         }
     }
 

@@ -161,7 +161,8 @@ async fn said(browser: &WebDriver, typed: &str) -> String {
 }
 
 async fn ticked(browser: &WebDriver) -> String {
-    let script = "return [...document.querySelectorAll('#password-rules [data-met]')].map(one => one.dataset.rule).join(' ')";
+    let script =
+        "return [...document.querySelectorAll('#password-rules [data-met]')].map(one => one.dataset.rule).join(' ')";
     browser.script(script).await.as_str().unwrap().to_owned()
 }
 

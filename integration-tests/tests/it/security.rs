@@ -78,12 +78,14 @@ async fn the_link_of_a_mail(engine: Engine) {
     assert!(browser.get(&server.url("/account")).await.page().has("account-page"), "looking does no harm");
     let tampered = format!("{}x", &reports[0][..reports[0].len() - 1]);
     assert_eq!(Browser::new().get(&tampered).await.page().status, 410);
-    let mut tasks = Vec::new();
+    let mut browsers = Vec::new();
     for _ in 0..10 {
-        let (link, mut browser) = (reports[0].clone(), Browser::new());
-        browser.get(&link).await.page();
-        tasks.push(tokio::spawn(async move { browser.submit("report-form", &[]).await.page() }));
+        let mut browser = Browser::new();
+        browser.get(&reports[0]).await.page();
+        browsers.push(browser);
     }
+    let submit = |mut browser: Browser| tokio::spawn(async move { browser.submit("report-form", &[]).await.page() });
+    let tasks: Vec<_> = browsers.into_iter().map(submit).collect();
     let mut reported = 0;
     for task in tasks {
         let page = task.await.unwrap();
@@ -100,7 +102,7 @@ async fn the_link_of_a_mail(engine: Engine) {
     assert_eq!(local_sign_in(&server, &mut Browser::new(), &person.login, &person.password).await.status, 401);
     let to_dpo = Inbox::of(&server).to(DPO).await;
     assert_eq!(to_dpo.len(), 1);
-    assert!(to_dpo[0].text.contains(&person.family_name) && to_dpo[0].text.contains("compromis") || to_dpo[0].subject.contains("Compromission"), "{to_dpo:?}");
+    assert!(to_dpo[0].text.contains(&person.family_name) && to_dpo[0].subject.contains("Compromission"), "{to_dpo:?}");
     let link = link_to(&server, &person.login, 1).await;
     assert!(choose(&mut Browser::new(), &link, NEW).await.has("password-changed-page"));
     server.advance(31 * 86_400).await;

@@ -94,9 +94,12 @@ impl Spread {
     fn beside(folder: &Path) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix(".habilis-filter-").tempdir_in(folder)?;
         let file = |number: u32| File::create_new(folder.path().join(number.to_string()));
-        let reopened = |number: u32| File::options().read(true).write(true).open(folder.path().join(number.to_string()));
+        let reopened =
+            |number: u32| File::options().read(true).write(true).open(folder.path().join(number.to_string()));
         let files = (0..1 << SPREAD_BITS)
-            .map(|number| file(number).and_then(|_| reopened(number)).map(|file| BufWriter::with_capacity(1 << 14, file)))
+            .map(|number| {
+                file(number).and_then(|_| reopened(number)).map(|file| BufWriter::with_capacity(1 << 14, file))
+            })
             .collect::<io::Result<_>>()?;
         Ok(Self { _folder: folder, files, lines: 0 })
     }
@@ -118,8 +121,7 @@ impl Spread {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         file.set_len(0)?;
-        let mut found: Vec<u64> =
-            bytes.as_chunks::<8>().0.iter().map(|&bytes| u64::from_le_bytes(bytes)).collect();
+        let mut found: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|&bytes| u64::from_le_bytes(bytes)).collect();
         found.sort_unstable();
         found.dedup();
         Ok(found)
@@ -226,7 +228,15 @@ mod tests {
         // One of them counts twice: as it is, and in lower case.
         assert_eq!(made.unwrap().passwords, 6);
         let list = opened(&folder);
-        for known in ["Zk7!rouvent-Pliq", "ZK7!ROUVENT-PLIQ", "zk7!rouvent-pliq", "password", "hello", "une phrase ", "mot:passe"] {
+        for known in [
+            "Zk7!rouvent-Pliq",
+            "ZK7!ROUVENT-PLIQ",
+            "zk7!rouvent-pliq",
+            "password",
+            "hello",
+            "une phrase ",
+            "mot:passe",
+        ] {
             assert!(list.contains(known).unwrap(), "{known}");
         }
         for other in ["une phrase", "mot", "", "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8"] {
