@@ -126,7 +126,8 @@ own_journeys! {
         let mut set = 0;
         for task in tasks {
             let page = task.await.unwrap();
-            assert!(matches!(page.status, 200 | 410), "{}", page.summary());
+            // A busy machine may say so; it may not set a second password.
+            assert!(matches!(page.status, 200 | 410 | 503), "{}", page.summary());
             set += usize::from(page.has("password-changed-page"));
         }
         assert_eq!(set, 1);
