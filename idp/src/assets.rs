@@ -22,6 +22,7 @@ assets! {
     "portal.css" => "text/css; charset=utf-8",
     "form-post.js" => "text/javascript; charset=utf-8",
     "password.js" => "text/javascript; charset=utf-8",
+    "sign-up.js" => "text/javascript; charset=utf-8",
     "favicon.svg" => "image/svg+xml",
     "mark.svg" => "image/svg+xml",
     "portal-mark.svg" => "image/svg+xml",

@@ -31,6 +31,8 @@ pub struct Config {
     pub keys: Keys,
     /// `[sign_in]`
     pub sign_in: SignIn,
+    /// `[accounts]`
+    pub accounts: Accounts,
     /// `[passwords]`
     pub passwords: Passwords,
     /// `[password_floor]`
@@ -100,7 +102,36 @@ pub struct SignIn {
     pub session_idle_minutes: u32,
     pub session_absolute_minutes: u32,
     pub failures_per_address_per_hour: u32,
+    pub failures_per_network_per_hour: u32,
     pub interactions_per_address_per_minute: u32,
+}
+
+/// `[accounts]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Accounts {
+    pub invitation_days: u32,
+    pub self_registration: bool,
+    pub sign_ups_per_address_per_hour: u32,
+    pub sign_ups_per_network_per_hour: u32,
+    pub proof_of_work_bits: u8,
+    pub unproven_delay_minutes: u32,
+    pub unproven_per_address_per_hour: u32,
+    pub unproven_per_hour: u32,
+    pub sessions_per_person: u32,
+    pub sessions_beyond: SessionsBeyond,
+    pub sharing_networks: usize,
+    pub sharing_window_minutes: u32,
+}
+
+/// `accounts.sessions_beyond`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionsBeyond {
+    /// The session used longest ago ends.
+    EndOldest,
+    /// The new one is refused.
+    RefuseNew,
 }
 
 /// `[passwords]`
@@ -219,6 +250,25 @@ pub struct Mail {
     pub from: String,
     #[serde(deserialize_with = "empty_is_none")]
     pub dpo: Option<String>,
+}
+
+impl Mail {
+    /// What is wrong with the section.
+    fn problems(&self) -> Vec<&'static str> {
+        let mut problems = Vec::new();
+        if self.from.parse::<lettre::message::Mailbox>().is_err() {
+            problems.push("mail.from is not a mail address such as \"Habilis <ne-pas-repondre@example.fr>\"");
+        }
+        let url = self.smtp_url.expose();
+        let required = url.starts_with("smtp://") && url.contains("tls=required");
+        let encrypted = required || url.starts_with("smtps://");
+        if self.transport == MailTransport::Smtp && !encrypted && !is_loopback_smtp(url) {
+            problems.push(
+                "mail.smtp_url is smtps://… or smtp://…?tls=required; a mail is never sent in clear beyond this machine",
+            );
+        }
+        problems
+    }
 }
 
 /// `mail.transport`
@@ -354,33 +404,13 @@ impl Config {
         refuse(!(1..=200).contains(&self.database.connections), "database.connections is between 1 and 200");
         refuse(!(1..=1825).contains(&self.keys.sign_for_days), "keys.sign_for_days is between 1 and 1825");
         refuse(!(1..=720).contains(&self.keys.publish_ahead_hours), "keys.publish_ahead_hours is between 1 and 720");
-        refuse(
-            !(1..=self.sign_in.session_absolute_minutes).contains(&self.sign_in.session_idle_minutes),
-            "sign_in.session_idle_minutes is at least 1 and at most session_absolute_minutes",
-        );
-        refuse(
-            !(1..=44640).contains(&self.sign_in.session_absolute_minutes),
-            "sign_in.session_absolute_minutes is between 1 and 44640 (a month)",
-        );
-        refuse(self.sign_in.failures_per_address_per_hour == 0, "sign_in.failures_per_address_per_hour is at least 1");
-        refuse(
-            self.sign_in.interactions_per_address_per_minute == 0,
-            "sign_in.interactions_per_address_per_minute is at least 1",
-        );
+        self.sign_in.check(&mut refuse);
+        self.accounts.check(&mut refuse);
         refuse(
             self.registration.clients_per_address_per_minute == 0,
             "registration.clients_per_address_per_minute is at least 1",
         );
-        refuse(
-            self.legacy.at_registration && !self.legacy.response_types,
-            "legacy.at_registration needs legacy.response_types",
-        );
-        refuse(!(1..=60).contains(&self.device.code_minutes), "device.code_minutes is between 1 and 60");
-        refuse(!(1..=60).contains(&self.device.interval_seconds), "device.interval_seconds is between 1 and 60");
-        refuse(
-            !(1..=10_000).contains(&self.device.wrong_codes_per_address_per_hour),
-            "device.wrong_codes_per_address_per_hour is between 1 and 10000",
-        );
+        self.problems_of_flows().into_iter().for_each(|(wrong, text)| refuse(wrong, text));
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         let floor = self.password_floor();
         for (section, rule, least) in
@@ -423,20 +453,29 @@ impl Config {
             !self.console.client_id.is_empty() && self.console.client_secret.expose().is_empty(),
             "console.client_id needs console.client_secret or console.client_secret_file",
         );
-        if self.mail.transport == MailTransport::Smtp {
-            let url = self.mail.smtp_url.expose();
-            let required = url.starts_with("smtp://") && url.contains("tls=required");
-            let encrypted = required || url.starts_with("smtps://");
-            refuse(
-                !encrypted && !is_loopback_smtp(url),
-                "mail.smtp_url is smtps://… or smtp://…?tls=required; a mail is never sent in clear beyond this machine",
-            );
-        }
+        problems.extend(self.mail.problems().into_iter().map(str::to_owned));
     }
 
     /// Whether the issuer is plain http on this machine: development and demonstration.
     pub fn is_loopback_http(&self) -> bool {
         Url::parse(&self.server.issuer).is_ok_and(|issuer| issuer.scheme() == "http" && is_loopback(&issuer))
+    }
+
+    /// What may be wrong with `[legacy]` and `[device]`.
+    fn problems_of_flows(&self) -> [(bool, &'static str); 4] {
+        let Device { code_minutes, interval_seconds, wrong_codes_per_address_per_hour } = &self.device;
+        [
+            (
+                self.legacy.at_registration && !self.legacy.response_types,
+                "legacy.at_registration needs legacy.response_types",
+            ),
+            (!(1..=60).contains(code_minutes), "device.code_minutes is between 1 and 60"),
+            (!(1..=60).contains(interval_seconds), "device.interval_seconds is between 1 and 60"),
+            (
+                !(1..=10_000).contains(wrong_codes_per_address_per_hour),
+                "device.wrong_codes_per_address_per_hour is between 1 and 10000",
+            ),
+        ]
     }
 
     /// The operator's rule for passwords: that of everybody whose organization states none.
@@ -473,12 +512,85 @@ impl Config {
         Params::new(hash.memory_kib, hash.iterations, hash.parallelism).unwrap_or_default()
     }
 
+    /// How many failed sign-ins strangers have in an hour.
+    pub fn sign_in_limits(&self) -> habilis_policies::login::Limits {
+        habilis_policies::login::Limits {
+            per_address: self.sign_in.failures_per_address_per_hour,
+            per_network: self.sign_in.failures_per_network_per_hour,
+        }
+    }
+
+    /// When simultaneous use is worth telling.
+    pub fn sharing_rule(&self) -> habilis_policies::sharing::Rule {
+        habilis_policies::sharing::Rule {
+            networks: self.accounts.sharing_networks,
+            window: SignedDuration::from_mins(i64::from(self.accounts.sharing_window_minutes)),
+        }
+    }
+
     /// Limits of a sign-in session.
     pub fn session_limits(&self) -> habilis_policies::sessions::Limits {
         habilis_policies::sessions::Limits {
             idle: SignedDuration::from_mins(i64::from(self.sign_in.session_idle_minutes)),
             absolute: SignedDuration::from_mins(i64::from(self.sign_in.session_absolute_minutes)),
         }
+    }
+}
+
+impl SignIn {
+    fn check(&self, refuse: &mut impl FnMut(bool, &str)) {
+        refuse(
+            !(1..=self.session_absolute_minutes).contains(&self.session_idle_minutes),
+            "sign_in.session_idle_minutes is at least 1 and at most session_absolute_minutes",
+        );
+        refuse(
+            !(1..=44640).contains(&self.session_absolute_minutes),
+            "sign_in.session_absolute_minutes is between 1 and 44640 (a month)",
+        );
+        refuse(self.failures_per_address_per_hour == 0, "sign_in.failures_per_address_per_hour is at least 1");
+        refuse(
+            self.interactions_per_address_per_minute == 0,
+            "sign_in.interactions_per_address_per_minute is at least 1",
+        );
+        refuse(self.failures_per_network_per_hour == 0, "sign_in.failures_per_network_per_hour is at least 1");
+    }
+}
+
+impl Accounts {
+    fn check(&self, refuse: &mut impl FnMut(bool, &str)) {
+        refuse(!(1..=30).contains(&self.invitation_days), "accounts.invitation_days is between 1 and 30");
+        refuse(
+            [self.sign_ups_per_address_per_hour, self.sign_ups_per_network_per_hour].contains(&0),
+            "accounts.sign_ups_per_address_per_hour and sign_ups_per_network_per_hour are at least 1",
+        );
+        refuse(!(8..=24).contains(&self.proof_of_work_bits), "accounts.proof_of_work_bits is between 8 and 24");
+        refuse(
+            !(1..=1440).contains(&self.unproven_delay_minutes),
+            "accounts.unproven_delay_minutes is between 1 and 1440 (a day)",
+        );
+        refuse(
+            self.unproven_per_address_per_hour > self.sign_ups_per_address_per_hour,
+            "accounts.unproven_per_address_per_hour is at most sign_ups_per_address_per_hour",
+        );
+        refuse(self.unproven_per_hour > 10_000, "accounts.unproven_per_hour is at most 10000");
+        refuse(self.sessions_per_person > 100, "accounts.sessions_per_person is at most 100; 0 means no limit");
+        refuse(
+            self.sharing_networks == 1 || self.sharing_networks > 20,
+            "accounts.sharing_networks is between 2 and 20, or 0 for never",
+        );
+        refuse(
+            !(1..=1440).contains(&self.sharing_window_minutes),
+            "accounts.sharing_window_minutes is between 1 and 1440 (a day)",
+        );
+    }
+
+    /// How many sessions a person has at the same time, and what happens beyond.
+    pub fn session_limit(&self) -> (u32, habilis_policies::sessions::Beyond) {
+        let beyond = match self.sessions_beyond {
+            SessionsBeyond::EndOldest => habilis_policies::sessions::Beyond::EndOldest,
+            SessionsBeyond::RefuseNew => habilis_policies::sessions::Beyond::RefuseNew,
+        };
+        (self.sessions_per_person, beyond)
     }
 }
 
@@ -661,6 +773,28 @@ mod tests {
             "passwords: yearly renewal is required",
         ] {
             assert!(problems.contains(part), "{part} in {problems}");
+        }
+    }
+
+    #[test]
+    fn limits_of_accounts_stay_within_reason() {
+        let accounts = load("", &[]).unwrap().accounts;
+        assert!(!accounts.self_registration, "off unless the operator turns it on");
+        for (setting, word) in [
+            ("invitation_days = 0", "invitation_days"),
+            ("invitation_days = 31", "invitation_days"),
+            ("sign_ups_per_address_per_hour = 0", "sign_ups_per_address_per_hour"),
+            ("proof_of_work_bits = 7", "proof_of_work_bits"),
+            ("proof_of_work_bits = 25", "proof_of_work_bits"),
+            ("unproven_delay_minutes = 0", "unproven_delay_minutes"),
+            ("unproven_per_address_per_hour = 6", "unproven_per_address_per_hour"),
+            ("sessions_per_person = 101", "sessions_per_person"),
+            ("sessions_beyond = \"shrug\"", "shrug"),
+            ("sharing_networks = 1", "sharing_networks"),
+            ("sharing_window_minutes = 0", "sharing_window_minutes"),
+        ] {
+            let problems = load(&format!("[accounts]\n{setting}"), &[]).unwrap_err().to_string();
+            assert!(problems.contains(word), "{setting}: {problems}");
         }
     }
 

@@ -79,6 +79,18 @@ impl Browser {
         Self { http: Http::new(), jar: Vec::new(), page: None, hops: Vec::new(), languages: None }
     }
 
+    /// A fresh browser from this loopback address.
+    pub fn from_address(address: std::net::Ipv4Addr) -> Self {
+        Self { http: Http::from_address(address), ..Self::new() }
+    }
+
+    /// The same browser from another loopback address, as when a phone leaves the house.
+    #[must_use]
+    pub fn moved_to(mut self, address: std::net::Ipv4Addr) -> Self {
+        self.http = Http::from_address(address);
+        self
+    }
+
     /// The same browser, with these languages preferred (`Accept-Language`).
     #[must_use]
     pub fn speaking(mut self, languages: &str) -> Self {
@@ -117,9 +129,14 @@ impl Browser {
         let form = page.form(form_id);
         let mut fields = form.fields;
         for &(name, value) in changes {
-            let field = fields.iter_mut().find(|(known, _)| known == name);
-            let field = field.unwrap_or_else(|| panic!("the form {form_id} has no field {name}: {}", page.html));
-            value.clone_into(&mut field.1);
+            if let Some(field) = fields.iter_mut().find(|(known, _)| known == name) {
+                value.clone_into(&mut field.1);
+                continue;
+            }
+            // A box that was not ticked is no field until it is.
+            let boxes = page.attributes(&format!("#{form_id} input[type=checkbox][name={name}]"), "name");
+            assert!(!boxes.is_empty(), "the form {form_id} has no field {name}: {}", page.html);
+            fields.push((name.to_owned(), value.to_owned()));
         }
         fields.extend(form.button);
         self.send_form(Cause::OwnForm, &form.method, form.action, fields).await

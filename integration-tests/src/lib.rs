@@ -30,6 +30,7 @@ pub mod protocol;
 pub mod relying_party;
 pub mod server;
 pub mod stub;
+pub mod timing;
 pub mod webdriver;
 
 pub use browser::{Browser, Page, Visit};

@@ -243,20 +243,19 @@ impl TestServer {
         self.folder.join("data")
     }
 
-    /// The database it was given; none when it made its own file.
-    pub fn database_url(&self) -> Option<&str> {
-        let at = self.options.iter().position(|option| option == "--database")?;
-        self.options.get(at + 1).map(String::as_str)
+    /// The URL of its database, for a command beside it: stop the server first when it is SQLite.
+    pub fn database_url(&self) -> String {
+        let given = self.options.iter().skip_while(|option| *option != "--database").nth(1);
+        given.cloned().unwrap_or_else(|| format!("sqlite://{}", self.data().join("habilis.db").display()))
     }
 
     /// Runs a command of the server's binary on the database of this server, which must be stopped, with further settings
     /// such as `("PASSWORDS__HISTORY", "3")`.
     pub async fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
-        let file = format!("sqlite://{}", self.data().join("habilis.db").display());
         let key = self.data().join("habilis.key").display().to_string();
         let names: Vec<String> = settings.iter().map(|(name, _)| format!("HABILIS__{name}")).collect();
-        let url = self.database_url().unwrap_or(&file);
-        let mut environment = vec![("HABILIS__DATABASE__URL", url), ("HABILIS__KEYS__MASTER_KEY_FILE", &key)];
+        let url = self.database_url();
+        let mut environment = vec![("HABILIS__DATABASE__URL", url.as_str()), ("HABILIS__KEYS__MASTER_KEY_FILE", &key)];
         environment.extend(names.iter().zip(settings).map(|(name, (_, value))| (name.as_str(), *value)));
         run_in(&self.data(), arguments, &environment).await
     }
@@ -312,6 +311,24 @@ impl TestServer {
     pub async fn now(&self) -> jiff::Timestamp {
         let answer = Http::new().get(&self.url("/demo/clock")).await.ok_json();
         answer["now"].as_str().expect("`now` is text").parse().expect("RFC 3339")
+    }
+
+    /// Runs a command of the server's binary on this server's database. `SQLite` belongs to one process at a time: there the
+    /// server is stopped meanwhile, and its clock stands at the time of day again.
+    pub async fn command(&mut self, arguments: &[&str]) -> Outcome {
+        let database =
+            self.options.iter().position(|option| option == "--database").map(|at| self.options[at + 1].clone());
+        let stopped = database.is_none();
+        let database = database.unwrap_or_else(|| format!("sqlite://{}", self.data().join("habilis.db").display()));
+        if stopped {
+            self.terminate(Duration::from_secs(30)).await.expect("the server stops when asked");
+        }
+        let environment = [("HABILIS__DATABASE__URL", database.as_str()), ("HABILIS__SERVER__ISSUER", &self.issuer)];
+        let outcome = run_in(&self.folder, arguments, &environment).await;
+        if stopped {
+            self.restart().await;
+        }
+        outcome
     }
 
     /// Kills the process as a power cut would (SIGKILL), and returns when it is gone.

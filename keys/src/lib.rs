@@ -18,5 +18,6 @@ pub mod seal;
 pub mod secret;
 pub mod signing;
 pub mod token;
+pub mod work;
 
 pub use secret::Secret;

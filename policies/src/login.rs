@@ -1,6 +1,9 @@
-//! Throttling of password guesses by account (CNIL délibération 2022-100: a delay after failures, about ten tries an hour).
+//! Throttling of password guesses by account, address and network (CNIL délibération 2022-100: a delay after failures, about
+//! ten tries an hour).
 //!
-//! The same holds for names that are nobody's, so that a delay tells nothing.
+//! The same holds for names that are nobody's, so that a delay tells nothing. A browser that signed in to the account before
+//! is counted by itself: a guess spread over a thousand addresses uses up the strangers' tries, never those of the person it
+//! is meant for, and a wrong password typed on one's own browser costs strangers' tries nothing.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -55,9 +58,83 @@ pub fn admit_network(failures: Option<Failures>, per_hour: u32, now: Timestamp) 
     }
 }
 
+/// Who tries, with the failures that count against them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trier {
+    /// A browser that has signed in to this very account before.
+    KnownBrowser {
+        /// Failures of this browser at this account.
+        own: Option<Failures>,
+    },
+    /// Any other.
+    Stranger {
+        /// Failures of all strangers at this account.
+        account: Option<Failures>,
+        /// Failures of this address at all accounts.
+        address: Option<Failures>,
+        /// Failures of the network around it at all accounts.
+        network: Option<Failures>,
+    },
+}
+
+/// How many failures strangers have in an hour, at all accounts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From one address.
+    pub per_address: u32,
+    /// From the network around it.
+    pub per_network: u32,
+}
+
+/// Says whether an attempt is heard, before any password is looked at. Where several limits are reached, the longest wait
+/// counts.
+///
+/// # Errors
+/// [`TooEarly`] with the time to come back.
+pub fn hear(trier: &Trier, limits: &Limits, now: Timestamp) -> Result<(), TooEarly> {
+    let refused = match *trier {
+        Trier::KnownBrowser { own } => admit(own, now).err(),
+        Trier::Stranger { account, address, network } => [
+            admit(account, now),
+            admit_network(address, limits.per_address, now),
+            admit_network(network, limits.per_network, now),
+        ]
+        .into_iter()
+        .filter_map(Result::err)
+        .max_by_key(|too_early| too_early.retry_at),
+    };
+    refused.map_or(Ok(()), Err)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strangers_wait_for_each_other_and_a_known_browser_for_itself_alone() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let failed = |count| Some(Failures { count, last_at: at(0) });
+        let limits = Limits { per_address: 20, per_network: 50 };
+        let stranger = |account, address, network| Trier::Stranger { account, address, network };
+        let known = |own| Trier::KnownBrowser { own };
+        let cases = [
+            ("nobody tried", stranger(None, None, None), None),
+            ("four slips", stranger(failed(4), failed(4), failed(4)), None),
+            ("the account is guessed at from elsewhere", stranger(failed(10), None, None), Some(3600)),
+            ("progressive", stranger(failed(7), failed(7), failed(7)), Some(60)),
+            ("an address tries many accounts", stranger(None, failed(20), failed(20)), Some(3600)),
+            ("a network tries many accounts", stranger(None, failed(3), failed(50)), Some(3600)),
+            ("the longest wait counts", stranger(failed(5), failed(20), None), Some(3600)),
+            ("the victim's own browser", known(None), None),
+            ("who mistypes there", known(failed(4)), None),
+            ("five times", known(failed(5)), Some(15)),
+            ("stolen, and used to guess", known(failed(10)), Some(3600)),
+        ];
+        for (what, trier, wait) in cases {
+            let expected = wait.map_or(Ok(()), |seconds| Err(TooEarly { retry_at: at(seconds) }));
+            assert_eq!(hear(&trier, &limits, at(1)), expected, "{what}");
+        }
+    }
 
     #[test]
     fn delays_grow_and_an_hour_forgets() {

@@ -74,7 +74,7 @@ pub fn choose<'a>(granted: Granted<'a>, asked: &'a [String]) -> Result<&'a str, 
     match (asked, granted.resources) {
         ([], []) => Ok(granted.issuer),
         ([], [only]) => Ok(only),
-        ([], _) | ([_, _, ..], _) => Err(TargetProblem::Several),
+        ([] | [_, _, ..], _) => Err(TargetProblem::Several),
         ([one], known) if known.contains(one) => Ok(one),
         ([one], known) if one == granted.issuer && (known.is_empty() || granted.identifies) => Ok(one),
         _ => Err(TargetProblem::NotGranted),

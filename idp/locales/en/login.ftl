@@ -17,6 +17,9 @@ login-try-later = { $count ->
    *[other] Too many attempts in a row. Try again in { $count } minutes.
 }
 login-stale = This page had been open for too long. Please type your details again.
+login-no-room = Your account is already open on as many devices as allowed. Sign out of one, then try again.
+login-no-account = No account yet?
+login-sign-up = Create an account
 login-unavailable = Signing in is not possible right now. Try again in a few minutes.
 
 # The front page of the server.

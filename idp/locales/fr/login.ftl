@@ -17,6 +17,9 @@ login-try-later = { $count ->
    *[other] Trop d’essais de suite. Réessayez dans { $count } minutes.
 }
 login-stale = Cette page était ouverte depuis trop longtemps. Saisissez à nouveau vos identifiants.
+login-no-room = Votre compte est déjà ouvert sur le nombre d’appareils permis. Déconnectez-en un, puis réessayez.
+login-no-account = Pas encore de compte ?
+login-sign-up = Créer un compte
 login-unavailable = La connexion est momentanément impossible. Réessayez dans quelques minutes.
 
 # La page d'accueil du serveur.

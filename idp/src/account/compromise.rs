@@ -10,6 +10,7 @@ use habilis_keys::token::digest;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
+use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person};
 use crate::db::{Tx, compromise_links, grants, password_links, passwords, sessions};
@@ -47,10 +48,10 @@ impl Sample for Confirm {
 ///
 /// # Errors
 /// The database failed.
-pub async fn new_link(tx: &mut Tx, app: &App, person: &str, now: Timestamp) -> Outcome<String> {
+pub async fn new_link(tx: &mut Tx, config: &Config, person: &str, now: Timestamp) -> Outcome<String> {
     let token = habilis_keys::random::token();
     compromise_links::insert(tx, &digest(token.expose()), (person, now.saturating_add(LIFE)?), now).await?;
-    Ok(format!("{}/compromise/{}", app.config.server.issuer, token.expose()))
+    Ok(format!("{}/compromise/{}", config.server.issuer, token.expose()))
 }
 
 /// Asks whether to close everything. Changes nothing.

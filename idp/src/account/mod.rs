@@ -1,9 +1,17 @@
 //! `/account`: the person's own page: who they are, where they are signed in, and what to do when something is wrong.
 
+pub mod activation;
 pub mod applications;
 pub mod compromise;
+mod devices;
+pub mod invite;
+pub mod landing;
+pub mod notice;
 pub mod pages;
 pub mod password;
+pub mod profile;
+pub mod sharing;
+pub mod sign_up;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -35,6 +43,13 @@ pub fn router() -> Router<App> {
         .route("/account/compromise", post(report))
         .route(password::PATH, get(password::get).post(password::post))
         .route("/compromise/{token}", get(compromise::get).post(compromise::post))
+        .route("/account/sign-out-device", post(devices::sign_out))
+        .route("/account/profile", get(profile::show).post(profile::save))
+        .route("/account/profile/email", post(profile::ask_email))
+        .route("/account/email/{token}", get(profile::confirm_page).post(profile::confirm))
+        .route("/account/email/undo/{token}", get(profile::undo_page).post(profile::undo))
+        .route("/activate/{token}", get(activation::get).post(activation::post))
+        .route("/sign-up", get(sign_up::get).post(sign_up::post))
 }
 
 /// Who is signed in in this browser.
@@ -64,6 +79,7 @@ async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery
             .into_iter()
             .map(|found| Device {
                 current: found.id == session.id,
+                id: found.id,
                 name: device(&found.user_agent),
                 address: found.address,
                 since: paris(found.created_at.into(), locale),

@@ -26,6 +26,8 @@ pub struct Account {
 /// A browser that is signed in.
 #[derive(Clone, Debug)]
 pub struct Device {
+    /// `ses_…`, for signing it out.
+    pub id: String,
     /// Browser and system.
     pub name: String,
     /// Where the session began.
@@ -39,6 +41,7 @@ pub struct Device {
 impl Sample for Account {
     fn samples(locale: Locale) -> Vec<Self> {
         let device = |name: &str, current| Device {
+            id: format!("ses_{current}"),
             name: name.to_owned(),
             address: "192.0.2.7".to_owned(),
             since: "15/12/2027 à 09:30 (heure de Paris)".to_owned(),

@@ -119,7 +119,7 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
     }
     if shown.present == Present::Asked {
         let present = Secret::new(params.take("present").unwrap_or_default());
-        match attempt(&app, &origin, (&person.login, present), now).await? {
+        match attempt(&app, (&origin, &browser), (&person.login, present), now).await? {
             Attempt::Right(_) => {}
             Attempt::Expired => {
                 return render(StatusCode::FORBIDDEN, &Told { chrome: shown.chrome, telling: Telling::Expired });

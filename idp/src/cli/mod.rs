@@ -5,6 +5,7 @@ mod keys;
 mod operator;
 mod organization;
 mod passwords;
+mod person;
 mod resource;
 mod serve;
 
@@ -54,15 +55,18 @@ enum Command {
     /// Organizations.
     #[command(subcommand)]
     Organization(organization::Command),
+    /// People and their invitations.
+    #[command(subcommand)]
+    Person(person::Command),
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
-    /// Passwords: the list of leaked ones.
-    #[command(subcommand)]
-    Passwords(passwords::Command),
     /// Protected resources that access tokens can be issued for.
     #[command(subcommand)]
     Resource(resource::Command),
+    /// Passwords: the list of leaked ones.
+    #[command(subcommand)]
+    Passwords(passwords::Command),
     /// Signing keys and the master key.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -132,9 +136,10 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         }
         Command::Operator(command) => operator::run(command, load()?).await,
         Command::Organization(command) => organization::run(command, load()?).await,
+        Command::Person(command) => person::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
-        Command::Passwords(command) => passwords::run(command, load).await,
         Command::Resource(command) => resource::run(command, load()?).await,
+        Command::Passwords(command) => passwords::run(command, load).await,
         Command::Keys(command) => keys::run(command, load()?).await,
         Command::Openapi => {
             say(crate::oidc::openapi::document()?);

@@ -1,70 +1,89 @@
 //! `habilis operator`: the operator's own staff.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use habilis_keys::secret::Secret;
-use lettre::Address;
+use habilis_policies::contact::{Email, Name};
 
+use super::person::{checked_login, email, invite, name};
 use super::{open_migrated, say};
+use crate::account::invite::Invitation;
+use crate::account::landing::Landing;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
-use crate::db::people::{self, NewPerson, fold_login};
-use crate::db::{is_unique_violation, passwords};
+use crate::db::people::{self, NewPerson};
+use crate::db::{Tx, is_unique_violation, passwords};
 use crate::login::hasher::Hasher;
 use crate::outcome::{Fault, Outcome};
+use crate::web::text::Locale;
 
 /// Shortest password of an operator, in characters (ANSSI: 16 for administrators).
 const MIN_PASSWORD: usize = 16;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Create an operator. The password is read from standard input, so that it never stands on a command line.
+    /// Create an operator. They choose their password by the link sent to their address.
     Create {
         /// What they sign in with.
         #[arg(long)]
         login: String,
         /// Mail address.
-        #[arg(long)]
-        email: String,
+        #[arg(long, value_parser = email)]
+        email: Email,
         /// Given name.
-        #[arg(long)]
-        given_name: String,
+        #[arg(long, value_parser = name)]
+        given_name: Name,
         /// Family name.
-        #[arg(long)]
-        family_name: String,
+        #[arg(long, value_parser = name)]
+        family_name: Name,
+        /// For scripted set-up: a file that holds the password, `-` for standard input. No link is sent.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
     },
 }
 
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
-    let Command::Create { login, email, given_name, family_name } = command;
-    let login = fold_login(&login);
-    if login.is_empty() || login.chars().count() > 256 || login.chars().any(char::is_control) {
-        return Err(Fault::new("--login is between 1 and 256 characters, without control characters"));
-    }
-    email.parse::<Address>().map_err(|error| Fault::new(format!("--email: {error}")))?;
-    let password = read_password()?;
+    let Command::Create { login, email, given_name, family_name, password_file } = command;
+    let login = checked_login(&login)?;
+    let password = password_file.as_deref().map(read_password).transpose()?;
     let now = Clock::System.now();
     let db = open_migrated(&config).await?;
+    let Some(password) = password else {
+        let invitation = Invitation {
+            login: &login,
+            email: &email,
+            names: (&given_name, &family_name),
+            locale: Locale::Fr,
+            organization: None,
+            rights: &[],
+            operator: true,
+            landing: Landing::default(),
+            by: "cli",
+        };
+        let invited = invite(&db, &config, &invitation, now).await?;
+        db.close().await;
+        say(format_args!(
+            "created operator {login} ({}); the link to choose a password is in mail {}, sent once the server runs",
+            invited.person, invited.mail
+        ));
+        return Ok(());
+    };
     let phc = Hasher::new(&config.password_hash, config.hash_params()).hash(password).await?;
     let id = habilis_keys::random::id("usr", now);
     let new = NewPerson {
         id: &id,
         login: &login,
-        email: Some((&email, false)),
-        names: (&given_name, &family_name),
+        email: Some((email.as_str(), false)),
+        names: (given_name.as_str(), family_name.as_str()),
         locale: "fr",
         claims: serde_json::Map::new(),
         operator: true,
     };
     let mut tx = db.begin().await?;
-    match people::insert(&mut tx, new, now).await {
-        Err(error) if is_unique_violation(&error) => {
-            return Err(Fault::new(format!("the login {login} exists already; nothing was changed")));
-        }
-        inserted => inserted?,
-    }
+    insert(&mut tx, new, now).await?;
     passwords::set(&mut tx, &id, &phc, now).await?;
     audit::record(&mut tx, Event::new("operator.created").by("cli").about(&id), now).await?;
     tx.commit().await?;
@@ -73,15 +92,25 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     Ok(())
 }
 
-fn read_password() -> Outcome<Secret<String>> {
-    let mut input = std::io::stdin();
-    if input.is_terminal() {
-        return Err(Fault::new(
-            "give the password on standard input, for example: habilis operator create … < password-file",
-        ));
+async fn insert(tx: &mut Tx, new: NewPerson<'_>, now: jiff::Timestamp) -> Outcome<()> {
+    let login = new.login.to_owned();
+    match people::insert(tx, new, now).await {
+        Err(error) if is_unique_violation(&error) => {
+            Err(Fault::new(format!("the login {login} exists already; nothing was changed")))
+        }
+        inserted => Ok(inserted?),
     }
+}
+
+fn read_password(file: &Path) -> Outcome<Secret<String>> {
     let mut text = String::new();
-    input.by_ref().take(4096).read_to_string(&mut text)?;
+    let source: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        let opened = std::fs::File::open(file);
+        Box::new(opened.map_err(|error| Fault::new(format!("--password-file {}: {error}", file.display())))?)
+    };
+    source.take(4096).read_to_string(&mut text)?;
     let password = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
     if password.expose().chars().count() < MIN_PASSWORD {
         return Err(Fault::new(format!("an operator's password has at least {MIN_PASSWORD} characters")));

@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::{At, Tx};
+use super::{At, Conn, Tx};
 
 statements! {
     INSERT = "INSERT INTO browsers (person_id, browser_digest, first_seen_at, last_seen_at) VALUES ($1, $2, $3, $3)
               ON CONFLICT DO NOTHING";
     TOUCH = "UPDATE browsers SET last_seen_at = $3 WHERE person_id = $1 AND browser_digest = $2";
+    IS_KNOWN = "SELECT EXISTS (SELECT 1 FROM browsers b JOIN people p ON p.id = b.person_id
+                               WHERE p.login = $1 AND b.browser_digest = $2)";
     PURGE = "DELETE FROM browsers WHERE last_seen_at < $1";
 }
 
@@ -21,6 +23,15 @@ pub async fn seen(tx: &mut Tx, person: &str, browser_digest: &[u8], now: Timesta
         sql!(tx, execute TOUCH, person, browser_digest, At::from(now))?;
     }
     Ok(new)
+}
+
+/// Whether somebody signed in to the account `login` with this browser before. The browser's cookie holds 256 random bits and
+/// stands here by its digest: that ties it to the account as a signature would, and can be forgotten.
+///
+/// # Errors
+/// The engine failed.
+pub async fn is_known(c: &mut impl Conn, login: &str, browser_digest: &[u8]) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): IS_KNOWN, login, browser_digest).map(|(known,)| known)
 }
 
 /// Forgets browsers not used since `before`.

@@ -36,6 +36,22 @@ impl Subject {
         Self(habilis_keys::token::digest(&format!("account {login}")))
     }
 
+    /// A browser known to the account, at that account.
+    pub fn browser_of_account(browser_digest: &[u8], login: &str) -> Self {
+        let browser = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, browser_digest);
+        Self(habilis_keys::token::digest(&format!("browser {browser} {login}")))
+    }
+
+    /// The wider network around an address, see `web::Origin::wider_network`.
+    pub fn wider_network(network: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("wider {network}")))
+    }
+
+    /// Sign-ups: `what` is an address, a network, or a name for all of them.
+    pub fn sign_ups(what: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("sign-ups {what}")))
+    }
+
     /// An account name somebody asked a link for.
     pub fn link(login: &str) -> Self {
         Self(habilis_keys::token::digest(&format!("link {login}")))

@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = migrations![
     5 "0005_logout",
     6 "0006_resources",
     7 "0007_devices",
+    9 "0009_accounts",
     10 "0010_strength",
 ];
 

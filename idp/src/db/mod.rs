@@ -131,6 +131,7 @@ macro_rules! tables {
 }
 
 tables! {
+    account_links,
     audit,
     browsers,
     clients,
@@ -154,6 +155,7 @@ tables! {
     resources,
     revoked_tokens,
     sessions,
+    sharing_suspicions,
     signing_keys,
     used_tokens,
 }

@@ -6,7 +6,7 @@ use super::{At, Conn, Tx};
 
 statements! {
     INSERT = "INSERT INTO outbox (id, recipient, person_id, template, locale, subject, body, created_at, next_attempt_at, attempts)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0)";
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)";
     CLAIM = {
         sqlite "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
                 WHERE id IN (SELECT id FROM outbox WHERE next_attempt_at <= $1 AND (claimed_until IS NULL OR claimed_until < $1) ORDER BY next_attempt_at, id LIMIT $3)
@@ -20,6 +20,8 @@ statements! {
     BOUNCED = "UPDATE outbox SET bounced_at = $2, next_attempt_at = NULL, claimed_until = NULL, answer = $3
                WHERE id = $1 AND sent_at IS NULL";
     RECENT = "SELECT id, recipient, subject, body, created_at, sent_at, bounced_at, answer FROM outbox ORDER BY created_at DESC, id DESC LIMIT $1";
+    OF_PERSON = "SELECT id, template, created_at, sent_at, attempts, answer FROM outbox WHERE person_id = $1
+                 ORDER BY created_at DESC, id DESC LIMIT $2";
     WAITING = "SELECT COUNT(*) FROM outbox WHERE next_attempt_at IS NOT NULL";
 }
 
@@ -80,11 +82,44 @@ pub struct NewMail<'a> {
     pub body: &'a str,
 }
 
+/// A mail as proof of notice: what was sent when, and what the mail server said (R026). Without address and text.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Notice {
+    /// `mail_…`, also the `Message-ID`.
+    pub id: String,
+    /// Name and version of the text.
+    pub template: String,
+    /// When it was written.
+    pub created_at: At,
+    /// When the mail server took it.
+    pub sent_at: Option<At>,
+    /// How many times it was tried.
+    pub attempts: i64,
+    /// What the mail server said last.
+    pub answer: Option<String>,
+}
+
+/// The mails to `person`, newest first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_person(c: &mut impl Conn, person: &str, limit: u32) -> sqlx::Result<Vec<Notice>> {
+    sql!(c, all Notice: OF_PERSON, person, i64::from(limit))
+}
+
 /// Puts a mail into the outbox and returns its id.
 ///
 /// # Errors
 /// The engine failed.
 pub async fn insert(tx: &mut Tx, mail: &NewMail<'_>, now: Timestamp) -> sqlx::Result<String> {
+    insert_for(tx, mail, (now, now)).await
+}
+
+/// Puts a mail written `now` into the outbox that leaves at `due`, and returns its id.
+///
+/// # Errors
+/// The engine failed.
+pub async fn insert_for(tx: &mut Tx, mail: &NewMail<'_>, (due, now): (Timestamp, Timestamp)) -> sqlx::Result<String> {
     let id = habilis_keys::random::id("mail", now);
     sql!(
         tx,
@@ -97,6 +132,7 @@ pub async fn insert(tx: &mut Tx, mail: &NewMail<'_>, now: Timestamp) -> sqlx::Re
         mail.subject,
         mail.body,
         At::from(now),
+        At::from(due),
     )?;
     Ok(id)
 }

@@ -22,6 +22,9 @@ statements! {
     SET_STATUS = "UPDATE people SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2";
     ADDRESS_BOUNCED = "UPDATE people SET email_verified = FALSE, updated_at = $3
                        WHERE id = $1 AND email = $2 AND email_verified = TRUE";
+    ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, updated_at = $2 WHERE id = $1 AND status = 'pending'";
+    SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6 WHERE id = $1";
+    SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, login = $3, updated_at = $4 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM people";
 }
 
@@ -44,7 +47,7 @@ pub struct Person {
     pub locale: String,
     /// JSON object of further standard claims.
     pub claims: String,
-    /// `active`, `suspended`, `suspended_password` (R045) or `closed`.
+    /// `pending` (invited, never came), `active`, `suspended`, `suspended_password` (R045) or `closed`.
     pub status: String,
     /// Staff of the operator.
     pub operator: bool,
@@ -184,4 +187,40 @@ pub async fn set_status(tx: &mut Tx, id: &str, (from, to): (&str, &str), now: Ti
 /// The engine failed.
 pub async fn address_bounced(tx: &mut Tx, (id, address): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute ADDRESS_BOUNCED, id, address, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Opens a pending account whose address was proven; false when it is not pending.
+///
+/// # Errors
+/// The engine failed.
+pub async fn activate(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute ACTIVATE, id, At::from(now)).map(|rows| rows == 1)
+}
+
+/// What a person says of themselves.
+#[derive(Debug)]
+pub struct Profile<'a> {
+    /// Given and family name.
+    pub names: (&'a str, &'a str),
+    /// `fr` or `en`.
+    pub locale: &'a str,
+    /// JSON object of further standard claims.
+    pub claims: &'a str,
+}
+
+/// Sets what `id` says of themselves.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_profile(tx: &mut Tx, id: &str, profile: &Profile<'_>, now: Timestamp) -> sqlx::Result<()> {
+    let (given, family) = profile.names;
+    sql!(tx, execute SET_PROFILE, id, given, family, profile.locale, profile.claims, At::from(now)).map(drop)
+}
+
+/// Sets a proven address of `id`, and what they sign in with.
+///
+/// # Errors
+/// A unique violation when another account has that login; the engine failed.
+pub async fn set_email(tx: &mut Tx, id: &str, (email, login): (&str, &str), now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute SET_EMAIL, id, email, login, At::from(now)).map(drop)
 }

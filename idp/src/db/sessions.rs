@@ -5,18 +5,18 @@ use jiff::Timestamp;
 use super::{At, Conn, Tx};
 
 statements! {
-    INSERT = "INSERT INTO sessions (id, digest, person_id, auth_time, amr, address, user_agent, created_at, last_seen_at, expires_at)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $4, $8)";
+    INSERT = "INSERT INTO sessions (id, digest, person_id, auth_time, amr, address, user_agent, created_at, last_seen_at, expires_at, network)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $4, $8, $9)";
     RENEW = "UPDATE sessions SET digest = $2, auth_time = $3, last_seen_at = $3, amr = $4
              WHERE id = $1 AND ended_at IS NULL";
     FIND = "SELECT s.id, s.person_id, s.auth_time, s.amr, s.last_seen_at, s.expires_at, p.status AS person_status
             FROM sessions s JOIN people p ON p.id = s.person_id
             WHERE s.digest = $1 AND s.ended_at IS NULL";
-    TOUCH = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
+    TOUCH = "UPDATE sessions SET last_seen_at = $2, network = $3 WHERE id = $1 AND last_seen_at < $2";
     END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_OF_PERSON = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL";
     END_OTHERS = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND id <> $3 AND ended_at IS NULL";
-    OF_PERSON = "SELECT id, address, user_agent, created_at, last_seen_at
+    OF_PERSON = "SELECT id, address, user_agent, created_at, last_seen_at, network
                  FROM sessions
                  WHERE person_id = $1 AND ended_at IS NULL AND expires_at > $2
                  ORDER BY last_seen_at DESC LIMIT 100";
@@ -59,6 +59,8 @@ pub struct NewSession<'a> {
     pub user_agent: &'a str,
     /// Absolute end.
     pub expires_at: Timestamp,
+    /// The coarse network, see `web::Origin::wider_network`.
+    pub network: &'a str,
 }
 
 /// Starts a session; the authentication happened `now`.
@@ -77,6 +79,7 @@ pub async fn insert(tx: &mut Tx, new: &NewSession<'_>, now: Timestamp) -> sqlx::
         new.address,
         new.user_agent,
         At::from(new.expires_at),
+        new.network,
     )
     .map(drop)
 }
@@ -97,12 +100,12 @@ pub async fn find(c: &mut impl Conn, digest: &[u8]) -> sqlx::Result<Option<Sessi
     sql!(c, optional Session: FIND, digest)
 }
 
-/// Notes that the session was used.
+/// Notes that the session was used, from this coarse network.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn touch(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<()> {
-    sql!(c, execute TOUCH, id, At::from(now)).map(drop)
+pub async fn touch(c: &mut impl Conn, id: &str, network: &str, now: Timestamp) -> sqlx::Result<()> {
+    sql!(c, execute TOUCH, id, At::from(now), network).map(drop)
 }
 
 /// Ends a session; false when it had ended before.
@@ -150,6 +153,8 @@ pub struct Device {
     pub created_at: At,
     /// Last use.
     pub last_seen_at: At,
+    /// The coarse network of the last use; empty when it is not known.
+    pub network: String,
 }
 
 /// The sessions of a person that were not ended, last used first, a hundred at most.

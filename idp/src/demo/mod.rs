@@ -193,6 +193,8 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("FETCH__REQUEST_URIS", options.request_uris.to_string()),
         // Tests and load generators all come from one address.
         ("SIGN_IN__FAILURES_PER_ADDRESS_PER_HOUR", "10000".to_owned()),
+        ("SIGN_IN__FAILURES_PER_NETWORK_PER_HOUR", "100000".to_owned()),
+        ("ACCOUNTS__SELF_REGISTRATION", "true".to_owned()),
         ("SIGN_IN__INTERACTIONS_PER_ADDRESS_PER_MINUTE", "1000000".to_owned()),
     ];
     let settings = settings.map(|(name, value)| (format!("HABILIS__{name}"), value));

@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    browsers, compromise_links, device_requests, failures, grants, initial_access_tokens, interactions, logout_outbox,
-    password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, signing_keys,
-    used_tokens,
+    account_links, browsers, compromise_links, device_requests, failures, grants, initial_access_tokens, interactions,
+    logout_outbox, password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions,
+    sharing_suspicions, signing_keys, used_tokens,
 };
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
@@ -32,6 +32,8 @@ const FORGET_BROWSER: SignedDuration = SignedDuration::from_hours(24 * 180);
 const FORGET_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 800);
 /// A logout that was settled so long ago need not be accounted for.
 const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// How long signs of sharing are kept.
+const FORGET_SHARING: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// An ID token older than this is no hint any more.
 const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
@@ -91,6 +93,8 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += password_links::purge(&mut tx, before).await?;
     rows += compromise_links::purge(&mut tx, before).await?;
     rows += password_notices::purge(&mut tx, now.saturating_sub(FORGET_NOTICE)?).await?;
+    rows += account_links::purge(&mut tx, before).await?;
+    rows += sharing_suspicions::purge(&mut tx, now.saturating_sub(FORGET_SHARING)?).await?;
     rows += failures::purge(&mut tx, before).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;
     rows += signing_keys::purge(&mut tx, now.saturating_sub(FORGET_KEY)?).await?;

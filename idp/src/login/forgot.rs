@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::links::{self, Why};
 use super::password::recent;
 use super::password_pages::{Forgot, ForgotProblem, Telling, Told};
+use crate::account::invite;
 use crate::app::App;
 use crate::db::Tx;
 use crate::db::audit::{self, Event};
@@ -153,6 +154,12 @@ async fn send(tx: &mut Tx, app: &App, request: &LinkRequest, now: Timestamp) -> 
     (event.address, event.request_id) = (Some(request.address.clone()), Some(request.request_id.clone()));
     let fresh = now.duration_since(request.created_at.into()) <= ANSWERED_WITHIN;
     let found = if fresh { people::find_by_login_or_email(tx, &typed).await? } else { Vec::new() };
+    // Somebody who was invited and never came asks for the same thing: a way in.
+    for person in found.iter().filter(|person| person.status == "pending") {
+        if let Some(mail) = invite::send_again(tx, &app.config, person, now).await? {
+            event = event.about(&person.id).with("invitation", mail);
+        }
+    }
     for person in found.iter().filter(|person| links::may_be_sent(&person.status)) {
         links::send(tx, app, (&person.id, Why::Forgotten), now).await?;
         event = event.about(&person.id);

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use habilis_keys::secret::Secret;
 
-use super::pages::{Login, LoginProblem};
+use super::pages::{Login, LoginNotice, LoginProblem};
 use super::password::{Attempt, attempt, begin, too_early};
 use super::password_pages::{Telling, Told};
 use super::session;
@@ -26,6 +26,8 @@ pub enum Place {
     /// `/account`
     #[default]
     Account,
+    /// `/account/profile`
+    Profile,
     /// `/account/applications`
     Applications,
     /// `/device/confirm`
@@ -34,12 +36,13 @@ pub enum Place {
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 3] = [Self::Account, Self::Applications, Self::Device];
+    pub const ALL: [Self; 4] = [Self::Account, Self::Profile, Self::Applications, Self::Device];
 
     /// Its name in `to`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Profile => "profile",
             Self::Applications => "applications",
             Self::Device => "device",
         }
@@ -49,9 +52,15 @@ impl Place {
     pub fn path(self) -> &'static str {
         match self {
             Self::Account => "/account",
+            Self::Profile => crate::account::profile::PATH,
             Self::Applications => "/account/applications",
             Self::Device => "/device/confirm",
         }
+    }
+
+    /// Where to confirm, on the way there, that it is still the same person.
+    pub fn confirm_path(self) -> String {
+        format!("/login?to={}&again=yes", self.name())
     }
 
     /// Where to sign in on the way there.
@@ -73,12 +82,17 @@ pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQu
     let now = app.clock.now();
     let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let place = Place::of(query.get("to"));
-    if session::load(&app, &cookies, now).await?.is_some() {
+    let again = query.get("again").is_some();
+    let signed_in = session::load(&app, &cookies, now).await?.is_some();
+    if signed_in && !again {
         return Ok(see_other(place.path()));
     }
     let browser = cookies.browser.clone().unwrap_or_else(Browser::named_at_random);
     let ui_locales = query.take("ui_locales");
-    let page = page(&app, &origin, (&browser, place), ui_locales.as_deref());
+    let page = Login {
+        notice: (signed_in && again).then_some(LoginNotice::ConfirmItIsYou),
+        ..page(&app, &origin, (&browser, place), ui_locales.as_deref())
+    };
     answer(&app, (StatusCode::OK, page), &browser)
 }
 
@@ -110,7 +124,7 @@ pub async fn post(
         return answer(&app, (StatusCode::FORBIDDEN, page), &browser);
     }
     let password = Secret::new(params.take("password").unwrap_or_default());
-    let verified = match attempt(&app, &origin, (&fold_login(&username), password), now).await? {
+    let verified = match attempt(&app, (&origin, &browser), (&fold_login(&username), password), now).await? {
         Attempt::Right(verified) => verified,
         Attempt::Wrong => {
             let page = Login { problem: Some(LoginProblem::Refused), ..shown };
@@ -124,7 +138,10 @@ pub async fn post(
     };
     let old = session::load(&app, &cookies, now).await?;
     let mut tx = app.db.begin().await?;
-    let (session, cookie) = begin(&mut tx, &app, (&verified, &browser, old), (&origin, now)).await?;
+    let Some((session, cookie)) = begin(&mut tx, &app, (&verified, &browser, old), (&origin, now)).await? else {
+        tx.commit().await?;
+        return render(StatusCode::FORBIDDEN, &Login { problem: Some(LoginProblem::NoRoom), ..shown });
+    };
     let event = Event::new("session.started")
         .by(&verified.person)
         .about(&verified.person)
@@ -137,6 +154,7 @@ pub async fn post(
     metrics::counter!("habilis_sign_ins_total", "outcome" => "accepted").increment(1);
     let mut response = see_other(place.path());
     cookies::set_session(&app, &mut response, &cookie);
+    cookies::set_browser(&app, &mut response, &browser);
     Ok(response)
 }
 
@@ -151,6 +169,7 @@ fn page(app: &App, origin: &Origin, (browser, place): (&Browser, Place), ui_loca
         notice: None,
         problem: None,
         forgot_href: Some(super::forgot::PATH.to_owned()),
+        sign_up_href: app.config.accounts.self_registration.then(|| crate::account::sign_up::PATH.to_owned()),
     }
 }
 
@@ -169,7 +188,7 @@ mod tests {
         for place in Place::ALL {
             assert_eq!(Place::of(Some(place.name())), place);
         }
-        for hostile in ["https://evil.example", "//evil.example", "/account/security", "", "account "] {
+        for hostile in ["https://evil.example", "//evil.example", "/account/profile", "", "account "] {
             assert_eq!(Place::of(Some(hostile)).path(), "/account", "{hostile}");
         }
     }

@@ -30,6 +30,8 @@ pub struct Login {
     pub problem: Option<LoginProblem>,
     /// Where a forgotten password is replaced; `None` hides the link.
     pub forgot_href: Option<String>,
+    /// Where people make themselves an account; `None` where they may not.
+    pub sign_up_href: Option<String>,
 }
 
 /// Why the sign-in page is shown to somebody who did not ask for it.
@@ -62,6 +64,8 @@ pub enum LoginProblem {
     },
     /// The form had been open for too long, or in another tab: nothing was checked.
     Stale,
+    /// The person has as many sessions as the policy allows.
+    NoRoom,
     /// Our fault, for now.
     Unavailable,
 }
@@ -72,6 +76,7 @@ impl LoginProblem {
             Self::Refused => locale.text("login-refused"),
             Self::TryLater { seconds } => locale.text_count("login-try-later", seconds.div_ceil(60).max(1)),
             Self::Stale => locale.text("login-stale"),
+            Self::NoRoom => locale.text("login-no-room"),
             Self::Unavailable => locale.text("login-unavailable"),
         }
     }
@@ -107,6 +112,7 @@ impl Sample for Login {
             notice: None,
             problem: None,
             forgot_href: Some("/forgot".to_owned()),
+            sign_up_href: Some("/sign-up".to_owned()),
         };
         let typed = Self { username: "camille.martin@cfa-lumiere.example".to_owned(), ..plain.clone() };
         vec![
@@ -114,6 +120,7 @@ impl Sample for Login {
             Self { problem: Some(LoginProblem::Refused), ..typed.clone() },
             Self { problem: Some(LoginProblem::TryLater { seconds: 241 }), ..typed.clone() },
             Self { notice: Some(LoginNotice::ConfirmItIsYou), ..typed.clone() },
+            Self { problem: Some(LoginProblem::NoRoom), sign_up_href: None, ..typed.clone() },
             Self {
                 client: None,
                 forgot_href: None,

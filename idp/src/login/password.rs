@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use habilis_keys::password::Verdict;
 use habilis_keys::secret::Secret;
-use habilis_policies::login::{self, TooEarly};
+use habilis_policies::login::{self, TooEarly, Trier};
 use jiff::Timestamp;
 
 use super::links::{self, Why};
@@ -86,7 +86,7 @@ pub async fn post(
     }
     let password = Secret::new(params.take("password").unwrap_or_default());
     let login = fold_login(&username);
-    match attempt(&app, &origin, (&login, password), now).await? {
+    match attempt(&app, (&origin, &open.browser), (&login, password), now).await? {
         Attempt::Right(credentials) => {
             let old = session::load(&app, &cookies, now).await?;
             sign_in(&app, &origin, (open, credentials, old), now).await
@@ -124,6 +124,11 @@ fn page(app: &App, origin: &Origin, open: &Open, ui_locales: Option<&str>) -> Lo
         notice: None,
         problem: None,
         forgot_href: Some(super::forgot::PATH.to_owned()),
+        sign_up_href: app
+            .config
+            .accounts
+            .self_registration
+            .then(|| format!("{}?interaction={}", crate::account::sign_up::PATH, open.interaction.id)),
     }
 }
 
@@ -139,11 +144,21 @@ pub(crate) enum Attempt {
     TooEarly(Timestamp),
 }
 
+/// Whose failures an attempt adds to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// A browser that signed in to this account before: its own.
+    KnownBrowser,
+    /// Any other: those of the account, the address and the network.
+    Stranger,
+}
+
 /// Somebody whose password was right, with a digest in current parameters when the stored one is outdated.
 pub(crate) struct Verified {
     pub(crate) person: String,
-    login: String,
     outdated: Option<(String, String)>,
+    /// The failures a success forgets: those of its own lane, so that the victim's success gives a guesser nothing.
+    counted: Subject,
 }
 
 /// Counts an attempt, then looks at the password.
@@ -152,7 +167,7 @@ pub(crate) struct Verified {
 /// The database failed, or there are too many attempts at once.
 pub(crate) async fn attempt(
     app: &App,
-    origin: &Origin,
+    (origin, browser): (&Origin, &Browser),
     (login, password): (&str, Secret<String>),
     now: Timestamp,
 ) -> Outcome<Attempt> {
@@ -161,14 +176,19 @@ pub(crate) async fn attempt(
         metrics::counter!("habilis_sign_ins_total", "outcome" => "delayed").increment(1);
         Ok(Attempt::TooEarly(retry_at))
     };
-    if let Err(too_early) = admit_network(app, origin, now).await? {
+    let (lane, counted, trier) = trier(app, (origin, browser), login, now).await?;
+    let limits = app.config.sign_in_limits();
+    if let Err(too_early) = login::hear(&trier, &limits, now) {
         return delayed(too_early);
     }
     let mut tx = app.db.begin().await?;
-    let credentials = match count(&mut tx, login, now).await? {
-        Ok(credentials) => credentials,
-        Err(too_early) => return delayed(too_early),
-    };
+    let so_far = recent(failures::lock(&mut tx, &counted, now).await?, now);
+    // Others may have tried since: what is locked now is what counts.
+    if let Err(too_early) = login::hear(&with(trier, so_far), &limits, now) {
+        return delayed(too_early);
+    }
+    failures::set(&mut tx, &counted, i64::from(so_far.count) + 1, now).await?;
+    let credentials = people::find_credentials(&mut tx, login).await?;
     tx.commit().await?;
 
     let too_long = password.expose().len() > MAX_PASSWORD;
@@ -182,19 +202,44 @@ pub(crate) async fn attempt(
         }
         (Verdict::Match { outdated }, Some(credentials)) if credentials.status == "active" => {
             let renewed = if outdated { Some(app.hasher.hash(password).await?) } else { None };
-            Ok(Attempt::Right(Verified { person: credentials.id, login: login.to_owned(), outdated: phc.zip(renewed) }))
+            Ok(Attempt::Right(Verified { person: credentials.id, outdated: phc.zip(renewed), counted }))
         }
         (_, credentials) => {
-            refuse(app, origin, credentials.as_ref(), now).await?;
+            refuse(app, (origin, lane), credentials.as_ref(), now).await?;
             Ok(Attempt::Wrong)
         }
     }
 }
 
-async fn admit_network(app: &App, origin: &Origin, now: Timestamp) -> Outcome<Result<(), TooEarly>> {
-    let network = Subject::network(&origin.network());
-    let so_far = failures::find(&mut app.db.reader().await?, &network).await?.map(|found| recent(found, now));
-    Ok(login::admit_network(so_far, app.config.sign_in.failures_per_address_per_hour, now))
+/// Who tries, and whose failures that adds to. The same look-ups for an account that exists and one that does not.
+async fn trier(
+    app: &App,
+    (origin, browser): (&Origin, &Browser),
+    login: &str,
+    now: Timestamp,
+) -> Outcome<(Lane, Subject, Trier)> {
+    let mut reader = app.db.reader().await?;
+    let browser = browser.digest();
+    let known = browsers::is_known(&mut reader, login, &browser).await?;
+    let counted = if known { Subject::browser_of_account(&browser, login) } else { Subject::account(login) };
+    let mut found = [None; 3];
+    let subjects = [&counted, &Subject::network(&origin.network()), &Subject::wider_network(&origin.wider_network())];
+    for (failures, subject) in found.iter_mut().zip(subjects) {
+        *failures = failures::find(&mut reader, subject).await?.map(|found| recent(found, now));
+    }
+    let [own, address, network] = found;
+    if known {
+        return Ok((Lane::KnownBrowser, counted, Trier::KnownBrowser { own }));
+    }
+    Ok((Lane::Stranger, counted, Trier::Stranger { account: own, address, network }))
+}
+
+/// The same with the failures that were locked.
+fn with(trier: Trier, locked: login::Failures) -> Trier {
+    match trier {
+        Trier::KnownBrowser { .. } => Trier::KnownBrowser { own: Some(locked) },
+        Trier::Stranger { address, network, .. } => Trier::Stranger { account: Some(locked), address, network },
+    }
 }
 
 /// Whether the account is one that only the e-mailed link opens (R044, R045).
@@ -225,28 +270,25 @@ async fn expired(app: &App, origin: &Origin, (person, login): (&str, &str), now:
     Ok(())
 }
 
-/// Counts the attempt against the account, unless it comes too early.
-async fn count(tx: &mut Tx, login: &str, now: Timestamp) -> Outcome<Result<Option<Credentials>, TooEarly>> {
-    let account = Subject::account(login);
-    let so_far = recent(failures::lock(tx, &account, now).await?, now);
-    if let Err(too_early) = login::admit(Some(so_far), now) {
-        return Ok(Err(too_early));
-    }
-    failures::set(tx, &account, i64::from(so_far.count) + 1, now).await?;
-    Ok(Ok(people::find_credentials(tx, login).await?))
-}
-
 pub(crate) fn recent(found: Failures, now: Timestamp) -> login::Failures {
     let last_at = Timestamp::from(found.last_at);
     let forgotten = now.duration_since(last_at) >= login::MEMORY;
     login::Failures { count: if forgotten { 0 } else { u32::try_from(found.count).unwrap_or(u32::MAX) }, last_at }
 }
 
-async fn refuse(app: &App, origin: &Origin, credentials: Option<&Credentials>, now: Timestamp) -> Outcome<()> {
+async fn refuse(
+    app: &App,
+    (origin, lane): (&Origin, Lane),
+    credentials: Option<&Credentials>,
+    now: Timestamp,
+) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
-    let network = Subject::network(&origin.network());
-    let so_far = recent(failures::lock(&mut tx, &network, now).await?, now);
-    failures::set(&mut tx, &network, i64::from(so_far.count) + 1, now).await?;
+    if lane == Lane::Stranger {
+        for subject in [Subject::network(&origin.network()), Subject::wider_network(&origin.wider_network())] {
+            let so_far = recent(failures::lock(&mut tx, &subject, now).await?, now);
+            failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, now).await?;
+        }
+    }
     let mut event = Event::new("sign_in.refused").from(origin).with("method", "password");
     if let Some(credentials) = credentials {
         event = event.about(&credentials.id);
@@ -264,7 +306,11 @@ async fn sign_in(
     now: Timestamp,
 ) -> Outcome<Response> {
     let mut tx = app.db.begin().await?;
-    let (session, cookie) = begin(&mut tx, app, (&verified, &open.browser, old), (origin, now)).await?;
+    let Some((session, cookie)) = begin(&mut tx, app, (&verified, &open.browser, old), (origin, now)).await? else {
+        tx.commit().await?;
+        let shown = page(app, origin, &open, open.request.ui_locales.as_deref());
+        return render(StatusCode::FORBIDDEN, &Login { problem: Some(LoginProblem::NoRoom), ..shown });
+    };
     interactions::authenticated(&mut tx, &open.interaction.id, now).await?;
     open.interaction.authenticated_at = Some(now.into());
     let event = Event::new("session.started")
@@ -280,18 +326,24 @@ async fn sign_in(
     app.mail_waiting.notify_one();
     metrics::counter!("habilis_sign_ins_total", "outcome" => "accepted").increment(1);
     cookies::set_session(app, &mut response, &cookie);
+    cookies::set_browser(app, &mut response, &open.browser);
     Ok(response)
 }
 
 /// Begins the session of somebody whose password was right: the failures are forgotten, an outdated digest is renewed, a
-/// sign-in from a new browser is told by mail. The caller writes the trail and commits.
+/// sign-in from a new browser is told by mail. None when the person has as many sessions as the policy allows: that is
+/// written into the trail. The caller writes the rest of it and commits either way.
 pub(super) async fn begin(
     tx: &mut Tx,
     app: &App,
     (verified, browser, old): (&Verified, &Browser, Option<Session>),
     (origin, now): (&Origin, Timestamp),
-) -> Outcome<(Session, Secret<String>)> {
-    failures::clear(tx, &Subject::account(&verified.login)).await?;
+) -> Outcome<Option<(Session, Secret<String>)>> {
+    if !session::has_room(tx, app, (&verified.person, old.as_ref()), now).await? {
+        audit::record(tx, Event::new("session.no_room").about(&verified.person).from(origin), now).await?;
+        return Ok(None);
+    }
+    failures::clear(tx, &verified.counted).await?;
     if let Some((old, new)) = &verified.outdated {
         passwords::rehash(tx, &verified.person, old, new).await?;
     }
@@ -300,5 +352,5 @@ pub(super) async fn begin(
     if browsers::seen(tx, &verified.person, &browser.digest(), now).await? {
         mail::write(tx, app, (&verified.person, &NewSignIn::from(origin, now)), now).await?;
     }
-    Ok(started)
+    Ok(Some(started))
 }

@@ -71,22 +71,22 @@ pub struct PasswordRule {
 }
 
 impl PasswordRule {
-    /// The first pattern.
+    /// Of all four classes.
     pub fn four_classes(&self) -> String {
         self.locale.text_count("password-rule-four", self.policy.four_classes_min.into())
     }
 
-    /// The second pattern.
+    /// Of three classes.
     pub fn three_classes(&self) -> String {
         self.locale.text_count("password-rule-three", self.policy.three_classes_min.into())
     }
 
-    /// The third pattern.
+    /// A sentence.
     pub fn passphrase(&self) -> String {
         self.locale.text_count("password-rule-words", self.policy.passphrase_words_min.into())
     }
 
-    /// What else is asked.
+    /// What is asked besides.
     pub fn besides(&self) -> String {
         self.locale.text_count("password-rule-besides", self.policy.history.into())
     }

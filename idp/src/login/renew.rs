@@ -12,10 +12,11 @@ use super::forgot::ui_locales;
 use super::password_pages::{NewPassword, PasswordRule, Telling, Told};
 use super::{links, rules};
 use crate::app::App;
-use crate::db::password_links;
 use crate::db::people::{self, Person};
+use crate::db::{browsers, password_links};
 use crate::oidc::error::PageError;
 use crate::outcome::Outcome;
+use crate::web::cookies::Cookies;
 use crate::web::{Form, Origin, chrome, render};
 
 /// Longest token worth a look.
@@ -40,7 +41,13 @@ pub async fn get(
 ///
 /// # Errors
 /// The database or the template failed, or too many digests are being computed.
-pub async fn post(State(app): State<App>, origin: Origin, Path(token): Path<String>, Form(form): Form) -> Outcome {
+pub async fn post(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(token): Path<String>,
+    Form(form): Form,
+) -> Outcome {
     let now = app.clock.now();
     let mut params = match form {
         Ok(params) => params,
@@ -63,6 +70,10 @@ pub async fn post(State(app): State<App>, origin: Origin, Path(token): Path<Stri
     }
     let change = Change { person: &person, phc: &phc, kept: "", by: "link" };
     change::apply(&mut tx, &app, (change, &origin), now).await?;
+    // Who holds the mailbox is no stranger: guesses from elsewhere do not delay the sign-in that follows.
+    if let Some(browser) = &cookies.browser {
+        browsers::seen(&mut tx, &person.id, &browser.digest(), now).await?;
+    }
     tx.commit().await?;
     app.mail_waiting.notify_one();
     let chrome = chrome(&app, origin.locale(None), "/");

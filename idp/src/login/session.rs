@@ -2,12 +2,17 @@
 
 use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
-use habilis_policies::sessions::{TOUCH_EVERY, is_alive};
+use habilis_policies::sessions::{self as limits, Admission, Beyond, TOUCH_EVERY, is_alive};
 use jiff::Timestamp;
 
+use crate::account::sharing;
 use crate::app::App;
+use crate::db::audit::{self, Event};
 use crate::db::sessions::{self, NewSession, Session};
-use crate::db::{Tx, clients, grants, logout_outbox};
+use crate::db::{Tx, clients, grants, logout_outbox, people};
+use crate::mail;
+use crate::mail::accounts::AccountLetter;
+use crate::mail::letters::device;
 use crate::oidc::client::Client;
 use crate::oidc::issue::sid;
 use crate::outcome::Outcome;
@@ -30,8 +35,9 @@ pub async fn load(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Optio
     }
     if now.duration_since(last_seen) >= TOUCH_EVERY {
         let mut single = app.db.single().await?;
-        sessions::touch(&mut single, &session.id, now).await?;
+        sessions::touch(&mut single, &session.id, &cookies.network, now).await?;
         single.commit().await?;
+        sharing::look(app, &session.person_id, now).await?;
     }
     Ok(Some(session))
 }
@@ -45,7 +51,61 @@ pub struct Authenticated<'a> {
     pub amr: &'a str,
 }
 
-/// Starts a session, or renews the one this browser has for the same person. Another person's session ends first.
+/// Whether one more session of `person` may begin, where the policy refuses it rather than end another. `old` is the session
+/// this browser has already. Keeps others from signing in to the account until the transaction ends.
+///
+/// # Errors
+/// The database failed.
+pub async fn has_room(
+    tx: &mut Tx,
+    app: &App,
+    (person, old): (&str, Option<&Session>),
+    now: Timestamp,
+) -> Outcome<bool> {
+    let (most, beyond) = app.config.accounts.session_limit();
+    if most == 0 || beyond == Beyond::EndOldest || old.is_some_and(|old| old.person_id == person) {
+        return Ok(true);
+    }
+    people::lock(tx, person).await?;
+    let alive = alive(tx, app, person, now).await?;
+    let alive: Vec<_> = alive.iter().map(|found| (found.id.as_str(), found.last_seen_at.into())).collect();
+    Ok(limits::admit(&alive, (most, beyond)) != Admission::NoRoom)
+}
+
+async fn alive(tx: &mut Tx, app: &App, person: &str, now: Timestamp) -> Outcome<Vec<sessions::Device>> {
+    let idle = app.config.session_limits().idle;
+    let mut found = sessions::of_person(tx, person, now).await?;
+    found.retain(|session| now.duration_since(session.last_seen_at.into()) < idle);
+    Ok(found)
+}
+
+/// Ends the sessions used longest ago, so that one more stays within the limit, and tells the person.
+async fn make_room(tx: &mut Tx, app: &App, person: &str, now: Timestamp) -> Outcome<()> {
+    let (most, _) = app.config.accounts.session_limit();
+    if most == 0 {
+        return Ok(());
+    }
+    people::lock(tx, person).await?;
+    let alive = alive(tx, app, person, now).await?;
+    let facts: Vec<_> = alive.iter().map(|found| (found.id.as_str(), found.last_seen_at.into())).collect();
+    let Admission::Begin { ending } = limits::admit(&facts, (most, Beyond::EndOldest)) else { return Ok(()) };
+    for id in ending {
+        let ended = end_by_id(tx, (id, person), now).await?;
+        let event = Event::new("session.ended")
+            .about(person)
+            .with("session", id)
+            .with("reason", "limit")
+            .with("grants_revoked", ended.grants_revoked);
+        audit::record(tx, event, now).await?;
+        let user_agent = alive.iter().find(|found| found.id == id).map_or("", |found| found.user_agent.as_str());
+        let letter = AccountLetter::SessionEnded { device: device(user_agent), most };
+        mail::write(tx, app, (person, &letter), now).await?;
+    }
+    Ok(())
+}
+
+/// Starts a session, or renews the one this browser has for the same person. Another person's session ends first; so do
+/// those of the same person beyond `accounts.sessions_per_person`.
 ///
 /// Gives the session and its new cookie: a cookie from before the sign-in is worth nothing after it.
 ///
@@ -67,6 +127,7 @@ pub async fn start(
         }
         end(tx, &old, now).await?;
     }
+    make_room(tx, app, authenticated.person, now).await?;
     let id = habilis_keys::random::id("ses", now);
     let expires_at = now.saturating_add(app.config.session_limits().absolute)?;
     let new = NewSession {
@@ -76,6 +137,7 @@ pub async fn start(
         amr,
         address: &origin.address.to_string(),
         user_agent: &origin.user_agent,
+        network: &origin.wider_network(),
         expires_at,
     };
     sessions::insert(tx, &new, now).await?;
@@ -109,18 +171,26 @@ pub struct Ended {
 /// # Errors
 /// The database failed.
 pub async fn end(tx: &mut Tx, session: &Session, now: Timestamp) -> Outcome<Ended> {
-    if !sessions::end(tx, &session.id, now).await? {
+    end_by_id(tx, (&session.id, &session.person_id), now).await
+}
+
+/// The same, by the ids of the session and its person.
+///
+/// # Errors
+/// The database failed.
+pub async fn end_by_id(tx: &mut Tx, (session, person): (&str, &str), now: Timestamp) -> Outcome<Ended> {
+    if !sessions::end(tx, session, now).await? {
         return Ok(Ended::default());
     }
     let mut ended = Ended::default();
-    for id in grants::clients_of_session(tx, &session.id, MAX_TOLD).await? {
+    for id in grants::clients_of_session(tx, session, MAX_TOLD).await? {
         let Some(row) = clients::find(tx, &id).await? else { continue };
         let client = Client::from_row(row)?;
         if client.metadata.backchannel_logout_uri.is_some() {
-            logout_outbox::insert(tx, (&id, &session.person_id, &sid(&session.id, &id)), now).await?;
+            logout_outbox::insert(tx, (&id, person, &sid(session, &id)), now).await?;
         }
         ended.clients.push(client);
     }
-    ended.grants_revoked = grants::revoke_of_session(tx, &session.id, now).await?.len();
+    ended.grants_revoked = grants::revoke_of_session(tx, session, now).await?.len();
     Ok(ended)
 }

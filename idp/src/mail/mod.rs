@@ -1,5 +1,6 @@
 //! Mail: written to the outbox inside the transaction that causes it, sent afterwards, kept as proof of notice (R026, R201).
 
+pub mod accounts;
 pub mod incidents;
 pub mod letters;
 pub mod passwords;
@@ -9,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::account::compromise;
 use crate::app::App;
+use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::outbox::{self, Claimed, NewMail};
 use crate::db::{Tx, people};
@@ -32,12 +34,39 @@ const BATCH: u32 = 20;
 /// The database or the template failed.
 pub async fn write(tx: &mut Tx, app: &App, (person, letter): (&str, &impl Letter), now: Timestamp) -> Outcome<()> {
     let Some(person) = people::find(tx, person).await? else { return Ok(()) };
-    let Some(recipient) = &person.email else { return Ok(()) };
+    let Some(address) = &person.email else { return Ok(()) };
     let locale = Locale::negotiate(Some(&person.locale), None);
-    let pages = &app.config.pages;
-    let report_href = match letter.kind() {
-        Kind::Security => Some(compromise::new_link(tx, app, &person.id, now).await?),
-        Kind::Other => None,
+    let to = Recipient { address, person: Some(&person.id), locale };
+    write_to(tx, &app.config, (&to, letter), (now, now)).await.map(drop)
+}
+
+/// Whom a mail is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipient<'a> {
+    /// The address.
+    pub address: &'a str,
+    /// The person, when there is an account.
+    pub person: Option<&'a str>,
+    /// The language.
+    pub locale: Locale,
+}
+
+/// Puts `letter` to an address into the outbox, to leave at `due`, and gives its id: with what the mail server says later, it
+/// is the proof of notice (R026).
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn write_to(
+    tx: &mut Tx,
+    config: &Config,
+    (to, letter): (&Recipient<'_>, &impl Letter),
+    (due, now): (Timestamp, Timestamp),
+) -> Outcome<String> {
+    let locale = to.locale;
+    let pages = &config.pages;
+    let report_href = match (letter.kind(), to.person) {
+        (Kind::Security, Some(person)) => Some(compromise::new_link(tx, config, person, now).await?),
+        _ => None,
     };
     let chrome = Chrome {
         report_href,
@@ -46,15 +75,14 @@ pub async fn write(tx: &mut Tx, app: &App, (person, letter): (&str, &impl Letter
         ..Chrome::new(locale, pages.name.clone())
     };
     let mail = NewMail {
-        recipient,
-        person: Some(&person.id),
+        recipient: to.address,
+        person: to.person,
         template: letter.template(),
         locale: locale.tag(),
         subject: &letter.subject(locale),
         body: &letter.body(chrome)?,
     };
-    outbox::insert(tx, &mail, now).await?;
-    Ok(())
+    Ok(outbox::insert_for(tx, &mail, (due, now)).await?)
 }
 
 /// Sends what is due, and says how many mails went out.

@@ -14,6 +14,7 @@ use habilis_keys::token::digest;
 
 use crate::app::App;
 use crate::outcome::Fault;
+use crate::web::Origin;
 
 /// The browser cookie lasts this long; it holds no personal data.
 const BROWSER_DAYS: i64 = 180;
@@ -27,6 +28,8 @@ pub struct Cookies {
     pub session: Option<Secret<String>>,
     /// The browser cookie.
     pub browser: Option<Browser>,
+    /// The coarse network they came from, see [`Origin::wider_network`]; empty when it is not known.
+    pub network: String,
 }
 
 /// The random name of a browser.
@@ -65,7 +68,8 @@ impl FromRequestParts<App> for Cookies {
             let text = cookie.value();
             (!text.is_empty() && text.len() <= MAX_LENGTH).then(|| Secret::new(text.to_owned()))
         };
-        Ok(Self { session: value(name(app, "session")), browser: value(name(app, "browser")).map(Browser) })
+        let network = parts.extensions.get::<Origin>().map(Origin::wider_network).unwrap_or_default();
+        Ok(Self { network, session: value(name(app, "session")), browser: value(name(app, "browser")).map(Browser) })
     }
 }
 

@@ -50,6 +50,21 @@ impl Origin {
         Locale::negotiate(ui_locales, self.accept_language.as_deref())
     }
 
+    /// The network around the address, without the part that tells one subscriber from another: /24 of IPv4, /48 of IPv6.
+    pub fn wider_network(&self) -> String {
+        let wider = |[a, b, c, _]: [u8; 4]| format!("{a}.{b}.{c}.0/24");
+        match self.address {
+            IpAddr::V4(address) => wider(address.octets()),
+            IpAddr::V6(address) => address.to_ipv4_mapped().map_or_else(
+                || {
+                    let [a, b, c, ..] = address.segments();
+                    format!("{a:x}:{b:x}:{c:x}::/48")
+                },
+                |mapped| wider(mapped.octets()),
+            ),
+        }
+    }
+
     /// The network guesses are counted by: the address, or the /64 of an IPv6 address, which one person may roam freely in.
     pub fn network(&self) -> String {
         match self.address {
@@ -159,5 +174,8 @@ mod tests {
         assert_eq!(origin("2001:db8:1:2:3::4").network(), origin("2001:db8:1:2:ffff::1").network());
         assert_ne!(origin("2001:db8:1:2::4").network(), origin("2001:db8:1:3::4").network());
         assert_eq!(origin("::ffff:192.0.2.7").network(), "192.0.2.7");
+        assert_eq!(origin("192.0.2.7").wider_network(), "192.0.2.0/24");
+        assert_eq!(origin("::ffff:192.0.2.7").wider_network(), "192.0.2.0/24");
+        assert_eq!(origin("2001:db8:1:2:3::4").wider_network(), "2001:db8:1::/48");
     }
 }

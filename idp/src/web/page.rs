@@ -191,6 +191,11 @@ mod tests {
             pages.extend(render::<crate::account::pages::Account>(locale));
             pages.extend(render::<crate::account::compromise::Confirm>(locale));
             pages.extend(render::<crate::account::password::ChangePassword>(locale));
+            pages.extend(render::<crate::account::activation::Activate>(locale));
+            pages.extend(render::<crate::account::notice::Notice>(locale));
+            pages.extend(render::<crate::account::profile::EmailPage>(locale));
+            pages.extend(render::<crate::account::profile::ProfilePage>(locale));
+            pages.extend(render::<crate::account::sign_up::SignUpForm>(locale));
             pages.extend(render::<crate::account::applications::Applications>(locale));
             pages.extend(render::<oidc::Consent>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));

@@ -12,8 +12,20 @@ use tempfile::TempDir;
 
 const LOGIN: &str = "exploitation@identite.example";
 const PASSWORD: &str = "douze-moulins-et-un-voilier";
-const OPERATOR: [&str; 10] =
-    ["operator", "create", "--login", LOGIN, "--email", LOGIN, "--given-name", "Odile", "--family-name", "Garnier"];
+const OPERATOR: [&str; 12] = [
+    "operator",
+    "create",
+    "--login",
+    LOGIN,
+    "--email",
+    LOGIN,
+    "--given-name",
+    "Odile",
+    "--family-name",
+    "Garnier",
+    "--password-file",
+    "-",
+];
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -36,13 +48,16 @@ async fn installed(database: Option<&str>) -> TempDir {
 async fn help_names_every_command() {
     let folder = folder();
     let help = run_in(folder.path(), &["--help"], &[]).await.printed();
-    for command in ["serve", "demo", "migrate", "config", "operator", "client", "keys", "openapi"] {
+    for command in ["serve", "demo", "migrate", "config", "operator", "person", "client", "resource", "keys", "openapi"]
+    {
         assert!(help.contains(command), "{command}: {help}");
     }
     for (command, parts) in [
         ("client", ["create", "list", "show"].as_slice()),
         ("keys", &["list", "rotate"]),
+        ("resource", &["add", "list", "remove"]),
         ("operator", &["create"]),
+        ("person", &["invite", "resend", "show", "sharing"]),
         ("config", &["check"]),
     ] {
         let help = run_in(folder.path(), &[command, "--help"], &[]).await.printed();
@@ -187,8 +202,13 @@ async fn client_metadata_that_cannot_work_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn an_operator_is_created_with_a_long_password_from_standard_input() {
+async fn a_scripted_set_up_gives_an_operator_a_long_password_from_a_file_or_standard_input() {
     let folder = installed(None).await;
+    let from_file = ["--login", "autre", "--password-file", "password"];
+    let arguments = [&OPERATOR[..2], &from_file[..2], &OPERATOR[4..10], &from_file[2..]].concat();
+    run_in(folder.path(), &arguments, &[]).await.assert_refused(&["password"]);
+    write(folder.path(), "password", &format!("{PASSWORD}\n"));
+    run_in(folder.path(), &arguments, &[]).await.printed();
     run_with_input(folder.path(), &OPERATOR, "too short\n").await.assert_refused(&["16"]);
     let outcome = run_with_input(folder.path(), &OPERATOR, PASSWORD).await;
     assert!(!outcome.out.contains(PASSWORD) && !outcome.err.contains(PASSWORD));

@@ -2,7 +2,7 @@
 //! can send, limits for those who guess. OpenID Connect Core §3.1.2.3, CNIL délibération 2022-100.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse};
 use habilis_integration_tests::{Browser, Http, Page, TestServer, Visit};
@@ -119,27 +119,6 @@ journeys! {
             bodies.push((page.status, without_particulars(&page, login)));
         }
         assert_eq!(bodies[0], bodies[1]);
-    }
-
-    async fn an_unknown_account_costs_as_much_work_as_a_wrong_password(server: &TestServer) {
-        // The least of several times, because what the machine does besides only adds; as many as it takes to agree, at most
-        // four for each account that no other test lets fail.
-        let accounts: Vec<_> = server.people.iter().filter(|person| person.kind != "learner").collect();
-        let mut least = [f64::MAX; 2];
-        for round in 0..4 * accounts.len() {
-            let known = accounts[round % accounts.len()].login.clone();
-            for (index, login) in [known, format!("nobody{round}@nowhere.example")].iter().enumerate() {
-                let mut browser = at_login(server).await;
-                let began = Instant::now();
-                refused(&mut browser, login, "wrong password").await;
-                least[index] = least[index].min(began.elapsed().as_secs_f64());
-            }
-            let [known, unknown] = least;
-            if round >= 3 && unknown > known / 1.5 && unknown < known * 1.5 {
-                return;
-            }
-        }
-        panic!("a known account takes {} s, an unknown one {} s", least[0], least[1]);
     }
 
     async fn a_refused_attempt_keeps_the_name_and_never_the_password(server: &TestServer) {

@@ -56,10 +56,12 @@ macro_rules! own_journeys {
 }
 
 mod account;
+mod activation;
 mod applications;
 mod authorize;
 mod browser;
 mod cli;
+mod conformance;
 mod console;
 mod demo;
 mod device;
@@ -79,9 +81,12 @@ mod lifetimes;
 mod login;
 mod logout_channels;
 mod mail;
+mod openapi;
 mod pairwise;
 mod par;
 mod passwords;
+mod profile;
+mod reach;
 mod registration;
 mod request_object;
 mod request_uri;
@@ -90,6 +95,10 @@ mod revoke;
 mod rotation;
 mod secret_jwt;
 mod security;
+mod sessions;
+mod sign_up;
+mod throttling;
+mod timing;
 mod tls;
 mod token;
 mod token_status;

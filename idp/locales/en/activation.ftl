@@ -1,0 +1,12 @@
+# Activating an account.
+activation-title = Activate your account
+activation-hello = Hello { $name }.
+activation-from = { $name } has prepared an account for you.
+activation-lead = Choose your password to come in.
+activation-login = Your username
+activation-accept = My account is personal: I give my username and my password to nobody.
+activation-not-accepted = Tick this box to continue.
+activation-submit = Activate my account
+activation-over-title = This link no longer works
+activation-over-text = It was used before, or its time is over. If your account is not activated yet, ask for a new link with your e-mail address.
+activation-over-link = Get a new link

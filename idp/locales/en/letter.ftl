@@ -1,0 +1,33 @@
+# Mails about the account.
+letter-invitation-subject = Your account is waiting for you
+letter-invitation-what = An account has been prepared for you.
+letter-invitation-what-from = An account has been prepared for you by { $name }.
+letter-invitation-login = Your username: { $login }
+letter-invitation-link = { $count ->
+    [one] To activate it and choose your password, open this link. It works once, for { $count } day:
+   *[other] To activate it and choose your password, open this link. It works once, for { $count } days:
+}
+letter-invitation-personal = This account is personal: pass neither this link nor your password on to anybody.
+letter-sign-up-subject = Confirm your address
+letter-sign-up-what = Somebody, probably you, asked for an account with this address. To confirm it and choose your password, open this link. It works once, for 24 hours:
+letter-sign-up-if-not = If it was not you, ignore this message: no account will be created.
+letter-known-subject = You already have an account
+letter-known-what = Somebody, probably you, asked for an account with this address. You already have one: there is nothing to create.
+letter-known-how = If you no longer know your password, ask for a link here:
+letter-known-if-not = If it was not you, ignore this message: nothing has changed.
+letter-new-email-subject = Confirm your new address
+letter-new-email-what = You asked for this address to become that of your account. To confirm it, open this link. It works once, for 60 minutes:
+letter-new-email-if-not = If it was not you, ignore this message: nothing will change.
+letter-email-changed-subject = The address of your account has changed
+letter-email-changed-what = This address is no longer that of your account: another one has just been confirmed. Messages will be sent there from now on.
+letter-email-changed-if-not = If it was not you, take your account back by this link, valid for 7 days: the former address is restored, all devices are signed out and you choose a new password.
+letter-email-taken-back-subject = Your change of address was taken back
+letter-email-taken-back-what = The change of your account’s address was taken back from the former address. Messages will no longer arrive here, and all devices are signed out.
+letter-email-taken-back-if-not = If you have nothing to do with it, turn to the administrator of your organization.
+letter-session-ended-subject = One of your devices was signed out
+letter-session-ended-what = { $count ->
+    [one] Your account can be open on { $count } device at a time. A new sign-in has just closed the oldest one.
+   *[other] Your account can be open on { $count } devices at a time. A new sign-in has just closed the oldest one.
+}
+letter-session-ended-device = Device signed out: { $device }
+letter-session-ended-if-not = If the new sign-in was not yours, open your account and report a compromise.

@@ -1,0 +1,319 @@
+//! `/activate/{token}`: an account opens (R005, R025): the link proves the address, the person chooses a password and accepts
+//! that the account is personal (R030). The same page ends a sign-up, whose account begins to exist here.
+//!
+//! The link is used up by the choice itself, so that looking at the page, as some mail filters do, costs nothing.
+
+use askama::Template;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use habilis_keys::secret::Secret;
+use habilis_keys::token::digest;
+use habilis_policies::passwords::PasswordPolicy;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::invite::PATH;
+use super::landing::Landing;
+use super::notice::{Told, tell};
+use crate::app::App;
+use crate::db::account_links::{self, Purpose};
+use crate::db::audit::{self, Event};
+use crate::db::people::{self, NewPerson, Person, fold_login};
+use crate::db::{Tx, browsers, is_unique_violation, organizations, passwords};
+use crate::login::change::{self, Problem, Typed};
+use crate::login::forgot::ui_locales;
+use crate::login::password_pages::{PasswordRule, problem_texts};
+use crate::login::rules;
+use crate::login::session::{self, Authenticated};
+use crate::oidc::error::PageError;
+use crate::oidc::interaction;
+use crate::outcome::Outcome;
+use crate::web::cookies::{self, Browser, Cookies};
+use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::text::Locale;
+use crate::web::{Form, Origin, chrome, render};
+
+/// Longest token worth a look.
+const MAX_TOKEN: usize = 128;
+/// Which text was accepted, for the trail.
+const ACCEPTED: &str = "personal_use.1";
+
+/// Somebody who asked for an account, until the address is proven.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SignUp {
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// The address to prove.
+    pub email: String,
+    /// `fr` or `en`.
+    pub locale: String,
+    /// Where they go afterwards.
+    pub landing: Landing,
+}
+
+impl SignUp {
+    fn into_person(self, now: Timestamp) -> (Person, Landing) {
+        let person = Person {
+            id: habilis_keys::random::id("usr", now),
+            login: fold_login(&self.email),
+            email: Some(self.email),
+            email_verified: true,
+            given_name: self.given_name,
+            family_name: self.family_name,
+            locale: self.locale,
+            claims: "{}".to_owned(),
+            status: "pending".to_owned(),
+            operator: false,
+            updated_at: now.into(),
+        };
+        (person, self.landing)
+    }
+}
+
+/// What a link opens.
+struct Found {
+    purpose: Purpose,
+    person: Person,
+    landing: Landing,
+    organization: Option<String>,
+    policy: PasswordPolicy,
+}
+
+/// Shows the form.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn get(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let now = app.clock.now();
+    let Some(found) = find(&app, &token, now).await? else { return tell(&app, &origin, Told::LinkOver) };
+    let browser = cookies.browser.unwrap_or_else(Browser::named_at_random);
+    let page = page(&app, (&origin, ui_locales(query).as_deref()), (&token, &found), &browser);
+    answer(&app, (StatusCode::OK, page), &browser)
+}
+
+/// Takes the choice, and signs the person in.
+///
+/// # Errors
+/// The database or the template failed, or too many digests are being computed.
+pub async fn post(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(token): Path<String>,
+    Form(form): Form,
+) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
+    };
+    let Some(found) = find(&app, &token, now).await? else { return tell(&app, &origin, Told::LinkOver) };
+    let known = cookies.browser.clone();
+    let browser = known.clone().unwrap_or_else(Browser::named_at_random);
+    let shown = page(&app, (&origin, None), (&token, &found), &browser);
+    if !known.is_some_and(|browser| browser.sent(&app, params.get("csrf"))) {
+        return answer(&app, (StatusCode::FORBIDDEN, Activate { stale: true, ..shown }), &browser);
+    }
+    if params.get("accept") != Some("yes") {
+        return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { not_accepted: true, ..shown });
+    }
+    let typed = Typed {
+        password: Secret::new(params.take("password").unwrap_or_default()),
+        repeated: Secret::new(params.take("repeated").unwrap_or_default()),
+    };
+    let phc = match change::judge(&app, &found.person, typed).await? {
+        Ok(phc) => phc,
+        Err(problems) => return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { problems, ..shown }),
+    };
+    let waiting = match &found.landing.interaction {
+        Some(id) => interaction::open(&app, &cookies, id, now).await?,
+        None => None,
+    };
+    let old = session::load(&app, &cookies, now).await?;
+    let person = &found.person.id;
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, person).await?;
+    if !account_links::use_up(&mut tx, &digest(&token), now).await? {
+        return tell(&app, &origin, Told::LinkOver);
+    }
+    match open(&mut tx, &found, (&phc, &origin), now).await? {
+        Opened::Yes => {}
+        Opened::NotPending => return tell(&app, &origin, Told::LinkOver),
+        Opened::LoginTaken => return tell(&app, &origin, Told::AccountExists),
+    }
+    let (session, cookie) =
+        session::start(&mut tx, &app, (Authenticated { person, amr: "pwd" }, old, &origin), now).await?;
+    browsers::seen(&mut tx, person, &browser.digest(), now).await?;
+    let event = Event::new("session.started")
+        .by(person)
+        .about(person)
+        .from(&origin)
+        .with("session", session.id.clone())
+        .with("amr", "pwd");
+    audit::record(&mut tx, event, now).await?;
+    let mut response = found.landing.go(&mut tx, &app, (waiting, &session), now).await?;
+    tx.commit().await?;
+    metrics::counter!("habilis_accounts_opened_total", "by" => found.purpose.name()).increment(1);
+    cookies::set_session(&app, &mut response, &cookie);
+    cookies::set_browser(&app, &mut response, &browser);
+    Ok(response)
+}
+
+enum Opened {
+    Yes,
+    NotPending,
+    LoginTaken,
+}
+
+/// Opens the account, or makes the one somebody asked for.
+async fn open(tx: &mut Tx, found: &Found, (phc, origin): (&str, &Origin), now: Timestamp) -> Outcome<Opened> {
+    let person = &found.person;
+    if found.purpose == Purpose::SignUp {
+        let new = NewPerson {
+            id: &person.id,
+            login: &person.login,
+            email: person.email.as_deref().map(|email| (email, true)),
+            names: (&person.given_name, &person.family_name),
+            locale: &person.locale,
+            claims: serde_json::Map::new(),
+            operator: false,
+        };
+        match people::insert(tx, new, now).await {
+            Err(error) if is_unique_violation(&error) => return Ok(Opened::LoginTaken),
+            inserted => inserted?,
+        }
+        let event = Event::new("account.created").by(&person.id).about(&person.id).from(origin).with("by", "sign_up");
+        audit::record(tx, event, now).await?;
+    } else if !people::activate(tx, &person.id, now).await? {
+        return Ok(Opened::NotPending);
+    }
+    passwords::set(tx, &person.id, phc, now).await?;
+    let event =
+        Event::new("account.activated").by(&person.id).about(&person.id).from(origin).with("accepted", ACCEPTED);
+    audit::record(tx, event, now).await?;
+    Ok(Opened::Yes)
+}
+
+async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> {
+    if token.len() > MAX_TOKEN {
+        return Ok(None);
+    }
+    let mut reader = app.db.reader().await?;
+    let Some(link) = account_links::find(&mut reader, &digest(token), now).await? else { return Ok(None) };
+    if link.is_for(Purpose::SignUp) {
+        let (person, landing) = serde_json::from_str::<SignUp>(&link.detail)?.into_person(now);
+        let policy = app.config.password_policy();
+        return Ok(Some(Found { purpose: Purpose::SignUp, person, landing, organization: None, policy }));
+    }
+    let Some(id) = link.person_id.as_deref().filter(|_| link.is_for(Purpose::Activate)) else { return Ok(None) };
+    let Some(person) = people::find(&mut reader, id).await?.filter(|person| person.status == "pending") else {
+        return Ok(None);
+    };
+    let organization = organizations::of_person(&mut reader, id).await?.into_iter().next();
+    let policy = rules::of_person(&mut reader, &app.config, id).await?;
+    Ok(Some(Found {
+        purpose: Purpose::Activate,
+        person,
+        landing: serde_json::from_str(&link.detail)?,
+        organization: organization.map(|membership| membership.name),
+        policy,
+    }))
+}
+
+fn page(
+    app: &App,
+    (origin, ui_locales): (&Origin, Option<&str>),
+    (token, found): (&str, &Found),
+    browser: &Browser,
+) -> Activate {
+    let path = format!("{PATH}{token}");
+    let locale = origin.locale(ui_locales);
+    Activate {
+        chrome: chrome(app, locale, &path),
+        rule: PasswordRule { locale, policy: found.policy },
+        action: path,
+        csrf: browser.csrf(app),
+        name: found.person.given_name.clone(),
+        organization: found.organization.clone(),
+        login: found.person.login.clone(),
+        problems: Vec::new(),
+        not_accepted: false,
+        stale: false,
+    }
+}
+
+fn answer(app: &App, (status, page): (StatusCode, Activate), browser: &Browser) -> Outcome<Response> {
+    let mut response = render(status, &page)?;
+    cookies::set_browser(app, &mut response, browser);
+    Ok(response)
+}
+
+/// The page.
+#[derive(Clone, Debug, Template)]
+#[template(path = "account/activate.html")]
+pub struct Activate {
+    /// The frame.
+    pub chrome: Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The token that ties the form to the browser.
+    pub csrf: String,
+    /// Given name.
+    pub name: String,
+    /// The organization that invites, if any.
+    pub organization: Option<String>,
+    /// What they will sign in with.
+    pub login: String,
+    /// What is asked of the password.
+    pub rule: PasswordRule,
+    /// Why the password was not taken.
+    pub problems: Vec<Problem>,
+    /// The box was left empty.
+    pub not_accepted: bool,
+    /// The form had been open for too long.
+    pub stale: bool,
+}
+
+impl Activate {
+    fn problem_texts(&self) -> Vec<String> {
+        problem_texts(&self.chrome, &self.problems)
+    }
+}
+
+impl Sample for Activate {
+    fn samples(locale: Locale) -> Vec<Self> {
+        let plain = Self {
+            chrome: sample_chrome(locale),
+            action: "/activate/abc".to_owned(),
+            csrf: "c5f0".to_owned(),
+            name: "Camille".to_owned(),
+            organization: Some("Campus Formation".to_owned()),
+            login: "camille.martin@cfa-lumiere.example".to_owned(),
+            rule: PasswordRule { locale, policy: PasswordPolicy::DEFAULT },
+            problems: Vec::new(),
+            not_accepted: false,
+            stale: false,
+        };
+        vec![
+            plain.clone(),
+            Self { organization: None, not_accepted: true, ..plain.clone() },
+            Self { stale: true, ..plain.clone() },
+            Self {
+                name: "<script>alert('moi')</script>".to_owned(),
+                organization: Some("<script>alert('moi')</script>".to_owned()),
+                login: "\"><script>alert('moi')</script>".to_owned(),
+                problems: vec![Problem::NotRepeated],
+                ..plain
+            },
+        ]
+    }
+}

@@ -1,0 +1,183 @@
+//! Inviting a person: an account that waits, and a one-time link to the address. There is never an initial password (R025).
+//!
+//! One operation for every way in: command line today, the management interface, lists and SCIM as further callers.
+
+use habilis_keys::token::digest;
+use habilis_policies::contact::{Email, Name};
+use jiff::{SignedDuration, Timestamp};
+
+use super::landing::Landing;
+use crate::config::Config;
+use crate::db::account_links::{self, NewLink, Purpose};
+use crate::db::audit::{self, Event};
+use crate::db::people::{self, NewPerson, Person};
+use crate::db::{Tx, clients, is_unique_violation, organizations};
+use crate::mail::accounts::AccountLetter;
+use crate::mail::{self, Recipient};
+use crate::oidc::client::Client;
+use crate::outcome::Outcome;
+use crate::web::text::Locale;
+
+/// Where a link to open an account leads, before the token.
+pub const PATH: &str = "/activate/";
+
+/// Somebody to invite.
+#[derive(Debug)]
+pub struct Invitation<'a> {
+    /// What they will sign in with, folded.
+    pub login: &'a str,
+    /// Where the link goes.
+    pub email: &'a Email,
+    /// Given and family name.
+    pub names: (&'a Name, &'a Name),
+    /// The language of the mail, and theirs until they choose another.
+    pub locale: Locale,
+    /// The organization they will belong to, and the role there: `administrator` or `member`.
+    pub organization: Option<(&'a str, &'a str)>,
+    /// Rights in portals, as client and role; only with an organization.
+    pub rights: &'a [(String, String)],
+    /// Staff of the operator.
+    pub operator: bool,
+    /// Where they go afterwards.
+    pub landing: Landing,
+    /// Who invites: an id, or `cli`.
+    pub by: &'a str,
+}
+
+/// A person who was invited.
+#[derive(Debug)]
+pub struct Invited {
+    /// `usr_…`.
+    pub person: String,
+    /// The mail that carries the link, `mail_…`.
+    pub mail: String,
+}
+
+/// Why nobody was invited.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InviteRefusal {
+    /// The login belongs to somebody (R001).
+    #[error("the login exists already")]
+    LoginTaken,
+    /// There is no such organization.
+    #[error("there is no organization {0}")]
+    NoSuchOrganization(String),
+    /// There is no such client.
+    #[error("there is no client {0}")]
+    NoSuchClient(String),
+    /// Rights are given to members.
+    #[error("rights need an organization")]
+    RightsWithoutOrganization,
+    /// The page to land on is not the portal's.
+    #[error("the target is not a page of that portal: its origin is that of a redirect URI or of initiate_login_uri")]
+    TargetElsewhere,
+}
+
+/// Makes the account that waits, and sends the link. The caller commits; a refusal leaves nothing to commit.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn invite(
+    tx: &mut Tx,
+    config: &Config,
+    invitation: &Invitation<'_>,
+    now: Timestamp,
+) -> Outcome<Result<Invited, InviteRefusal>> {
+    if let Some(refusal) = refusal(tx, invitation).await? {
+        return Ok(Err(refusal));
+    }
+    let id = habilis_keys::random::id("usr", now);
+    let (given, family) = invitation.names;
+    let new = NewPerson {
+        id: &id,
+        login: invitation.login,
+        email: Some((invitation.email.as_str(), false)),
+        names: (given.as_str(), family.as_str()),
+        locale: invitation.locale.tag(),
+        claims: serde_json::Map::new(),
+        operator: invitation.operator,
+    };
+    match people::insert(tx, new, now).await {
+        Err(error) if is_unique_violation(&error) => return Ok(Err(InviteRefusal::LoginTaken)),
+        inserted => inserted?,
+    }
+    people::set_status(tx, &id, ("active", "pending"), now).await?;
+    if let Some((organization, role)) = invitation.organization {
+        organizations::add_member(tx, &id, (organization, role), now).await?;
+        for (client, right) in invitation.rights {
+            organizations::give_right(tx, (&id, organization), (client, right), now).await?;
+        }
+    }
+    let Some(person) = people::find(tx, &id).await? else { return Ok(Err(InviteRefusal::LoginTaken)) };
+    let mail = send(tx, config, (&person, &invitation.landing), now).await?;
+    let mut event = Event::new("account.invited").by(invitation.by).about(&id).with("mail", mail.clone());
+    if let Some((organization, role)) = invitation.organization {
+        event = event.with("organization", organization).with("role", role);
+    }
+    audit::record(tx, event, now).await?;
+    Ok(Ok(Invited { person: id, mail }))
+}
+
+async fn refusal(tx: &mut Tx, invitation: &Invitation<'_>) -> Outcome<Option<InviteRefusal>> {
+    if let Some((organization, _)) = invitation.organization
+        && !organizations::exists(tx, organization).await?
+    {
+        return Ok(Some(InviteRefusal::NoSuchOrganization(organization.to_owned())));
+    }
+    if invitation.organization.is_none() && !invitation.rights.is_empty() {
+        return Ok(Some(InviteRefusal::RightsWithoutOrganization));
+    }
+    for client in invitation.rights.iter().map(|(client, _)| client) {
+        if clients::find(tx, client).await?.is_none() {
+            return Ok(Some(InviteRefusal::NoSuchClient(client.clone())));
+        }
+    }
+    let Some(portal) = &invitation.landing.client else { return Ok(None) };
+    let Some(row) = clients::find(tx, portal).await? else {
+        return Ok(Some(InviteRefusal::NoSuchClient(portal.clone())));
+    };
+    let elsewhere = !invitation.landing.is_at(&Client::from_row(row)?);
+    Ok(elsewhere.then_some(InviteRefusal::TargetElsewhere))
+}
+
+/// Sends a fresh link to somebody invited who has not come yet, and gives the mail's id; earlier links are void. None for
+/// anybody else. The caller records and commits.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn send_again(tx: &mut Tx, config: &Config, person: &Person, now: Timestamp) -> Outcome<Option<String>> {
+    if person.status != "pending" || person.email.is_none() {
+        return Ok(None);
+    }
+    people::lock(tx, &person.id).await?;
+    let landing = account_links::latest_detail(tx, &person.id, Purpose::Activate).await?;
+    let landing: Landing = landing.and_then(|detail| serde_json::from_str(&detail).ok()).unwrap_or_default();
+    account_links::void(tx, &person.id, Purpose::Activate, now).await?;
+    Ok(Some(send(tx, config, (person, &landing), now).await?))
+}
+
+async fn send(tx: &mut Tx, config: &Config, (person, landing): (&Person, &Landing), now: Timestamp) -> Outcome<String> {
+    let days = config.accounts.invitation_days;
+    let token = habilis_keys::random::token();
+    let link = NewLink {
+        digest: &digest(token.expose()),
+        purpose: Purpose::Activate,
+        person: Some(&person.id),
+        detail: &serde_json::to_string(landing)?,
+        expires_at: now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?,
+    };
+    account_links::insert(tx, &link, now).await?;
+    let organization = organizations::of_person(tx, &person.id).await?.into_iter().next();
+    let letter = AccountLetter::Invitation {
+        login: person.login.clone(),
+        organization: organization.map(|membership| membership.name),
+        days,
+        href: format!("{}{PATH}{}", config.server.issuer, token.expose()),
+    };
+    let to = Recipient {
+        address: person.email.as_deref().unwrap_or_default(),
+        person: Some(&person.id),
+        locale: Locale::negotiate(Some(&person.locale), None),
+    };
+    mail::write_to(tx, config, (&to, &letter), (now, now)).await
+}

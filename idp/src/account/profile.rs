@@ -1,0 +1,493 @@
+//! `/account/profile`: names, language, time zone, and the address. Another address is proven by a link sent to it; the one it
+//! replaces is told, with a link that takes the account back (R004, R005).
+
+use askama::Template;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use habilis_keys::token::digest;
+use habilis_policies::contact::{Email, Name};
+use habilis_policies::login;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::notice::{Told, tell};
+use super::signed_in;
+use crate::app::App;
+use crate::db::account_links::{self, NewLink, Purpose};
+use crate::db::audit::{self, Event};
+use crate::db::failures::{self, Subject};
+use crate::db::people::{self, Person, Profile, fold_login};
+use crate::db::sessions::Session;
+use crate::db::{Tx, grants, is_unique_violation, password_links, passwords, sessions};
+use crate::login::forgot::ui_locales;
+use crate::login::links::{self, Why};
+use crate::login::local::Place;
+use crate::login::password::recent;
+use crate::mail::accounts::AccountLetter;
+use crate::mail::{self, Recipient};
+use crate::oidc::error::PageError;
+use crate::outcome::Outcome;
+use crate::web::cookies::{Browser, Cookies};
+use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::text::Locale;
+use crate::web::{Form, Origin, chrome, render, see_other};
+
+/// The path.
+pub const PATH: &str = "/account/profile";
+/// Where a new address is confirmed, before the token.
+const CONFIRM: &str = "/account/email/";
+/// Where a change is taken back, before the token.
+const UNDO: &str = "/account/email/undo/";
+/// How long the link to the new address works.
+const CONFIRM_LIFE: SignedDuration = SignedDuration::from_mins(60);
+/// How long a change can be taken back.
+const UNDO_LIFE: SignedDuration = SignedDuration::from_hours(24 * 7);
+/// Changing the address asks for a sign-in at most so old: a session left open must not give the account away.
+const FRESH: SignedDuration = SignedDuration::from_mins(15);
+/// Links to new addresses one person asks for in an hour.
+const PER_PERSON: u32 = 5;
+/// Longest token worth a look.
+const MAX_TOKEN: usize = 128;
+
+/// The time zones of France, which learners live in; any other one stays as it is.
+const ZONES: [&str; 11] = [
+    "Europe/Paris",
+    "America/Guadeloupe",
+    "America/Martinique",
+    "America/Cayenne",
+    "Indian/Reunion",
+    "Indian/Mayotte",
+    "America/Miquelon",
+    "America/St_Barthelemy",
+    "Pacific/Noumea",
+    "Pacific/Tahiti",
+    "Pacific/Wallis",
+];
+
+/// Shows the profile.
+pub(super) async fn show(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let now = app.clock.now();
+    let Some((session, person, browser)) = signed_in(&app, &cookies, now).await? else {
+        return Ok(see_other(&Place::Profile.login_path()));
+    };
+    let saved = query.as_deref().is_some_and(|query| query.split('&').any(|pair| pair == "saved=yes"));
+    let page = page(&app, (&origin, ui_locales(query).as_deref()), (&session, &person, &browser), now);
+    render(StatusCode::OK, &ProfilePage { saved, ..page })
+}
+
+/// Takes names, language and time zone.
+pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
+    };
+    let Some((session, person, browser)) = signed_in(&app, &cookies, now).await? else {
+        return Ok(see_other(&Place::Profile.login_path()));
+    };
+    if !browser.sent(&app, params.get("csrf")) {
+        return Ok(see_other(PATH));
+    }
+    let mut field = |name: &str| params.take(name).unwrap_or_default();
+    let [given_name, family_name, locale, zone] = ["given_name", "family_name", "locale", "zoneinfo"].map(&mut field);
+    let (Some(given), Some(family)) = (Name::parse(&given_name), Name::parse(&family_name)) else {
+        let page = page(&app, (&origin, None), (&session, &person, &browser), now);
+        let page = ProfilePage { given_name, family_name, checked: true, ..page };
+        return render(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    };
+    let mut claims: Map<String, Value> = serde_json::from_str(&person.claims)?;
+    if zone.is_empty() {
+        claims.remove("zoneinfo");
+    } else if ZONES.contains(&zone.as_str()) {
+        claims.insert("zoneinfo".to_owned(), zone.into());
+    }
+    let claims = Value::Object(claims).to_string();
+    let locale = Locale::negotiate(Some(&locale), None).tag();
+    let mut changed = Vec::new();
+    for (what, differs) in [
+        ("given_name", given.as_str() != person.given_name),
+        ("family_name", family.as_str() != person.family_name),
+        ("locale", locale != person.locale),
+        ("zoneinfo", zone_of(&claims) != zone_of(&person.claims)),
+    ] {
+        if differs {
+            changed.push(what);
+        }
+    }
+    if !changed.is_empty() {
+        let mut tx = app.db.begin().await?;
+        let profile = Profile { names: (given.as_str(), family.as_str()), locale, claims: &claims };
+        people::set_profile(&mut tx, &person.id, &profile, now).await?;
+        let event = Event::new("account.profile_changed")
+            .by(&person.id)
+            .about(&person.id)
+            .from(&origin)
+            .with("changed", changed);
+        audit::record(&mut tx, event, now).await?;
+        tx.commit().await?;
+    }
+    Ok(see_other(&format!("{PATH}?saved=yes&ui_locales={locale}")))
+}
+
+/// Takes a new address, and sends a link there.
+pub(super) async fn ask_email(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
+    };
+    let Some((session, person, browser)) = signed_in(&app, &cookies, now).await? else {
+        return Ok(see_other(&Place::Profile.login_path()));
+    };
+    if !browser.sent(&app, params.get("csrf")) {
+        return Ok(see_other(PATH));
+    }
+    if !is_fresh(&session, now) {
+        return Ok(see_other(&Place::Profile.confirm_path()));
+    }
+    let new_email = params.take("email").unwrap_or_default();
+    let shown =
+        ProfilePage { new_email: new_email.clone(), ..page(&app, (&origin, None), (&session, &person, &browser), now) };
+    let Some(email) = Email::parse(&new_email) else {
+        return render(StatusCode::UNPROCESSABLE_ENTITY, &ProfilePage { wrong_email: true, ..shown });
+    };
+    let mut tx = app.db.begin().await?;
+    let subject = Subject::link(&format!("email of {}", person.id));
+    let so_far = recent(failures::lock(&mut tx, &subject, now).await?, now);
+    if login::admit_network(Some(so_far), PER_PERSON, now).is_err() {
+        return render(StatusCode::TOO_MANY_REQUESTS, &ProfilePage { too_many: true, ..shown });
+    }
+    failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, now).await?;
+    account_links::void(&mut tx, &person.id, Purpose::NewEmail, now).await?;
+    let token = habilis_keys::random::token();
+    let link = NewLink {
+        digest: &digest(token.expose()),
+        purpose: Purpose::NewEmail,
+        person: Some(&person.id),
+        detail: &serde_json::to_string(&Address { email: email.as_str().to_owned(), login: None })?,
+        expires_at: now.saturating_add(CONFIRM_LIFE)?,
+    };
+    account_links::insert(&mut tx, &link, now).await?;
+    let href = format!("{}{CONFIRM}{}", app.config.server.issuer, token.expose());
+    let locale = Locale::negotiate(Some(&person.locale), None);
+    let to = Recipient { address: email.as_str(), person: Some(&person.id), locale };
+    let mail = mail::write_to(&mut tx, &app.config, (&to, &AccountLetter::NewEmail { href }), (now, now)).await?;
+    let event =
+        Event::new("account.email_change_asked").by(&person.id).about(&person.id).from(&origin).with("mail", mail);
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    tell(&app, &origin, Told::EmailSent)
+}
+
+/// An address in a link.
+#[derive(Debug, Serialize, Deserialize)]
+struct Address {
+    email: String,
+    /// What the person signed in with, where that is to come back with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<String>,
+}
+
+/// Whose address a link is about, and which.
+async fn find(app: &App, (token, purpose): (&str, Purpose), now: Timestamp) -> Outcome<Option<(Person, Address)>> {
+    if token.len() > MAX_TOKEN {
+        return Ok(None);
+    }
+    let mut reader = app.db.reader().await?;
+    let link = account_links::find(&mut reader, &digest(token), now).await?.filter(|link| link.is_for(purpose));
+    let Some((link, id)) = link.and_then(|link| link.person_id.clone().map(|id| (link, id))) else { return Ok(None) };
+    let person = people::find(&mut reader, &id).await?.filter(|person| links::may_be_sent(&person.status));
+    Ok(person.map(|person| Ok::<_, serde_json::Error>((person, serde_json::from_str(&link.detail)?))).transpose()?)
+}
+
+/// Asks to press a button: some mail filters open every link they see.
+pub(super) async fn confirm_page(
+    State(app): State<App>,
+    origin: Origin,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let found = find(&app, (&token, Purpose::NewEmail), app.clock.now()).await?;
+    let Some((_, address)) = found else { return tell(&app, &origin, Told::LinkOver) };
+    let path = format!("{CONFIRM}{token}");
+    let chrome = chrome(&app, origin.locale(ui_locales(query).as_deref()), &path);
+    render(StatusCode::OK, &EmailPage { chrome, action: path, email: address.email, step: EmailStep::Confirm })
+}
+
+/// Makes the proven address that of the account. The link is the proof; nobody need be signed in where it is opened.
+pub(super) async fn confirm(State(app): State<App>, origin: Origin, Path(token): Path<String>) -> Outcome {
+    let now = app.clock.now();
+    let Some((found, new)) = find(&app, (&token, Purpose::NewEmail), now).await? else {
+        return tell(&app, &origin, Told::LinkOver);
+    };
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &found.id).await?;
+    let person = people::find(&mut tx, &found.id).await?;
+    let Some(person) = person.filter(|_| new.login.is_none()) else { return tell(&app, &origin, Told::LinkOver) };
+    if !account_links::use_up(&mut tx, &digest(&token), now).await? {
+        return tell(&app, &origin, Told::LinkOver);
+    }
+    // Whoever signs in with the address goes on doing so.
+    let by_address = person.email.as_deref().is_some_and(|old| fold_login(old) == person.login);
+    let login = if by_address { fold_login(&new.email) } else { person.login.clone() };
+    match people::set_email(&mut tx, &person.id, (&new.email, &login), now).await {
+        Err(error) if is_unique_violation(&error) => return tell(&app, &origin, Told::AccountExists),
+        set => set?,
+    }
+    if let Some(old) = person.email.as_deref().filter(|old| *old != new.email) {
+        tell_old(&mut tx, &app, (&person, old), now).await?;
+    }
+    let event = Event::new("account.email_changed").by(&person.id).about(&person.id).from(&origin);
+    audit::record(&mut tx, event.with("login_changed", login != person.login), now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    tell(&app, &origin, Told::EmailChanged)
+}
+
+async fn tell_old(tx: &mut Tx, app: &App, (person, old): (&Person, &str), now: Timestamp) -> Outcome<()> {
+    let token = habilis_keys::random::token();
+    let detail = Address { email: old.to_owned(), login: Some(person.login.clone()) };
+    let link = NewLink {
+        digest: &digest(token.expose()),
+        purpose: Purpose::UndoEmail,
+        person: Some(&person.id),
+        detail: &serde_json::to_string(&detail)?,
+        expires_at: now.saturating_add(UNDO_LIFE)?,
+    };
+    account_links::insert(tx, &link, now).await?;
+    let href = format!("{}{UNDO}{}", app.config.server.issuer, token.expose());
+    let locale = Locale::negotiate(Some(&person.locale), None);
+    let to = Recipient { address: old, person: Some(&person.id), locale };
+    mail::write_to(tx, &app.config, (&to, &AccountLetter::EmailChanged { at: now, href }), (now, now)).await.map(drop)
+}
+
+/// Asks to press a button.
+pub(super) async fn undo_page(
+    State(app): State<App>,
+    origin: Origin,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let found = find(&app, (&token, Purpose::UndoEmail), app.clock.now()).await?;
+    let Some((_, address)) = found else { return tell(&app, &origin, Told::LinkOver) };
+    let path = format!("{UNDO}{token}");
+    let chrome = chrome(&app, origin.locale(ui_locales(query).as_deref()), &path);
+    render(StatusCode::OK, &EmailPage { chrome, action: path, email: address.email, step: EmailStep::Undo })
+}
+
+/// Gives the account back to the former address: sessions, tokens and password end, and a link to choose another password
+/// goes there. The address that loses it is told too.
+pub(super) async fn undo(State(app): State<App>, origin: Origin, Path(token): Path<String>) -> Outcome {
+    let now = app.clock.now();
+    let Some((person, Address { email, login: Some(login) })) = find(&app, (&token, Purpose::UndoEmail), now).await?
+    else {
+        return tell(&app, &origin, Told::LinkOver);
+    };
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &person.id).await?;
+    if !account_links::use_up(&mut tx, &digest(&token), now).await? {
+        return tell(&app, &origin, Told::LinkOver);
+    }
+    mail::write(&mut tx, &app, (&person.id, &AccountLetter::EmailTakenBack { at: now }), now).await?;
+    match people::set_email(&mut tx, &person.id, (&email, &login), now).await {
+        Err(error) if is_unique_violation(&error) => return tell(&app, &origin, Told::AccountExists),
+        set => set?,
+    }
+    for purpose in [Purpose::NewEmail, Purpose::UndoEmail] {
+        account_links::void(&mut tx, &person.id, purpose, now).await?;
+    }
+    let ended = sessions::end_of_person(&mut tx, &person.id, now).await?;
+    let revoked = grants::revoke_of_person(&mut tx, &person.id, "", now).await?;
+    passwords::take_away(&mut tx, &person.id, now).await?;
+    password_links::void(&mut tx, &person.id, now).await?;
+    links::send(&mut tx, &app, (&person.id, Why::Compromised), now).await?;
+    let event = Event::new("account.email_restored")
+        .about(&person.id)
+        .from(&origin)
+        .with("sessions_ended", ended)
+        .with("grants_revoked", revoked);
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    tell(&app, &origin, Told::EmailRestored)
+}
+
+fn is_fresh(session: &Session, now: Timestamp) -> bool {
+    now.duration_since(session.auth_time.into()) <= FRESH
+}
+
+fn zone_of(claims: &str) -> Option<String> {
+    let claims: Map<String, Value> = serde_json::from_str(claims).ok()?;
+    claims.get("zoneinfo")?.as_str().map(str::to_owned)
+}
+
+fn page(
+    app: &App,
+    (origin, ui_locales): (&Origin, Option<&str>),
+    (session, person, browser): (&Session, &Person, &Browser),
+    now: Timestamp,
+) -> ProfilePage {
+    let zone = zone_of(&person.claims).unwrap_or_default();
+    let other = Some(zone.clone()).filter(|zone| !zone.is_empty() && !ZONES.contains(&zone.as_str()));
+    ProfilePage {
+        chrome: chrome(app, origin.locale(ui_locales), PATH),
+        csrf: browser.csrf(app),
+        given_name: person.given_name.clone(),
+        family_name: person.family_name.clone(),
+        language: Locale::negotiate(Some(&person.locale), None),
+        zones: ZONES.iter().map(|zone| (*zone).to_owned()).chain(other).collect(),
+        zone,
+        email: person.email.clone().unwrap_or_default(),
+        new_email: String::new(),
+        fresh: is_fresh(session, now),
+        confirm_href: Place::Profile.confirm_path(),
+        checked: false,
+        saved: false,
+        wrong_email: false,
+        too_many: false,
+    }
+}
+
+/// The page.
+#[derive(Clone, Debug, Template)]
+#[template(path = "account/profile.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a message of its own, and several may show")]
+pub struct ProfilePage {
+    /// The frame.
+    pub chrome: Chrome,
+    /// The token of the forms.
+    pub csrf: String,
+    /// As it is, or as typed.
+    pub given_name: String,
+    /// As it is, or as typed.
+    pub family_name: String,
+    /// The person's language.
+    pub language: Locale,
+    /// The time zones to choose from.
+    pub zones: Vec<String>,
+    /// The one chosen; empty for none.
+    pub zone: String,
+    /// The address; empty for none.
+    pub email: String,
+    /// The new address as typed.
+    pub new_email: String,
+    /// Whether the sign-in is recent enough to change the address.
+    pub fresh: bool,
+    /// Where to sign in again when it is not.
+    pub confirm_href: String,
+    /// Whether the names were looked at; those that are wrong then say so.
+    pub checked: bool,
+    /// It was saved.
+    pub saved: bool,
+    /// The new address is none.
+    pub wrong_email: bool,
+    /// Too many links were asked for.
+    pub too_many: bool,
+}
+
+impl ProfilePage {
+    fn wrong_name(&self, typed: &str) -> bool {
+        self.checked && Name::parse(typed).is_none()
+    }
+}
+
+impl Sample for ProfilePage {
+    fn samples(locale: Locale) -> Vec<Self> {
+        let plain = Self {
+            chrome: sample_chrome(locale),
+            csrf: "c5f0".to_owned(),
+            given_name: "Camille".to_owned(),
+            family_name: "Martin".to_owned(),
+            language: locale,
+            zones: ZONES.map(str::to_owned).to_vec(),
+            zone: "Europe/Paris".to_owned(),
+            email: "camille.martin@cfa-lumiere.example".to_owned(),
+            new_email: String::new(),
+            fresh: true,
+            confirm_href: "/login?to=profile&again=yes".to_owned(),
+            checked: false,
+            saved: false,
+            wrong_email: false,
+            too_many: false,
+        };
+        vec![
+            plain.clone(),
+            Self { saved: true, fresh: false, email: String::new(), zone: String::new(), ..plain.clone() },
+            Self { too_many: true, ..plain.clone() },
+            Self {
+                given_name: "<script>alert('moi')</script>".to_owned(),
+                family_name: "\"><script>alert('moi')</script>".to_owned(),
+                email: "\"><script>alert('moi')</script>".to_owned(),
+                new_email: "\"><script>alert('moi')</script>".to_owned(),
+                zone: "<script>alert(1)</script>".to_owned(),
+                zones: vec!["\"><script>alert(1)</script>".to_owned()],
+                checked: true,
+                wrong_email: true,
+                ..plain
+            },
+        ]
+    }
+}
+
+/// What the button does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailStep {
+    /// Makes the new address that of the account.
+    Confirm,
+    /// Takes the account back.
+    Undo,
+}
+
+/// The page with one button.
+#[derive(Clone, Debug, Template)]
+#[template(path = "account/email.html")]
+pub struct EmailPage {
+    /// The frame.
+    pub chrome: Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The address.
+    pub email: String,
+    /// What the button does.
+    pub step: EmailStep,
+}
+
+impl EmailPage {
+    fn words(&self) -> [String; 3] {
+        match self.step {
+            EmailStep::Confirm => ["profile-confirm-title", "profile-confirm-text", "profile-confirm-submit"],
+            EmailStep::Undo => ["profile-undo-title", "profile-undo-text", "profile-undo-submit"],
+        }
+        .map(|key| self.chrome.t(key))
+    }
+
+    fn marker(&self) -> &'static str {
+        match self.step {
+            EmailStep::Confirm => "confirm-email",
+            EmailStep::Undo => "undo-email",
+        }
+    }
+}
+
+impl Sample for EmailPage {
+    fn samples(locale: Locale) -> Vec<Self> {
+        [EmailStep::Confirm, EmailStep::Undo]
+            .into_iter()
+            .flat_map(|step| {
+                ["camille@campus.example", "\"><script>alert('moi')</script>"].map(|email| Self {
+                    chrome: sample_chrome(locale),
+                    action: "/account/email/abc".to_owned(),
+                    email: email.to_owned(),
+                    step,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,202 @@
+//! `habilis person`: people and their invitations.
+
+use clap::Subcommand;
+use habilis_policies::contact::{Email, Name};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{open_migrated, say};
+use crate::account::invite::{self, Invitation, Invited};
+use crate::account::landing::Landing;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::audit::{self, Event};
+use crate::db::people::{self, Person, fold_login};
+use crate::db::{Conn, Db, organizations, outbox, sharing_suspicions};
+use crate::outcome::{Fault, Outcome};
+use crate::web::text::Locale;
+
+/// Mails shown of one person.
+const MAILS: u32 = 50;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Invite a person: the account waits until they choose a password by the link sent to their address. There is never an
+    /// initial password.
+    Invite(Box<Invite>),
+    /// Send a fresh link to somebody invited who has not come yet. Earlier links no longer work.
+    Resend {
+        /// Id, login or mail address.
+        person: String,
+    },
+    /// Show a person: status, organizations, the mails sent with what the mail server answered, signs of sharing.
+    Show {
+        /// Id, login or mail address.
+        person: String,
+    },
+    /// List accounts that were used at the same time from distinct networks (R002).
+    Sharing {
+        /// So many days back.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=90))]
+        days: u32,
+    },
+}
+
+/// Options of `habilis person invite`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Invite {
+    /// Where the link goes.
+    #[arg(long, value_parser = email)]
+    email: Email,
+    /// Given name.
+    #[arg(long, value_parser = name)]
+    given_name: Name,
+    /// Family name.
+    #[arg(long, value_parser = name)]
+    family_name: Name,
+    /// What they sign in with; their address when not given.
+    #[arg(long)]
+    login: Option<String>,
+    /// `fr` or `en`.
+    #[arg(long, default_value = "fr", value_parser = ["fr", "en"])]
+    locale: String,
+    /// The organization they will belong to, `org_…`.
+    #[arg(long)]
+    organization: Option<String>,
+    /// Their role there.
+    #[arg(long, default_value = "member", value_parser = ["member", "administrator"], requires = "organization")]
+    role: String,
+    /// A right in a portal. May be given several times.
+    #[arg(long, value_name = "CLIENT=ROLE", value_parser = right, requires = "organization")]
+    right: Vec<(String, String)>,
+    /// The portal they go to once the account is active, `client_id`.
+    #[arg(long)]
+    portal: Option<String>,
+    /// The page of that portal they go to.
+    #[arg(long, value_name = "URL", requires = "portal")]
+    target: Option<String>,
+}
+
+pub(super) fn email(text: &str) -> Result<Email, String> {
+    Email::parse(text).ok_or_else(|| "this is no mail address that mail servers take".to_owned())
+}
+
+pub(super) fn name(text: &str) -> Result<Name, String> {
+    Name::parse(text)
+        .ok_or_else(|| "a name has between 1 and 100 characters, letters among them, and no address".to_owned())
+}
+
+fn right(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((client, role)) if !client.is_empty() && (1..=64).contains(&role.len()) => {
+            Ok((client.to_owned(), role.to_owned()))
+        }
+        _ => Err("write CLIENT=ROLE".to_owned()),
+    }
+}
+
+pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
+    let now = Clock::System.now();
+    let db = open_migrated(&config).await?;
+    match command {
+        Command::Invite(options) => {
+            let login = options.login.as_deref().unwrap_or(options.email.as_str());
+            let invitation = Invitation {
+                login: &checked_login(login)?,
+                email: &options.email,
+                names: (&options.given_name, &options.family_name),
+                locale: Locale::negotiate(Some(&options.locale), None),
+                organization: options.organization.as_deref().map(|id| (id, options.role.as_str())),
+                rights: &options.right,
+                operator: false,
+                landing: Landing { client: options.portal, target: options.target, interaction: None },
+                by: "cli",
+            };
+            let invited = invite(&db, &config, &invitation, now).await?;
+            say(format_args!("invited {login} ({}); the link is in mail {}", invited.person, invited.mail));
+        }
+        Command::Resend { person } => {
+            let person = one(&mut db.reader().await?, &person).await?;
+            let mut tx = db.begin().await?;
+            let Some(mail) = invite::send_again(&mut tx, &config, &person, now).await? else {
+                return Err(Fault::new(format!(
+                    "{} is {}: only an invitation is sent again",
+                    person.login, person.status
+                )));
+            };
+            let event = Event::new("account.invited_again").by("cli").about(&person.id).with("mail", mail.clone());
+            audit::record(&mut tx, event, now).await?;
+            tx.commit().await?;
+            say(format_args!("invited {} again; the link is in mail {mail}", person.login));
+        }
+        Command::Show { person } => {
+            let mut reader = db.reader().await?;
+            let person = one(&mut reader, &person).await?;
+            show(&mut reader, &person).await?;
+        }
+        Command::Sharing { days } => {
+            let since = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(days)))?;
+            for found in sharing_suspicions::since(&mut db.reader().await?, since).await? {
+                say(format_args!("{}  {}  {}  {} networks", found.day, found.person_id, found.login, found.devices));
+            }
+        }
+    }
+    db.close().await;
+    Ok(())
+}
+
+/// A login in the form it is stored in.
+pub(super) fn checked_login(typed: &str) -> Outcome<String> {
+    let login = fold_login(typed);
+    if login.is_empty() || login.chars().count() > 256 || login.chars().any(char::is_control) {
+        return Err(Fault::new("--login is between 1 and 256 characters, without control characters"));
+    }
+    Ok(login)
+}
+
+/// Invites in a transaction of its own; a refusal ends the command.
+pub(super) async fn invite(db: &Db, config: &Config, invitation: &Invitation<'_>, now: Timestamp) -> Outcome<Invited> {
+    let mut tx = db.begin().await?;
+    match invite::invite(&mut tx, config, invitation, now).await? {
+        Ok(invited) => {
+            tx.commit().await?;
+            Ok(invited)
+        }
+        Err(refusal) => Err(Fault::new(format!("{}: {refusal}; nothing was changed", invitation.login))),
+    }
+}
+
+async fn one(c: &mut impl Conn, typed: &str) -> Outcome<Person> {
+    if let Some(person) = people::find(c, typed).await? {
+        return Ok(person);
+    }
+    let mut found = people::find_by_login_or_email(c, typed).await?;
+    match (found.pop(), found.pop()) {
+        (Some(person), None) => Ok(person),
+        (Some(_), Some(_)) => Err(Fault::new(format!("several people have {typed}; give the id or the login"))),
+        (None, _) => Err(Fault::new(format!("there is nobody with {typed}"))),
+    }
+}
+
+async fn show(c: &mut impl Conn, person: &Person) -> Outcome<()> {
+    let verified = if person.email_verified { "proven" } else { "not proven" };
+    say(format_args!("{}  {}  {}", person.id, person.login, person.status));
+    say(format_args!("{} {}", person.given_name, person.family_name));
+    say(format_args!("address: {} ({verified})", person.email.as_deref().unwrap_or("none")));
+    for membership in organizations::of_person(c, &person.id).await? {
+        say(format_args!("organization: {}  {}  {}", membership.id, membership.name, membership.role));
+    }
+    for mail in outbox::of_person(c, &person.id, MAILS).await? {
+        let answer = mail.answer.unwrap_or_default();
+        let what = match mail.sent_at {
+            Some(at) => format!("sent {}", Timestamp::from(at)),
+            None if mail.attempts == 0 => "waiting".to_owned(),
+            None => format!("not sent after {} attempt(s)", mail.attempts),
+        };
+        let written = Timestamp::from(mail.created_at);
+        say(format_args!("mail: {}  {}  written {written}  {what}  {answer}", mail.id, mail.template));
+    }
+    for found in sharing_suspicions::of_person(c, &person.id).await? {
+        say(format_args!("sharing suspected: {}  {} networks at the same time", found.day, found.devices));
+    }
+    Ok(())
+}

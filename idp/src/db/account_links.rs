@@ -1,0 +1,124 @@
+//! One-time links that prove a mail address: invitations, sign-ups, changes of address and their undoing. Kept by digest.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx};
+
+statements! {
+    INSERT = "INSERT INTO account_links (digest, purpose, person_id, detail, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    FIND = "SELECT purpose, person_id, detail FROM account_links WHERE digest = $1 AND used_at IS NULL AND expires_at > $2";
+    USE = "UPDATE account_links SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND expires_at > $2";
+    VOID = "UPDATE account_links SET used_at = $3 WHERE person_id = $1 AND purpose = $2 AND used_at IS NULL";
+    LATEST_DETAIL = "SELECT detail FROM account_links WHERE person_id = $1 AND purpose = $2
+                     ORDER BY created_at DESC, digest LIMIT 1";
+    PURGE = "DELETE FROM account_links
+             WHERE expires_at < $1
+               AND NOT (purpose = 'activate' AND EXISTS (SELECT 1 FROM people p WHERE p.id = account_links.person_id AND p.status = 'pending'))";
+}
+
+/// What a link is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// An invited person chooses a password.
+    Activate,
+    /// Somebody who asked for an account proves the address.
+    SignUp,
+    /// A person proves a new address.
+    NewEmail,
+    /// A person takes a change of address back.
+    UndoEmail,
+}
+
+impl Purpose {
+    /// As it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Activate => "activate",
+            Self::SignUp => "sign_up",
+            Self::NewEmail => "new_email",
+            Self::UndoEmail => "undo_email",
+        }
+    }
+}
+
+/// A link that can still be used.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Link {
+    purpose: String,
+    /// Whose; none for a sign-up.
+    pub person_id: Option<String>,
+    /// JSON, by purpose.
+    pub detail: String,
+}
+
+impl Link {
+    /// Whether it is for `purpose`.
+    pub fn is_for(&self, purpose: Purpose) -> bool {
+        self.purpose == purpose.name()
+    }
+}
+
+/// A link to store.
+#[derive(Debug)]
+pub struct NewLink<'a> {
+    /// SHA-256 of what it carries.
+    pub digest: &'a [u8],
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Whose; none for a sign-up.
+    pub person: Option<&'a str>,
+    /// JSON, by purpose.
+    pub detail: &'a str,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+}
+
+/// Stores a link.
+///
+/// # Errors
+/// The engine failed.
+pub async fn insert(tx: &mut Tx, new: &NewLink<'_>, now: Timestamp) -> sqlx::Result<()> {
+    let (at, end) = (At::from(now), At::from(new.expires_at));
+    sql!(tx, execute INSERT, new.digest, new.purpose.name(), new.person, new.detail, at, end).map(drop)
+}
+
+/// Finds a link that can still be used.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, digest: &[u8], now: Timestamp) -> sqlx::Result<Option<Link>> {
+    sql!(c, optional Link: FIND, digest, At::from(now))
+}
+
+/// Uses a link up; false when somebody was first, or its time is over.
+///
+/// # Errors
+/// The engine failed.
+pub async fn use_up(tx: &mut Tx, digest: &[u8], now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute USE, digest, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Makes the open links of `person` for `purpose` worthless.
+///
+/// # Errors
+/// The engine failed.
+pub async fn void(tx: &mut Tx, person: &str, purpose: Purpose, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute VOID, person, purpose.name(), At::from(now))
+}
+
+/// The detail of the newest link of `person` for `purpose`, usable or not.
+///
+/// # Errors
+/// The engine failed.
+pub async fn latest_detail(c: &mut impl Conn, person: &str, purpose: Purpose) -> sqlx::Result<Option<String>> {
+    Ok(sql!(c, optional (String,): LATEST_DETAIL, person, purpose.name())?.map(|(detail,)| detail))
+}
+
+/// Removes links that expired before `before`, except the invitations of people who have not come yet: they say where the
+/// next one leads.
+///
+/// # Errors
+/// The engine failed.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute PURGE, At::from(before))
+}

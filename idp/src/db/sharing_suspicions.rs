@@ -1,0 +1,64 @@
+//! Accounts that seem to be used by several people, once a day each (R002). Holds neither addresses nor devices.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::{At, Conn, Tx};
+
+statements! {
+    INSERT = "INSERT INTO sharing_suspicions (person_id, day, raised_at, devices) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    SINCE = "SELECT s.person_id, p.login, s.day, s.devices
+             FROM sharing_suspicions s JOIN people p ON p.id = s.person_id
+             WHERE s.raised_at >= $1
+             ORDER BY s.raised_at DESC, s.person_id LIMIT 1000";
+    OF_PERSON = "SELECT s.person_id, p.login, s.day, s.devices
+                 FROM sharing_suspicions s JOIN people p ON p.id = s.person_id
+                 WHERE s.person_id = $1
+                 ORDER BY s.raised_at DESC LIMIT 100";
+    PURGE = "DELETE FROM sharing_suspicions WHERE raised_at < $1";
+}
+
+/// A suspicion as the operator reads it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Suspicion {
+    /// Whose account.
+    pub person_id: String,
+    /// What they sign in with.
+    pub login: String,
+    /// The day, in Paris.
+    pub day: String,
+    /// How many networks it was used from at the same time.
+    pub devices: i64,
+}
+
+/// Notes a suspicion; false when there is one of that day.
+///
+/// # Errors
+/// The engine failed.
+pub async fn insert(tx: &mut Tx, person: &str, (day, devices): (Date, i64), now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute INSERT, person, day.to_string(), At::from(now), devices).map(|rows| rows == 1)
+}
+
+/// The suspicions since then, newest first, a thousand at most.
+///
+/// # Errors
+/// The engine failed.
+pub async fn since(c: &mut impl Conn, since: Timestamp) -> sqlx::Result<Vec<Suspicion>> {
+    sql!(c, all Suspicion: SINCE, At::from(since))
+}
+
+/// The suspicions about one person, newest first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_person(c: &mut impl Conn, person: &str) -> sqlx::Result<Vec<Suspicion>> {
+    sql!(c, all Suspicion: OF_PERSON, person)
+}
+
+/// Forgets those raised before `before`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute PURGE, At::from(before))
+}

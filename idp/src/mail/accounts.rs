@@ -1,0 +1,176 @@
+//! The letters about accounts: invitation, sign-up, change of address, a session that had to end (R005, R025, R026).
+
+use askama::Template as _;
+use jiff::Timestamp;
+
+use super::letters::{Kind, Letter, paris};
+use super::passwords::PasswordText;
+use crate::outcome::Outcome;
+use crate::web::page::Chrome;
+use crate::web::text::Locale;
+
+/// A letter about the person's account. Has no `Debug`: some carry a link.
+pub enum AccountLetter {
+    /// An account waits for the person.
+    Invitation {
+        /// What they will sign in with.
+        login: String,
+        /// The organization that invites them, if any.
+        organization: Option<String>,
+        /// Days the link works.
+        days: u32,
+        /// The one-time link.
+        href: String,
+    },
+    /// Somebody, likely the person, asked for an account.
+    SignUp {
+        /// The one-time link.
+        href: String,
+    },
+    /// Somebody asked for an account although there is one.
+    AlreadyKnown {
+        /// Where to ask for a password.
+        href: String,
+    },
+    /// The person wants this to be their address.
+    NewEmail {
+        /// The one-time link.
+        href: String,
+    },
+    /// This address is no longer that of the account.
+    EmailChanged {
+        /// When.
+        at: Timestamp,
+        /// The link that takes it back.
+        href: String,
+    },
+    /// The change was taken back: the account is no longer that of this address.
+    EmailTakenBack {
+        /// When.
+        at: Timestamp,
+    },
+    /// A session ended for another.
+    SessionEnded {
+        /// The browser that was signed out.
+        device: String,
+        /// How many there may be.
+        most: u32,
+    },
+}
+
+impl AccountLetter {
+    fn lines(&self, locale: Locale) -> Vec<String> {
+        let text = |key: &str| locale.text(key);
+        match self {
+            Self::Invitation { login, organization, days, href } => {
+                let what = match organization {
+                    Some(name) => locale.text_with("letter-invitation-what-from", &[("name", name)]),
+                    None => text("letter-invitation-what"),
+                };
+                vec![
+                    what,
+                    locale.text_with("letter-invitation-login", &[("login", login)]),
+                    locale.text_count("letter-invitation-link", u64::from(*days)),
+                    href.clone(),
+                    text("letter-invitation-personal"),
+                ]
+            }
+            Self::SignUp { href } => vec![text("letter-sign-up-what"), href.clone(), text("letter-sign-up-if-not")],
+            Self::AlreadyKnown { href } => {
+                vec![text("letter-known-what"), text("letter-known-how"), href.clone(), text("letter-known-if-not")]
+            }
+            Self::NewEmail { href } => {
+                vec![text("letter-new-email-what"), href.clone(), text("letter-new-email-if-not")]
+            }
+            Self::EmailChanged { at, href } => vec![
+                text("letter-email-changed-what"),
+                locale.text_with("mail-new-sign-in-when", &[("when", &paris(*at, locale))]),
+                text("letter-email-changed-if-not"),
+                href.clone(),
+            ],
+            Self::EmailTakenBack { at } => vec![
+                text("letter-email-taken-back-what"),
+                locale.text_with("mail-new-sign-in-when", &[("when", &paris(*at, locale))]),
+                text("letter-email-taken-back-if-not"),
+            ],
+            Self::SessionEnded { device, most } => vec![
+                locale.text_count("letter-session-ended-what", u64::from(*most)),
+                locale.text_with("letter-session-ended-device", &[("device", device)]),
+                text("letter-session-ended-if-not"),
+            ],
+        }
+    }
+}
+
+impl Letter for AccountLetter {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::EmailChanged { .. } | Self::SessionEnded { .. } => Kind::Security,
+            Self::Invitation { .. }
+            | Self::SignUp { .. }
+            | Self::AlreadyKnown { .. }
+            | Self::NewEmail { .. }
+            | Self::EmailTakenBack { .. } => Kind::Other,
+        }
+    }
+
+    fn template(&self) -> &'static str {
+        match self {
+            Self::Invitation { .. } => "account_invitation.1",
+            Self::SignUp { .. } => "account_sign_up.1",
+            Self::AlreadyKnown { .. } => "account_already_known.1",
+            Self::NewEmail { .. } => "account_new_email.1",
+            Self::EmailChanged { .. } => "account_email_changed.1",
+            Self::EmailTakenBack { .. } => "account_email_taken_back.1",
+            Self::SessionEnded { .. } => "account_session_ended.1",
+        }
+    }
+
+    fn subject(&self, locale: Locale) -> String {
+        locale.text(match self {
+            Self::Invitation { .. } => "letter-invitation-subject",
+            Self::SignUp { .. } => "letter-sign-up-subject",
+            Self::AlreadyKnown { .. } => "letter-known-subject",
+            Self::NewEmail { .. } => "letter-new-email-subject",
+            Self::EmailChanged { .. } => "letter-email-changed-subject",
+            Self::EmailTakenBack { .. } => "letter-email-taken-back-subject",
+            Self::SessionEnded { .. } => "letter-session-ended-subject",
+        })
+    }
+
+    fn body(&self, chrome: Chrome) -> Outcome<String> {
+        Ok(PasswordText { lines: self.lines(chrome.locale), chrome }.render()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::page::sample_chrome;
+
+    #[test]
+    fn every_letter_reads_in_every_language_and_keeps_its_link() {
+        let href = || "https://compte.example/x".to_owned();
+        let invitation =
+            |organization| AccountLetter::Invitation { login: "zoe".to_owned(), organization, days: 7, href: href() };
+        let letters = [
+            invitation(None),
+            invitation(Some("Campus Formation".to_owned())),
+            AccountLetter::SignUp { href: href() },
+            AccountLetter::AlreadyKnown { href: href() },
+            AccountLetter::NewEmail { href: href() },
+            AccountLetter::EmailChanged { at: Timestamp::UNIX_EPOCH, href: href() },
+            AccountLetter::EmailTakenBack { at: Timestamp::UNIX_EPOCH },
+            AccountLetter::SessionEnded { device: "Firefox, Linux".to_owned(), most: 3 },
+        ];
+        for locale in Locale::ALL {
+            for letter in &letters {
+                let body = letter.body(sample_chrome(locale)).unwrap() + &letter.subject(locale);
+                assert!(!body.contains('⟦'), "{body}");
+                let linked =
+                    !matches!(letter, AccountLetter::SessionEnded { .. } | AccountLetter::EmailTakenBack { .. });
+                assert_eq!(body.contains("https://compte.example/x"), linked, "{body}");
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! `/activate/{token}`: an account opens by a one-time link, never with a password somebody else chose (R004, R005, R025, R026).
+
+use std::time::Duration;
+
+use habilis_integration_tests::webdriver::Screen;
+use habilis_integration_tests::{Browser, Inbox, Page, TestServer, Visit, WebDriver};
+
+use crate::forgot::{NEW, local_sign_in};
+
+const EMAIL: &str = "zoe.nouvelle@apprenante.example";
+const INVITE: [&str; 8] =
+    ["person", "invite", "--email", EMAIL, "--given-name", "Zoé", "--family-name", "L’Hostis-Kervadec"];
+
+/// The newest link of this kind sent to an address, once there are `count` of them.
+pub(crate) async fn link_to(server: &TestServer, (address, path): (&str, &str), count: usize) -> String {
+    for _ in 0..400 {
+        let mails = Inbox::of(server).to(address).await;
+        let links: Vec<String> =
+            mails.into_iter().flat_map(|mail| mail.links).filter(|link| link.contains(path)).collect();
+        if links.len() >= count {
+            return links[0].clone();
+        }
+        // Some mails are written after the answer, on purpose.
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("no link {count} with {path} to {address}");
+}
+
+async fn invitation(server: &TestServer, count: usize) -> String {
+    link_to(server, (EMAIL, "/activate/"), count).await
+}
+
+/// Opens a link and accepts with this password.
+pub(crate) async fn activate(browser: &mut Browser, link: &str, password: &str) -> Visit {
+    let page = browser.get(link).await.page();
+    assert!(page.has("activate-form"), "{}", page.summary());
+    browser.submit("activate-form", &[("password", password), ("repeated", password), ("accept", "yes")]).await
+}
+
+async fn ask_for_a_link(server: &TestServer, typed: &str) -> Page {
+    let mut browser = Browser::new();
+    browser.get(&server.url("/password/forgot")).await.page();
+    browser.submit("forgot-form", &[("username", typed)]).await.page()
+}
+
+own_journeys! {
+    async fn an_invited_person_chooses_a_password_once_and_lands_at_the_portal(mut server: TestServer) {
+        let organization = server.learner().organization.clone().unwrap();
+        let target = format!("{}/sign-in", server.portal);
+        let options = ["--organization", &organization.id, "--right", "demo-portal=apprenant", "--portal", "demo-portal", "--target", &target];
+        let invited = server.command(&[&INVITE[..], &options].concat()).await.printed();
+        let mail = invited.split_whitespace().last().unwrap().to_owned();
+        assert!(mail.starts_with("mail_"), "{invited}");
+        let link = invitation(&server, 1).await;
+
+        // Nothing opens the account but the link.
+        let page = local_sign_in(&server, &mut Browser::new(), EMAIL, NEW).await;
+        assert_eq!(page.status, 401, "{}", page.summary());
+        let mut browser = Browser::new();
+        let page = browser.get(&link).await.page();
+        assert!(page.all_text().contains(&organization.name) && page.all_text().contains("Zoé"), "{}", page.summary());
+        assert_eq!(page.attribute("login", "value").as_deref(), Some(EMAIL));
+        let page = browser.submit("activate-form", &[("password", NEW), ("repeated", NEW)]).await.page();
+        assert!(page.status == 422 && page.has("accept-error"), "{}", page.summary());
+        let fields = [("password", "court"), ("repeated", "court"), ("accept", "yes")];
+        let page = browser.submit("activate-form", &fields).await.page();
+        assert!(page.status == 422 && page.has("password-problems"), "{}", page.summary());
+
+        let visit = activate(&mut browser, &link, NEW).await;
+        let page = browser.walk_on(visit).await;
+        assert!(page.url.as_str().starts_with(&server.portal), "{}", page.summary());
+        assert!(page.text("portal-name").contains("Zoé"), "{}", page.summary());
+        assert_eq!(page.text("portal-organization"), organization.name);
+
+        let page = browser.get(&link).await.page();
+        assert!(page.status == 410 && page.has("account-link-over-page"), "{}", page.summary());
+        let page = local_sign_in(&server, &mut Browser::new(), EMAIL, NEW).await;
+        assert_eq!(page.url.path(), "/account", "{}", page.summary());
+
+        // The proof of delivery: the mail's id, and what the mail server said.
+        let shown = server.command(&["person", "show", EMAIL]).await.printed();
+        let notice = shown.lines().find(|line| line.contains(&mail)).unwrap_or_else(|| panic!("no {mail}: {shown}"));
+        for words in ["account_invitation.1", "sent ", "kept in memory"] {
+            assert!(notice.contains(words), "{words}: {notice}");
+        }
+        assert!(shown.contains("active") && shown.contains("(proven)") && shown.contains(&organization.id), "{shown}");
+        server.kill();
+    }
+
+    async fn an_invitation_ends_after_its_days_and_a_fresh_one_comes_for_the_asking(mut server: TestServer) {
+        server.command(&INVITE).await.printed();
+        let first = invitation(&server, 1).await;
+        server.command(&["person", "resend", EMAIL]).await.printed();
+        let second = invitation(&server, 2).await;
+        let mut browser = Browser::new();
+        assert_eq!(browser.get(&first).await.page().status, 410, "a newer link voids it");
+        assert_eq!(browser.get(&second).await.page().status, 200);
+        server.advance(7 * 24 * 3600 - 60).await;
+        assert_eq!(browser.get(&second).await.page().status, 200);
+        server.advance(120).await;
+        let page = browser.get(&second).await.page();
+        assert_eq!(page.status, 410, "seven days are over");
+        assert_eq!(page.attribute("notice-next", "href").as_deref(), Some("/password/forgot"));
+        // "Forgot" is where people go; an account that was never opened gets its invitation again, and no password link.
+        assert!(ask_for_a_link(&server, EMAIL).await.has("link-sent-page"));
+        let third = invitation(&server, 3).await;
+        let mails = Inbox::of(&server).to(EMAIL).await;
+        assert!(mails.iter().all(|mail| mail.links.iter().all(|link| !link.contains("/password/new/"))), "{mails:?}");
+        activate(&mut browser, &third, NEW).await.page();
+        assert!(browser.page().has("account-page"), "{}", browser.page().summary());
+        server.command(&["person", "resend", EMAIL]).await.assert_refused(&["active"]);
+        server.kill();
+    }
+
+    async fn of_concurrent_activations_exactly_one_opens_the_account(mut server: TestServer) {
+        server.command(&INVITE).await.printed();
+        let link = invitation(&server, 1).await;
+        let mut browsers = Vec::new();
+        for _ in 0..8 {
+            let mut browser = Browser::new();
+            browser.get(&link).await.page();
+            browsers.push(browser);
+        }
+        let mut tasks = Vec::new();
+        for (n, mut browser) in browsers.into_iter().enumerate() {
+            tasks.push(tokio::spawn(async move {
+                let password = format!("{NEW}{n}");
+                let fields = [("password", password.as_str()), ("repeated", &password), ("accept", "yes")];
+                let page = browser.submit("activate-form", &fields).await.page();
+                assert!(matches!(page.status, 200 | 410), "{}", page.summary());
+                page.has("account-page")
+            }));
+        }
+        let mut opened = 0;
+        for task in tasks {
+            opened += usize::from(task.await.unwrap());
+        }
+        assert_eq!(opened, 1);
+        server.kill();
+    }
+
+    async fn what_makes_no_sense_is_not_invited(mut server: TestServer) {
+        let login = server.learner().login.clone();
+        let organization = server.learner().organization.clone().unwrap().id;
+        for (options, words) in [
+            (vec!["--login", login.as_str()], "exists"),
+            (vec!["--organization", "org_nowhere"], "org_nowhere"),
+            (vec!["--organization", &organization, "--right", "nobody=apprenant"], "nobody"),
+            (vec!["--portal", "nobody"], "nobody"),
+            (vec!["--portal", "demo-portal", "--target", "https://evil.example/"], "target"),
+            (vec!["--right", "demo-portal=apprenant"], "--organization"),
+            (vec!["--locale", "de"], "fr"),
+        ] {
+            // Through the PostgreSQL of one engine and the file of the other, nothing is left behind.
+            server.command(&[&INVITE[..], &options].concat()).await.assert_refused(&[words]);
+        }
+        for email in ["nowhere", "a@b", "zoé@exemple.fr"] {
+            let mut invite = INVITE;
+            invite[3] = email;
+            server.command(&invite).await.assert_refused(&["mail address"]);
+        }
+        server.command(&["person", "show", EMAIL]).await.assert_refused(&["nobody"]);
+        assert!(Inbox::of(&server).to(EMAIL).await.is_empty());
+        server.kill();
+    }
+
+    async fn an_operator_begins_by_a_link_too(mut server: TestServer) {
+        let email = "odile@identite.example";
+        let create = ["operator", "create", "--login", "odile", "--email", email, "--given-name", "Odile", "--family-name", "Garnier"];
+        server.command(&create).await.printed();
+        let link = link_to(&server, (email, "/activate/"), 1).await;
+        let mut browser = Browser::new();
+        let page = activate(&mut browser, &link, NEW).await.page();
+        assert!(page.has("account-page"), "{}", page.summary());
+        assert!(page.all_text().contains("Odile Garnier"), "{}", page.summary());
+        server.kill();
+    }
+
+    async fn a_form_of_another_browser_activates_nothing(mut server: TestServer) {
+        server.command(&INVITE).await.printed();
+        let link = invitation(&server, 1).await;
+        let mut browser = Browser::new();
+        browser.get(&link).await.page();
+        let fields = [("password", NEW), ("repeated", NEW), ("accept", "yes"), ("csrf", "forged")];
+        let page = browser.submit("activate-form", &fields).await.page();
+        assert!(page.status == 403 && page.has("activate-error"), "{}", page.summary());
+        let tampered = format!("{}x", &link[..link.len() - 1]);
+        assert_eq!(browser.get(&tampered).await.page().status, 410);
+        assert_eq!(browser.get(&server.url(&format!("/activate/{}", "a".repeat(4000)))).await.page().status, 410);
+        activate(&mut browser, &link, NEW).await.page();
+        server.kill();
+    }
+
+    async fn axe_finds_nothing_wrong_with_the_activation_page(mut server: TestServer) {
+        let organization = server.learner().organization.clone().unwrap().id;
+        server.command(&[&INVITE[..], &["--organization", &organization]].concat()).await.printed();
+        let link = invitation(&server, 1).await;
+        let browser = WebDriver::start().await;
+        for (screen, name) in [(Screen::Phone, "phone"), (Screen::Desktop, "desktop")] {
+            for language in ["fr", "en"] {
+                browser.set_screen(screen).await;
+                browser.goto(&format!("{link}?ui_locales={language}")).await;
+                browser.text("#activate-form").await;
+                browser.screenshot(&format!("activate-{name}-{language}")).await;
+                assert_eq!(browser.axe().await, Vec::<String>::new(), "{name} {language}");
+                let wider = browser.script("return document.documentElement.scrollWidth > window.innerWidth").await;
+                assert_eq!(wider, false, "nothing to scroll sideways: {name}");
+            }
+        }
+        browser.fill("new-password", NEW).await;
+        browser.fill("repeated", NEW).await;
+        browser.click("accept").await;
+        browser.click("activate-submit").await;
+        browser.wait_for_url(&server.url("/account")).await;
+        server.kill();
+    }
+}
