@@ -197,9 +197,8 @@ impl Telling {
         match self {
             Self::LinkSent => "link-sent",
             Self::LinkOver => "link-over",
-            Self::Changed => "password-changed",
+            Self::Changed | Self::ChangedHere => "password-changed",
             Self::Expired => "password-expired",
-            Self::ChangedHere => "password-changed",
             Self::ReportOver => "report-over",
             Self::Compromised => "compromise-reported",
         }
@@ -209,9 +208,8 @@ impl Telling {
         match self {
             Self::LinkSent => "told-link-sent-title",
             Self::LinkOver => "told-link-over-title",
-            Self::Changed => "told-password-changed-title",
+            Self::Changed | Self::ChangedHere => "told-password-changed-title",
             Self::Expired => "told-password-expired-title",
-            Self::ChangedHere => "told-password-changed-title",
             Self::ReportOver => "told-report-over-title",
             Self::Compromised => "told-compromise-reported-title",
         }
