@@ -258,6 +258,8 @@ pub struct Mail {
     pub folder: PathBuf,
     pub smtp_url: Secret<String>,
     pub from: String,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub dpo: Option<String>,
 }
 
 impl Mail {
@@ -461,6 +463,14 @@ impl Config {
         refuse(
             !(1..=300).contains(&self.server.request_timeout_seconds),
             "server.request_timeout_seconds is between 1 and 300",
+        );
+        refuse(
+            self.mail.from.parse::<lettre::message::Mailbox>().is_err(),
+            "mail.from is not a mail address such as \"Habilis <ne-pas-repondre@example.fr>\"",
+        );
+        refuse(
+            self.mail.dpo.as_deref().is_some_and(|address| address.parse::<lettre::Address>().is_err()),
+            "mail.dpo is not a mail address",
         );
         refuse(
             !self.console.client_id.is_empty() && self.console.client_secret.expose().is_empty(),

@@ -26,6 +26,7 @@ pub mod http;
 pub mod inbox;
 pub mod jose;
 pub mod logout_listener;
+pub mod mail_server;
 pub mod passkey;
 pub mod protocol;
 pub mod relying_party;

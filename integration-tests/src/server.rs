@@ -254,7 +254,7 @@ impl TestServer {
 
     /// Runs a command of the server's binary on the database of this server, which must be stopped, with further settings
     /// such as `("PASSWORDS__HISTORY", "3")`.
-    pub async fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
+    pub async fn command_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
         let key = self.data().join("habilis.key").display().to_string();
         let names: Vec<String> = settings.iter().map(|(name, _)| format!("HABILIS__{name}")).collect();
         let url = self.database_url();

@@ -108,11 +108,13 @@ impl Shape {
     /// # Errors
     /// [`ShapeError`] when no filter has this shape.
     pub fn from_bytes(bytes: [u8; SHAPE_BYTES]) -> Result<Self, ShapeError> {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
+        let (seed, rest) = bytes.split_first_chunk().ok_or(ShapeError)?;
+        let (segment_bits, rest) = rest.split_first_chunk().ok_or(ShapeError)?;
+        let (windows, _) = rest.split_first_chunk().ok_or(ShapeError)?;
         let shape = Self {
-            seed: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            segment_bits: u32::from_le_bytes([i, j, k, l]),
-            windows: u32::from_le_bytes([m, n, o, p]),
+            seed: u64::from_le_bytes(*seed),
+            segment_bits: u32::from_le_bytes(*segment_bits),
+            windows: u32::from_le_bytes(*windows),
         };
         let sane = shape.segment_bits <= MAX_SEGMENT_BITS && shape.windows >= 1 && shape.slots() <= MAX_SLOTS;
         if sane { Ok(shape) } else { Err(ShapeError) }

@@ -23,3 +23,4 @@ common-mail-sign-off = Kind regards,
 common-mail-no-password = We will never ask for your password, by e-mail or by phone.
 common-mail-help = Help: { $href }
 common-mail-privacy = Personal data: { $href }
+common-mail-report = Was it not you? Report it by this link, which works once: everything will be signed out.

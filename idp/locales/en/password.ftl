@@ -31,3 +31,5 @@ password-personal = it contains a word about you: name, address or organization;
 password-guessable = it is too easy to guess;
 password-leaked = it is among leaked passwords;
 password-reused = you used it recently.
+password-present-label = Present password
+password-present-refused = This is not your present password, or there were too many attempts. Try again in a few minutes.

@@ -19,3 +19,6 @@ told-removal-stopped-title = Removal stopped
 told-removal-stopped-text = Your second step stays. Change your password now: somebody else probably knows it.
 told-removal-over-title = This link no longer works
 told-removal-over-text = It was used or stopped before, or its time is over.
+told-password-changed-here-text = Your other devices have been signed out. This one stays signed in.
+told-report-over-title = This link no longer works
+told-report-over-text = It was used already, or is too old. If in doubt, report the compromise from your account.

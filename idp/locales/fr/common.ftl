@@ -23,3 +23,4 @@ common-mail-sign-off = Bien à vous,
 common-mail-no-password = Nous ne vous demanderons jamais votre mot de passe, ni par courriel ni par téléphone.
 common-mail-help = Aide : { $href }
 common-mail-privacy = Données personnelles : { $href }
+common-mail-report = Ce n’était pas vous ? Signalez-le par ce lien, utilisable une seule fois : tout sera déconnecté.

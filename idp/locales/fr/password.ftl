@@ -31,3 +31,5 @@ password-personal = il contient un mot qui vous désigne : nom, adresse ou orga
 password-guessable = il est trop facile à deviner ;
 password-leaked = il figure parmi des mots de passe divulgués ;
 password-reused = vous l’avez déjà utilisé récemment.
+password-present-label = Mot de passe actuel
+password-present-refused = Ce n’est pas votre mot de passe actuel, ou il y a eu trop d’essais. Réessayez dans quelques minutes.

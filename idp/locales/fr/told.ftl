@@ -19,3 +19,6 @@ told-removal-stopped-title = Retrait arrêté
 told-removal-stopped-text = Votre seconde étape reste en place. Changez maintenant de mot de passe : quelqu’un d’autre le connaît sans doute.
 told-removal-over-title = Ce lien ne fonctionne plus
 told-removal-over-text = Il a déjà servi, il a été arrêté, ou son délai est passé.
+told-password-changed-here-text = Vos autres appareils ont été déconnectés. Celui-ci reste connecté.
+told-report-over-title = Ce lien ne fonctionne plus
+told-report-over-text = Il a déjà servi, ou il est trop ancien. En cas de doute, signalez la compromission depuis votre compte.

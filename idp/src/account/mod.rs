@@ -2,11 +2,13 @@
 
 pub mod activation;
 pub mod applications;
+pub mod compromise;
 mod devices;
 pub mod invite;
 pub mod landing;
 pub mod notice;
 pub mod pages;
+pub mod password;
 pub mod profile;
 pub mod security;
 pub mod security_page;
@@ -23,14 +25,12 @@ use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person};
 use crate::db::sessions::Session;
-use crate::db::{grants, password_links, passwords, sessions, sign_in_steps};
-use crate::login::links::{self, Why};
+use crate::db::{grants, sessions};
 use crate::login::local::Place;
-use crate::login::password_pages::{Telling, Told};
 use crate::login::session;
 use crate::mail::letters::{device, paris};
 use crate::outcome::Outcome;
-use crate::web::cookies::{self, Browser, Cookies};
+use crate::web::cookies::{Browser, Cookies};
 use crate::web::params::Params;
 use crate::web::{Form, Origin, chrome, render, see_other};
 use pages::{Account, Device};
@@ -42,6 +42,9 @@ pub fn router() -> Router<App> {
         .route("/account/applications", get(applications::show))
         .route("/account/applications/revoke", post(applications::revoke))
         .route("/account/sign-out-others", post(sign_out_others))
+        .route("/account/compromise", post(report))
+        .route(password::PATH, get(password::get).post(password::post))
+        .route("/compromise/{token}", get(compromise::get).post(compromise::post))
         .route("/account/sign-out-device", post(devices::sign_out))
         .route("/account/profile", get(profile::show).post(profile::save))
         .route("/account/profile/email", post(profile::ask_email))
@@ -49,7 +52,6 @@ pub fn router() -> Router<App> {
         .route("/account/email/undo/{token}", get(profile::undo_page).post(profile::undo))
         .route("/activate/{token}", get(activation::get).post(activation::post))
         .route("/sign-up", get(sign_up::get).post(sign_up::post))
-        .route("/account/compromise", post(compromise))
         .merge(security::router())
 }
 
@@ -115,7 +117,7 @@ async fn sign_out_others(State(app): State<App>, origin: Origin, cookies: Cookie
 }
 
 /// Closes everything at once: sessions, tokens, password; a link to choose another goes to the declared address (R031).
-async fn compromise(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
+async fn report(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
     let now = app.clock.now();
     let Some((_, person, browser)) = signed_in(&app, &cookies, now).await? else {
         return Ok(see_other(&Place::Account.login_path()));
@@ -125,23 +127,7 @@ async fn compromise(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
     }
     let mut tx = app.db.begin().await?;
     people::lock(&mut tx, &person.id).await?;
-    let ended = sessions::end_of_person(&mut tx, &person.id, now).await?;
-    let revoked = grants::revoke_of_person(&mut tx, &person.id, "", now).await?;
-    passwords::take_away(&mut tx, &person.id, now).await?;
-    password_links::void(&mut tx, &person.id, now).await?;
-    sign_in_steps::void(&mut tx, &person.id, now).await?;
-    links::send(&mut tx, &app, (&person.id, Why::Compromised), now).await?;
-    let event = Event::new("account.compromise_reported")
-        .by(&person.id)
-        .about(&person.id)
-        .from(&origin)
-        .with("sessions_ended", ended)
-        .with("grants_revoked", revoked);
-    audit::record(&mut tx, event, now).await?;
+    compromise::close(&mut tx, &app, (&person, "account"), (&origin, now)).await?;
     tx.commit().await?;
-    app.mail_waiting.notify_one();
-    let page = Told { chrome: chrome(&app, origin.locale(None), "/"), telling: Telling::Compromised };
-    let mut response = render(StatusCode::OK, &page)?;
-    cookies::clear_session(&app, &mut response);
-    Ok(response)
+    compromise::closed(&app, &origin)
 }

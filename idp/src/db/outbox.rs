@@ -10,14 +10,16 @@ statements! {
     CLAIM = {
         sqlite "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
                 WHERE id IN (SELECT id FROM outbox WHERE next_attempt_at <= $1 AND (claimed_until IS NULL OR claimed_until < $1) ORDER BY next_attempt_at, id LIMIT $3)
-                RETURNING id, recipient, subject, body, attempts, created_at",
+                RETURNING id, recipient, person_id, subject, body, attempts, created_at",
         postgres "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
                   WHERE id IN (SELECT id FROM outbox WHERE next_attempt_at <= $1 AND (claimed_until IS NULL OR claimed_until < $1) ORDER BY next_attempt_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
-                  RETURNING id, recipient, subject, body, attempts, created_at"
+                  RETURNING id, recipient, person_id, subject, body, attempts, created_at"
     };
     SENT = "UPDATE outbox SET sent_at = $2, next_attempt_at = NULL, claimed_until = NULL, answer = $3 WHERE id = $1";
     FAILED = "UPDATE outbox SET next_attempt_at = $2, claimed_until = NULL, answer = $3 WHERE id = $1 AND sent_at IS NULL";
-    RECENT = "SELECT id, recipient, subject, body, created_at, sent_at FROM outbox ORDER BY created_at DESC, id DESC LIMIT $1";
+    BOUNCED = "UPDATE outbox SET bounced_at = $2, next_attempt_at = NULL, claimed_until = NULL, answer = $3
+               WHERE id = $1 AND sent_at IS NULL";
+    RECENT = "SELECT id, recipient, subject, body, created_at, sent_at, bounced_at, answer FROM outbox ORDER BY created_at DESC, id DESC LIMIT $1";
     OF_PERSON = "SELECT id, template, created_at, sent_at, attempts, answer FROM outbox WHERE person_id = $1
                  ORDER BY created_at DESC, id DESC LIMIT $2";
     WAITING = "SELECT COUNT(*) FROM outbox WHERE next_attempt_at IS NOT NULL";
@@ -30,6 +32,8 @@ pub struct Claimed {
     pub id: String,
     /// Where to.
     pub recipient: String,
+    /// The person it is for.
+    pub person_id: Option<String>,
     /// Subject line.
     pub subject: String,
     /// Plain text.
@@ -55,6 +59,10 @@ pub struct Recent {
     pub created_at: At,
     /// When it was sent.
     pub sent_at: Option<At>,
+    /// When the mail server refused it for good.
+    pub bounced_at: Option<At>,
+    /// What the mail server said last.
+    pub answer: Option<String>,
 }
 
 /// A mail to send once the transaction commits.
@@ -151,6 +159,14 @@ pub async fn sent(c: &mut impl Conn, id: &str, now: Timestamp, answer: &str) -> 
 /// The engine failed.
 pub async fn failed(c: &mut impl Conn, id: &str, next: Option<Timestamp>, answer: &str) -> sqlx::Result<()> {
     sql!(c, execute FAILED, id, next.map(At::from), answer).map(drop)
+}
+
+/// Notes that the mail server refused a mail for good, and what it said.
+///
+/// # Errors
+/// The engine failed.
+pub async fn bounced(tx: &mut Tx, id: &str, now: Timestamp, answer: &str) -> sqlx::Result<()> {
+    sql!(tx, execute BOUNCED, id, At::from(now), answer).map(drop)
 }
 
 /// The newest mails, for the demonstration's mailbox.

@@ -26,6 +26,8 @@ pub(super) async fn json(State(app): State<App>) -> Outcome<Json<Value>> {
             "links": links(&mail.body),
             "time": Timestamp::from(mail.created_at),
             "sent": mail.sent_at.map(Timestamp::from),
+            "bounced": mail.bounced_at.map(Timestamp::from),
+            "answer": mail.answer,
         })
     });
     Ok(Json(mails.collect()))

@@ -138,13 +138,13 @@ pub async fn run(options: Options) -> Outcome<()> {
         ("metrics", format!("{metrics}/metrics")),
     ];
     let portal_router = portal::router(&app, &seed, (&issuer, &portal))?;
-    let demo = Arc::new(Demo { seed, transport: Transport::Memory, places });
+    let demo = Arc::new(Demo { seed, transport: Transport::open(&app.config.mail)?, places });
     let recorder = server::metrics_recorder()?;
     let handle = Handle::new();
     tokio::spawn(server::stop_on_signal(handle.clone()));
     tokio::spawn(server::serve(metrics_listener, server::metrics_router(recorder), Handle::new()));
     tokio::spawn(server::serve(portal_listener, portal_router, Handle::new()));
-    let jobs = tokio::spawn(jobs::run(app.clone(), Transport::Memory));
+    let jobs = tokio::spawn(jobs::run(app.clone(), Transport::open(&app.config.mail)?));
     let ready = announce(
         &options,
         &demo,

@@ -10,10 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    account_links, browsers, device_requests, factor_removals, failures, grants, initial_access_tokens, interactions,
-    logout_outbox, passkeys, password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens,
-    sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices, used_tokens,
+    account_links, browsers, compromise_links, device_requests, factor_removals, failures, grants, initial_access_tokens,
+    interactions, logout_outbox, passkeys, password_links, password_notices, pushed_requests, refresh_tokens,
+    revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices, used_tokens,
 };
+use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
 use crate::oidc::backchannel_logout;
 use crate::outcome::Outcome;
@@ -58,6 +59,7 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
         passwords::run(app, now).await?;
         purge(app, now).await?;
     }
+    forgot::answer_waiting(app, now).await?;
     // Neither a slow mail server nor a slow portal delays the other's.
     let (mails, logouts) =
         tokio::join!(mail::deliver_due(app, transport, now), backchannel_logout::deliver_due(app, now));
@@ -89,6 +91,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += logout_outbox::purge(&mut tx, now.saturating_sub(FORGET_LOGOUT)?).await?;
     rows += used_tokens::purge(&mut tx, now).await?;
     rows += password_links::purge(&mut tx, before).await?;
+    rows += compromise_links::purge(&mut tx, before).await?;
     rows += password_notices::purge(&mut tx, now.saturating_sub(FORGET_NOTICE)?).await?;
     rows += sign_in_steps::purge(&mut tx, before).await?;
     rows += passkeys::purge(&mut tx, now).await?;

@@ -1,21 +1,24 @@
 //! `/password/forgot`: sends a one-time link to the declared address (R044, R048).
 //!
-//! The same page, the same work and the same time for everybody: the request only counts itself; who it is about is looked
-//! up after the answer, and the trail gets a line either way.
+//! The same page, the same work and the same time for everybody: the request only counts and keeps itself, in one transaction
+//! before the answer. Who it is about is looked up by a job, which a crash does not keep from coming; the trail gets a line either
+//! way. What was typed is sealed until then: people type other things than their address into that field.
 
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use habilis_policies::login::{self, TooEarly};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::links::{self, Why};
 use super::password::recent;
 use super::password_pages::{Forgot, ForgotProblem, Telling, Told};
 use crate::account::invite;
 use crate::app::App;
+use crate::db::Tx;
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
+use crate::db::link_requests::{self, LinkRequest};
 use crate::db::people::{self, fold_login};
 use crate::oidc::error::PageError;
 use crate::outcome::Outcome;
@@ -27,6 +30,11 @@ use crate::web::{Form, Origin, chrome, render};
 pub(super) const PER_NAME: u32 = 5;
 /// Links asked from one network in an hour.
 const PER_NETWORK: u32 = 30;
+/// Characters kept of what is typed; no login and no address is longer.
+const MAX_TYPED: usize = 320;
+/// A request older than this is not answered any more: who asked has long asked again.
+const ANSWERED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+const SEALED_FOR: &str = "link-request";
 /// The path.
 pub const PATH: &str = "/password/forgot";
 
@@ -70,15 +78,8 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         return Ok(response);
     }
-    let answer =
-        render(StatusCode::OK, &Told { chrome: chrome(&app, origin.locale(None), PATH), telling: Telling::LinkSent });
-    // The answer does not wait for what follows, so that its time tells nothing.
-    tokio::spawn(async move {
-        if let Err(fault) = send(&app, &origin, &typed, now).await {
-            tracing::error!(event = "link_not_sent", request_id = origin.request_id, cause = ?fault);
-        }
-    });
-    answer
+    app.mail_waiting.notify_one();
+    render(StatusCode::OK, &Told { chrome: chrome(&app, origin.locale(None), PATH), telling: Telling::LinkSent })
 }
 
 fn stale(app: &App, browser: &Browser, shown: &Forgot) -> Outcome<Response> {
@@ -114,26 +115,54 @@ async fn count(app: &App, origin: &Origin, typed: &str, now: Timestamp) -> Outco
         }
         failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, now).await?;
     }
+    let id = link_requests::new_id(now);
+    let typed: String = typed.chars().take(MAX_TYPED).collect();
+    let request = LinkRequest {
+        typed_sealed: app.keys.master().seal(SEALED_FOR, id.as_bytes(), typed.as_bytes()),
+        id,
+        address: origin.address.to_string(),
+        request_id: origin.request_id.clone(),
+        created_at: now.into(),
+    };
+    link_requests::insert(&mut tx, &request).await?;
     tx.commit().await?;
     Ok(Ok(()))
 }
 
-async fn send(app: &App, origin: &Origin, typed: &str, now: Timestamp) -> Outcome<()> {
-    let mut tx = app.db.begin().await?;
-    let found = people::find_by_login_or_email(&mut tx, typed).await?;
-    let mut event = Event::new("password.link_requested").from(origin);
+/// Answers every request that waits: called when one was just written, and by the clock, so that one that was written before a
+/// crash is answered after it.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn answer_waiting(app: &App, now: Timestamp) -> Outcome<()> {
+    loop {
+        let mut tx = app.db.begin().await?;
+        let Some(request) = link_requests::take(&mut tx).await? else { return Ok(()) };
+        send(&mut tx, app, &request, now).await?;
+        tx.commit().await?;
+    }
+}
+
+async fn send(tx: &mut Tx, app: &App, request: &LinkRequest, now: Timestamp) -> Outcome<()> {
+    let opened = app.keys.master().open(SEALED_FOR, request.id.as_bytes(), &request.typed_sealed);
+    let Some(typed) = opened.ok().and_then(|typed| String::from_utf8(typed.expose().clone()).ok()) else {
+        // Sealed under a master key of another time; it must not keep the others waiting.
+        tracing::error!(event = "link_request_unreadable", request_id = request.request_id);
+        return Ok(());
+    };
+    let mut event = Event::new("password.link_requested");
+    (event.address, event.request_id) = (Some(request.address.clone()), Some(request.request_id.clone()));
+    let fresh = now.duration_since(request.created_at.into()) <= ANSWERED_WITHIN;
+    let found = if fresh { people::find_by_login_or_email(tx, &typed).await? } else { Vec::new() };
     // Somebody who was invited and never came asks for the same thing: a way in.
     for person in found.iter().filter(|person| person.status == "pending") {
-        if let Some(mail) = invite::send_again(&mut tx, &app.config, person, now).await? {
+        if let Some(mail) = invite::send_again(tx, &app.config, person, now).await? {
             event = event.about(&person.id).with("invitation", mail);
         }
     }
     for person in found.iter().filter(|person| links::may_be_sent(&person.status)) {
-        links::send(&mut tx, app, (&person.id, Why::Forgotten), now).await?;
+        links::send(tx, app, (&person.id, Why::Forgotten), now).await?;
         event = event.about(&person.id);
     }
-    audit::record(&mut tx, event, now).await?;
-    tx.commit().await?;
-    app.mail_waiting.notify_one();
-    Ok(())
+    Ok(audit::record(tx, event, now).await?)
 }

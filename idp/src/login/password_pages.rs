@@ -184,6 +184,10 @@ pub enum Telling {
     Changed,
     /// The password was right but has expired; a link is on its way (R044).
     Expired,
+    /// The password is changed, in a session that goes on.
+    ChangedHere,
+    /// The link that reports a compromise was used, or its time is over.
+    ReportOver,
     /// A compromise was reported; everything is closed, and a link is on its way (R031).
     Compromised,
     /// The removal of the second factors is announced by mail.
@@ -201,8 +205,9 @@ impl Telling {
         match self {
             Self::LinkSent => "link-sent",
             Self::LinkOver => "link-over",
-            Self::Changed => "password-changed",
+            Self::Changed | Self::ChangedHere => "password-changed",
             Self::Expired => "password-expired",
+            Self::ReportOver => "report-over",
             Self::Compromised => "compromise-reported",
             Self::RemovalAsked => "removal-asked",
             Self::RemovalDone => "removal-done",
@@ -215,8 +220,9 @@ impl Telling {
         match self {
             Self::LinkSent => "told-link-sent-title",
             Self::LinkOver => "told-link-over-title",
-            Self::Changed => "told-password-changed-title",
+            Self::Changed | Self::ChangedHere => "told-password-changed-title",
             Self::Expired => "told-password-expired-title",
+            Self::ReportOver => "told-report-over-title",
             Self::Compromised => "told-compromise-reported-title",
             Self::RemovalAsked => "told-removal-asked-title",
             Self::RemovalDone => "told-removal-done-title",
@@ -231,6 +237,8 @@ impl Telling {
             Self::LinkOver => "told-link-over-text",
             Self::Changed => "told-password-changed-text",
             Self::Expired => "told-password-expired-text",
+            Self::ChangedHere => "told-password-changed-here-text",
+            Self::ReportOver => "told-report-over-text",
             Self::Compromised => "told-compromise-reported-text",
             Self::RemovalAsked => "told-removal-asked-text",
             Self::RemovalDone => "told-removal-done-text",
@@ -243,6 +251,7 @@ impl Telling {
         match self {
             Self::LinkOver => Some((super::forgot::PATH, "told-ask-again")),
             Self::Changed | Self::RemovalDone | Self::RemovalOver => Some(("/login", "login-home-sign-in")),
+            Self::ChangedHere | Self::ReportOver => Some(("/account", "login-home-account")),
             Self::RemovalStopped => Some((super::forgot::PATH, "told-change-password")),
             Self::LinkSent | Self::Expired | Self::Compromised | Self::RemovalAsked => None,
         }
@@ -256,6 +265,8 @@ impl Sample for Told {
             Telling::LinkOver,
             Telling::Changed,
             Telling::Expired,
+            Telling::ChangedHere,
+            Telling::ReportOver,
             Telling::Compromised,
             Telling::RemovalAsked,
             Telling::RemovalDone,

@@ -3,7 +3,7 @@
 use askama::Template as _;
 use jiff::Timestamp;
 
-use super::letters::{Letter, paris};
+use super::letters::{Kind, Letter, paris};
 use super::passwords::PasswordText;
 use crate::outcome::Outcome;
 use crate::web::page::Chrome;
@@ -103,6 +103,17 @@ impl AccountLetter {
 }
 
 impl Letter for AccountLetter {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::EmailChanged { .. } | Self::SessionEnded { .. } => Kind::Security,
+            Self::Invitation { .. }
+            | Self::SignUp { .. }
+            | Self::AlreadyKnown { .. }
+            | Self::NewEmail { .. }
+            | Self::EmailTakenBack { .. } => Kind::Other,
+        }
+    }
+
     fn template(&self) -> &'static str {
         match self {
             Self::Invitation { .. } => "account_invitation.1",

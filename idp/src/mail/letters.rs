@@ -20,6 +20,19 @@ pub trait Letter {
     /// # Errors
     /// The template failed.
     fn body(&self, chrome: Chrome) -> Outcome<String>;
+    /// What sort of mail it is. Unless it says otherwise, one about the safety of the account.
+    fn kind(&self) -> Kind {
+        Kind::Security
+    }
+}
+
+/// What sort of mail a letter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Tells of something that may have been done by somebody else: it ends with the link to report a compromise (R031).
+    Security,
+    /// Anything else.
+    Other,
 }
 
 /// "Your account was used on a new device" (R031: so that the person can react).

@@ -2,24 +2,29 @@
 
 pub mod accounts;
 pub mod factors;
+pub mod incidents;
 pub mod letters;
 pub mod passwords;
 pub mod transport;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::account::compromise;
 use crate::app::App;
 use crate::config::Config;
+use crate::db::audit::{self, Event};
 use crate::db::outbox::{self, Claimed, NewMail};
 use crate::db::{Tx, people};
 use crate::outcome::Outcome;
 use crate::web::page::Chrome;
 use crate::web::text::Locale;
-use letters::Letter;
+use letters::{Kind, Letter};
 use transport::{Delivery, Transport};
 
 /// How long a node holds a mail it is sending.
-const HOLD: SignedDuration = SignedDuration::from_mins(5);
+///
+/// Longer than a whole batch takes when each mail waits for its time-out, so that no other node sends one again.
+const HOLD: SignedDuration = SignedDuration::from_mins(15);
 /// After so long without success a mail is given up.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24 * 5);
 const BATCH: u32 = 20;
@@ -60,7 +65,12 @@ pub async fn write_to(
 ) -> Outcome<String> {
     let locale = to.locale;
     let pages = &config.pages;
+    let report_href = match (letter.kind(), to.person) {
+        (Kind::Security, Some(person)) => Some(compromise::new_link(tx, config, person, now).await?),
+        _ => None,
+    };
     let chrome = Chrome {
+        report_href,
         help_href: pages.help_url.as_ref().map(ToString::to_string),
         privacy_href: pages.privacy_url.as_ref().map(ToString::to_string),
         ..Chrome::new(locale, pages.name.clone())
@@ -99,28 +109,41 @@ pub async fn deliver_due(app: &App, transport: &Transport, now: Timestamp) -> Ou
 
 async fn deliver(app: &App, transport: &Transport, mail: &Claimed, now: Timestamp) -> Outcome<bool> {
     let delivery = transport.send(&app.config.mail.from, mail).await;
+    if let Delivery::Never(answer) = &delivery {
+        tracing::warn!(event = "mail_refused", mail = mail.id, answer);
+        bounced(app, mail, (answer, now)).await?;
+        metrics::counter!("habilis_mails_total", "outcome" => "bounced").increment(1);
+        return Ok(false);
+    }
     let mut single = app.db.single().await?;
     let outcome = match delivery {
         Delivery::Accepted(answer) => {
             outbox::sent(&mut single, &mail.id, now, &answer).await?;
             "sent"
         }
-        Delivery::Later(answer) => {
+        Delivery::Later(answer) | Delivery::Never(answer) => {
             let age = now.duration_since(mail.created_at.into());
             let next = if age > GIVE_UP { None } else { Some(now.saturating_add(backoff(mail.attempts))?) };
             tracing::warn!(event = "mail_delayed", mail = mail.id, attempts = mail.attempts, answer);
             outbox::failed(&mut single, &mail.id, next, &answer).await?;
             "failed"
         }
-        Delivery::Never(answer) => {
-            tracing::warn!(event = "mail_refused", mail = mail.id, answer);
-            outbox::failed(&mut single, &mail.id, None, &answer).await?;
-            "failed"
-        }
     };
     single.commit().await?;
     metrics::counter!("habilis_mails_total", "outcome" => outcome).increment(1);
     Ok(outcome == "sent")
+}
+
+/// Keeps what the mail server said; an address that takes no mail is not a proven one any more (R005).
+async fn bounced(app: &App, mail: &Claimed, (answer, now): (&str, Timestamp)) -> Outcome<()> {
+    let mut tx = app.db.begin().await?;
+    outbox::bounced(&mut tx, &mail.id, now, answer).await?;
+    if let Some(person) = &mail.person_id {
+        let flipped = people::address_bounced(&mut tx, (person, &mail.recipient), now).await?;
+        let event = Event::new("mail.bounced").about(person).with("mail", mail.id.clone()).with("unverified", flipped);
+        audit::record(&mut tx, event, now).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// One minute, then four, nine, sixteen… at most an hour.

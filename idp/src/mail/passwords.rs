@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::fmt::strtime;
 
-use super::letters::{Letter, device, paris};
+use super::letters::{Kind, Letter, device, paris};
 use crate::app::App;
 use crate::outcome::Outcome;
 use crate::web::Origin;
@@ -135,6 +135,15 @@ impl Letter for PasswordLetter {
             Self::Reminder { .. } => "mail-password-reminder-subject",
             Self::Suspended { .. } => "mail-password-suspended-subject",
         })
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Changed { .. } | Self::Expired { .. } => Kind::Security,
+            Self::Link { .. } | Self::Compromised { .. } | Self::Reminder { .. } | Self::Suspended { .. } => {
+                Kind::Other
+            }
+        }
     }
 
     fn body(&self, chrome: Chrome) -> Outcome<String> {

@@ -84,11 +84,17 @@ impl Transport {
                         .take(500)
                         .collect(),
                 ),
-                Err(error) if error.is_permanent() => Delivery::Never(error.to_string()),
+                Err(error) if concerns_the_mail(&error) => Delivery::Never(error.to_string()),
                 Err(error) => Delivery::Later(error.to_string()),
             },
         }
     }
+}
+
+/// Whether the mail server refuses this mail for good (RFC 5321 §4.2.3), rather than us: a wrong password at the mail server, or a
+/// command it does not know, is no fault of the address and ends when the operator mends it.
+fn concerns_the_mail(error: &lettre::transport::smtp::Error) -> bool {
+    error.is_permanent() && error.status().is_some_and(|code| matches!(u16::from(code), 501 | 550..=556))
 }
 
 fn message(from: &str, mail: &Claimed) -> Result<Message, String> {
@@ -115,6 +121,7 @@ mod tests {
             recipient: recipient.to_owned(),
             subject: "Connexion à l’espace\r\nBcc: x@example.fr".to_owned(),
             body: "Bonjour".to_owned(),
+            person_id: None,
             attempts: 1,
             created_at: jiff::Timestamp::UNIX_EPOCH.into(),
         }

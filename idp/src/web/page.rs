@@ -32,6 +32,8 @@ pub struct Chrome {
     pub accessibility_href: Option<String>,
     /// The pages of the same section, for signed-in pages; empty elsewhere.
     pub navigation: Vec<NavigationLink>,
+    /// In a mail about the safety of an account: where to report a compromise.
+    pub report_href: Option<String>,
 }
 
 impl Chrome {
@@ -193,6 +195,8 @@ mod tests {
             pages.extend(render::<factors::NewApp>(locale));
             pages.extend(render::<factors::Codes>(locale));
             pages.extend(render::<factors::Removal>(locale));
+            pages.extend(render::<crate::account::compromise::Confirm>(locale));
+            pages.extend(render::<crate::account::password::ChangePassword>(locale));
             pages.extend(render::<crate::account::activation::Activate>(locale));
             pages.extend(render::<crate::account::notice::Notice>(locale));
             pages.extend(render::<crate::account::profile::EmailPage>(locale));

@@ -110,19 +110,24 @@ own_journeys! {
         link_to(&server, &person.login, 2).await;
         let links: Vec<String> = Inbox::of(&server).to(&person.login).await.into_iter().flat_map(|mail| mail.links).collect();
         assert_eq!(links.len(), 2, "{links:?}");
-        let mut tasks = Vec::new();
-        for n in 0..8 {
-            let (link, mut browser) = (links[n % 2].clone(), Browser::new());
-            browser.get(&link).await.page();
-            tasks.push(tokio::spawn(async move {
+        let mut ready = Vec::new();
+        for n in 0..50 {
+            let mut browser = Browser::new();
+            browser.get(&links[n % 2]).await.page();
+            ready.push((n, browser));
+        }
+        let choose = |(n, mut browser): (usize, Browser)| {
+            tokio::spawn(async move {
                 let password = format!("{NEW}{n}");
                 browser.submit("new-password-form", &[("password", &password), ("repeated", &password)]).await.page()
-            }));
-        }
+            })
+        };
+        let tasks: Vec<_> = ready.into_iter().map(choose).collect();
         let mut set = 0;
         for task in tasks {
             let page = task.await.unwrap();
-            assert!(matches!(page.status, 200 | 410), "{}", page.summary());
+            // A busy machine may say so; it may not set a second password.
+            assert!(matches!(page.status, 200 | 410 | 503), "{}", page.summary());
             set += usize::from(page.has("password-changed-page"));
         }
         assert_eq!(set, 1);

@@ -46,15 +46,15 @@ own_journeys! {
         let organization = organization(&server);
         server.kill();
         let set = ["organization", "policy", "set", &organization];
-        let weaker = server.command(&[&set[..], &["--four-classes-min", "11", "--history", "25"]].concat(), &[]).await;
+        let weaker = server.command_with(&[&set[..], &["--four-classes-min", "11", "--history", "25"]].concat(), &[]).await;
         weaker.assert_refused(&["nothing was changed", "at least 12 characters", "at most the last 24"]);
         let yearly = [("PASSWORD_FLOOR__YEARLY_RENEWAL", "true")];
-        let off = server.command(&[&set[..], &["--renewal", "off"]].concat(), &yearly).await;
+        let off = server.command_with(&[&set[..], &["--renewal", "off"]].concat(), &yearly).await;
         off.assert_refused(&["yearly renewal is required"]);
-        server.command(&["organization", "policy", "set", "org_nowhere", "--history", "6"], &[]).await.assert_refused(&["org_nowhere"]);
-        let shown = server.command(&["organization", "policy", "show", &organization], &[]).await.printed();
+        server.command_with(&["organization", "policy", "set", "org_nowhere", "--history", "6"], &[]).await.assert_refused(&["org_nowhere"]);
+        let shown = server.command_with(&["organization", "policy", "show", &organization], &[]).await.printed();
         assert!(shown.contains("the operator's rule") && shown.contains("renewal               yearly"), "{shown}");
-        let shown = server.command(&[&set[..], &["--four-classes-min", "20", "--three-classes-min", "22"]].concat(), &[]).await.printed();
+        let shown = server.command_with(&[&set[..], &["--four-classes-min", "20", "--three-classes-min", "22"]].concat(), &[]).await.printed();
         assert!(shown.contains("its own rule") && shown.contains("four-classes-min      20"), "{shown}");
         server.restart().await;
         let link = new_link(&server, &person.login, 1).await;
@@ -67,9 +67,9 @@ own_journeys! {
         let link = new_link(&server, &stranger.login, 1).await;
         assert_eq!(refusal(&link, NEW).await, "", "others keep the operator's rule");
         server.kill();
-        let cleared = server.command(&["organization", "policy", "clear", &organization], &[]).await.printed();
+        let cleared = server.command_with(&["organization", "policy", "clear", &organization], &[]).await.printed();
         assert!(cleared.contains("the operator's rule") && cleared.contains("four-classes-min      12"), "{cleared}");
-        let listed = server.command(&["organization", "list"], &[]).await.printed();
+        let listed = server.command_with(&["organization", "list"], &[]).await.printed();
         assert!(listed.contains(&organization) && !listed.contains("own password rule"), "{listed}");
     }
 
@@ -78,7 +78,7 @@ own_journeys! {
         let operator = server.people.iter().find(|person| person.kind == "operator").unwrap().clone();
         let organization = organization(&server);
         server.kill();
-        server.command(&["organization", "policy", "set", &organization, "--renewal", "off"], &[]).await.printed();
+        server.command_with(&["organization", "policy", "set", &organization, "--renewal", "off"], &[]).await.printed();
         server.restart().await;
         server.advance(500 * 86_400).await;
         let page = local_sign_in(&server, &mut Browser::new(), &person.login, &person.password).await;

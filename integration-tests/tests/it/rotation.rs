@@ -104,7 +104,7 @@ async fn the_old_keys_leave(server: &mut TestServer, old: &BTreeSet<String>) {
 /// `habilis keys …` on the database of this server.
 async fn keys(server: &TestServer, arguments: &[&str]) -> String {
     let arguments: Vec<&str> = ["keys"].iter().chain(arguments).copied().collect();
-    server.command(&arguments, &[]).await.printed()
+    server.command_with(&arguments, &[]).await.printed()
 }
 
 /// The same beside a running server where the engine lets two processes work, else with the server stopped.

@@ -1,0 +1,145 @@
+//! "Report a compromise" (R031, R034): by the button of the account, or by the link in every security mail. Everything closes in
+//! one transaction, the data protection officer is told, and a link to choose another password goes to the declared address.
+//!
+//! The link shows a page and acts on its button alone: mail filters follow links.
+
+use askama::Template;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use habilis_keys::token::digest;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::db::audit::{self, Event};
+use crate::db::people::{self, Person};
+use crate::db::{Tx, compromise_links, grants, password_links, passwords, sessions, sign_in_steps};
+use crate::login::forgot::ui_locales;
+use crate::login::links::{self, Why};
+use crate::login::password_pages::{Telling, Told};
+use crate::mail::incidents;
+use crate::outcome::Outcome;
+use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::text::Locale;
+use crate::web::{Origin, chrome, cookies, render};
+
+/// How long the link of a mail works.
+const LIFE: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// Longest token worth a look.
+const MAX_TOKEN: usize = 128;
+
+/// The question before everything is closed.
+#[derive(Clone, Debug, Template)]
+#[template(path = "account/compromise.html")]
+pub struct Confirm {
+    /// The frame.
+    pub chrome: Chrome,
+    /// Where the form is posted.
+    pub action: String,
+}
+
+impl Sample for Confirm {
+    fn samples(locale: Locale) -> Vec<Self> {
+        vec![Self { chrome: sample_chrome(locale), action: "/compromise/abc".to_owned() }]
+    }
+}
+
+/// Makes a link for a mail to `person`.
+///
+/// # Errors
+/// The database failed.
+pub async fn new_link(tx: &mut Tx, config: &Config, person: &str, now: Timestamp) -> Outcome<String> {
+    let token = habilis_keys::random::token();
+    compromise_links::insert(tx, &digest(token.expose()), (person, now.saturating_add(LIFE)?), now).await?;
+    Ok(format!("{}/compromise/{}", config.server.issuer, token.expose()))
+}
+
+/// Asks whether to close everything. Changes nothing.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn get(
+    State(app): State<App>,
+    origin: Origin,
+    Path(token): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let now = app.clock.now();
+    if owner(&app, &token, now).await?.is_none() {
+        return over(&app, &origin);
+    }
+    let path = format!("/compromise/{token}");
+    let locale = origin.locale(ui_locales(query).as_deref());
+    render(StatusCode::OK, &Confirm { chrome: chrome(&app, locale, &path), action: path })
+}
+
+/// Closes everything, once.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn post(State(app): State<App>, origin: Origin, Path(token): Path<String>) -> Outcome {
+    let now = app.clock.now();
+    let Some(person) = owner(&app, &token, now).await? else { return over(&app, &origin) };
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &person.id).await?;
+    if !compromise_links::use_up(&mut tx, &digest(&token), now).await? {
+        return over(&app, &origin);
+    }
+    close(&mut tx, &app, (&person, "mail"), (&origin, now)).await?;
+    tx.commit().await?;
+    closed(&app, &origin)
+}
+
+/// Ends every session and token, takes the password away, voids open links, sends one to choose another password, and tells the
+/// data protection officer. The caller holds the lock on the person, and commits.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn close(
+    tx: &mut Tx,
+    app: &App,
+    (person, by): (&Person, &'static str),
+    (origin, now): (&Origin, Timestamp),
+) -> Outcome<()> {
+    let ended = sessions::end_of_person(tx, &person.id, now).await?;
+    let revoked = grants::revoke_of_person(tx, &person.id, "", now).await?;
+    passwords::take_away(tx, &person.id, now).await?;
+    password_links::void(tx, &person.id, now).await?;
+    compromise_links::void(tx, &person.id, now).await?;
+    sign_in_steps::void(tx, &person.id, now).await?;
+    links::send(tx, app, (&person.id, Why::Compromised), now).await?;
+    incidents::tell_dpo(tx, app, (person, origin), now).await?;
+    let event = Event::new("account.compromise_reported")
+        .by(&person.id)
+        .about(&person.id)
+        .from(origin)
+        .with("by", by)
+        .with("sessions_ended", ended)
+        .with("grants_revoked", revoked);
+    Ok(audit::record(tx, event, now).await?)
+}
+
+/// The page that says so.
+///
+/// # Errors
+/// The template failed.
+pub fn closed(app: &App, origin: &Origin) -> Outcome {
+    app.mail_waiting.notify_one();
+    let page = Told { chrome: chrome(app, origin.locale(None), "/"), telling: Telling::Compromised };
+    let mut response = render(StatusCode::OK, &page)?;
+    cookies::clear_session(app, &mut response);
+    Ok(response)
+}
+
+async fn owner(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Person>> {
+    if token.len() > MAX_TOKEN {
+        return Ok(None);
+    }
+    let mut reader = app.db.reader().await?;
+    let Some(id) = compromise_links::find(&mut reader, &digest(token), now).await? else { return Ok(None) };
+    Ok(people::find(&mut reader, &id).await?.filter(|person| links::may_be_sent(&person.status)))
+}
+
+fn over(app: &App, origin: &Origin) -> Outcome {
+    render(StatusCode::GONE, &Told { chrome: chrome(app, origin.locale(None), "/"), telling: Telling::ReportOver })
+}

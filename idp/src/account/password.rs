@@ -1,0 +1,164 @@
+//! `/account/password`: changes the password of somebody who is signed in (R049). It takes the present password, unless they
+//! signed in within the last ten minutes.
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use habilis_keys::secret::Secret;
+use habilis_policies::passwords::PasswordPolicy;
+use jiff::{SignedDuration, Timestamp};
+
+use super::signed_in;
+use crate::app::App;
+use crate::db::people::{self, Person};
+use crate::db::sessions::Session;
+use crate::login::change::{self, Change, Problem, Typed};
+use crate::login::forgot::ui_locales;
+use crate::login::local::Place;
+use crate::login::password::{Attempt, attempt};
+use crate::login::password_pages::{PasswordRule, Telling, Told, problem_texts};
+use crate::login::rules;
+use crate::outcome::Outcome;
+use crate::web::cookies::{Browser, Cookies};
+use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::text::Locale;
+use crate::web::{Form, Origin, chrome, render, see_other};
+
+/// The path.
+pub const PATH: &str = "/account/password";
+/// How long a sign-in stands for the present password.
+const RECENT: SignedDuration = SignedDuration::from_mins(10);
+
+/// The form.
+#[derive(Clone, Debug, Template)]
+#[template(path = "account/password.html")]
+pub struct ChangePassword {
+    /// The frame.
+    pub chrome: Chrome,
+    /// The token of the form.
+    pub csrf: String,
+    /// What the person signs in with, for password managers.
+    pub login: String,
+    /// What is asked of the new password.
+    pub rule: PasswordRule,
+    /// Whether the present password is asked for.
+    pub present: Present,
+    /// Why the last one was not taken.
+    pub problems: Vec<Problem>,
+}
+
+/// Whether the present password is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// They have just signed in.
+    NotAsked,
+    /// It is asked for.
+    Asked,
+    /// It was wrong, or there were too many attempts.
+    Refused,
+}
+
+impl ChangePassword {
+    fn asks(&self) -> bool {
+        self.present != Present::NotAsked
+    }
+
+    fn refused(&self) -> bool {
+        self.present == Present::Refused
+    }
+
+    fn problem_texts(&self) -> Vec<String> {
+        problem_texts(&self.chrome, &self.problems)
+    }
+}
+
+impl Sample for ChangePassword {
+    fn samples(locale: Locale) -> Vec<Self> {
+        let plain = Self {
+            chrome: sample_chrome(locale),
+            csrf: "c5f0".to_owned(),
+            login: "camille.martin@cfa-lumiere.example".to_owned(),
+            rule: PasswordRule { locale, policy: PasswordPolicy::DEFAULT },
+            present: Present::NotAsked,
+            problems: Vec::new(),
+        };
+        vec![
+            plain.clone(),
+            Self { present: Present::Asked, problems: vec![Problem::NotRepeated], ..plain.clone() },
+            Self { present: Present::Refused, login: "\"><script>alert('moi')</script>".to_owned(), ..plain },
+        ]
+    }
+}
+
+/// Shows the form.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery(query): RawQuery) -> Outcome {
+    let now = app.clock.now();
+    let Some(who) = signed_in(&app, &cookies, now).await? else {
+        return Ok(see_other(&Place::Account.login_path()));
+    };
+    render(StatusCode::OK, &page(&app, (&who, now), origin.locale(ui_locales(query).as_deref())).await?)
+}
+
+/// Takes the new password.
+///
+/// # Errors
+/// The database or the template failed, or too many digests are being computed.
+pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
+    let now = app.clock.now();
+    let Some(who) = signed_in(&app, &cookies, now).await? else {
+        return Ok(see_other(&Place::Account.login_path()));
+    };
+    let shown = page(&app, (&who, now), origin.locale(None)).await?;
+    let (session, person, browser) = who;
+    let Ok(mut params) = form else { return Ok(see_other(PATH)) };
+    if !browser.sent(&app, params.get("csrf")) {
+        return Ok(see_other(PATH));
+    }
+    if shown.present == Present::Asked {
+        let present = Secret::new(params.take("present").unwrap_or_default());
+        match attempt(&app, (&origin, &browser), (&person.login, present), now).await? {
+            Attempt::Right(_) => {}
+            Attempt::Expired => {
+                return render(StatusCode::FORBIDDEN, &Told { chrome: shown.chrome, telling: Telling::Expired });
+            }
+            Attempt::Wrong | Attempt::TooEarly(_) => {
+                return render(StatusCode::FORBIDDEN, &ChangePassword { present: Present::Refused, ..shown });
+            }
+        }
+    }
+    let typed = Typed {
+        password: Secret::new(params.take("password").unwrap_or_default()),
+        repeated: Secret::new(params.take("repeated").unwrap_or_default()),
+    };
+    let phc = match change::judge(&app, &person, typed).await? {
+        Ok(phc) => phc,
+        Err(problems) => return render(StatusCode::UNPROCESSABLE_ENTITY, &ChangePassword { problems, ..shown }),
+    };
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &person.id).await?;
+    let change = Change { person: &person, phc: &phc, kept: &session.id, by: "account" };
+    change::apply(&mut tx, &app, (change, &origin), now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    render(StatusCode::OK, &Told { chrome: shown.chrome, telling: Telling::ChangedHere })
+}
+
+async fn page(
+    app: &App,
+    ((session, person, browser), now): (&(Session, Person, Browser), Timestamp),
+    locale: Locale,
+) -> Outcome<ChangePassword> {
+    let policy = rules::of_person(&mut app.db.reader().await?, &app.config, &person.id).await?;
+    let recent = now.duration_since(session.auth_time.into()) <= RECENT;
+    Ok(ChangePassword {
+        chrome: chrome(app, locale, PATH),
+        csrf: browser.csrf(app),
+        login: person.login.clone(),
+        rule: PasswordRule { locale, policy },
+        present: if recent { Present::NotAsked } else { Present::Asked },
+        problems: Vec::new(),
+    })
+}

@@ -1,0 +1,47 @@
+//! The mail to the data protection officer about a reported compromise (R034).
+
+use askama::Template;
+use jiff::Timestamp;
+
+use super::letters::{device, paris};
+use super::passwords::PasswordText;
+use crate::app::App;
+use crate::db::outbox::{self, NewMail};
+use crate::db::people::Person;
+use crate::db::{Tx, organizations};
+use crate::outcome::Outcome;
+use crate::web::Origin;
+use crate::web::page::Chrome;
+use crate::web::text::Locale;
+
+/// Puts the mail into the outbox, when `mail.dpo` names an address.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn tell_dpo(tx: &mut Tx, app: &App, (person, origin): (&Person, &Origin), now: Timestamp) -> Outcome<()> {
+    let Some(address) = &app.config.mail.dpo else { return Ok(()) };
+    let locale = Locale::Fr;
+    let organizations: Vec<String> =
+        organizations::of_person(tx, &person.id).await?.into_iter().map(|membership| membership.name).collect();
+    let name = format!("{} {}, {}", person.given_name, person.family_name, person.id);
+    let lines = vec![
+        locale.text("mail-dpo-compromise-what"),
+        locale.text_with("mail-dpo-compromise-person", &[("name", &name)]),
+        locale.text_with("mail-dpo-compromise-organization", &[("name", &organizations.join(", "))]),
+        locale.text_with("mail-new-sign-in-when", &[("when", &paris(now, locale))]),
+        locale.text_with("mail-new-sign-in-device", &[("device", &device(&origin.user_agent))]),
+        locale.text_with("mail-new-sign-in-address", &[("address", &origin.address.to_string())]),
+        locale.text("mail-dpo-compromise-done"),
+    ];
+    let chrome = Chrome::new(locale, app.config.pages.name.clone());
+    let mail = NewMail {
+        recipient: address,
+        person: None,
+        template: "dpo_compromise.1",
+        locale: locale.tag(),
+        subject: &locale.text("mail-dpo-compromise-subject"),
+        body: &PasswordText { chrome, lines }.render()?,
+    };
+    outbox::insert(tx, &mail, now).await?;
+    Ok(())
+}
