@@ -15,13 +15,14 @@ use crate::db::Db;
 use crate::fetch::Fetcher;
 use crate::keyring::KeyRing;
 use crate::login::hasher::Hasher;
+use crate::login::leaked::LeakedList;
 use crate::oidc::backchannel_logout::Courier;
 use crate::oidc::client::Client;
 use crate::oidc::client_keys::FetchedKeys;
 use crate::oidc::initial_access::InitialAccess;
 use crate::oidc::request_uri::FetchedRequests;
 use crate::oidc::subject::Subjects;
-use crate::outcome::Outcome;
+use crate::outcome::{Fault, Outcome};
 use crate::web::rate::RateLimit;
 
 /// How long a node may go on with a client as it was before another node changed it (R083: dead within five seconds).
@@ -49,6 +50,8 @@ pub struct Inner {
     pub initial_access: InitialAccess,
     /// Password hashing, bounded.
     pub hasher: Hasher,
+    /// Passwords nobody may choose.
+    pub leaked: Arc<LeakedList>,
     /// Clients read lately.
     pub clients: Cache<String, Option<Arc<Client>>>,
     /// Places for requests at the same time.
@@ -81,7 +84,8 @@ impl App {
     /// Puts the application together: reads the key ring, makes the first keys when there are none.
     ///
     /// # Errors
-    /// The database failed, the keys in it were sealed under another master key, or TLS has no trusted roots.
+    /// The database failed, the keys in it were sealed under another master key, TLS has no trusted roots, or the list of
+    /// leaked passwords cannot be used.
     pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
         let forms = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "forms").as_bytes());
         let (subjects, initial_access) = (Subjects::new(&master), InitialAccess::new(&master));
@@ -91,6 +95,7 @@ impl App {
         let registered = RateLimit::per_minute(config.registration.clients_per_address_per_minute);
         let fetcher = Fetcher::new(&config.fetch)?;
         let hasher = Hasher::new(&config.password_hash, config.hash_params());
+        let leaked = Arc::new(LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?);
         Ok(Self(Arc::new(Inner {
             config,
             clock,
@@ -100,6 +105,7 @@ impl App {
             subjects,
             initial_access,
             hasher,
+            leaked,
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_CACHE).build(),
             places,
             begun,
@@ -117,7 +123,8 @@ impl App {
     /// # Errors
     /// The database failed.
     pub async fn client(&self, id: &str) -> Outcome<Option<Arc<Client>>> {
-        if id.len() > 256 {
+        // No client has such an id, and PostgreSQL refuses to be asked for a NUL.
+        if id.len() > 256 || id.contains('\0') {
             return Ok(None);
         }
         if let Some(known) = self.clients.get(id).await {

@@ -35,6 +35,8 @@ pub struct Config {
     pub accounts: Accounts,
     /// `[passwords]`
     pub passwords: Passwords,
+    /// `[password_floor]`
+    pub password_floor: PasswordFloor,
     /// `[password_hash]`
     pub password_hash: PasswordHash,
     /// `[tokens]`
@@ -136,12 +138,30 @@ pub enum SessionsBeyond {
 #[derive(Debug, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
 pub struct Passwords {
+    pub four_classes_min: u16,
+    pub three_classes_min: u16,
+    pub passphrase_words_min: u16,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub leaked_file: Option<PathBuf>,
     pub strength_min: u8,
     pub history: u8,
     pub yearly_renewal: bool,
     #[serde(deserialize_with = "empty_is_none")]
     pub campaign_on: Option<MonthDay>,
     pub campaign_min_age_days: u16,
+    pub grace_days: u16,
+}
+
+/// `[password_floor]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct PasswordFloor {
+    pub four_classes_min: u16,
+    pub three_classes_min: u16,
+    pub passphrase_words_min: u16,
+    pub strength_min: u8,
+    pub history: u8,
+    pub yearly_renewal: bool,
     pub grace_days: u16,
 }
 
@@ -228,6 +248,25 @@ pub struct Mail {
     pub folder: PathBuf,
     pub smtp_url: Secret<String>,
     pub from: String,
+}
+
+impl Mail {
+    /// What is wrong with the section.
+    fn problems(&self) -> Vec<&'static str> {
+        let mut problems = Vec::new();
+        if self.from.parse::<lettre::message::Mailbox>().is_err() {
+            problems.push("mail.from is not a mail address such as \"Habilis <ne-pas-repondre@example.fr>\"");
+        }
+        let url = self.smtp_url.expose();
+        let required = url.starts_with("smtp://") && url.contains("tls=required");
+        let encrypted = required || url.starts_with("smtps://");
+        if self.transport == MailTransport::Smtp && !encrypted && !is_loopback_smtp(url) {
+            problems.push(
+                "mail.smtp_url is smtps://… or smtp://…?tls=required; a mail is never sent in clear beyond this machine",
+            );
+        }
+        problems
+    }
 }
 
 /// `mail.transport`
@@ -369,23 +408,16 @@ impl Config {
             self.registration.clients_per_address_per_minute == 0,
             "registration.clients_per_address_per_minute is at least 1",
         );
-        refuse(
-            self.legacy.at_registration && !self.legacy.response_types,
-            "legacy.at_registration needs legacy.response_types",
-        );
-        refuse(!(1..=60).contains(&self.device.code_minutes), "device.code_minutes is between 1 and 60");
-        refuse(!(1..=60).contains(&self.device.interval_seconds), "device.interval_seconds is between 1 and 60");
-        refuse(
-            !(1..=10_000).contains(&self.device.wrong_codes_per_address_per_hour),
-            "device.wrong_codes_per_address_per_hour is between 1 and 10000",
-        );
+        self.problems_of_flows().into_iter().for_each(|(wrong, text)| refuse(wrong, text));
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
-        if let Err(refusals) = self.password_policy().admit(&PasswordPolicy::CNIL_FLOOR) {
-            for refusal in refusals {
-                refuse(true, &format!("passwords: {refusal}"));
+        let floor = self.password_floor();
+        for (section, rule, least) in
+            [("password_floor", &floor, &PasswordPolicy::CNIL_FLOOR), ("passwords", &self.password_policy(), &floor)]
+        {
+            for refusal in rule.admit(least).err().unwrap_or_default() {
+                refuse(true, &format!("{section}: {refusal}"));
             }
         }
-        refuse(self.passwords.history > 24, "passwords.history is at most 24");
         refuse(self.passwords.campaign_min_age_days > 365, "passwords.campaign_min_age_days is at most 365");
         let hash = &self.password_hash;
         if let Err(error) = Params::new(hash.memory_kib, hash.iterations, hash.parallelism) {
@@ -408,22 +440,10 @@ impl Config {
             "server.request_timeout_seconds is between 1 and 300",
         );
         refuse(
-            self.mail.from.parse::<lettre::message::Mailbox>().is_err(),
-            "mail.from is not a mail address such as \"Habilis <ne-pas-repondre@example.fr>\"",
-        );
-        refuse(
             !self.console.client_id.is_empty() && self.console.client_secret.expose().is_empty(),
             "console.client_id needs console.client_secret or console.client_secret_file",
         );
-        if self.mail.transport == MailTransport::Smtp {
-            let url = self.mail.smtp_url.expose();
-            let required = url.starts_with("smtp://") && url.contains("tls=required");
-            let encrypted = required || url.starts_with("smtps://");
-            refuse(
-                !encrypted && !is_loopback_smtp(url),
-                "mail.smtp_url is smtps://… or smtp://…?tls=required; a mail is never sent in clear beyond this machine",
-            );
-        }
+        problems.extend(self.mail.problems().into_iter().map(str::to_owned));
     }
 
     /// Whether the issuer is plain http on this machine: development and demonstration.
@@ -431,15 +451,48 @@ impl Config {
         Url::parse(&self.server.issuer).is_ok_and(|issuer| issuer.scheme() == "http" && is_loopback(&issuer))
     }
 
-    /// The rule passwords follow.
+    /// What may be wrong with `[legacy]` and `[device]`.
+    fn problems_of_flows(&self) -> [(bool, &'static str); 4] {
+        let Device { code_minutes, interval_seconds, wrong_codes_per_address_per_hour } = &self.device;
+        [
+            (
+                self.legacy.at_registration && !self.legacy.response_types,
+                "legacy.at_registration needs legacy.response_types",
+            ),
+            (!(1..=60).contains(code_minutes), "device.code_minutes is between 1 and 60"),
+            (!(1..=60).contains(interval_seconds), "device.interval_seconds is between 1 and 60"),
+            (
+                !(1..=10_000).contains(wrong_codes_per_address_per_hour),
+                "device.wrong_codes_per_address_per_hour is between 1 and 10000",
+            ),
+        ]
+    }
+
+    /// The operator's rule for passwords: that of everybody whose organization states none.
     pub fn password_policy(&self) -> PasswordPolicy {
         let set = &self.passwords;
         PasswordPolicy {
+            four_classes_min: set.four_classes_min,
+            three_classes_min: set.three_classes_min,
+            passphrase_words_min: set.passphrase_words_min,
             strength_min: set.strength_min,
             history: set.history,
             renewal: if set.yearly_renewal { Renewal::Yearly } else { Renewal::Off },
             grace_days: set.grace_days,
-            ..PasswordPolicy::DEFAULT
+        }
+    }
+
+    /// The least an organization's rule may ask (R040).
+    pub fn password_floor(&self) -> PasswordPolicy {
+        let set = &self.password_floor;
+        PasswordPolicy {
+            four_classes_min: set.four_classes_min,
+            three_classes_min: set.three_classes_min,
+            passphrase_words_min: set.passphrase_words_min,
+            strength_min: set.strength_min,
+            history: set.history,
+            renewal: if set.yearly_renewal { Renewal::Yearly } else { Renewal::Off },
+            grace_days: set.grace_days,
         }
     }
 
@@ -685,6 +738,30 @@ mod tests {
         .unwrap_err()
         .to_string();
         for part in ["issuer must be https", "no trailing slash", "id_token_seconds", "smtp_url", "password_hash"] {
+            assert!(problems.contains(part), "{part} in {problems}");
+        }
+    }
+
+    #[test]
+    fn the_default_rule_for_passwords_is_that_of_the_policies_and_the_default_floor_is_that_of_the_cnil() {
+        let config = load("", &[]).unwrap();
+        assert_eq!(config.password_policy(), PasswordPolicy::DEFAULT);
+        assert_eq!(config.password_floor(), PasswordPolicy::CNIL_FLOOR);
+    }
+
+    #[test]
+    fn neither_the_floor_nor_the_rule_for_passwords_may_be_weaker_than_what_is_below_it() {
+        let problems = load(
+            "[passwords]\nhistory = 2\nyearly_renewal = false\n[password_floor]\nfour_classes_min = 8\nhistory = 3\nyearly_renewal = true",
+            &[],
+        )
+        .unwrap_err()
+        .to_string();
+        for part in [
+            "password_floor: four-class passwords need at least 12",
+            "passwords: at least the last 3",
+            "passwords: yearly renewal is required",
+        ] {
             assert!(problems.contains(part), "{part} in {problems}");
         }
     }

@@ -249,6 +249,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nothing_is_sent_to_an_address_inside_under_any_spelling() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let closed = config::Fetch { allow_private_addresses: false, request_uris: false, extra_roots_file: None };
+        let open = config::Fetch { allow_private_addresses: true, request_uris: false, extra_roots_file: None };
+        let (closed, open) = (Fetcher::new(&closed).unwrap(), Fetcher::new(&open).unwrap());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "2130706433"] {
+            let url = format!("https://{host}:{port}/");
+            assert!(matches!(closed.post(&url, &[("a", "b")]).await, Err(FetchError::Address)), "{url}");
+            assert!(matches!(closed.get(&url).await, Err(FetchError::Address)), "{url}");
+        }
+        // A name is looked at once it is resolved.
+        let url = format!("https://localhost:{port}/");
+        assert!(matches!(closed.post(&url, &[("a", "b")]).await, Err(FetchError::Unreachable)));
+        tokio::select! {
+            biased;
+            _ = listener.accept() => panic!("somebody connected"),
+            () = std::future::ready(()) => {}
+        }
+        // The same is sent where private addresses are allowed: the first bytes arrive.
+        let url = format!("http://127.0.0.1:{port}/");
+        let (sent, ()) = tokio::join!(open.post(&url, &[("a", "b")]), async { drop(listener.accept().await.unwrap()) });
+        assert!(matches!(sent, Err(FetchError::Unreachable)), "hung up on: {sent:?}");
+    }
+
+    #[tokio::test]
     async fn a_name_that_resolves_to_an_address_inside_has_no_address() {
         let name = || "localhost".parse().unwrap();
         assert_eq!(Checked(Reach::Public).resolve(name()).await.unwrap().count(), 0);

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oauth2.auth import TokenAuth
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from authlib.oauth2.rfc7523 import ClientSecretJWT, PrivateKeyJWT
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey
@@ -40,7 +40,7 @@ def prove(request):
 client = OAuth2Client(
     wanted["client_id"],
     OKPKey.import_key(wanted["private_jwk"]) if wanted["private_jwk"] else wanted["client_secret"],
-    token_endpoint_auth_method="private_key_jwt" if wanted["private_jwk"] else "client_secret_basic",
+    token_endpoint_auth_method="private_key_jwt" if wanted["private_jwk"] else wanted.get("method", "client_secret_basic"),
     scope="openid email",
     redirect_uri=wanted["redirect_uri"],
     code_challenge_method="S256",
@@ -55,6 +55,8 @@ keys = KeySet.import_key_set(client.request("GET", metadata["jwks_uri"], withhol
 if wanted["private_jwk"]:
     method = PrivateKeyJWT(token_endpoint=metadata["token_endpoint"], alg="EdDSA")
     client.register_client_auth_method(method)
+if wanted.get("method") == "client_secret_jwt":
+    client.register_client_auth_method(ClientSecretJWT(token_endpoint=metadata["token_endpoint"]))
 
 verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
 url, state = client.create_authorization_url(metadata["authorization_endpoint"], code_verifier=verifier, nonce=nonce)
@@ -91,6 +93,7 @@ client.refresh_token(metadata["token_endpoint"], refresh_token=tokens["refresh_t
 again = client.get(metadata["userinfo_endpoint"]).json()
 end = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": wanted["post_logout_redirect_uri"]}
 result = {
+    "subject": signed.claims["sub"],
     "token_type": tokens["token_type"].lower(),
     "email": person["email"],
     "again": again["email"],

@@ -15,9 +15,10 @@ const key = wanted.private_jwk && {
   key: await crypto.subtle.importKey('jwk', wanted.private_jwk, 'Ed25519', false, ['sign']),
   kid: wanted.private_jwk.kid,
 };
+const withSecret = wanted.secret_jwt ? library.ClientSecretJwt : library.ClientSecretBasic;
 const authentication = key
   ? library.PrivateKeyJwt(key, { [library.modifyAssertion]: (_, claims) => { claims.aud = wanted.issuer; } })
-  : library.ClientSecretBasic(wanted.client_secret);
+  : withSecret(wanted.client_secret);
 const metadata = {
   id_token_signed_response_alg: wanted.algorithm,
   authorization_signed_response_alg: wanted.algorithm,
@@ -32,12 +33,15 @@ const [expectedState, expectedNonce] = [library.randomState(), library.randomNon
 const parameters = {
   response_type: 'code',
   redirect_uri: wanted.redirect_uri,
-  scope: 'openid email',
+  scope: wanted.scope ?? 'openid email',
   state: expectedState,
   nonce: expectedNonce,
   code_challenge: await library.calculatePKCECodeChallenge(pkceCodeVerifier),
   code_challenge_method: 'S256',
 };
+// A token for a service elsewhere is asked for last; userinfo takes those for the issuer.
+if (wanted.resource) parameters.resource = wanted.resource;
+const here = wanted.resource && { resource: wanted.issuer };
 let url = wanted.jar
   ? await library.buildAuthorizationUrlWithJAR(config, parameters, key)
   : library.buildAuthorizationUrl(config, parameters);
@@ -50,15 +54,20 @@ console.log(url.href);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const callback = new URL((await lines.next()).value);
 const checks = { pkceCodeVerifier, expectedState, expectedNonce };
-const tokens = await library.authorizationCodeGrant(config, callback, checks, undefined, { DPoP });
+const tokens = await library.authorizationCodeGrant(config, callback, checks, here, { DPoP });
 const person = await library.fetchUserInfo(config, tokens.access_token, tokens.claims().sub, { DPoP });
 const resource = new URL('/demo/resource', wanted.issuer);
 const answer = await library.fetchProtectedResource(
   config, tokens.access_token, resource, 'GET', undefined, undefined, { DPoP });
-const refreshed = await library.refreshTokenGrant(config, tokens.refresh_token, undefined, { DPoP });
+const refreshed = await library.refreshTokenGrant(config, tokens.refresh_token, here, { DPoP });
 const again = await library.fetchUserInfo(config, refreshed.access_token, tokens.claims().sub, { DPoP });
 const end = { id_token_hint: tokens.id_token, post_logout_redirect_uri: wanted.post_logout_redirect_uri };
+const elsewhere = wanted.resource
+  && await library.refreshTokenGrant(config, tokens.refresh_token, { resource: wanted.resource });
+const claimsOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 console.log(JSON.stringify({
+  subject: tokens.claims().sub,
+  audience: elsewhere && claimsOf(elsewhere.access_token).aud,
   token_type: tokens.token_type,
   email: person.email,
   again: again.email,

@@ -243,10 +243,21 @@ impl TestServer {
         self.folder.join("data")
     }
 
-    /// The database it was given; none when it made its own file.
-    pub fn database_url(&self) -> Option<&str> {
-        let at = self.options.iter().position(|option| option == "--database")?;
-        self.options.get(at + 1).map(String::as_str)
+    /// The URL of its database, for a command beside it: stop the server first when it is SQLite.
+    pub fn database_url(&self) -> String {
+        let given = self.options.iter().skip_while(|option| *option != "--database").nth(1);
+        given.cloned().unwrap_or_else(|| format!("sqlite://{}", self.data().join("habilis.db").display()))
+    }
+
+    /// Runs a command of the server's binary on the database of this server, which must be stopped, with further settings
+    /// such as `("PASSWORDS__HISTORY", "3")`.
+    pub async fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Outcome {
+        let key = self.data().join("habilis.key").display().to_string();
+        let names: Vec<String> = settings.iter().map(|(name, _)| format!("HABILIS__{name}")).collect();
+        let url = self.database_url();
+        let mut environment = vec![("HABILIS__DATABASE__URL", url.as_str()), ("HABILIS__KEYS__MASTER_KEY_FILE", &key)];
+        environment.extend(names.iter().zip(settings).map(|(name, (_, value))| (name.as_str(), *value)));
+        run_in(&self.data(), arguments, &environment).await
     }
 
     /// Everything the server has logged (standard error).

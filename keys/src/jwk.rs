@@ -320,6 +320,21 @@ mod tests {
     }
 
     #[test]
+    fn the_public_set_of_rfc_7517_is_read_and_the_private_ones_are_refused() {
+        let ec = json!({"kty": "EC", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+                        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM", "use": "enc", "kid": "1"});
+        let set = json!({ "keys": [ec, rsa()] });
+        let read = Jwks::parse(set.to_string().as_bytes()).unwrap();
+        let kids: Vec<_> = read.keys.iter().map(|key| (key.kid(), key.usage(), key.alg())).collect();
+        assert_eq!(kids, [(Some("1"), Some("enc"), None), (Some("2011-04-29"), None, Some("RS256"))], "A.1");
+        assert!(!read.keys[0].fits(Algorithm::Es256), "a key for encryption verifies nothing");
+        let private = with(ec, "d", json!("870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"));
+        assert_eq!(Jwk::from_value(&private).err(), Some(JwkError::Private), "A.2");
+        let symmetric = json!({"kty": "oct", "alg": "A128KW", "k": "GawgguFyGrWKav7AX4VKUg"});
+        assert_eq!(Jwk::from_value(&symmetric).err(), Some(JwkError::Private), "A.3");
+    }
+
+    #[test]
     fn a_key_reads_as_it_was_written() {
         for value in [rsa(), p256(), with(with(ed25519(), "use", json!("sig")), "kid", json!("k1"))] {
             let key: Jwk = serde_json::from_value(value.clone()).unwrap();

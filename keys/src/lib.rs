@@ -10,6 +10,7 @@ mod json;
 pub mod jwk;
 pub mod jws;
 pub mod keyring;
+pub mod leaked;
 pub mod password;
 pub mod pkce;
 pub mod random;

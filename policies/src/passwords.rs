@@ -20,6 +20,9 @@ use crate::calendar;
 /// The longest password accepted, in characters. Hashing cost does not depend on it; scoring and folding do.
 pub const MAX_CHARS: usize = 256;
 
+/// The most previous passwords a rule may remember. Each is compared by a slow digest when a password is chosen.
+pub const MAX_HISTORY: u8 = 24;
+
 /// Whether passwords are renewed every year (R042, R043). An organization may turn it off, on the CNIL's advice (Q03).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -88,6 +91,7 @@ impl PasswordPolicy {
             (self.history < floor.history, R::HistoryTooShort { floor: floor.history }),
             (self.renewal < floor.renewal, R::RenewalRequired),
             (self.grace_days > floor.grace_days, R::GraceTooLong { ceiling: floor.grace_days }),
+            (self.history > MAX_HISTORY, R::HistoryTooLong),
             (
                 self.four_classes_min.max(self.three_classes_min) > 64
                     || self.passphrase_words_min > 16
@@ -116,6 +120,12 @@ impl PasswordPolicy {
             renewal: chosen.renewal.max(floor.renewal),
             grace_days: chosen.grace_days.min(floor.grace_days),
         }
+    }
+
+    /// The stricter of two rules in every respect: what somebody follows who belongs to two organizations.
+    #[must_use]
+    pub fn stricter(&self, other: &Self) -> Self {
+        Self::effective(Some(self), self, other)
     }
 }
 
@@ -152,6 +162,9 @@ pub enum PolicyRefusal {
         /// How many the floor asks for.
         floor: u8,
     },
+    /// More previous passwords than [`MAX_HISTORY`] would be remembered.
+    #[error("at most the last {MAX_HISTORY} passwords can be refused")]
+    HistoryTooLong,
     /// The operator's contract asks for yearly renewal.
     #[error("yearly renewal is required")]
     RenewalRequired,
@@ -188,8 +201,6 @@ pub enum Leaked {
     Yes,
     /// It is not.
     No,
-    /// The operator has no list.
-    NoList,
 }
 
 /// The verdict of comparing with one earlier password.
@@ -549,7 +560,6 @@ mod tests {
             (Candidate { strength: 3, ..good }, None),
             (Candidate { strength: 2, ..good }, Some(PasswordRefusal::Guessable)),
             (Candidate { leaked: Leaked::Yes, ..good }, Some(PasswordRefusal::Leaked)),
-            (Candidate { leaked: Leaked::NoList, ..good }, None),
             (
                 Candidate { earlier: &[Different, Different, Different, Different, Same], ..good },
                 Some(PasswordRefusal::Reused),
@@ -577,6 +587,8 @@ mod tests {
             (PasswordPolicy { grace_days: 61, ..YEARLY }, Some(R::GraceTooLong { ceiling: 60 })),
             (PasswordPolicy { four_classes_min: 65, ..YEARLY }, Some(R::Unattainable)),
             (PasswordPolicy { strength_min: 5, ..YEARLY }, Some(R::Unattainable)),
+            (PasswordPolicy { history: 24, ..YEARLY }, None),
+            (PasswordPolicy { history: 25, ..YEARLY }, Some(R::HistoryTooLong)),
         ];
         for (policy, expected) in table {
             assert_eq!(policy.admit(&floor).err(), expected.map(|refusal| vec![refusal]));
@@ -594,6 +606,24 @@ mod tests {
         let raised = PasswordPolicy::effective(Some(&stale), &strict, &floor);
         assert_eq!(raised.admit(&floor), Ok(()));
         assert_eq!((raised.four_classes_min, raised.renewal, raised.grace_days), (12, Renewal::Yearly, 365));
+    }
+
+    #[test]
+    fn a_member_of_two_organizations_follows_the_stricter_rule_in_every_respect() {
+        let long = PasswordPolicy { four_classes_min: 16, renewal: Renewal::Off, grace_days: 90, history: 2, ..YEARLY };
+        let yearly = PasswordPolicy { passphrase_words_min: 8, grace_days: 10, ..YEARLY };
+        let both = PasswordPolicy {
+            four_classes_min: 16,
+            three_classes_min: 14,
+            passphrase_words_min: 8,
+            strength_min: 3,
+            history: 5,
+            renewal: Renewal::Yearly,
+            grace_days: 10,
+        };
+        assert_eq!(long.stricter(&yearly), both);
+        assert_eq!(yearly.stricter(&long), both);
+        assert_eq!(both.stricter(&both), both);
     }
 
     fn at(text: &str) -> Timestamp {

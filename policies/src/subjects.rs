@@ -77,8 +77,9 @@ mod tests {
     #[test]
     fn a_sector_is_one_host() {
         use SectorProblem::{NoHost, SeveralHosts, Uri};
+        type Case<'a> = (Option<&'a str>, &'a [&'a str], Result<String, SectorProblem>);
         let ok = |host: &str| Ok(host.to_owned());
-        let cases: [(Option<&str>, &[&str], Result<String, SectorProblem>); 12] = [
+        let cases: [Case<'_>; 12] = [
             (None, &["https://rp.example/a"], ok("rp.example")),
             (None, &["https://rp.example/a", "https://RP.example:8443/b?c=d"], ok("rp.example")),
             (None, &["https://rp.example/a", "https://other.example/a"], Err(SeveralHosts)),
@@ -104,8 +105,9 @@ mod tests {
 
     #[test]
     fn a_sector_document_lists_every_redirect_uri_as_it_is_written() {
+        type Case<'a> = (&'a [u8], Result<Option<&'a str>, NotASector>);
         let redirects = ["https://a.example/cb".to_owned(), "https://b.example/cb".to_owned()];
-        let cases: [(&[u8], Result<Option<&str>, NotASector>); 8] = [
+        let cases: [Case<'_>; 8] = [
             (br#"["https://b.example/cb","https://a.example/cb","https://c.example/"]"#, Ok(None)),
             (br#"["https://a.example/cb"]"#, Ok(Some("https://b.example/cb"))),
             (br#"["https://a.example/cb","https://B.example/cb"]"#, Ok(Some("https://b.example/cb"))),

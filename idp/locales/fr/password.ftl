@@ -10,11 +10,19 @@ password-repeat-label = Le même, une seconde fois
 password-new-submit = Enregistrer ce mot de passe
 password-new-ends = Vos autres appareils seront déconnectés.
 password-rules = Un mot de passe convient s’il suit l’un de ces trois modèles :
-password-rule-four = 12 caractères au moins, avec des minuscules, des majuscules, des chiffres et d’autres signes
-password-rule-three = 14 caractères au moins, avec des minuscules, des majuscules et des chiffres
-password-rule-words = 7 mots différents au moins
+password-rule-four = { $count } caractères au moins, avec des minuscules, des majuscules, des chiffres et d’autres signes
+password-rule-three = { $count } caractères au moins, avec des minuscules, des majuscules et des chiffres
+password-rule-words = { $count } mots différents au moins
 password-rule-met = Ce mot de passe suit un modèle accepté.
 password-rule-not-met = Pas encore assez long ou assez varié.
+password-rule-besides = { $count ->
+    [one] Il ne contient ni votre nom, ni votre adresse, ni le nom de votre organisation. Ce n’est ni votre mot de passe actuel, ni un mot de passe que d’autres emploient souvent.
+   *[other] Il ne contient ni votre nom, ni votre adresse, ni le nom de votre organisation. Ce n’est ni l’un de vos { $count } derniers mots de passe, ni un mot de passe que d’autres emploient souvent.
+}
+password-rule-personal = Il contient une partie de votre identifiant.
+password-guess = Très facile à deviner.|Facile à deviner.|Encore assez facile à deviner.|Difficile à deviner.|Très difficile à deviner.
+password-show = Afficher le mot de passe
+password-hide = Masquer le mot de passe
 password-refused = Ce mot de passe ne convient pas :
 password-not-repeated = les deux saisies sont différentes ;
 password-too-long = il dépasse 256 caractères ;

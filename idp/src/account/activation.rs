@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
+use habilis_policies::passwords::PasswordPolicy;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,8 @@ use crate::db::people::{self, NewPerson, Person, fold_login};
 use crate::db::{Tx, browsers, is_unique_violation, organizations, passwords};
 use crate::login::change::{self, Problem, Typed};
 use crate::login::forgot::ui_locales;
-use crate::login::password_pages::problem_texts;
+use crate::login::password_pages::{PasswordRule, problem_texts};
+use crate::login::rules;
 use crate::login::session::{self, Authenticated};
 use crate::oidc::error::PageError;
 use crate::oidc::interaction;
@@ -77,6 +79,7 @@ struct Found {
     person: Person,
     landing: Landing,
     organization: Option<String>,
+    policy: PasswordPolicy,
 }
 
 /// Shows the form.
@@ -208,18 +211,21 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     let Some(link) = account_links::find(&mut reader, &digest(token), now).await? else { return Ok(None) };
     if link.is_for(Purpose::SignUp) {
         let (person, landing) = serde_json::from_str::<SignUp>(&link.detail)?.into_person(now);
-        return Ok(Some(Found { purpose: Purpose::SignUp, person, landing, organization: None }));
+        let policy = app.config.password_policy();
+        return Ok(Some(Found { purpose: Purpose::SignUp, person, landing, organization: None, policy }));
     }
     let Some(id) = link.person_id.as_deref().filter(|_| link.is_for(Purpose::Activate)) else { return Ok(None) };
     let Some(person) = people::find(&mut reader, id).await?.filter(|person| person.status == "pending") else {
         return Ok(None);
     };
     let organization = organizations::of_person(&mut reader, id).await?.into_iter().next();
+    let policy = rules::of_person(&mut reader, &app.config, id).await?;
     Ok(Some(Found {
         purpose: Purpose::Activate,
         person,
         landing: serde_json::from_str(&link.detail)?,
         organization: organization.map(|membership| membership.name),
+        policy,
     }))
 }
 
@@ -230,8 +236,10 @@ fn page(
     browser: &Browser,
 ) -> Activate {
     let path = format!("{PATH}{token}");
+    let locale = origin.locale(ui_locales);
     Activate {
-        chrome: chrome(app, origin.locale(ui_locales), &path),
+        chrome: chrome(app, locale, &path),
+        rule: PasswordRule { locale, policy: found.policy },
         action: path,
         csrf: browser.csrf(app),
         name: found.person.given_name.clone(),
@@ -265,6 +273,8 @@ pub struct Activate {
     pub organization: Option<String>,
     /// What they will sign in with.
     pub login: String,
+    /// What is asked of the password.
+    pub rule: PasswordRule,
     /// Why the password was not taken.
     pub problems: Vec<Problem>,
     /// The box was left empty.
@@ -288,6 +298,7 @@ impl Sample for Activate {
             name: "Camille".to_owned(),
             organization: Some("Campus Formation".to_owned()),
             login: "camille.martin@cfa-lumiere.example".to_owned(),
+            rule: PasswordRule { locale, policy: PasswordPolicy::DEFAULT },
             problems: Vec::new(),
             not_accepted: false,
             stale: false,

@@ -18,7 +18,7 @@ use crate::mail::letters::paris;
 use crate::oidc::pages::ScopeWords;
 use crate::outcome::Outcome;
 use crate::web::cookies::Cookies;
-use crate::web::page::{Chrome, ClientCard, Link, Sample, sample_chrome, sample_client, sample_hostile_client};
+use crate::web::page::{Chrome, Link, Sample, sample_chrome};
 use crate::web::params::Params;
 use crate::web::text::Locale;
 use crate::web::{Form, Origin, chrome, render, see_other};
@@ -47,8 +47,8 @@ pub struct Applications {
 pub struct Application {
     /// `client_id`.
     pub id: String,
-    /// What it is.
-    pub client: ClientCard,
+    /// Its name. No logo: fetching them would tell every application at once that the person looks at this page.
+    pub name: String,
     /// What it may know and do.
     pub scopes: Vec<ScopeWords>,
     /// Since when.
@@ -61,9 +61,9 @@ pub struct Application {
 
 impl Sample for Applications {
     fn samples(locale: Locale) -> Vec<Self> {
-        let application = |client: ClientCard, used: &str| Application {
+        let application = |name: &str, used: &str| Application {
             id: "cli_01".to_owned(),
-            client,
+            name: name.to_owned(),
             scopes: ["profile", "email", "<script>"].map(|scope| ScopeWords::of(scope, locale)).to_vec(),
             since: "15/12/2027 à 09:30 (heure de Paris)".to_owned(),
             used: used.to_owned(),
@@ -86,11 +86,11 @@ impl Sample for Applications {
                 done: true,
                 portals: vec![hostile.clone()],
                 applications: vec![
-                    application(sample_client(), ""),
+                    application("Campus Formation", ""),
                     Application {
                         id: "\"><script>alert(1)</script>".to_owned(),
                         open: Some(hostile),
-                        ..application(sample_hostile_client(), "16/12/2027 à 10:00 (heure de Paris)")
+                        ..application("<script>alert('nom')</script>", "16/12/2027 à 10:00 (heure de Paris)")
                     },
                 ],
                 ..empty
@@ -114,20 +114,20 @@ pub async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQ
         chrome: chrome(&app, locale, Place::Applications.path()),
         csrf: browser.csrf(&app),
         done: query.get("done").is_some(),
-        portals: portals(&app, &person.id).await?,
+        portals: portals(&app, &person.id, locale).await?,
         applications: applications(&app, &person.id, locale).await?,
     };
     render(StatusCode::OK, &page)
 }
 
 /// The operator's portals that somebody has rights in or has used, and that can be opened by a link.
-async fn portals(app: &App, person: &str) -> Outcome<Vec<Link>> {
+async fn portals(app: &App, person: &str, locale: Locale) -> Outcome<Vec<Link>> {
     let mut links = Vec::new();
     let ids = grants::clients_of_person(&mut app.db.reader().await?, person, MOST).await?;
     for id in ids {
         let Some(client) = app.client(&id).await?.filter(|client| client.active) else { continue };
         if client.settings.first_party {
-            links.extend(client.sign_in_link(&app.config.server.issuer));
+            links.extend(client.sign_in_link(&app.config.server.issuer, locale));
         }
     }
     links.sort_by(|a, b| a.name.cmp(&b.name));
@@ -143,11 +143,11 @@ async fn applications(app: &App, person: &str, locale: Locale) -> Outcome<Vec<Ap
         let scope = Scope::parse(&consent.scope).unwrap_or_default();
         let moment = |at: crate::db::At| paris(at.into(), locale);
         shown.push(Application {
-            client: client.card_in(locale),
+            name: client.name_in(locale).to_owned(),
             scopes: scope.iter().map(|token| ScopeWords::of(token, locale)).collect(),
             since: moment(consent.created_at),
             used: consent.used_at.map(moment).unwrap_or_default(),
-            open: client.sign_in_link(&app.config.server.issuer).filter(|_| client.active),
+            open: client.sign_in_link(&app.config.server.issuer, locale).filter(|_| client.active),
             id: consent.client_id,
         });
     }

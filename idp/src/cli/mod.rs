@@ -3,6 +3,8 @@
 mod client;
 mod keys;
 mod operator;
+mod organization;
+mod passwords;
 mod person;
 mod resource;
 mod serve;
@@ -21,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, LogFormat};
 use crate::db::Db;
 use crate::demo;
+use crate::login::leaked::LeakedList;
 use crate::outcome::{Fault, Outcome};
 use crate::tls;
 
@@ -49,6 +52,9 @@ enum Command {
     /// Staff of the operator.
     #[command(subcommand)]
     Operator(operator::Command),
+    /// Organizations.
+    #[command(subcommand)]
+    Organization(organization::Command),
     /// People and their invitations.
     #[command(subcommand)]
     Person(person::Command),
@@ -58,6 +64,9 @@ enum Command {
     /// Protected resources that access tokens can be issued for.
     #[command(subcommand)]
     Resource(resource::Command),
+    /// Passwords: the list of leaked ones.
+    #[command(subcommand)]
+    Passwords(passwords::Command),
     /// Signing keys and the master key.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -117,6 +126,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
             let config = load()?;
             master_key(&config.keys)?;
             tls::Files::of(&config.server).map(|files| files.read()).transpose()?;
+            LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?;
             say("the configuration is valid");
             Ok(())
         }
@@ -125,9 +135,11 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
             Ok(())
         }
         Command::Operator(command) => operator::run(command, load()?).await,
+        Command::Organization(command) => organization::run(command, load()?).await,
         Command::Person(command) => person::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
         Command::Resource(command) => resource::run(command, load()?).await,
+        Command::Passwords(command) => passwords::run(command, load).await,
         Command::Keys(command) => keys::run(command, load()?).await,
         Command::Openapi => {
             say(crate::oidc::openapi::document()?);

@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{At, Conn, Tx};
 
 statements! {
-    FIND = "SELECT scope FROM consents WHERE person_id = $1 AND client_id = $2";
+    FIND = {
+        sqlite "SELECT scope FROM consents WHERE person_id = $1 AND client_id = $2",
+        postgres "SELECT scope FROM consents WHERE person_id = $1 AND client_id = $2 FOR SHARE"
+    };
     SET = "INSERT INTO consents (person_id, client_id, scope, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
            ON CONFLICT (person_id, client_id) DO UPDATE SET scope = excluded.scope, updated_at = excluded.updated_at";
     USED = "UPDATE consents SET used_at = $3
@@ -32,7 +35,7 @@ pub struct Consent {
     pub used_at: Option<At>,
 }
 
-/// The scope `person` allowed `client`.
+/// The scope `person` allowed `client`. In a transaction, whoever takes it back meanwhile waits for its end.
 ///
 /// # Errors
 /// The engine failed.

@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = migrations![
     6 "0006_resources",
     7 "0007_devices",
     9 "0009_accounts",
+    10 "0010_strength",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

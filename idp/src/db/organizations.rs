@@ -16,6 +16,40 @@ statements! {
     RIGHTS_OF = "SELECT role FROM rights
                  WHERE person_id = $1 AND organization_id = $2 AND client_id = $3
                  ORDER BY role";
+    LIST = "SELECT id, kind, name, siret, status, password_policy FROM organizations ORDER BY name, id LIMIT $1";
+    PASSWORD_POLICY = "SELECT password_policy FROM organizations WHERE id = $1";
+    SET_PASSWORD_POLICY = "UPDATE organizations SET password_policy = $2 WHERE id = $1";
+    PASSWORD_POLICIES_OF = "SELECT p.operator, o.password_policy AS policy
+                            FROM people p
+                            LEFT JOIN memberships m ON m.person_id = p.id
+                            LEFT JOIN organizations o ON o.id = m.organization_id AND o.status = 'active'
+                            WHERE p.id = $1";
+}
+
+/// An organization, for the operator's list.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Listed {
+    /// `org_…`.
+    pub id: String,
+    /// See [`Membership::kind`].
+    pub kind: String,
+    /// Name as registered.
+    pub name: String,
+    /// SIRET, 14 digits.
+    pub siret: Option<String>,
+    /// `active`, `suspended` or `terminated`.
+    pub status: String,
+    /// Its own rule for passwords, JSON.
+    pub password_policy: Option<String>,
+}
+
+/// What one of a person's organizations asks of passwords.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct AskedPolicy {
+    /// The person is staff of the operator.
+    pub operator: bool,
+    /// The organization's own rule, JSON; none when it states none, or the person belongs nowhere.
+    pub policy: Option<String>,
 }
 
 /// An organization a person belongs to, with the person's role in it.
@@ -107,4 +141,36 @@ pub async fn rights_of(
 ) -> sqlx::Result<Vec<String>> {
     let rows = sql!(c, all (String,): RIGHTS_OF, person, organization, client)?;
     Ok(rows.into_iter().map(|(role,)| role).collect())
+}
+
+/// The organizations by name, at most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn list(c: &mut impl Conn, limit: u32) -> sqlx::Result<Vec<Listed>> {
+    sql!(c, all Listed: LIST, i64::from(limit))
+}
+
+/// The organization's own rule for passwords, JSON, if it states one.
+///
+/// # Errors
+/// The engine failed.
+pub async fn password_policy(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<String>> {
+    Ok(sql!(c, optional (Option<String>,): PASSWORD_POLICY, id)?.and_then(|(policy,)| policy))
+}
+
+/// States the organization's own rule for passwords, or takes it back.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_password_policy(tx: &mut Tx, id: &str, policy: Option<&str>) -> sqlx::Result<()> {
+    sql!(tx, execute SET_PASSWORD_POLICY, id, policy).map(drop)
+}
+
+/// What each active organization of `person` asks of passwords; one row without a rule when there is none.
+///
+/// # Errors
+/// The engine failed.
+pub async fn password_policies_of(c: &mut impl Conn, person: &str) -> sqlx::Result<Vec<AskedPolicy>> {
+    sql!(c, all AskedPolicy: PASSWORD_POLICIES_OF, person)
 }

@@ -58,9 +58,6 @@ pub struct Options {
     /// Seed two more clients, which are told of sign-outs at this address.
     #[arg(long, value_name = "URL")]
     logout_base: Option<String>,
-    /// Another setting of the configuration, as in `--setting accounts.sessions_per_person=2`. May be given several times.
-    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = setting)]
-    setting: Vec<(String, String)>,
     /// Let clients send the address of a request instead of the request (`request_uri`).
     #[arg(long)]
     request_uris: bool,
@@ -73,13 +70,16 @@ pub struct Options {
     /// Private key for TLS, PEM.
     #[arg(long, value_name = "FILE", requires = "tls_certificate_file")]
     tls_key_file: Option<PathBuf>,
+    /// A setting of `habilis config defaults`, such as `passwords.history=3`. May be given several times.
+    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = setting)]
+    set: Vec<(String, String)>,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
-    let wrong = "write SECTION.KEY=VALUE";
-    let (name, value) = text.split_once('=').ok_or(wrong)?;
-    let (section, key) = name.split_once('.').ok_or(wrong)?;
-    Ok((format!("{section}__{key}").to_uppercase(), value.to_owned()))
+/// A setting as the name and value of the environment variable that stands for it.
+fn setting(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("SECTION.KEY=VALUE")?;
+    let (section, key) = name.split_once('.').ok_or("SECTION.KEY=VALUE")?;
+    Ok((format!("HABILIS__{section}__{key}"), value.to_owned()))
 }
 
 /// What the demonstration's own pages need.
@@ -198,10 +198,9 @@ fn config(options: &Options, issuer: &str, listen: SocketAddr) -> Outcome<Config
         ("SIGN_IN__INTERACTIONS_PER_ADDRESS_PER_MINUTE", "1000000".to_owned()),
     ];
     let settings = settings.map(|(name, value)| (format!("HABILIS__{name}"), value));
-    let chosen = options.setting.iter().map(|(name, value)| (format!("HABILIS__{name}"), value.clone()));
     let log = std::env::vars()
         .filter(|(name, _)| name.starts_with("HABILIS__LOG__") || name == "HABILIS__FETCH__EXTRA_ROOTS_FILE");
-    Ok(Config::load(None, settings.into_iter().chain(log).chain(chosen))?)
+    Ok(Config::load(None, settings.into_iter().chain(log).chain(options.set.iter().cloned()))?)
 }
 
 fn master_key(data: &Path) -> Outcome<habilis_keys::seal::MasterKey> {

@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::json;
@@ -33,9 +33,6 @@ pub(super) async fn plant(tx: &mut Tx, now: Timestamp) -> Outcome<()> {
     Ok(())
 }
 
-/// FAPI 2.0 Security Profile §5.3.4: given back, so that both sides find the same line in their logs.
-const INTERACTION: &str = "x-fapi-interaction-id";
-
 pub(super) async fn get(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Outcome {
     let now = app.clock.now();
     let mut params = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
@@ -48,11 +45,11 @@ pub(super) async fn get(State(app): State<App>, headers: HeaderMap, RawQuery(que
         access.needs_sign_in(&StepUp { acr_values: &acr_values, max_age }, now)?;
         Ok(access)
     });
-    Ok(respond(answer, headers.get(INTERACTION)))
+    Ok(resource::with_interaction_id(respond(answer), &headers))
 }
 
-fn respond(answer: Result<Access, Challenge>, interaction: Option<&HeaderValue>) -> Response {
-    let mut response = match answer {
+fn respond(answer: Result<Access, Challenge>) -> Response {
+    match answer {
         Ok(access) => Json(json!({
             "sub": access.claim("sub"),
             "client_id": access.claim("client_id"),
@@ -60,9 +57,5 @@ fn respond(answer: Result<Access, Challenge>, interaction: Option<&HeaderValue>)
         }))
         .into_response(),
         Err(challenge) => challenge.into_response(),
-    };
-    if let Some(id) = interaction.filter(|id| id.len() <= 64 && id.to_str().is_ok()) {
-        response.headers_mut().insert(INTERACTION, id.clone());
     }
-    response
 }

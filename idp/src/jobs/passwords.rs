@@ -44,7 +44,8 @@ async fn look_at(app: &App, due: &Due, now: Timestamp) -> Outcome<()> {
     let changed = Timestamp::from(due.changed_at);
     let latest = now.saturating_add(LOOK_AT_LEAST_EVERY)?;
     let mut tx = app.db.begin().await?;
-    let expiry = rules::expires_on(app, changed).map(|(date, _)| calendar::midnight(date));
+    let rule = rules::of_person(&mut tx, &app.config, &due.person_id).await?;
+    let expiry = rules::expires_on(&app.config, &rule, changed).map(|(date, _)| calendar::midnight(date));
     let Some(expiry) = expiry.filter(|_| due.status == "active") else {
         passwords::looked_at(&mut tx, due, latest).await?;
         return Ok(tx.commit().await?);
@@ -64,7 +65,7 @@ async fn look_at(app: &App, due: &Due, now: Timestamp) -> Outcome<()> {
         let event = Event::new("password.reminder_sent").about(&due.person_id).with("rung", notice.rung);
         audit::record(&mut tx, event, now).await?;
     }
-    if let State::SuspendedForAge { .. } = rules::state(app, changed, now) {
+    if let State::SuspendedForAge { .. } = rules::state(app, &rule, changed, now) {
         suspend(&mut tx, app, (&due.person_id, expiry), now).await?;
     }
     tx.commit().await?;

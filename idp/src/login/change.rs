@@ -45,22 +45,21 @@ pub async fn judge(app: &App, person: &Person, typed: Typed) -> Outcome<Result<S
         return Ok(Err(vec![Problem::NotRepeated]));
     }
     let password = typed.password;
-    let policy = rules::policy(app);
-    let (stored, organizations) = {
+    let (policy, stored, organizations) = {
         let mut reader = app.db.reader().await?;
+        let policy = rules::of_person(&mut reader, &app.config, &person.id).await?;
         let current = people::find_credentials_of(&mut reader, &person.id).await?.and_then(|found| found.phc);
         let mut stored: Vec<String> = current.into_iter().collect();
         stored.extend(db::passwords::earlier(&mut reader, &person.id, policy.history).await?);
         stored.truncate(usize::from(policy.history));
-        (stored, organizations::of_person(&mut reader, &person.id).await?)
+        (policy, stored, organizations::of_person(&mut reader, &person.id).await?)
     };
     let mut personal = vec![person.login.clone(), person.given_name.clone(), person.family_name.clone()];
     personal.extend(person.email.clone());
     personal.extend(organizations.into_iter().map(|membership| membership.name));
-    let strength = strength(&password, personal.clone()).await?;
+    let (strength, leaked) = look_up(app, &password, personal.clone()).await?;
     let personal: Vec<&str> = personal.iter().map(String::as_str).collect();
-    let candidate =
-        |earlier| Candidate { text: password.expose(), personal: &personal, strength, leaked: Leaked::NoList, earlier };
+    let candidate = |earlier| Candidate { text: password.expose(), personal: &personal, strength, leaked, earlier };
     // What costs a digest each comes last.
     if let Err(refusals) = passwords::check(&candidate(&[]), &policy) {
         return Ok(Err(refusals.into_iter().map(Problem::Refused).collect()));
@@ -76,13 +75,17 @@ pub async fn judge(app: &App, person: &Person, typed: Typed) -> Outcome<Result<S
     Ok(Ok(app.hasher.hash(password).await?))
 }
 
-async fn strength(password: &Secret<String>, personal: Vec<String>) -> Outcome<u8> {
-    let scored = Secret::new(password.expose().chars().take(SCORED).collect::<String>());
-    let score = tokio::task::spawn_blocking(move || {
+/// How guessable a password is, and whether it is on the list of leaked ones.
+async fn look_up(app: &App, password: &Secret<String>, personal: Vec<String>) -> Outcome<(u8, Leaked)> {
+    let (password, list) = (password.clone(), app.leaked.clone());
+    let found = tokio::task::spawn_blocking(move || {
+        let scored = Secret::new(password.expose().chars().take(SCORED).collect::<String>());
         let personal: Vec<&str> = personal.iter().map(String::as_str).collect();
-        u8::from(zxcvbn::zxcvbn(scored.expose(), &personal).score())
+        let score = u8::from(zxcvbn::zxcvbn(scored.expose(), &personal).score());
+        let leaked = if list.contains(password.expose())? { Leaked::Yes } else { Leaked::No };
+        Ok::<_, std::io::Error>((score, leaked))
     });
-    Ok(score.await?)
+    Ok(found.await??)
 }
 
 /// A password that was judged, on its way into the database.

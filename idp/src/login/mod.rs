@@ -3,6 +3,7 @@
 pub mod change;
 pub mod forgot;
 pub mod hasher;
+pub mod leaked;
 pub mod links;
 pub mod local;
 pub mod pages;

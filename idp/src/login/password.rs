@@ -196,7 +196,7 @@ pub(crate) async fn attempt(
     let typed = if too_long { Secret::new(String::new()) } else { password.clone() };
     let verdict = app.hasher.verify(typed, phc.clone()).await?;
     match (verdict, credentials) {
-        (Verdict::Match { .. }, Some(credentials)) if is_too_old(app, &credentials, now) => {
+        (Verdict::Match { .. }, Some(credentials)) if is_too_old(app, &credentials, now).await? => {
             expired(app, origin, (&credentials.id, login), now).await?;
             Ok(Attempt::Expired)
         }
@@ -243,11 +243,13 @@ fn with(trier: Trier, locked: login::Failures) -> Trier {
 }
 
 /// Whether the account is one that only the e-mailed link opens (R044, R045).
-fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> bool {
-    let expired = credentials.changed_at.is_some_and(|at| !rules::state(app, at.into(), now).may_sign_in());
-    match credentials.status.as_str() {
-        "active" => expired,
-        status => status == "suspended_password",
+async fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> Outcome<bool> {
+    match (credentials.status.as_str(), credentials.changed_at) {
+        ("active", Some(changed_at)) => {
+            let rule = rules::of_person(&mut app.db.reader().await?, &app.config, &credentials.id).await?;
+            Ok(!rules::state(app, &rule, changed_at.into(), now).may_sign_in())
+        }
+        (status, _) => Ok(status == "suspended_password"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The pages around passwords: asking for a link, choosing a password, and what is told in between.
 
 use askama::Template;
-use habilis_policies::passwords::{Composition, PasswordRefusal};
+use habilis_policies::passwords::{Composition, PasswordPolicy, PasswordRefusal};
 
 use super::change::Problem;
 use crate::web::page::{Chrome, Sample, sample_chrome};
@@ -60,6 +60,43 @@ impl Sample for Forgot {
     }
 }
 
+/// The rule of a new password in words, and in figures for the script that ticks it off as one types. Every page that includes
+/// `login/password_fields.html` has one under the name `rule`.
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordRule {
+    /// The language.
+    pub locale: Locale,
+    /// The rule in force for the person.
+    pub policy: PasswordPolicy,
+}
+
+impl PasswordRule {
+    /// Of all four classes.
+    pub fn four_classes(&self) -> String {
+        self.locale.text_count("password-rule-four", self.policy.four_classes_min.into())
+    }
+
+    /// Of three classes.
+    pub fn three_classes(&self) -> String {
+        self.locale.text_count("password-rule-three", self.policy.three_classes_min.into())
+    }
+
+    /// A sentence.
+    pub fn passphrase(&self) -> String {
+        self.locale.text_count("password-rule-words", self.policy.passphrase_words_min.into())
+    }
+
+    /// What is asked besides.
+    pub fn besides(&self) -> String {
+        self.locale.text_count("password-rule-besides", self.policy.history.into())
+    }
+
+    /// What the script says of the five scores, with bars between.
+    pub fn estimates(&self) -> String {
+        self.locale.text("password-guess")
+    }
+}
+
 /// Choosing a password.
 #[derive(Clone, Debug, Template)]
 #[template(path = "login/new_password.html")]
@@ -70,6 +107,8 @@ pub struct NewPassword {
     pub action: String,
     /// What the person signs in with, for password managers.
     pub login: String,
+    /// What is asked of it.
+    pub rule: PasswordRule,
     /// Why the last one was not taken.
     pub problems: Vec<Problem>,
 }
@@ -100,12 +139,14 @@ impl Sample for NewPassword {
             chrome: sample_chrome(locale),
             action: "/password/new/abc".to_owned(),
             login: "camille.martin@cfa-lumiere.example".to_owned(),
+            rule: PasswordRule { locale, policy: PasswordPolicy::DEFAULT },
             problems: Vec::new(),
         };
         let composition = Composition { chars: 3, classes: [true, false, false, false], words: 1 };
         vec![
             plain.clone(),
             Self {
+                rule: PasswordRule { locale, policy: PasswordPolicy::CNIL_FLOOR },
                 login: "\"><script>alert('moi')</script>".to_owned(),
                 problems: vec![
                     Problem::NotRepeated,

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::change::{self, Change, Problem, Typed};
 use super::forgot::ui_locales;
-use super::links;
-use super::password_pages::{NewPassword, Telling, Told};
+use super::password_pages::{NewPassword, PasswordRule, Telling, Told};
+use super::{links, rules};
 use crate::app::App;
 use crate::db::people::{self, Person};
 use crate::db::{browsers, password_links};
@@ -34,7 +34,7 @@ pub async fn get(
 ) -> Outcome {
     let now = app.clock.now();
     let Some(person) = owner(&app, &token, now).await? else { return over(&app, &origin) };
-    render(StatusCode::OK, &page(&app, &origin, (&token, &person), ui_locales(query).as_deref()))
+    render(StatusCode::OK, &page(&app, &origin, (&token, &person), ui_locales(query).as_deref()).await?)
 }
 
 /// Takes the new password.
@@ -54,7 +54,7 @@ pub async fn post(
         Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
     };
     let Some(person) = owner(&app, &token, now).await? else { return over(&app, &origin) };
-    let shown = page(&app, &origin, (&token, &person), None);
+    let shown = page(&app, &origin, (&token, &person), None).await?;
     let typed = Typed {
         password: Secret::new(params.take("password").unwrap_or_default()),
         repeated: Secret::new(params.take("repeated").unwrap_or_default()),
@@ -93,14 +93,22 @@ async fn owner(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Person>
     Ok(people::find(&mut reader, &id).await?.filter(|person| links::may_be_sent(&person.status)))
 }
 
-fn page(app: &App, origin: &Origin, (token, person): (&str, &Person), ui_locales: Option<&str>) -> NewPassword {
+async fn page(
+    app: &App,
+    origin: &Origin,
+    (token, person): (&str, &Person),
+    ui_locales: Option<&str>,
+) -> Outcome<NewPassword> {
     let path = format!("/password/new/{token}");
-    NewPassword {
-        chrome: chrome(app, origin.locale(ui_locales), &path),
+    let locale = origin.locale(ui_locales);
+    let policy = rules::of_person(&mut app.db.reader().await?, &app.config, &person.id).await?;
+    Ok(NewPassword {
+        chrome: chrome(app, locale, &path),
         action: path,
         login: person.login.clone(),
+        rule: PasswordRule { locale, policy },
         problems: Vec::new(),
-    }
+    })
 }
 
 fn over(app: &App, origin: &Origin) -> Outcome {

@@ -58,18 +58,24 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
     };
     let session = session::load(app, &cookies, now).await?;
     let facts = (&client, &request, session.as_ref(), None);
-    let next = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
-    match (next, &session) {
-        (Next::Answer, Some(session)) => {
-            let mut tx = app.db.begin().await?;
+    let mut next = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
+    if let (Next::Answer, Some(session)) = (next, &session) {
+        let mut tx = app.db.begin().await?;
+        if !client.settings.first_party {
+            // The person may be taking the consent back: looked at again where that has to wait.
+            next = interaction::next(app, &mut tx, facts, now).await?;
+        }
+        if next == Next::Answer {
             if !par::answer(&mut tx, &request, now).await? {
                 return answered_before().show(app, origin, ui_locales.as_deref());
             }
             let answer = front_channel::answer(app, &mut tx, (&client, &request, session), now).await?;
             tx.commit().await?;
-            request.return_to.answer(app, &answer, now)
+            return request.return_to.answer(app, &answer, now);
         }
-        (Next::Refuse(refusal), _) => {
+    }
+    match next {
+        Next::Refuse(refusal) => {
             let mut single = app.db.single().await?;
             let is_first = par::answer(&mut single, &request, now).await?;
             single.commit().await?;
@@ -78,10 +84,8 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
             }
             request.return_to.error(app, &refused(refusal), now)
         }
-        (Next::AskConsent, _) => {
-            wait(app, (origin, cookies), (&client, &request, interaction::consent_path), now).await
-        }
-        (Next::SignIn(_) | Next::Answer, _) => wait(app, (origin, cookies), (&client, &request, login_path), now).await,
+        Next::AskConsent => wait(app, (origin, cookies), (&client, &request, interaction::consent_path), now).await,
+        Next::SignIn(_) | Next::Answer => wait(app, (origin, cookies), (&client, &request, login_path), now).await,
     }
 }
 

@@ -222,8 +222,6 @@ impl Metadata {
         };
         let code = self.allows_grant("authorization_code");
         let implicit = self.allows_grant("implicit");
-        let kinds: Vec<_> = self.response_types.iter().map(|name| ResponseType::parse(name)).collect();
-        let asks = |what: fn(ResponseType) -> bool| kinds.iter().flatten().any(|kind| what(*kind));
         refuse(!matches!(self.application_type.as_str(), "web" | "native"), "application_type is web or native");
         refuse(
             !rules.client_authentication.contains(&self.token_endpoint_auth_method.as_str())
@@ -239,20 +237,18 @@ impl Metadata {
             "a grant type is not supported",
         );
         refuse(
-            kinds.iter().any(|kind| kind.is_none_or(|kind| !rules.response_types.contains(&kind.name()))),
+            self.response_types
+                .iter()
+                .any(|name| ResponseType::parse(name).is_none_or(|kind| !rules.response_types.contains(&kind.name()))),
             "a response type is not supported",
         );
         refuse(
-            code != asks(ResponseType::has_code) || implicit != asks(ResponseType::is_front_channel),
+            code != self.asks(ResponseType::has_code) || implicit != self.asks(ResponseType::is_front_channel),
             "response_types and grant_types contradict each other",
         );
         refuse(
             self.allows_grant("refresh_token") && !code && !self.allows_grant(DEVICE_CODE),
             "the refresh_token grant needs a grant that gives refresh tokens",
-        );
-        refuse(
-            self.dpop_bound_access_tokens && asks(ResponseType::has_token),
-            "tokens from the authorization endpoint cannot be bound to a key",
         );
         refuse(
             self.allows_grant("client_credentials") && self.token_endpoint_auth_method == "none",
@@ -284,28 +280,14 @@ impl Metadata {
         refuse(self.jwks_uri.as_deref().is_some_and(|uri| !is_web_url(uri)), "jwks_uri is an https URL");
         refuse(
             self.default_acr_values.len() > acr::MAX_NAMES
-                || self.default_acr_values.iter().any(|acr| acr.is_empty() || acr.len() > 256 || acr.contains(' ')),
+                || self
+                    .default_acr_values
+                    .iter()
+                    .any(|acr| acr.is_empty() || acr.len() > 256 || !acr.bytes().all(|byte| byte.is_ascii_graphic())),
             "default_acr_values are at most 16 short words",
         );
         refuse(self.scope.as_deref().is_some_and(|scope| Scope::parse(scope).is_err()), "scope is malformed");
         refuse(self.default_max_age.is_some_and(|age| age > 31_536_000), "default_max_age is at most a year");
-        let links = [&self.client_uri, &self.logo_uri, &self.policy_uri, &self.tos_uri];
-        refuse(
-            links.into_iter().flatten().any(|link| !is_web_url(link)),
-            "client_uri, logo_uri, policy_uri and tos_uri are http or https URLs",
-        );
-        refuse(
-            self.initiate_login_uri
-                .as_deref()
-                .is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri) || uri.contains('#')),
-            "initiate_login_uri is an https URL without fragment",
-        );
-        let texts = self.contacts.iter().chain(&self.client_name);
-        refuse(
-            texts.into_iter().any(|text| text.len() > 256 || text.chars().any(char::is_control))
-                || self.contacts.len() > 16,
-            "client_name and contacts are short texts without control characters",
-        );
         refuse(self.redirect_uris.len() + self.post_logout_redirect_uris.len() > 64, "there are too many URIs");
         let mut redirect = |description: String| {
             problems.push(MetadataProblem { error: "invalid_redirect_uri", description });
@@ -318,8 +300,33 @@ impl Metadata {
                 redirect(format!("{uri} {problem}"));
             }
         }
+        problems.extend(self.problems_shown());
         problems.extend(self.problems_afterwards(profile));
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// What is wrong with the members that people see.
+    fn problems_shown(&self) -> Vec<MetadataProblem> {
+        let links = [&self.client_uri, &self.logo_uri, &self.policy_uri, &self.tos_uri];
+        let mut texts = self.contacts.iter().chain(&self.client_name);
+        let begins = self.initiate_login_uri.as_deref();
+        let checks = [
+            (
+                links.into_iter().flatten().any(|link| !is_web_url(link)),
+                "client_uri, logo_uri, policy_uri and tos_uri are http or https URLs",
+            ),
+            (
+                begins.is_some_and(|uri| !uri.starts_with("https://") || !is_web_url(uri) || uri.contains('#')),
+                "initiate_login_uri is an https URL without fragment",
+            ),
+            (
+                texts.any(|text| text.len() > 256 || text.chars().any(char::is_control)) || self.contacts.len() > 16,
+                "client_name and contacts are short texts without control characters",
+            ),
+        ];
+        let problem = |description: String| MetadataProblem { error: "invalid_client_metadata", description };
+        let wrong = checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, text)| problem(text.to_owned()));
+        wrong.chain(self.localized.problem().map(problem)).collect()
     }
 
     /// What is wrong with the members about tokens and sessions that are in use: RFC 9701 §6, OIDC Back-Channel Logout §2.2,
@@ -332,6 +339,10 @@ impl Metadata {
                 introspection.is_some_and(|alg| !profile.rules().algorithms.contains(&alg)),
                 "introspection_signed_response_alg is not supported",
             ),
+            (
+                self.dpop_bound_access_tokens && self.asks(ResponseType::has_token),
+                "tokens from the authorization endpoint cannot be bound to a key",
+            ),
             (back.is_some_and(|uri| !is_logout_uri(uri)), "backchannel_logout_uri is an https URL without fragment"),
             (
                 front.is_some_and(|uri| !is_logout_uri(uri) || !self.shares_origin(uri)),
@@ -342,8 +353,7 @@ impl Metadata {
         let wrong = checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, text)| problem(text.to_owned()));
         let sector = self.sector().err().map(problem);
         let requests = self.request_uris_problem().map(|text| problem(text.to_owned()));
-        let localized = self.localized.problem().map(problem);
-        wrong.chain(sector).chain(requests).chain(localized).collect()
+        wrong.chain(sector).chain(requests).collect()
     }
 
     /// The sector of pairwise subjects, none for public ones; or what is wrong with what the metadata say of it.
@@ -399,8 +409,12 @@ impl Metadata {
 
     /// Whether it asks for what the `legacy` profile alone has.
     pub fn asks_for_legacy(&self) -> bool {
-        let kinds = self.response_types.iter().filter_map(|name| ResponseType::parse(name));
-        self.allows_grant("implicit") || kinds.into_iter().any(ResponseType::is_front_channel)
+        self.allows_grant("implicit") || self.asks(ResponseType::is_front_channel)
+    }
+
+    /// Whether a registered response type is so.
+    fn asks(&self, what: fn(ResponseType) -> bool) -> bool {
+        self.response_types.iter().filter_map(|name| ResponseType::parse(name)).any(what)
     }
 
     /// `application_type`.
@@ -420,7 +434,11 @@ impl Metadata {
 }
 
 fn is_web_url(text: &str) -> bool {
+    // The URL parser forgives blanks, control characters and missing slashes; what is shown as a link must not need that.
+    let lower = text.get(..8).unwrap_or_default().to_ascii_lowercase();
     text.len() <= redirects::MAX_LENGTH
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && (lower == "https://" || lower.starts_with("http://"))
         && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.username().is_empty())
 }
 
@@ -555,19 +573,28 @@ impl Client {
         self.settings.profile.rules().sender_constrained || self.metadata.dpop_bound_access_tokens
     }
 
-    /// A link that begins a sign-in at the client, which learns from `iss` where (OIDC Core §4).
-    pub fn sign_in_link(&self, issuer: &str) -> Option<crate::web::page::Link> {
-        let href = super::answer::with_query(self.metadata.initiate_login_uri.as_deref()?, &[("iss", issuer)]);
-        Some(crate::web::page::Link { name: self.name().to_owned(), href })
+    /// Whether it takes part in signing out, by asking for it or by being told: then its ID tokens name the session.
+    pub fn follows_sessions(&self) -> bool {
+        let metadata = &self.metadata;
+        !metadata.post_logout_redirect_uris.is_empty()
+            || metadata.backchannel_logout_uri.is_some()
+            || metadata.frontchannel_logout_uri.is_some()
     }
 
-    /// A link back to the client, when it gave one.
-    pub fn link(&self, issuer: &str) -> Option<crate::web::page::Link> {
+    /// A link that begins a sign-in at the client, which learns from `iss` where (OIDC Core §4), for a page in this language.
+    pub fn sign_in_link(&self, issuer: &str, locale: Locale) -> Option<crate::web::page::Link> {
+        let href = super::answer::with_query(self.metadata.initiate_login_uri.as_deref()?, &[("iss", issuer)]);
+        Some(crate::web::page::Link { name: self.name_in(locale).to_owned(), href })
+    }
+
+    /// A link back to the client, when it gave one, for a page in this language.
+    pub fn link(&self, issuer: &str, locale: Locale) -> Option<crate::web::page::Link> {
         let home = || {
-            let href = self.metadata.client_uri.clone()?;
-            Some(crate::web::page::Link { name: self.name().to_owned(), href })
+            let localized = self.metadata.localized.find("client_uri", locale);
+            let href = localized.or(self.metadata.client_uri.as_deref())?.to_owned();
+            Some(crate::web::page::Link { name: self.name_in(locale).to_owned(), href })
         };
-        self.sign_in_link(issuer).or_else(home)
+        self.sign_in_link(issuer, locale).or_else(home)
     }
 }
 

@@ -114,8 +114,8 @@ fn presented(headers: &HeaderMap, params: &mut Params) -> Result<Presented, Refu
     }
 }
 
-/// `Basic`, both halves form-encoded before they are joined (RFC 6749 §2.3.1).
-fn basic(value: &str) -> Option<(String, Secret<String>)> {
+/// Reads the Authorization header `Basic`, both halves form-encoded before they are joined (RFC 6749 §2.3.1).
+pub fn basic(value: &str) -> Option<(String, Secret<String>)> {
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -127,7 +127,8 @@ fn basic(value: &str) -> Option<(String, Secret<String>)> {
 
 fn form_decoded(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().ok()?;
+    (!decoded.contains('\0')).then(|| decoded.into_owned())
 }
 
 /// `private_key_jwt` and `client_secret_jwt`.
@@ -223,7 +224,7 @@ mod tests {
         let encoded = STANDARD.encode("client%3A1:a%2Bb+c");
         let (id, secret) = basic(&format!("Basic {encoded}")).unwrap();
         assert_eq!((id.as_str(), secret.expose().as_str()), ("client:1", "a+b c"));
-        for bad in ["Basic", "Basic !!!", "Bearer abc", "Basic YQ=="] {
+        for bad in ["Basic", "Basic !!!", "Bearer abc", "Basic YQ==", "Basic JTAwOmE="] {
             assert!(basic(bad).is_none(), "{bad}");
         }
     }

@@ -66,6 +66,11 @@ pub async fn authorize(State(app): State<App>, origin: Origin, headers: HeaderMa
         Ok(asked) => granted(&asked, &client),
         Err(error) => return Ok(Refusal::new("invalid_scope", error.to_string()).into_response()),
     };
+    // RFC 8707 §2: what is not offered here is refused rather than passed over.
+    if params.get("resource").is_some() {
+        let refusal = Refusal::new("invalid_target", "tokens of devices are for this server alone");
+        return Ok(refusal.into_response());
+    }
     // A request is a row: how many one network may leave behind is bounded.
     if !app.begun.admit(&origin.network()) {
         let description = "too many requests were made from this network, try again in a minute";

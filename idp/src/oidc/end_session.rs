@@ -132,7 +132,8 @@ pub async fn confirm(State(app): State<App>, origin: Origin, cookies: Cookies, F
     if action.as_deref() == Some("confirm") {
         return sign_out(&app, (&origin, &request, &session), now).await;
     }
-    let link = request.client.and_then(|client| client.link(&app.config.server.issuer));
+    let locale = origin.locale(request.ui_locales.as_deref());
+    let link = request.client.and_then(|client| client.link(&app.config.server.issuer, locale));
     let home = link.map_or_else(|| "/".to_owned(), |link| link.href);
     Ok(see_other(&home))
 }
@@ -225,9 +226,10 @@ fn leave(app: &App, origin: &Origin, request: &Request) -> Outcome {
     if let Some(back_to) = &request.back_to {
         return Ok(see_other(back_to));
     }
+    let locale = origin.locale(request.ui_locales.as_deref());
     let page = LoggedOut {
-        chrome: chrome(app, origin.locale(request.ui_locales.as_deref()), "/end-session"),
-        portal: request.client.as_ref().and_then(|client| client.link(&app.config.server.issuer)),
+        chrome: chrome(app, locale, "/end-session"),
+        portal: request.client.as_ref().and_then(|client| client.link(&app.config.server.issuer, locale)),
     };
     render(StatusCode::OK, &page)
 }

@@ -59,13 +59,23 @@ impl From<crate::web::FormError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = axum::Json(json!({ "error": self.error, "error_description": self.description }));
+        let body = axum::Json(json!({ "error": self.error, "error_description": printable(&self.description) }));
         let mut response = (self.status, no_store(), body).into_response();
         if let Some(challenge) = self.challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }
+}
+
+/// A description in the characters of RFC 6749 §5.2, whatever a client's own words it quotes.
+fn printable(description: &str) -> String {
+    let shown = |c: char| match c {
+        '"' | '\\' => '\'',
+        ' '..='~' => c,
+        _ => '?',
+    };
+    description.chars().map(shown).collect()
 }
 
 /// RFC 6749 §5.1: answers with tokens, and refusals of them, are not kept.

@@ -161,7 +161,7 @@ pub fn id_token(
     if let Some(nonce) = &grant.nonce {
         set("nonce", json!(nonce));
     }
-    if let Some(session) = &grant.session_id {
+    if let Some(session) = grant.session_id.as_ref().filter(|_| client.follows_sessions()) {
         set("sid", json!(sid(session, &client.id)));
     }
     app.keys.sign(client.id_token_algorithm, None, &token, now)

@@ -85,7 +85,8 @@ pub async fn open(
     Ok(Ok(()))
 }
 
-fn about<'a>(claims: &'a Map<String, Value>, issuer: &str) -> Claims<'a> {
+/// What the verified claims say about the object itself, for [`request_objects::check`].
+pub fn about<'a>(claims: &'a Map<String, Value>, issuer: &str) -> Claims<'a> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     // A time that is no time counts as one long past: refused, never as absent.
     let time =
@@ -105,8 +106,9 @@ fn about<'a>(claims: &'a Map<String, Value>, issuer: &str) -> Claims<'a> {
     }
 }
 
-/// The parameters of the request: texts as they are, numbers and objects as JSON writes them (RFC 9101 §4).
-fn parameters(claims: &Map<String, Value>) -> Option<Vec<(String, String)>> {
+/// The parameters of the request: texts as they are, numbers and objects as JSON writes them (RFC 9101 §4). None when there
+/// are too many, or one cannot be a parameter.
+pub fn parameters(claims: &Map<String, Value>) -> Option<Vec<(String, String)>> {
     let about_the_request = claims.iter().filter(|(name, _)| !ABOUT_THE_OBJECT.contains(&name.as_str()));
     let parameters: Vec<_> = about_the_request
         .filter_map(|(name, value)| match value {

@@ -118,6 +118,16 @@ impl IntoResponse for Challenge {
     }
 }
 
+/// FAPI 2.0 Security Profile §5.3.4: the caller's id of the call is given back, so that both sides find the same line in their
+/// logs.
+pub fn with_interaction_id(mut response: Response, headers: &HeaderMap) -> Response {
+    const NAME: &str = "x-fapi-interaction-id";
+    if let Some(id) = headers.get(NAME).filter(|id| id.len() <= 64 && id.to_str().is_ok()) {
+        response.headers_mut().insert(NAME, id.clone());
+    }
+    response
+}
+
 /// What a resource asks of the sign-in behind a token (RFC 9470).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StepUp<'a> {

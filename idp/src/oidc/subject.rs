@@ -41,8 +41,8 @@ impl Subjects {
 pub async fn verify_sector(fetcher: &Fetcher, metadata: &Metadata) -> Result<(), MetadataProblem> {
     let problem = |description: String| MetadataProblem { error: "invalid_client_metadata", description };
     let Some(uri) = &metadata.sector_identifier_uri else { return Ok(()) };
-    let fetched = fetcher.get(uri).await.map_err(|error| problem(format!("sector_identifier_uri: {error}")))?;
-    match subjects::left_out(&fetched, &metadata.redirect_uris) {
+    let document = fetcher.get(uri).await.map_err(|error| problem(format!("sector_identifier_uri: {error}")))?;
+    match subjects::left_out(&document, &metadata.redirect_uris) {
         Err(error) => Err(problem(error.to_string())),
         Ok(Some(uri)) => Err(problem(format!("{uri} is not in the document at sector_identifier_uri"))),
         Ok(None) => Ok(()),

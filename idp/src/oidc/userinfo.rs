@@ -21,7 +21,8 @@ use crate::web::{Form, FormError};
 /// # Errors
 /// The database failed.
 pub async fn get(State(app): State<App>, headers: HeaderMap) -> Outcome {
-    answer(&app, Presented { headers: &headers, method: "GET", path: "/userinfo", in_form: None }).await
+    let presented = Presented { headers: &headers, method: "GET", path: "/userinfo", in_form: None };
+    Ok(resource::with_interaction_id(answer(&app, presented).await?, &headers))
 }
 
 /// POST, with the token in the Authorization header or as `access_token` in the form (RFC 6750 §2.2), not both.
@@ -35,7 +36,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         Err(error) => return Ok(super::error::Refusal::from(error).into_response()),
     };
     let presented = Presented { headers: &headers, method: "POST", path: "/userinfo", in_form: in_form.as_deref() };
-    answer(&app, presented).await
+    Ok(resource::with_interaction_id(answer(&app, presented).await?, &headers))
 }
 
 async fn answer(app: &App, presented: Presented<'_>) -> Outcome {

@@ -74,7 +74,8 @@ own_journeys! {
             browser.set_screen(screen).await;
             browser.goto(&link).await;
             browser.fill("new-password", NEW).await;
-            assert_eq!(browser.text("#password-strength").await, "This password follows an accepted pattern.");
+            let said = browser.text("#password-strength").await;
+            assert!(said.starts_with("This password follows an accepted pattern."), "{said}");
             browser.screenshot(&format!("new-password-{name}")).await;
             assert_eq!(browser.axe().await, Vec::<String>::new(), "new {name}");
         }

@@ -1,11 +1,16 @@
 //! `/account/applications`: what a person let in, and how it ends; portals that are opened from here (OIDC Core §4).
 
+use std::sync::Arc;
+
 use habilis_integration_tests::protocol::{
-    AuthorizationRequest, Code, Proof, Tokens, code_for, post_token, redeem, refresh, tokens_for, userinfo,
+    AuthorizationRequest, AuthorizationResponse, Code, Proof, Tokens, code_for, post_token, redeem, refresh,
+    tokens_for, userinfo,
 };
 use habilis_integration_tests::webdriver::Screen;
 use habilis_integration_tests::{Browser, Client, Http, Page, Person, TestServer, Visit, WebDriver};
 use serde_json::json;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 use crate::device;
 use crate::registration::{client, register, registered};
@@ -82,6 +87,38 @@ journeys! {
         let silent = AuthorizationRequest::of(&gone).with("prompt", "none");
         let response = browser.authorize(server, &silent, person).await;
         response.assert_error("consent_required", &silent, server);
+    }
+
+    async fn no_answer_that_races_with_taking_access_back_leaves_anything_alive(server: &TestServer) {
+        let person = server.learner_number(2);
+        let client = stranger(server, "Outil F", None).await;
+        let mut browser = Browser::new();
+        let request = AuthorizationRequest::of(&client).with("scope", "openid email");
+        browser.authorize(server, &request, person).await;
+        open(server, &mut browser, person).await;
+        let racers = 20;
+        let barrier = Arc::new(Barrier::new(racers + 1));
+        let mut tasks = JoinSet::new();
+        for _ in 0..racers {
+            let request = AuthorizationRequest::of(&client).with("scope", "openid email");
+            let (mut browser, barrier, url) = (browser.clone(), Arc::clone(&barrier), request.url(server));
+            tasks.spawn(async move {
+                barrier.wait().await;
+                (request, browser.get(&url).await)
+            });
+        }
+        barrier.wait().await;
+        assert!(take_back(&mut browser, "Outil F").await.has("applications-done"));
+        for (request, visit) in tasks.join_all().await {
+            match visit {
+                // Answered before: what was answered is dead.
+                Visit::Left(url) => {
+                    let code = Code::from(&request, &AuthorizationResponse::from_url(url));
+                    redeem(server, &client, &code).await.assert_oauth_error(400, "invalid_grant");
+                }
+                Visit::Page(page) => assert!(page.has("consent-page"), "{}", page.summary()),
+            }
+        }
     }
 
     async fn devices_let_in_are_listed_and_turned_away_as_well(server: &TestServer) {

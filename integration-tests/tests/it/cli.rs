@@ -48,12 +48,14 @@ async fn installed(database: Option<&str>) -> TempDir {
 async fn help_names_every_command() {
     let folder = folder();
     let help = run_in(folder.path(), &["--help"], &[]).await.printed();
-    for command in ["serve", "demo", "migrate", "config", "operator", "person", "client", "keys", "openapi"] {
+    for command in ["serve", "demo", "migrate", "config", "operator", "person", "client", "resource", "keys", "openapi"]
+    {
         assert!(help.contains(command), "{command}: {help}");
     }
     for (command, parts) in [
         ("client", ["create", "list", "show"].as_slice()),
         ("keys", &["list", "rotate"]),
+        ("resource", &["add", "list", "remove"]),
         ("operator", &["create"]),
         ("person", &["invite", "resend", "show", "sharing"]),
         ("config", &["check"]),

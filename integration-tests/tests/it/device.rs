@@ -1,8 +1,10 @@
 //! Devices that sign in through another browser (RFC 8628).
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use habilis_integration_tests::protocol::{Proof, Tokens, post_as, post_token, refresh, userinfo};
+use habilis_integration_tests::server::{free_port, habilis, run_in};
 use habilis_integration_tests::webdriver::Screen;
 use habilis_integration_tests::{Answer, Browser, Client, Http, Page, Person, TestServer, Visit, WebDriver};
 use serde_json::{Value, json};
@@ -61,6 +63,43 @@ pub(crate) async fn allow(server: &TestServer, request: &Value, person: &Person)
     up_to_the_question(server, &mut browser, (text(request, "user_code"), person)).await;
     let page = browser.click("device-allow").await.page();
     assert!(page.has("device-outcome"), "{}", page.summary());
+}
+
+#[tokio::test]
+async fn one_network_cannot_begin_without_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(folder.path(), &["keys", "init"], &[]).await.printed();
+    let metadata = json!({
+        "client_id": "kiosk", "token_endpoint_auth_method": "none", "grant_types": [GRANT], "response_types": [],
+    });
+    std::fs::write(folder.path().join("client.json"), metadata.to_string()).unwrap();
+    run_in(folder.path(), &["client", "create", "client.json"], &[]).await.printed();
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut command = habilis();
+    command
+        .arg("serve")
+        .current_dir(folder.path())
+        .env("HABILIS__SERVER__ISSUER", format!("http://{address}"))
+        .env("HABILIS__SERVER__LISTEN", &address)
+        .env("HABILIS__SERVER__METRICS_LISTEN", "")
+        .env("HABILIS__SIGN_IN__INTERACTIONS_PER_ADDRESS_PER_MINUTE", "3")
+        .env("HABILIS__DEVICE__CODE_MINUTES", "2")
+        .env("HABILIS__DEVICE__INTERVAL_SECONDS", "7")
+        .stderr(std::fs::File::create(folder.path().join("log")).unwrap());
+    let _process = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+    let (http, began) = (Http::new(), Instant::now());
+    let ready = || http.request("GET", &format!("http://{address}/readyz"));
+    while !http.try_send(ready()).await.is_ok_and(|answer| answer.status == 200) {
+        assert!(began.elapsed() < Duration::from_mins(1), "not ready after a minute");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let url = format!("http://{address}/device_authorization");
+    for _ in 0..3 {
+        let answer = http.post_form(&url, &[("client_id", "kiosk")]).await.ok_json();
+        assert_eq!((&answer["expires_in"], &answer["interval"]), (&json!(120), &json!(7)), "as configured");
+    }
+    http.post_form(&url, &[("client_id", "kiosk")]).await.assert_oauth_error(429, "temporarily_unavailable");
+    Http::new().post_form(&url, &[("client_id", "kiosk")]).await.ok_json();
 }
 
 journeys! {

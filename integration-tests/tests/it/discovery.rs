@@ -47,7 +47,8 @@ journeys! {
         let methods = texts(&metadata["token_endpoint_auth_methods_supported"]);
         assert_eq!(methods, ["client_secret_basic", "client_secret_jwt", "client_secret_post", "none", "private_key_jwt"].into());
         let grants = texts(&metadata["grant_types_supported"]);
-        assert_eq!(grants, ["authorization_code", "client_credentials", "refresh_token"].into());
+        let device = "urn:ietf:params:oauth:grant-type:device_code";
+        assert_eq!(grants, ["authorization_code", "client_credentials", "refresh_token", device].into());
         assert!(texts(&metadata["scopes_supported"]).is_superset(
             &["openid", "profile", "email", "address", "phone", "offline_access"].into()
         ));

@@ -82,10 +82,11 @@ journeys! {
 
     async fn a_client_that_must_bind_gets_nothing_without_a_proof(server: &TestServer) {
         let code = code(server).await;
-        assert_proof_refused(&redeem_without_key(server, server.client("demo-fapi"), &code).await);
+        let answer = redeem_without_key(server, server.client("demo-fapi"), &code).await;
+        answer.assert_oauth_error(400, "invalid_request");
         let proof = Proof::of(server.client("demo-fapi"), server).await;
         let credentials = owned(&[("grant_type", "client_credentials")]);
-        assert_proof_refused(&post(server, "/token", (&proof, &credentials), &[]).await);
+        post(server, "/token", (&proof, &credentials), &[]).await.assert_oauth_error(400, "invalid_request");
     }
 
     async fn a_service_s_token_is_bound_as_well(server: &TestServer) {
@@ -301,7 +302,7 @@ journeys! {
         let client = server.client("demo-portal");
         let request = AuthorizationRequest::of(client).with("dpop_jkt", &key.thumbprint());
         let code = habilis_integration_tests::protocol::code_for(server, &request, server.learner()).await;
-        assert_proof_refused(&redeem_without_key(server, client, &code).await);
+        redeem_without_key(server, client, &code).await.assert_oauth_error(400, "invalid_request");
         bound(&redeem(server, client, &code, &key).await);
     }
 
@@ -325,7 +326,7 @@ journeys! {
         // Without a proof nothing, and nothing for another client.
         let proof = Proof::of(client, server).await;
         let parameters = owned(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]);
-        assert_proof_refused(&post(server, "/token", (&proof, &parameters), &[]).await);
+        post(server, "/token", (&proof, &parameters), &[]).await.assert_oauth_error(400, "invalid_request");
         refresh(server, server.client("demo-fapi-2"), refresh_token, &key).await.assert_oauth_error(400, "invalid_grant");
     }
 
@@ -338,7 +339,7 @@ journeys! {
         let first = tokens["refresh_token"].as_str().unwrap();
         assert_proof_refused(&refresh(server, client, first, &thief).await);
         let without = habilis_integration_tests::protocol::refresh(server, client, first).await;
-        assert_proof_refused(&without);
+        without.assert_oauth_error(400, "invalid_request");
         let second = bound(&refresh(server, client, first, &key).await)["refresh_token"].clone();
         assert_ne!(second, json!(first));
         assert_proof_refused(&refresh(server, client, second.as_str().unwrap(), &thief).await);

@@ -15,7 +15,7 @@ pub(crate) async fn local_sign_in(server: &TestServer, browser: &mut Browser, lo
 }
 
 /// Asks for a link and returns the answer.
-async fn ask(server: &TestServer, browser: &mut Browser, typed: &str) -> Page {
+pub(crate) async fn ask(server: &TestServer, browser: &mut Browser, typed: &str) -> Page {
     browser.get(&server.url("/password/forgot")).await.page();
     browser.submit("forgot-form", &[("username", typed)]).await.page()
 }

@@ -42,7 +42,7 @@ fn metadata(kinds: &[&str]) -> Value {
     json!({
         "client_name": "Ancien portail", "redirect_uris": [CALLBACK, "https://rp.example/callback?portal=1"],
         "response_types": kinds, "grant_types": ["authorization_code", "implicit", "refresh_token"],
-        "id_token_signed_response_alg": "ES256",
+        "id_token_signed_response_alg": "ES256", "post_logout_redirect_uris": ["https://rp.example/signed-out"],
     })
 }
 

@@ -5,7 +5,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use habilis_integration_tests::{Browser, TestServer, Visit};
+use habilis_integration_tests::{Browser, Client, TestServer, Visit};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
@@ -30,11 +30,15 @@ fn authlib() -> Command {
 }
 
 /// A sign-in through a library as `client_id`, with what `wanted` adds: PAR, DPoP, signed requests, signed responses.
-async fn sign_in(server: &TestServer, mut library: Command, (client_id, wanted): (&str, Value)) {
-    let client = server.client(client_id);
+async fn sign_in(server: &TestServer, library: Command, (client_id, wanted): (&str, Value)) {
+    sign_in_as(server, library, (server.client(client_id), wanted)).await;
+}
+
+/// The same for any client; gives what the library told in the end.
+async fn sign_in_as(server: &TestServer, mut library: Command, (client, wanted): (&Client, Value)) -> Value {
     let mut scenario = json!({
         "issuer": server.issuer,
-        "client_id": client_id,
+        "client_id": client.client_id,
         "client_secret": client.client_secret,
         "private_jwk": client.private_jwk,
         // The library takes the whole query of the callback for the response.
@@ -71,6 +75,19 @@ async fn sign_in(server: &TestServer, mut library: Command, (client_id, wanted):
         let visit = browser.get(result["end_session"].as_str().unwrap()).await;
         assert!(matches!(visit, Visit::Left(url) if url.as_str().starts_with(target)));
     }
+    result
+}
+
+/// A client that registers itself: pairwise subjects, assertions under its secret, and a resource elsewhere.
+async fn modern(server: &TestServer) -> Client {
+    let metadata = json!({
+        "redirect_uris": ["https://modern.example/cb"], "post_logout_redirect_uris": ["https://modern.example/out"],
+        "grant_types": ["authorization_code", "refresh_token"], "subject_type": "pairwise",
+        "token_endpoint_auth_method": "client_secret_jwt", "scope": "openid email apicfa.dossiers.read",
+    });
+    super::registration::client(&super::registration::registered(
+        &super::registration::register(server, &metadata).await,
+    ))
 }
 
 journeys! {
@@ -94,6 +111,20 @@ journeys! {
 
     async fn openid_client_sends_a_signed_request_by_value(server: &TestServer) {
         sign_in(server, openid_client(), ("demo-jwt", json!({ "algorithm": "RS256", "jar": true }))).await;
+    }
+
+    async fn openid_client_knows_the_person_by_a_pairwise_name_and_gets_tokens_for_a_resource(server: &TestServer) {
+        let client = modern(server).await;
+        let wanted = json!({
+            "algorithm": "RS256", "secret_jwt": true, "scope": "openid email apicfa.dossiers.read",
+            "resource": "https://dossiers.example/api",
+        });
+        let result = sign_in_as(server, openid_client(), (&client, wanted)).await;
+        assert_eq!(result["audience"], "https://dossiers.example/api");
+        assert!(!result["subject"].as_str().unwrap().starts_with("usr_"), "{result}");
+        // The other library finds the same name.
+        let wanted = json!({ "method": "client_secret_jwt" });
+        assert_eq!(sign_in_as(server, authlib(), (&client, wanted)).await["subject"], result["subject"]);
     }
 
     async fn authlib_signs_in_refreshes_and_signs_out(server: &TestServer) {

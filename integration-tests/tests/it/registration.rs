@@ -425,6 +425,46 @@ async fn registration_is_closed_unless_the_operator_opens_it_or_gives_a_token() 
 }
 
 #[tokio::test]
+async fn a_provider_behind_tls_posts_no_logout_token_in_clear_and_changes_are_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("HABILIS__SERVER__ISSUER", "https://identite.example"),
+        ("HABILIS__REGISTRATION__OPEN", "true"),
+        ("HABILIS__REGISTRATION__CLIENTS_PER_ADDRESS_PER_MINUTE", "8"),
+        ("HABILIS__FETCH__ALLOW_PRIVATE_ADDRESSES", "true"),
+    ];
+    let (_process, url) = serve(folder.path(), &settings).await;
+    for (member, uri, status) in [
+        ("backchannel_logout_uri", "http://127.0.0.1:9/logout", 400),
+        ("frontchannel_logout_uri", "http://127.0.0.1:9/logout", 400),
+        ("backchannel_logout_uri", "https://127.0.0.1:9/logout", 201),
+        ("frontchannel_logout_uri", "https://rp.example/logout", 201),
+    ] {
+        let metadata = json!({ "redirect_uris": [REDIRECT, "http://127.0.0.1:9/cb"], member: uri });
+        let answer = register_at(&url, None, &metadata).await;
+        assert_eq!(answer.status, status, "{uri}: {}", answer.body);
+        if status == 400 {
+            answer.assert_oauth_error(400, "invalid_client_metadata");
+        }
+    }
+    let stub = habilis_integration_tests::stub::Stub::with_keys(&[]).await;
+    stub.reply(habilis_integration_tests::stub::Reply::Body(json!([REDIRECT]).to_string()));
+    let metadata = json!({ "redirect_uris": [REDIRECT], "sector_identifier_uri": stub.url() });
+    let shown = registered(&register_at(&url, None, &metadata).await);
+    let mut new = metadata.clone();
+    new["client_id"] = shown["client_id"].clone();
+    let http = Http::new();
+    let address = format!("{url}/{}", shown["client_id"].as_str().unwrap());
+    let mut statuses = Vec::new();
+    for _ in 0..9 {
+        let request = http.request("PUT", &address).header("authorization", format!("Bearer {}", token(&shown)));
+        statuses.push(http.send(request.json(&new)).await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 200, 200, 429]);
+    assert_eq!(stub.asked(), 9, "the one that was refused made nobody fetch");
+}
+
+#[tokio::test]
 async fn open_registration_is_bounded_per_network() {
     let folder = tempfile::tempdir().unwrap();
     let settings =

@@ -178,6 +178,19 @@ journeys! {
         }
     }
 
+    async fn devices_get_tokens_for_this_server_alone(server: &TestServer) {
+        let metadata = json!({
+            "redirect_uris": [], "response_types": [], "token_endpoint_auth_method": "none",
+            "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"],
+        });
+        let device = super::registration::client(&super::registration::registered(
+            &super::registration::register(server, &metadata).await,
+        ));
+        let ask = async |more: &[(&str, &str)]| post_as(server, &device, ("/device_authorization", more)).await;
+        ask(&[("scope", "openid"), ("resource", DOSSIERS)]).await.assert_oauth_error(400, "invalid_target");
+        assert!(ask(&[("scope", "openid")]).await.ok_json()["device_code"].is_string());
+    }
+
     async fn a_posted_request_keeps_its_resources_on_the_way(server: &TestServer) {
         let request = request(server, &[DOSSIERS, AGENDA]);
         let http = Http::new();

@@ -32,7 +32,7 @@ impl Keeper {
             let answer = Http::new().get(&server.url("/jwks")).await;
             let max_age = answer.header("cache-control").split("max-age=").nth(1).expect("max-age").to_owned();
             self.good_until = now + max_age.parse::<i64>().expect("seconds");
-            self.keys = answer.ok_json()["keys"].as_array().expect("keys").clone();
+            self.keys.clone_from(answer.ok_json()["keys"].as_array().expect("keys"));
             self.looked += 1;
         }
         let kid = &jose::header(token)["kid"];
@@ -103,14 +103,8 @@ async fn the_old_keys_leave(server: &mut TestServer, old: &BTreeSet<String>) {
 
 /// `habilis keys …` on the database of this server.
 async fn keys(server: &TestServer, arguments: &[&str]) -> String {
-    let url = match server.engine {
-        Engine::Sqlite => format!("sqlite://{}", server.data().join("habilis.db").display()),
-        Engine::Postgres => server.database_url().expect("its own database").to_owned(),
-    };
-    let master = server.data().join("habilis.key").display().to_string();
-    let environment = [("HABILIS__DATABASE__URL", url.as_str()), ("HABILIS__KEYS__MASTER_KEY_FILE", master.as_str())];
     let arguments: Vec<&str> = ["keys"].iter().chain(arguments).copied().collect();
-    run_in(&server.data(), &arguments, &environment).await.printed()
+    server.command(&arguments, &[]).await.printed()
 }
 
 /// The same beside a running server where the engine lets two processes work, else with the server stopped.

@@ -112,7 +112,7 @@ async fn eight_at_once(server: &TestServer, person: &Person) -> usize {
 }
 
 async fn beyond_the_limit_the_oldest_session_ends_and_its_person_is_told(engine: Engine) {
-    let mut server = TestServer::own_with(engine, &["--setting", "accounts.sessions_per_person=2"]).await;
+    let mut server = TestServer::own_with(engine, &["--set", "accounts.sessions_per_person=2"]).await;
     let person = server.learner().clone();
     let mut first = signed_in(&server, &person).await;
     let mut second = signed_in(&server, &person).await;
@@ -136,7 +136,7 @@ async fn beyond_the_limit_the_oldest_session_ends_and_its_person_is_told(engine:
 }
 
 async fn beyond_the_limit_a_new_session_is_refused_where_the_policy_says_so(engine: Engine) {
-    let options = ["--setting", "accounts.sessions_per_person=2", "--setting", "accounts.sessions_beyond=refuse_new"];
+    let options = ["--set", "accounts.sessions_per_person=2", "--set", "accounts.sessions_beyond=refuse_new"];
     let mut server = TestServer::own_with(engine, &options).await;
     let person = server.learner().clone();
     let (mut first, mut second) = (signed_in(&server, &person).await, signed_in(&server, &person).await);

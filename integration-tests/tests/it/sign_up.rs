@@ -55,7 +55,7 @@ async fn links_sent(server: &TestServer, count: usize) -> usize {
 
 /// A server whose challenges cost next to nothing, for those who send a hundred.
 async fn easy(engine: Engine, more: &[&str]) -> TestServer {
-    let options = [&["--setting", "accounts.proof_of_work_bits=8"], more].concat();
+    let options = [&["--set", "accounts.proof_of_work_bits=8"], more].concat();
     TestServer::own_with(engine, &options).await
 }
 
@@ -163,7 +163,7 @@ async fn without_its_script_the_mail_waits_and_there_are_few(engine: Engine) {
 }
 
 async fn where_it_is_not_allowed_there_is_nothing(engine: Engine) {
-    let mut server = easy(engine, &["--setting", "accounts.self_registration=false"]).await;
+    let mut server = easy(engine, &["--set", "accounts.self_registration=false"]).await;
     let mut browser = Browser::new();
     let page = browser.get(&server.url("/login")).await.page();
     assert!(!page.has("login-sign-up"), "{}", page.summary());

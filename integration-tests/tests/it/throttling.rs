@@ -113,7 +113,7 @@ mod a_network_that_tries_many_accounts_is_slowed_as_a_whole {
 }
 
 async fn network(engine: Engine) {
-    let options = ["--setting", "sign_in.failures_per_network_per_hour=12"];
+    let options = ["--set", "sign_in.failures_per_network_per_hour=12"];
     let mut server = TestServer::own_with(engine, &options).await;
     let person = server.learner().clone();
     let mut known = Browser::from_address(Ipv4Addr::new(127, 80, 3, 200));

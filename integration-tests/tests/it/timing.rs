@@ -133,8 +133,7 @@ mod the_time_of_a_sign_up_does_not_tell_who_is_known {
 }
 
 async fn sign_ups(engine: Engine) {
-    let options =
-        ["--setting", "accounts.sign_ups_per_network_per_hour=100000", "--setting", "accounts.proof_of_work_bits=8"];
+    let options = ["--set", "accounts.sign_ups_per_network_per_hour=100000", "--set", "accounts.proof_of_work_bits=8"];
     let mut server = TestServer::own_with(engine, &options).await;
     let apart = tells_names_apart(&mut server, Added::Nothing, async |server, email, _| {
         let mut browser = Browser::new();

@@ -63,13 +63,20 @@ impl Holder<'_> {
 
     /// Refuses another key than the one something is `bound` to, or none (RFC 9449 §5 and §10).
     fn holds(self, bound: Option<&str>) -> Result<(), Refusal> {
-        match bound {
-            Some(bound) if self.jkt != Some(bound) => {
-                Err(Refusal::new("invalid_dpop_proof", "DPoP proof: missing, or of another key than the one bound"))
+        match (bound, self.jkt) {
+            (Some(_), None) => Err(without_proof()),
+            (Some(bound), Some(jkt)) if jkt != bound => {
+                Err(Refusal::new("invalid_dpop_proof", "DPoP proof: of another key than the one bound"))
             }
             _ => Ok(()),
         }
     }
+}
+
+/// No proof where there must be one: a parameter that is missing (RFC 6749 §5.2), not a proof that is wrong. The FAPI 2.0 plan
+/// takes nothing else when a refresh token comes without.
+fn without_proof() -> Refusal {
+    Refusal::invalid_request("DPoP proof: missing, and the tokens of this client are bound to a key")
 }
 
 /// A token request, by grant.
@@ -139,11 +146,7 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
     let grant_type = request.grant_type();
     let target = Target { method: "POST", path: "/token", access_token: None };
     let jkt = match dpop::proof(&app, &headers, target, now).await? {
-        Ok(None) if client.must_bind() => {
-            let refusal =
-                Refusal::new("invalid_dpop_proof", "this client's tokens are bound to a key: DPoP is missing");
-            return Ok(refusal.into_response());
-        }
+        Ok(None) if client.must_bind() => return Ok(without_proof().into_response()),
         Ok(jkt) => jkt,
         Err(refusal) => return Ok(refusal.into_response()),
     };

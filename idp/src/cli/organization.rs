@@ -1,0 +1,145 @@
+//! `habilis organization`: what the operator sets for organizations beside the running server.
+
+use clap::{Args, Subcommand, ValueEnum};
+use habilis_policies::passwords::{PasswordPolicy, Renewal};
+
+use super::{open_migrated, say};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::organizations;
+use crate::login::rules;
+use crate::outcome::{Fault, Outcome};
+
+/// Most organizations listed.
+const LISTED: u32 = 10_000;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the organizations, those with a password rule of their own marked.
+    List,
+    /// The rule an organization's members follow when they choose a password.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Show the rule in force.
+    Show {
+        /// `org_…`.
+        organization: String,
+    },
+    /// Change the rule. What is not named stays as it is in force.
+    Set {
+        /// `org_…`.
+        organization: String,
+        #[command(flatten)]
+        changes: Changes,
+    },
+    /// Take the organization's own rule back: the operator's rule is in force again.
+    Clear {
+        /// `org_…`.
+        organization: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(super) struct Changes {
+    /// Shortest password with lower case, upper case, digits and special characters.
+    #[arg(long, value_name = "CHARACTERS")]
+    four_classes_min: Option<u16>,
+    /// Shortest password with lower case, upper case and digits.
+    #[arg(long, value_name = "CHARACTERS")]
+    three_classes_min: Option<u16>,
+    /// Fewest words of a passphrase.
+    #[arg(long, value_name = "WORDS")]
+    passphrase_words_min: Option<u16>,
+    /// Lowest guessability score accepted, up to 4.
+    #[arg(long, value_name = "SCORE")]
+    strength_min: Option<u8>,
+    /// How many previous passwords may not come back.
+    #[arg(long, value_name = "COUNT")]
+    history: Option<u8>,
+    /// Whether passwords are renewed every year.
+    #[arg(long)]
+    renewal: Option<RenewalName>,
+    /// Days an expired password may wait before the account is suspended.
+    #[arg(long, value_name = "DAYS")]
+    grace_days: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RenewalName {
+    Yearly,
+    Off,
+}
+
+impl Changes {
+    fn over(&self, rule: PasswordPolicy) -> PasswordPolicy {
+        PasswordPolicy {
+            four_classes_min: self.four_classes_min.unwrap_or(rule.four_classes_min),
+            three_classes_min: self.three_classes_min.unwrap_or(rule.three_classes_min),
+            passphrase_words_min: self.passphrase_words_min.unwrap_or(rule.passphrase_words_min),
+            strength_min: self.strength_min.unwrap_or(rule.strength_min),
+            history: self.history.unwrap_or(rule.history),
+            renewal: self.renewal.map_or(rule.renewal, |name| match name {
+                RenewalName::Yearly => Renewal::Yearly,
+                RenewalName::Off => Renewal::Off,
+            }),
+            grace_days: self.grace_days.unwrap_or(rule.grace_days),
+        }
+    }
+}
+
+pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
+    let db = open_migrated(&config).await?;
+    let (organization, wanted) = match command {
+        Command::List => {
+            for found in organizations::list(&mut db.reader().await?, LISTED).await? {
+                let rule = if found.password_policy.is_some() { "own password rule" } else { "" };
+                let siret = found.siret.unwrap_or_else(|| "-".to_owned());
+                say(format_args!(
+                    "{}  {:13}  {:9}  {siret:14}  {}  {rule}",
+                    found.id, found.kind, found.status, found.name
+                ));
+            }
+            db.close().await;
+            return Ok(());
+        }
+        Command::Policy(PolicyCommand::Show { organization }) => (organization, None),
+        Command::Policy(PolicyCommand::Set { organization, changes }) => (organization, Some(Some(changes))),
+        Command::Policy(PolicyCommand::Clear { organization }) => (organization, Some(None)),
+    };
+    let mut tx = db.begin().await?;
+    if !organizations::exists(&mut tx, &organization).await? {
+        return Err(Fault::new(format!(
+            "there is no organization {organization}; `habilis organization list` names them"
+        )));
+    }
+    let (operator, floor) = (config.password_policy(), config.password_floor());
+    let mut own = rules::of_organization(&mut tx, &organization).await?;
+    if let Some(changes) = wanted {
+        own = changes.map(|changes| changes.over(PasswordPolicy::effective(own.as_ref(), &operator, &floor)));
+        let by = ("cli", Clock::System.now());
+        if let Err(refusals) = rules::set_for_organization(&mut tx, &config, (&organization, own.as_ref()), by).await? {
+            let reasons: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+            return Err(Fault::new(format!("nothing was changed: {}", reasons.join("; "))));
+        }
+    }
+    tx.commit().await?;
+    db.close().await;
+    show(own.as_ref(), &PasswordPolicy::effective(own.as_ref(), &operator, &floor));
+    Ok(())
+}
+
+fn show(own: Option<&PasswordPolicy>, rule: &PasswordPolicy) {
+    say(if own.is_some() { "its own rule:" } else { "the operator's rule:" });
+    say(format_args!("  four-classes-min      {}", rule.four_classes_min));
+    say(format_args!("  three-classes-min     {}", rule.three_classes_min));
+    say(format_args!("  passphrase-words-min  {}", rule.passphrase_words_min));
+    say(format_args!("  strength-min          {}", rule.strength_min));
+    say(format_args!("  history               {}", rule.history));
+    say(format_args!("  renewal               {}", if rule.renewal == Renewal::Yearly { "yearly" } else { "off" }));
+    say(format_args!("  grace-days            {}", rule.grace_days));
+}
