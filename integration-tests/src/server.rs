@@ -315,7 +315,7 @@ impl TestServer {
 
     /// Runs a command of the server's binary on this server's database. `SQLite` belongs to one process at a time: there the
     /// server is stopped meanwhile, and its clock stands at the time of day again.
-    pub async fn command(&mut self, arguments: &[&str]) -> Outcome {
+    pub async fn operate(&mut self, arguments: &[&str]) -> Outcome {
         let database =
             self.options.iter().position(|option| option == "--database").map(|at| self.options[at + 1].clone());
         let stopped = database.is_none();

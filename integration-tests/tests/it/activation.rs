@@ -48,7 +48,7 @@ own_journeys! {
         let organization = server.learner().organization.clone().unwrap();
         let target = format!("{}/sign-in", server.portal);
         let options = ["--organization", &organization.id, "--right", "demo-portal=apprenant", "--portal", "demo-portal", "--target", &target];
-        let invited = server.command(&[&INVITE[..], &options].concat()).await.printed();
+        let invited = server.operate(&[&INVITE[..], &options].concat()).await.printed();
         let mail = invited.split_whitespace().last().unwrap().to_owned();
         assert!(mail.starts_with("mail_"), "{invited}");
         let link = invitation(&server, 1).await;
@@ -78,7 +78,7 @@ own_journeys! {
         assert_eq!(page.url.path(), "/account", "{}", page.summary());
 
         // The proof of delivery: the mail's id, and what the mail server said.
-        let shown = server.command(&["person", "show", EMAIL]).await.printed();
+        let shown = server.operate(&["person", "show", EMAIL]).await.printed();
         let notice = shown.lines().find(|line| line.contains(&mail)).unwrap_or_else(|| panic!("no {mail}: {shown}"));
         for words in ["account_invitation.1", "sent ", "kept in memory"] {
             assert!(notice.contains(words), "{words}: {notice}");
@@ -88,9 +88,9 @@ own_journeys! {
     }
 
     async fn an_invitation_ends_after_its_days_and_a_fresh_one_comes_for_the_asking(mut server: TestServer) {
-        server.command(&INVITE).await.printed();
+        server.operate(&INVITE).await.printed();
         let first = invitation(&server, 1).await;
-        server.command(&["person", "resend", EMAIL]).await.printed();
+        server.operate(&["person", "resend", EMAIL]).await.printed();
         let second = invitation(&server, 2).await;
         let mut browser = Browser::new();
         assert_eq!(browser.get(&first).await.page().status, 410, "a newer link voids it");
@@ -108,12 +108,12 @@ own_journeys! {
         assert!(mails.iter().all(|mail| mail.links.iter().all(|link| !link.contains("/password/new/"))), "{mails:?}");
         activate(&mut browser, &third, NEW).await.page();
         assert!(browser.page().has("account-page"), "{}", browser.page().summary());
-        server.command(&["person", "resend", EMAIL]).await.assert_refused(&["active"]);
+        server.operate(&["person", "resend", EMAIL]).await.assert_refused(&["active"]);
         server.kill();
     }
 
     async fn of_concurrent_activations_exactly_one_opens_the_account(mut server: TestServer) {
-        server.command(&INVITE).await.printed();
+        server.operate(&INVITE).await.printed();
         let link = invitation(&server, 1).await;
         let mut browsers = Vec::new();
         for _ in 0..8 {
@@ -152,14 +152,14 @@ own_journeys! {
             (vec!["--locale", "de"], "fr"),
         ] {
             // Through the PostgreSQL of one engine and the file of the other, nothing is left behind.
-            server.command(&[&INVITE[..], &options].concat()).await.assert_refused(&[words]);
+            server.operate(&[&INVITE[..], &options].concat()).await.assert_refused(&[words]);
         }
         for email in ["nowhere", "a@b", "zoé@exemple.fr"] {
             let mut invite = INVITE;
             invite[3] = email;
-            server.command(&invite).await.assert_refused(&["mail address"]);
+            server.operate(&invite).await.assert_refused(&["mail address"]);
         }
-        server.command(&["person", "show", EMAIL]).await.assert_refused(&["nobody"]);
+        server.operate(&["person", "show", EMAIL]).await.assert_refused(&["nobody"]);
         assert!(Inbox::of(&server).to(EMAIL).await.is_empty());
         server.kill();
     }
@@ -167,7 +167,7 @@ own_journeys! {
     async fn an_operator_begins_by_a_link_too(mut server: TestServer) {
         let email = "odile@identite.example";
         let create = ["operator", "create", "--login", "odile", "--email", email, "--given-name", "Odile", "--family-name", "Garnier"];
-        server.command(&create).await.printed();
+        server.operate(&create).await.printed();
         let link = link_to(&server, (email, "/activate/"), 1).await;
         let mut browser = Browser::new();
         let page = activate(&mut browser, &link, NEW).await.page();
@@ -177,7 +177,7 @@ own_journeys! {
     }
 
     async fn a_form_of_another_browser_activates_nothing(mut server: TestServer) {
-        server.command(&INVITE).await.printed();
+        server.operate(&INVITE).await.printed();
         let link = invitation(&server, 1).await;
         let mut browser = Browser::new();
         browser.get(&link).await.page();
@@ -193,7 +193,7 @@ own_journeys! {
 
     async fn axe_finds_nothing_wrong_with_the_activation_page(mut server: TestServer) {
         let organization = server.learner().organization.clone().unwrap().id;
-        server.command(&[&INVITE[..], &["--organization", &organization]].concat()).await.printed();
+        server.operate(&[&INVITE[..], &["--organization", &organization]].concat()).await.printed();
         let link = invitation(&server, 1).await;
         let browser = WebDriver::start().await;
         for (screen, name) in [(Screen::Phone, "phone"), (Screen::Desktop, "desktop")] {

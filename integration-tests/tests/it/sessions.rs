@@ -186,7 +186,7 @@ own_journeys! {
         assert!(is_signed_in(&server, &mut home).await);
         assert_eq!(counter(&server, SUSPECTED).await, 2, "and the next day again");
         // What the operator reads: days and numbers, neither addresses nor devices.
-        let shown = server.command(&["person", "show", &person.login]).await.printed();
+        let shown = server.operate(&["person", "show", &person.login]).await.printed();
         for words in ["sharing suspected: 2027-03-02  2 networks", "sharing suspected: 2027-03-03  2 networks"] {
             assert!(shown.contains(words), "{words}: {shown}");
         }
