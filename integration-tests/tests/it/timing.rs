@@ -55,7 +55,9 @@ async fn tells_names_apart(
         }
         if added == Added::TwiceTheSpread {
             let (_, spread) = middle_and_spread(&unknown_times);
-            known_times.iter_mut().for_each(|time| *time += 2 * spread);
+            for time in &mut known_times {
+                *time += 2 * spread;
+            }
         }
         let verdict = compare(&known_times, &unknown_times);
         if verdict == Verdict::Alike {
