@@ -305,7 +305,7 @@ impl TestServer {
         if self.engine == Engine::Sqlite {
             self.kill();
         }
-        let outcome = self.command(arguments, &[("SERVER__ISSUER", &self.issuer)]).await;
+        let outcome = self.command_with(arguments, &[("SERVER__ISSUER", &self.issuer)]).await;
         if self.engine == Engine::Sqlite {
             self.restart().await;
         }

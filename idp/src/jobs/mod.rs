@@ -10,9 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    account_links, browsers, compromise_links, device_requests, factor_removals, failures, grants, initial_access_tokens,
-    interactions, logout_outbox, passkeys, password_links, password_notices, pushed_requests, refresh_tokens,
-    revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices, used_tokens,
+    account_links, browsers, compromise_links, device_requests, factor_removals, failures, grants,
+    initial_access_tokens, interactions, logout_outbox, passkeys, password_links, password_notices, pushed_requests,
+    refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices,
+    used_tokens,
 };
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
