@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use habilis_integration_tests::mail_server::{MailServer, Mood};
+use habilis_integration_tests::mail_server::{MailServer, Mood, Taken};
 use habilis_integration_tests::{Browser, Engine, Http, Inbox, TestServer};
 use serde_json::Value;
 
@@ -82,7 +82,7 @@ async fn a_day_without_a_mail_server(engine: Engine) {
     let mut to: Vec<&str> = taken.iter().map(|mail| mail.to.as_str()).collect();
     to.sort_unstable();
     assert_eq!(to, people, "each mail once");
-    assert_eq!(taken.iter().map(|mail| mail.id()).collect::<BTreeSet<_>>().len(), people.len());
+    assert_eq!(taken.iter().map(Taken::id).collect::<BTreeSet<_>>().len(), people.len());
     assert!(outbox(&server, people.len()).await.iter().all(|mail| mail["answer"].as_str().unwrap().contains("queued")));
 }
 
