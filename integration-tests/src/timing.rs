@@ -103,9 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_more_work_is_found_in_every_round() {
+    fn a_fifth_more_work_is_found_in_every_round() {
         for seed in 0..50 {
-            let (first, second) = (noisy(2 * seed + 1, 60, 44_000), noisy(2 * seed + 2, 60, 40_000));
+            let (first, second) = (noisy(2 * seed + 1, 60, 48_000), noisy(2 * seed + 2, 60, 40_000));
             assert_eq!(compare(&first, &second), Verdict::FirstSlower, "{seed}");
             assert_eq!(compare(&second, &first), Verdict::SecondSlower, "{seed}");
         }
