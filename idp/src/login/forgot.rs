@@ -138,7 +138,8 @@ pub async fn answer_waiting(app: &App, now: Timestamp) -> Outcome<()> {
     loop {
         let mut tx = app.db.begin().await?;
         let Some(request) = link_requests::take(&mut tx).await? else { return Ok(()) };
-        send(&mut tx, app, &request, now).await?;
+        // This round may have begun before the request came: the link lives from the request on.
+        send(&mut tx, app, &request, now.max(request.created_at.into())).await?;
         tx.commit().await?;
     }
 }

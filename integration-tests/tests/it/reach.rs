@@ -10,8 +10,20 @@ use serde_json::json;
 
 const LOGIN: &str = "exploitation@identite.example";
 const PASSWORD: &str = "douze-moulins-et-un-voilier";
-const OPERATOR: [&str; 10] =
-    ["operator", "create", "--login", LOGIN, "--email", LOGIN, "--given-name", "Odile", "--family-name", "Garnier"];
+const OPERATOR: [&str; 12] = [
+    "operator",
+    "create",
+    "--login",
+    LOGIN,
+    "--email",
+    LOGIN,
+    "--given-name",
+    "Odile",
+    "--family-name",
+    "Garnier",
+    "--password-file",
+    "-",
+];
 
 /// `habilis serve` in `folder` with these settings, until it is ready.
 async fn serve(folder: &Path, settings: &[(&str, &str)], issuer: &str) -> tokio::process::Child {
@@ -51,7 +63,11 @@ async fn sign_out_with_a_logout_address_inside(database: &str, allowed: &str) ->
         ]
     };
     run_in(folder.path(), &["keys", "init"], &[]).await.printed();
-    std::fs::write(folder.path().join("habilis.toml"), format!("[database]\nurl = \"{database}\"\n")).unwrap();
+    std::fs::write(
+        folder.path().join("habilis.toml"),
+        format!("[database]\nurl = \"{database}\"\n[second_factor]\nrequired_of = []\n"),
+    )
+    .unwrap();
     run_with_input(folder.path(), &OPERATOR, PASSWORD).await.printed();
     let metadata = json!({
         "client_id": "portail", "redirect_uris": ["https://p.example/cb"],
