@@ -17,3 +17,4 @@ account-compromise-submit = Report a compromise
 account-security = Passkeys, authenticator app, recovery codes
 account-compromise-title = Report a compromise
 account-compromise-else = If it was you, there is nothing to do: close this page.
+account-activity = Activity of my account

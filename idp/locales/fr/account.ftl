@@ -17,3 +17,4 @@ account-compromise-submit = Signaler une compromission
 account-security = Clés d’accès, application d’authentification, codes de secours
 account-compromise-title = Signaler une compromission
 account-compromise-else = Si c’était bien vous, il n’y a rien à faire : fermez cette page.
+account-activity = Activité de mon compte

@@ -1,6 +1,7 @@
 //! `/account`: the person's own page: who they are, where they are signed in, and what to do when something is wrong.
 
 pub mod activation;
+pub mod activity;
 pub mod applications;
 pub mod compromise;
 mod devices;
@@ -39,6 +40,7 @@ use pages::{Account, Device};
 pub fn router() -> Router<App> {
     Router::new()
         .route("/account", get(show))
+        .route(activity::PATH, get(activity::show))
         .route("/account/applications", get(applications::show))
         .route("/account/applications/revoke", post(applications::revoke))
         .route("/account/sign-out-others", post(sign_out_others))

@@ -8,6 +8,9 @@ use super::{At, Conn};
 statements! {
     INSERT = "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    OF_PERSON = "SELECT id, at, event, client_id, address FROM audit
+                 WHERE subject = $1 AND (at < $2 OR (at = $2 AND id < $3))
+                 ORDER BY at DESC, id DESC LIMIT $4";
 }
 
 /// What happened, to be written once. Never holds a secret, a password or a mail address.
@@ -70,6 +73,34 @@ impl Event {
         self.detail.insert(name.to_owned(), value.into());
         self
     }
+}
+
+/// A line of the trail, as the person it is about may read it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Line {
+    /// `evt_…`
+    pub id: String,
+    /// When.
+    pub at: At,
+    /// Dotted name.
+    pub event: String,
+    /// The client application involved.
+    pub client_id: Option<String>,
+    /// Address the request came from.
+    pub address: Option<String>,
+}
+
+/// At most `limit` lines about `person`, newest first, from before the instant (milliseconds since 1970) and id of another line.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_person(
+    c: &mut impl Conn,
+    person: &str,
+    (at, id): (i64, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Line>> {
+    sql!(c, all Line: OF_PERSON, person, at, id, i64::from(limit))
 }
 
 /// Writes `event`.

@@ -171,6 +171,13 @@ tables! {
 #[sqlx(transparent)]
 pub struct At(i64);
 
+impl At {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn milliseconds(self) -> i64 {
+        self.0
+    }
+}
+
 impl From<Timestamp> for At {
     fn from(timestamp: Timestamp) -> Self {
         Self(timestamp.as_millisecond())

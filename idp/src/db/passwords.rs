@@ -20,7 +20,52 @@ statements! {
                   FROM passwords w JOIN people p ON p.id = w.person_id
                   WHERE w.look_at <= $1
                   ORDER BY w.look_at LIMIT $2";
+    ROSTER = "SELECT w.person_id, w.changed_at, p.status, p.login, p.given_name, p.family_name
+              FROM passwords w JOIN people p ON p.id = w.person_id
+              WHERE w.person_id > $1
+                AND ($2 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = w.person_id AND m.organization_id = $2))
+              ORDER BY w.person_id LIMIT $3";
+    SUSPENDED = "SELECT COUNT(*) FROM people p
+                 WHERE p.status = 'suspended_password'
+                   AND ($1 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1))";
     LOOKED_AT = "UPDATE passwords SET look_at = $4 WHERE person_id = $1 AND look_at = $2 AND changed_at = $3";
+}
+
+/// Somebody with a password, for the list of those that come of age.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Holder {
+    /// Who.
+    pub person_id: String,
+    /// When they chose it.
+    pub changed_at: At,
+    /// `people.status`
+    pub status: String,
+    /// What they sign in with.
+    pub login: String,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+}
+
+/// At most `limit` people with a password, by id from after `after`: of `organization`, or with an empty text of all.
+///
+/// # Errors
+/// The engine failed.
+pub async fn roster(
+    c: &mut impl Conn,
+    (organization, after): (&str, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Holder>> {
+    sql!(c, all Holder: ROSTER, after, organization, i64::from(limit))
+}
+
+/// How many are suspended because their password was not renewed: of `organization`, or with an empty text of all.
+///
+/// # Errors
+/// The engine failed.
+pub async fn suspended(c: &mut impl Conn, organization: &str) -> sqlx::Result<i64> {
+    Ok(sql!(c, one (i64,): SUSPENDED, organization)?.0)
 }
 
 /// Sets the password of `person`; this is a change, so its year begins `now`.

@@ -31,6 +31,8 @@ pub enum Place {
     Security,
     /// `/account/profile`
     Profile,
+    /// `/account/activity`
+    Activity,
     /// `/account/applications`
     Applications,
     /// `/device/confirm`
@@ -39,7 +41,8 @@ pub enum Place {
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 5] = [Self::Account, Self::Security, Self::Profile, Self::Applications, Self::Device];
+    pub const ALL: [Self; 6] =
+        [Self::Account, Self::Security, Self::Profile, Self::Activity, Self::Applications, Self::Device];
 
     /// Its name in `to`.
     pub fn name(self) -> &'static str {
@@ -47,6 +50,7 @@ impl Place {
             Self::Account => "account",
             Self::Security => "security",
             Self::Profile => "profile",
+            Self::Activity => "activity",
             Self::Applications => "applications",
             Self::Device => "device",
         }
@@ -58,6 +62,7 @@ impl Place {
             Self::Account => "/account",
             Self::Security => "/account/security",
             Self::Profile => crate::account::profile::PATH,
+            Self::Activity => crate::account::activity::PATH,
             Self::Applications => "/account/applications",
             Self::Device => "/device/confirm",
         }

@@ -57,6 +57,7 @@ macro_rules! own_journeys {
 
 mod account;
 mod activation;
+mod activity;
 mod applications;
 mod authorize;
 mod browser;

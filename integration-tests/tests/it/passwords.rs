@@ -3,7 +3,7 @@
 
 use habilis_integration_tests::server::{run_in, run_with_input};
 use habilis_integration_tests::webdriver::Screen;
-use habilis_integration_tests::{Browser, Engine, Page, TestServer, WebDriver};
+use habilis_integration_tests::{Browser, Engine, Page, Person, TestServer, WebDriver};
 
 use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
 
@@ -111,6 +111,38 @@ own_journeys! {
         }
         assert_eq!(refusal(&link, &chosen[0]).await, "", "the sixth last may come back");
         server.kill();
+    }
+}
+
+own_journeys! {
+    async fn operators_and_administrators_see_whose_password_is_due(mut server: TestServer) {
+        let (soon, late, fresh) = (server.learner_number(0).clone(), server.learner_number(1).clone(), server.learner_number(2).clone());
+        let today = server.now().await;
+        // The command line lives by the machine's clock, so the server goes back to when the passwords were chosen.
+        for (person, days) in [(&late, 367), (&soon, 364)] {
+            let then = today - jiff::SignedDuration::from_hours(24 * days);
+            server.set_clock(&serde_json::json!({ "set": then.to_string() })).await.ok_json();
+            let link = new_link(&server, &person.login, 1).await;
+            assert_eq!(refusal(&link, NEW).await, "");
+        }
+        server.kill();
+        let said = server.command_with(&["passwords", "due", "--days", "3"], &[]).await.printed();
+        let line = |person: &Person| said.lines().find(|line| line.contains(&person.login)).unwrap_or_default();
+        assert!(line(&late).starts_with("expired "), "{said}");
+        assert!(line(&soon).starts_with("expires ") && line(&soon).ends_with(&soon.family_name), "{said}");
+        assert_eq!(line(&fresh), "", "{said}");
+        let figure = |of: &str, name: &str| -> u64 {
+            let line = of.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {of}"));
+            line.rsplit(' ').next().unwrap().parse().unwrap()
+        };
+        assert_eq!((figure(&said, "of them expired"), figure(&said, "expiring within 3 days")), (1, 1), "{said}");
+        assert_eq!(figure(&said, "suspended for not renewing"), 0);
+        let own = server.command_with(&["passwords", "due", "--summary", "--organization", &late.organization.clone().unwrap().id], &[]).await;
+        let own = own.printed();
+        assert!(figure(&own, "active accounts") < figure(&said, "active accounts"), "{own} of {said}");
+        assert_eq!(figure(&own, "of them expired"), 1);
+        assert!(!own.contains(&late.login), "figures alone: {own}");
+        server.command_with(&["passwords", "due", "--organization", "org_nowhere"], &[]).await.assert_refused(&["org_nowhere"]);
     }
 }
 
