@@ -22,7 +22,9 @@ use crate::db::audit::{self, Event};
 use crate::db::people::{self, NewPerson, Person, fold_login};
 use crate::db::{Tx, browsers, is_unique_violation, organizations, passwords};
 use crate::login::change::{self, Problem, Typed};
+use crate::login::finish::{Arrival, Way, second_step};
 use crate::login::forgot::ui_locales;
+use crate::login::local::Place;
 use crate::login::password_pages::{PasswordRule, problem_texts};
 use crate::login::rules;
 use crate::login::session::{self, Authenticated};
@@ -138,7 +140,10 @@ pub async fn post(
         Some(id) => interaction::open(&app, &cookies, id, now).await?,
         None => None,
     };
+    let way = waiting.map_or(Way::Place(Place::Account), |open| Way::Request(Box::new(open)));
+    let portal = way.portal(&app, &browser, now).await?;
     let old = session::load(&app, &cookies, now).await?;
+    let arrival = Arrival { origin: &origin, browser: &browser, old };
     let person = &found.person.id;
     let mut tx = app.db.begin().await?;
     people::lock(&mut tx, person).await?;
@@ -150,8 +155,16 @@ pub async fn post(
         Opened::NotPending => return tell(&app, &origin, Told::LinkOver),
         Opened::LoginTaken => return tell(&app, &origin, Told::AccountExists),
     }
-    let (session, cookie) =
-        session::start(&mut tx, &app, (Authenticated { person, amr: "pwd" }, old, &origin), now).await?;
+    // Whoever must have a second factor sets it up before there is a session, here as at any sign-in.
+    if let Some(mut next) = second_step(&mut tx, &app, (&way, &arrival, person), (portal, now)).await? {
+        browsers::seen(&mut tx, person, &browser.digest(), now).await?;
+        tx.commit().await?;
+        opened(&found);
+        cookies::set_browser(&app, &mut next, &browser);
+        return Ok(next);
+    }
+    let authenticated = Authenticated { person, amr: "pwd" };
+    let (session, cookie) = session::start(&mut tx, &app, (authenticated, arrival.old, &origin), now).await?;
     browsers::seen(&mut tx, person, &browser.digest(), now).await?;
     let event = Event::new("session.started")
         .by(person)
@@ -160,12 +173,20 @@ pub async fn post(
         .with("session", session.id.clone())
         .with("amr", "pwd");
     audit::record(&mut tx, event, now).await?;
+    let waiting = match way {
+        Way::Request(open) => Some(*open),
+        Way::Place(_) => None,
+    };
     let mut response = found.landing.go(&mut tx, &app, (waiting, &session), now).await?;
     tx.commit().await?;
-    metrics::counter!("habilis_accounts_opened_total", "by" => found.purpose.name()).increment(1);
+    opened(&found);
     cookies::set_session(&app, &mut response, &cookie);
     cookies::set_browser(&app, &mut response, &browser);
     Ok(response)
+}
+
+fn opened(found: &Found) {
+    metrics::counter!("habilis_accounts_opened_total", "by" => found.purpose.name()).increment(1);
 }
 
 enum Opened {

@@ -65,7 +65,7 @@ impl Way {
     }
 
     /// What the portal at the end of this way asks.
-    async fn portal(&self, app: &App, browser: &Browser, now: Timestamp) -> Outcome<Rule> {
+    pub(crate) async fn portal(&self, app: &App, browser: &Browser, now: Timestamp) -> Outcome<Rule> {
         let client = match self {
             Self::Request(open) => {
                 let (vocabulary, wanted) = (&open.client.settings.acr, &open.request.acr);
@@ -139,26 +139,43 @@ pub(super) async fn after_password(
     if let Some((old, new)) = &verified.outdated {
         passwords::rehash(&mut tx, person, old, new).await?;
     }
-    let found = second_factors::find(&mut tx, person).await?;
-    if found.any() || asked(app, &found, portal) == Rule::Required {
-        let id = habilis_keys::random::id("step", now);
-        let (interaction, place) = match &way {
-            Way::Request(open) => (Some(open.interaction.id.as_str()), ""),
-            Way::Place(place) => (None, place.name()),
-        };
-        let step = NewStep {
-            id: &id,
-            browser_digest: &arrival.browser.digest(),
-            person,
-            interaction,
-            place,
-            expires_at: now.saturating_add(STEP)?,
-        };
-        sign_in_steps::insert(&mut tx, &step, now).await?;
+    if let Some(next) = second_step(&mut tx, app, (&way, &arrival, person), (portal, now)).await? {
         tx.commit().await?;
-        return Ok(Ok(see_other(&second::path(&id))));
+        return Ok(Ok(next));
     }
     finish(tx, app, (way, arrival, Proven { person, amr: "pwd" }), now).await
+}
+
+/// Notes that `person`, who has proven their password, has a second step to take, and says where; none when there is none to
+/// take, `portal` being what the portal asks. The caller commits.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn second_step(
+    tx: &mut Tx,
+    app: &App,
+    (way, arrival, person): (&Way, &Arrival<'_>, &str),
+    (portal, now): (Rule, Timestamp),
+) -> Outcome<Option<Response>> {
+    let found = second_factors::find(tx, person).await?;
+    if !found.any() && asked(app, &found, portal) != Rule::Required {
+        return Ok(None);
+    }
+    let id = habilis_keys::random::id("step", now);
+    let (interaction, place) = match way {
+        Way::Request(open) => (Some(open.interaction.id.as_str()), ""),
+        Way::Place(place) => (None, place.name()),
+    };
+    let step = NewStep {
+        id: &id,
+        browser_digest: &arrival.browser.digest(),
+        person,
+        interaction,
+        place,
+        expires_at: now.saturating_add(STEP)?,
+    };
+    sign_in_steps::insert(tx, &step, now).await?;
+    Ok(Some(see_other(&second::path(&id))))
 }
 
 /// Whether the person may have one session more; a refusal is written into the trail. The caller commits.

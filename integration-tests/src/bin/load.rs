@@ -35,6 +35,7 @@ use url::{Host, Url};
 const USAGE: &str = "load <client_credentials|code_flow|login|healthz|all>
     --spawn              start a server of our own beside this program (`habilis demo` in a temporary folder)
     --database URL       with --spawn: the database, in place of SQLite; an empty postgres:// one
+    --hash M,T           with --spawn: Argon2id parameters, memory in KiB and iterations (default 19456,2)
     --base URL           in place of --spawn: a demo that runs already, on loopback
     --clients FILE       with --base: its clients, in place of BASE/demo/clients.json
     --people FILE        with --base: its people, in place of BASE/demo/people.json
@@ -152,7 +153,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<usize, Failure> {
     let options = parse(std::env::args().skip(1))?;
     let target = target(&options).await?;
-    report_floors();
+    report_floors(options.hash()?);
     println!("\n{:<20} {:>9} {:>8} {:>10} {:>10} {:>7}", "scenario", "count", "per s", "p50 ms", "p99 ms", "errors");
     let mut errors = 0;
     for scenario in &options.scenarios {
@@ -178,7 +179,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure
     while let Some(name) = arguments.next() {
         match name.as_str() {
             "--spawn" => spawn = true,
-            "--database" | "--base" | "--clients" | "--people" | "--pid" | "--client" | "--requests"
+            "--database" | "--hash" | "--base" | "--clients" | "--people" | "--pid" | "--client" | "--requests"
             | "--concurrency" => {
                 let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
                 values.insert(name, value);
@@ -208,6 +209,15 @@ impl Options {
     }
 }
 
+impl Options {
+    /// The parameters of Argon2id: memory in KiB, iterations.
+    fn hash(&self) -> Result<(u32, u32), Failure> {
+        let Some(text) = self.values.get("--hash") else { return Ok((19_456, 2)) };
+        let parts = text.split_once(',').and_then(|(m, t)| Some((m.parse().ok()?, t.parse().ok()?)));
+        parts.ok_or_else(|| format!("--hash is MEMORY_KIB,ITERATIONS, not {text}"))
+    }
+}
+
 impl Target {
     fn learners(&self) -> impl Iterator<Item = &Person> {
         self.people.iter().filter(|person| person.kind == "learner")
@@ -217,10 +227,16 @@ impl Target {
 /// Starts a server, or finds the one that runs.
 async fn target(options: &Options) -> Result<Target, Failure> {
     if options.spawn {
-        let (engine, arguments) = match options.values.get("--database") {
+        let (memory_kib, iterations) = options.hash()?;
+        let (engine, mut arguments) = match options.values.get("--database") {
             Some(url) => (Engine::Postgres, vec!["--database".to_owned(), url.clone()]),
             None => (Engine::Sqlite, Vec::new()),
         };
+        for setting in
+            [format!("password_hash.memory_kib={memory_kib}"), format!("password_hash.iterations={iterations}")]
+        {
+            arguments.extend(["--set".to_owned(), setting]);
+        }
         let mut server = TestServer::start_on(engine, arguments).await?;
         println!("first start, with keys and people made: {} ms", server.cold_start.as_millis());
         server.kill();
@@ -279,8 +295,8 @@ fn memory(pid: u32, field: &str) -> Result<String, Failure> {
 }
 
 /// What the machine gives without any server: two threads, as the server has two cores.
-fn report_floors() {
-    let params = argon2::Params::new(19_456, 2, 1, None).expect("the server's default parameters");
+fn report_floors((memory_kib, iterations): (u32, u32)) {
+    let params = argon2::Params::new(memory_kib, iterations, 1, None).expect("parameters the server took");
     let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
     let hashes = per_second(Duration::from_secs(3), || {
         let mut output = [0; 32];
@@ -293,7 +309,8 @@ fn report_floors() {
     let signatures = per_second(Duration::from_secs(1), || {
         key.sign(&random, &message).expect("a signature");
     });
-    println!("floor, Argon2id m=19456 t=2 p=1 alone:  {hashes:.0} per s on two threads");
+    let name = format!("floor, Argon2id m={memory_kib} t={iterations} p=1 alone:");
+    println!("{name:<39} {hashes:.0} per s on two threads");
     println!("floor, ES256 signatures alone:          {signatures:.0} per s on two threads");
 }
 

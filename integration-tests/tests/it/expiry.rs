@@ -3,7 +3,7 @@
 use habilis_integration_tests::{Browser, Inbox, TestServer};
 use serde_json::json;
 
-use crate::forgot::{NEW, choose, link_to, local_sign_in};
+use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
 
 const DAY: u64 = 86_400;
 
@@ -100,5 +100,73 @@ own_journeys! {
         assert!(choose(&mut browser, &link, renewed).await.has("password-changed-page"));
         let page = local_sign_in(&server, &mut browser, &login, renewed).await;
         assert_eq!(page.url.path(), "/account", "{}", page.summary());
+    }
+}
+
+/// The link to choose a password that was mailed to this address at this time or later.
+async fn link_since(server: &TestServer, address: &str, since: jiff::Timestamp) -> String {
+    for _ in 0..400 {
+        let mails = Inbox::of(server).to(address).await;
+        let fresh = mails.into_iter().filter(|mail| mail.time.parse::<jiff::Timestamp>().unwrap() >= since);
+        if let Some(link) = fresh.flat_map(|mail| mail.links).find(|link| link.contains("/password/new/")) {
+            return link;
+        }
+        // The link is written after the answer, on purpose.
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("no link to {address} since {since}");
+}
+
+/// Small steps and long ones, the same in every run.
+fn steps(count: usize) -> impl Iterator<Item = u64> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        // Hours: mostly within a season, now and then more than a year.
+        if state.is_multiple_of(5) { 24 * 300 + state % (24 * 150) } else { state % (24 * 90) }
+    })
+    .take(count)
+}
+
+own_journeys! {
+    /// Sixty visits at any hours over more than ten years, leap days, summer time and campaigns among them: whoever gets in
+    /// chose the password less than a year ago, and whoever does not is given the link, which always leads back in.
+    async fn no_password_older_than_a_year_ever_opens_the_account(mut server: TestServer) {
+        let person = server.learner().clone();
+        let mut password = person.password.clone();
+        let mut chosen = server.now().await;
+        let (mut inside, mut outside, mut links) = (0, 0, 0);
+        for (visit, hours) in steps(60).enumerate() {
+            server.advance(hours * 3600).await;
+            let now = server.now().await;
+            let paris = |at: jiff::Timestamp| at.in_tz("Europe/Paris").unwrap().date();
+            // 29 February comes of age on the 28th.
+            let anniversary = paris(chosen).saturating_add(jiff::Span::new().years(1));
+            let page = local_sign_in(&server, &mut Browser::new(), &person.login, &password).await;
+            if page.url.path() == "/account" {
+                assert!(paris(now) < anniversary, "visit {visit}: chosen {chosen}, now {now}");
+                inside += 1;
+                continue;
+            }
+            outside += 1;
+            assert!(page.has("password-expired-page") || page.status == 401, "{visit}: {}", page.summary());
+            // The link is mailed to the right password; whoever is suspended by then asks for it.
+            server.advance(3601).await;
+            let mut browser = Browser::new();
+            let since = server.now().await;
+            ask(&server, &mut browser, &person.login).await;
+            links += 1;
+            let link = link_since(&server, &person.login, since).await;
+            password = format!("{NEW}{links}");
+            let page = choose(&mut browser, &link, &password).await;
+            assert!(page.has("password-changed-page"), "{visit}: {}", page.summary());
+            chosen = server.now().await;
+            let page = local_sign_in(&server, &mut Browser::new(), &person.login, &password).await;
+            assert_eq!(page.url.path(), "/account", "{visit}: {}", page.summary());
+        }
+        assert!(inside > 20 && outside > 8, "both happen: {inside} in, {outside} out");
+        server.kill();
     }
 }

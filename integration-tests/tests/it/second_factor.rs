@@ -96,6 +96,27 @@ async fn link(server: &TestServer, person: &Person, part: &str) -> String {
 }
 
 strict_journeys! {
+    async fn an_invited_administrator_sets_up_a_factor_before_there_is_any_session(mut server: TestServer) {
+        let organization = of_kind(&server, "administrator").organization.unwrap().id;
+        let email = "amelie.nouvelle@cfa-lumiere.example";
+        let invite = [
+            "person", "invite", "--email", email, "--given-name", "Amélie", "--family-name", "Nouvelle",
+            "--organization", &organization, "--role", "administrator",
+        ];
+        server.manage(&invite).await.printed();
+        let link = crate::activation::link_to(&server, (email, "/activate/"), 1).await;
+        let mut browser = Browser::new();
+        let page = crate::activation::activate(&mut browser, &link, crate::forgot::NEW).await.page();
+        assert!(page.has("enrol-app"), "{}", page.summary());
+        let elsewhere = browser.clone().get(&server.url("/account")).await.page();
+        assert!(elsewhere.has("login-form"), "no session yet: {}", elsewhere.summary());
+        let (_, page) = enrol_app(&server, &mut browser).await;
+        assert_eq!(codes(&page).len(), 10);
+        let page = browser.get(&server.url("/account")).await.page();
+        assert!(page.has("account-page"), "{}", page.summary());
+        server.kill();
+    }
+
     async fn an_administrator_is_led_to_set_up_an_app_and_then_on_to_the_portal(mut server: TestServer) {
         let person = of_kind(&server, "administrator");
         let (mut browser, request) = (Browser::new(), request(&server));

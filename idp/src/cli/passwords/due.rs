@@ -77,5 +77,5 @@ pub(super) async fn run(config: &Config, organization: &str, (days, shown): (u16
 
 /// Civil days from `today` to `on`; a password has expired on the day itself.
 fn days_until(today: Date, on: Date) -> i64 {
-    i64::from(today.duration_until(on).as_hours() / 24)
+    today.duration_until(on).as_hours() / 24
 }
