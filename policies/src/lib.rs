@@ -22,6 +22,7 @@ pub mod request_objects;
 pub mod resources;
 pub mod response_types;
 pub mod scopes;
+pub mod search;
 pub mod seats;
 pub mod second_factor;
 pub mod sessions;

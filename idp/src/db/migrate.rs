@@ -42,6 +42,7 @@ const MIGRATIONS: &[Migration] = migrations![
     9 "0009_accounts",
     10 "0010_strength",
     12 "0012_organizations",
+    14 "0014_search",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -7,6 +7,7 @@
 //! Functions that write take a [`Tx`]; functions that only read take any [`Conn`]: a reader or a transaction.
 //! `SQLite` has **one writer connection** (`BEGIN IMMEDIATE`) and a pool of read-only ones.
 
+pub mod cursor;
 mod engine;
 mod migrate;
 #[cfg(test)]
@@ -79,10 +80,14 @@ const fn highest_placeholder(text: &str) -> usize {
     highest
 }
 
-/// Declares the statements of a table and `ALL`, the list the honesty tests walk.
+/// Declares the statements of a table and `ALL`, the list the honesty tests walk. A text in parentheses is put together by
+/// `concat!`, where several statements share parts.
 macro_rules! statements {
-    (@one $name:ident { sqlite $sqlite:literal, postgres $postgres:literal }) => {
+    (@one $name:ident { sqlite $sqlite:expr, postgres $postgres:expr }) => {
         $crate::db::Statement { name: concat!(module_path!(), "::", stringify!($name)), sqlite: $sqlite, postgres: $postgres }
+    };
+    (@one $name:ident ($sql:expr)) => {
+        $crate::db::Statement { name: concat!(module_path!(), "::", stringify!($name)), sqlite: $sql, postgres: $sql }
     };
     (@one $name:ident $sql:literal) => {
         $crate::db::Statement { name: concat!(module_path!(), "::", stringify!($name)), sqlite: $sql, postgres: $sql }
@@ -148,7 +153,9 @@ tables! {
     link_requests,
     logout_outbox,
     members,
+    members_list,
     organizations,
+    organizations_list,
     outbox,
     passkeys,
     password_links,
@@ -156,11 +163,13 @@ tables! {
     passwords,
     people,
     portal_grants,
+    people_list,
     pushed_requests,
     recovery_codes,
     refresh_tokens,
     resources,
     revoked_tokens,
+    search,
     second_factors,
     sessions,
     sharing_suspicions,

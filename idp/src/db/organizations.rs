@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{At, Conn, Tx};
+use super::{At, Conn, Tx, search};
 
 statements! {
     INSERT = "INSERT INTO organizations (id, kind, name, siret, status, created_at) VALUES ($1, $2, $3, $4, 'active', $5)";
@@ -137,7 +137,8 @@ pub struct NewOrganization<'a> {
 /// # Errors
 /// A unique violation when the id or the SIRET exists; the engine failed.
 pub async fn insert(tx: &mut Tx, new: &NewOrganization<'_>, now: Timestamp) -> sqlx::Result<()> {
-    sql!(tx, execute INSERT, new.id, new.kind, new.name, new.siret, At::from(now)).map(drop)
+    sql!(tx, execute INSERT, new.id, new.kind, new.name, new.siret, At::from(now))?;
+    search::index_organization(tx, new.id, now).await
 }
 
 /// Whether there is an organization `id`.
@@ -158,7 +159,8 @@ pub async fn add_member(
     (organization, role): (&str, &str),
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    sql!(tx, execute ADD_MEMBER, person, organization, role, At::from(now)).map(drop)
+    sql!(tx, execute ADD_MEMBER, person, organization, role, At::from(now))?;
+    search::index(tx, person, now).await
 }
 
 /// Gives a member the right `role` in the portal `client`.

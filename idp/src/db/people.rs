@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{At, Conn, Tx};
+use super::{At, Conn, Tx, search};
 
 statements! {
     INSERT = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
@@ -126,8 +126,8 @@ pub async fn insert(tx: &mut Tx, new: NewPerson<'_>, now: Timestamp) -> sqlx::Re
         claims,
         new.operator,
         At::from(now),
-    )
-    .map(drop)
+    )?;
+    search::index(tx, new.id, now).await
 }
 
 /// Finds a person by id.
@@ -219,7 +219,8 @@ pub struct Profile<'a> {
 /// The engine failed.
 pub async fn set_profile(tx: &mut Tx, id: &str, profile: &Profile<'_>, now: Timestamp) -> sqlx::Result<()> {
     let (given, family) = profile.names;
-    sql!(tx, execute SET_PROFILE, id, given, family, profile.locale, profile.claims, At::from(now)).map(drop)
+    sql!(tx, execute SET_PROFILE, id, given, family, profile.locale, profile.claims, At::from(now))?;
+    search::index(tx, id, now).await
 }
 
 /// Sets a proven address of `id`, and what they sign in with.
@@ -227,7 +228,8 @@ pub async fn set_profile(tx: &mut Tx, id: &str, profile: &Profile<'_>, now: Time
 /// # Errors
 /// A unique violation when another account has that login; the engine failed.
 pub async fn set_email(tx: &mut Tx, id: &str, (email, login): (&str, &str), now: Timestamp) -> sqlx::Result<()> {
-    sql!(tx, execute SET_EMAIL, id, email, login, At::from(now)).map(drop)
+    sql!(tx, execute SET_EMAIL, id, email, login, At::from(now))?;
+    search::index(tx, id, now).await
 }
 
 /// Sets whether `id` is staff of the operator, and whether its data protection officer.

@@ -1,0 +1,335 @@
+//! The members of an organization, page by page: filtered, sorted, searched.
+//!
+//! Every statement reads a range of one index and stops: the size of the organization does not count. There are three ways:
+//!
+//! * **in order**: a range of `memberships_by_name` or `memberships_by_creation`, filtered;
+//! * **by word**: a range of `member_words` from the word of the search that the fewest people have; the other words are
+//!   looked up for each row. The order is that of the matched word, then of the name;
+//! * **of few**, when a filter leaves few members (administrators, suspended ones, externals, holders of a rare right): those
+//!   few are read from the index of that filter, and sorted here.
+//!
+//! Where filters could leave out nearly everything, a page ends after so many rows looked at, with a cursor to go on.
+
+use super::cursor::{self, Bounds, Cursor, Density, Driven, FEW, Order, Page, Place, Placed, WEIGHED};
+use super::{At, Conn};
+use habilis_policies::search::end_of_prefix;
+
+macro_rules! columns {
+    ($word:literal) => {
+        concat!(
+            "SELECT p.id, p.login, p.email, p.given_name, p.family_name, p.status AS account_status, m.role, m.status, m.affiliation,
+                    m.ends_on, m.mandate, m.version, m.created_at AS joined_at,
+                    (SELECT MAX(s.auth_time) FROM sessions s WHERE s.person_id = p.id) AS signed_in_at, m.sort_key, ",
+            $word,
+            " AS word "
+        )
+    };
+}
+
+// A scalar subquery in place of EXISTS: of the latter PostgreSQL might read all who have the right, at once.
+macro_rules! filters {
+    () => {
+        "($2 IS NULL OR m.status = $2) AND ($3 IS NULL OR m.role = $3) AND ($4 IS NULL OR m.affiliation = $4)
+         AND ($5 IS NULL OR m.ends_on < $5)
+         AND ($6 IS NULL OR 1 = (SELECT 1 FROM rights r WHERE r.person_id = m.person_id AND r.organization_id = $1
+                                                           AND r.client_id = $6 AND r.role = $7 LIMIT 1)) "
+    };
+}
+
+macro_rules! in_order {
+    ($column:literal $beyond:literal $direction:literal) => {
+        concat!(
+            columns!("m.sort_key"),
+            "FROM (SELECT m.* FROM (SELECT * FROM memberships WHERE organization_id = $1 AND (", $column, ", person_id) ", $beyond,
+            " ($10, $11) ORDER BY ", $column, " ", $direction, ", person_id ", $direction, " LIMIT $8) m WHERE ", filters!(),
+            "ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction, " LIMIT $9) m JOIN people p ON p.id = m.person_id
+             ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction
+        )
+    };
+}
+
+macro_rules! reached {
+    ($column:literal $beyond:literal $direction:literal) => {
+        concat!(
+            "SELECT sort_key, created_at AS at, person_id AS id, sort_key AS word FROM memberships WHERE organization_id = $1 AND (",
+            $column, ", person_id) ", $beyond, " ($2, $3) ORDER BY ", $column, " ", $direction, ", person_id ", $direction,
+            " LIMIT 1 OFFSET $4"
+        )
+    };
+}
+
+// The first of the person's words from `$from` on: within the range, or the person has none in it.
+macro_rules! first_word {
+    ($from:literal) => {
+        concat!("(SELECT e.word FROM person_words e WHERE e.person_id = k.person_id AND e.word >= ", $from, " ORDER BY e.word LIMIT 1)")
+    };
+}
+
+macro_rules! of_few {
+    ($ids:literal) => {
+        concat!(
+            columns!("m.sort_key"),
+            "FROM ", $ids, " f JOIN memberships m ON m.person_id = f.value AND m.organization_id = $1
+             JOIN people p ON p.id = m.person_id WHERE ",
+            filters!()
+        )
+    };
+}
+
+statements! {
+    BY_NAME = (in_order!("sort_key" ">" "ASC"));
+    BY_NAME_DESCENDING = (in_order!("sort_key" "<" "DESC"));
+    BY_TIME = (in_order!("created_at" ">" "ASC"));
+    BY_TIME_DESCENDING = (in_order!("created_at" "<" "DESC"));
+    REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
+    REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
+    REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
+    REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
+    // Somebody with two words in the range counts once, at the first of them.
+    BY_WORD = (concat!(
+        columns!("k.word"),
+        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id FROM member_words
+                                WHERE organization_id = $1 AND (word, sort_key, person_id) > ($12, $13, $14) AND word < $11
+                                ORDER BY word, sort_key, person_id LIMIT $8) k
+               JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
+               WHERE ", filters!(), "AND k.word = ", first_word!("$10"),
+        " AND ($15 IS NULL OR ", first_word!("$15"), " < $16)
+          AND ($17 IS NULL OR ", first_word!("$17"), " < $18)
+          AND ($19 IS NULL OR ", first_word!("$19"), " < $20)
+          AND ($21 IS NULL OR ", first_word!("$21"), " < $22)
+          AND ($23 IS NULL OR ", first_word!("$23"), " < $24)
+          ORDER BY k.word, k.sort_key, k.person_id LIMIT $9) k
+        JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
+        JOIN people p ON p.id = k.person_id
+        ORDER BY k.word, k.sort_key, k.person_id"
+    ));
+    REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, person_id AS id, word FROM member_words
+                       WHERE organization_id = $1 AND (word, sort_key, person_id) > ($3, $4, $5) AND word < $2
+                       ORDER BY word, sort_key, person_id LIMIT 1 OFFSET $6";
+    WEIGH = "SELECT COUNT(*) FROM (SELECT 1 FROM member_words WHERE organization_id = $1 AND word >= $2 AND word < $3 LIMIT $4) w";
+    FEW_OF_ROLE = "SELECT person_id FROM memberships WHERE organization_id = $1 AND role = $2 LIMIT $3";
+    FEW_OF_STATUS = "SELECT person_id FROM memberships
+                     WHERE organization_id = $1 AND status <> 'active' AND status = $2 LIMIT $3";
+    FEW_OF_AFFILIATION = "SELECT person_id FROM memberships
+                          WHERE organization_id = $1 AND affiliation <> 'employee' AND affiliation = $2 LIMIT $3";
+    FEW_ENDING = "SELECT person_id FROM memberships WHERE organization_id = $1 AND ends_on IS NOT NULL AND ends_on < $2 LIMIT $3";
+    FEW_WITH_RIGHT = "SELECT person_id FROM rights WHERE organization_id = $1 AND client_id = $2 AND role = $3 LIMIT $4";
+    OF_FEW = {
+        sqlite (of_few!("json_each($8)")),
+        postgres (of_few!("jsonb_array_elements_text(CAST($8 AS TEXT)::jsonb)"))
+    };
+}
+
+/// Which members are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct MemberFilter<'a> {
+    /// Words of a search, from [`habilis_policies::search::query`]: each begins one of the person's words.
+    pub words: &'a [String],
+    /// Status of the membership: `active` or `suspended`.
+    pub status: Option<&'a str>,
+    /// `administrator` or `member`.
+    pub role: Option<&'a str>,
+    /// `employee` or `external`.
+    pub affiliation: Option<&'a str>,
+    /// A right: portal and role.
+    pub right: Option<(&'a str, &'a str)>,
+    /// The last day is before this one, `2026-12-31`.
+    pub ends_before: Option<&'a str>,
+}
+
+/// A member in a list.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct MemberRow {
+    /// `usr_…`.
+    pub id: String,
+    /// Login.
+    pub login: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// Status of the person's account, see [`super::people::Person::status`].
+    pub account_status: String,
+    /// `administrator` or `member`.
+    pub role: String,
+    /// Status of the membership: `active` or `suspended`.
+    pub status: String,
+    /// `employee` or `external`.
+    pub affiliation: String,
+    /// Last day, in Paris.
+    pub ends_on: Option<String>,
+    /// `legal_representative`, `delegation` or `invitation`.
+    pub mandate: Option<String>,
+    /// Version of the membership.
+    pub version: i64,
+    /// When the person became a member.
+    pub joined_at: At,
+    /// When the person last signed in, as far as a session still tells.
+    pub signed_in_at: Option<At>,
+    sort_key: Vec<u8>,
+    word: Vec<u8>,
+}
+
+impl Placed for MemberRow {
+    fn place(&self) -> Place {
+        Place { word: self.word.clone(), sort_key: self.sort_key.clone(), at: self.joined_at, id: self.id.clone() }
+    }
+}
+
+/// The members of `organization` that pass `filter`, at most `limit` (from 1 to [`cursor::MAX_LIMIT`]) from the place `after` on.
+///
+/// `order` is [`Order::Match`] exactly when there are words; see [`Order::parse`] and [`Order::resume`].
+///
+/// # Errors
+/// The engine failed.
+pub async fn list(
+    c: &mut impl Conn,
+    (organization, filter): (&str, &MemberFilter<'_>),
+    (order, after): (Order, Option<Cursor>),
+    limit: u32,
+) -> sqlx::Result<Page<MemberRow>> {
+    if !filter.words.is_empty() {
+        return search(c, (organization, filter), after, limit).await;
+    }
+    let after = after.unwrap_or_else(|| order.start());
+    if let Some(few) = few(c, organization, filter).await? {
+        let ids = serde_json::Value::from(few).to_string();
+        let (client, right) = filter.right.unzip();
+        let rows = sql!(
+            c,
+            all MemberRow: OF_FEW,
+            organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right, ids,
+        )?;
+        return Ok(cursor::page_of_few(rows, order, &after, limit));
+    }
+    let bounds = Bounds::new(limit, if filter.is_open() { Density::Every } else { Density::Some });
+    match order {
+        Order::Name | Order::Match => by_name(c, (organization, filter), after, bounds).await,
+        Order::NameDescending => by_name_descending(c, (organization, filter), after, bounds).await,
+        Order::Time => by_time(c, (organization, filter), after, bounds).await,
+        Order::TimeDescending => by_time_descending(c, (organization, filter), after, bounds).await,
+    }
+}
+
+impl MemberFilter<'_> {
+    /// Whether everybody passes, words aside.
+    fn is_open(&self) -> bool {
+        self.status.is_none()
+            && self.role.is_none()
+            && self.affiliation.is_none()
+            && self.right.is_none()
+            && self.ends_before.is_none()
+    }
+}
+
+/// One way through the members in one order: the page, and where it ended when filters left rows out.
+macro_rules! ordered {
+    ($name:ident, $page:ident, $reached:ident, $order:expr, $key:ident) => {
+        async fn $name(
+            c: &mut impl Conn,
+            (organization, filter): (&str, &MemberFilter<'_>),
+            after: Cursor,
+            bounds: Bounds,
+        ) -> sqlx::Result<Page<MemberRow>> {
+            let (client, right) = filter.right.unzip();
+            let rows = sql!(
+                c,
+                all MemberRow: $page,
+                organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right,
+                bounds.scanned, bounds.rows, &after.$key, &after.id,
+            )?;
+            let reached = if rows.len() as i64 == bounds.rows || bounds.scanned == bounds.rows {
+                None
+            } else {
+                sql!(c, optional Place: $reached, organization, &after.$key, &after.id, bounds.scanned - 1)?
+            };
+            Ok(cursor::page(rows, $order, bounds, reached))
+        }
+    };
+}
+
+ordered!(by_name, BY_NAME, REACHED_BY_NAME, Order::Name, key);
+ordered!(by_name_descending, BY_NAME_DESCENDING, REACHED_BY_NAME_DESCENDING, Order::NameDescending, key);
+ordered!(by_time, BY_TIME, REACHED_BY_TIME, Order::Time, at);
+ordered!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::TimeDescending, at);
+
+/// The members that a filter leaves, when they are few.
+async fn few(c: &mut impl Conn, organization: &str, filter: &MemberFilter<'_>) -> sqlx::Result<Option<Vec<String>>> {
+    let most = FEW + 1;
+    let mut found: Vec<Vec<(String,)>> = Vec::new();
+    if let Some((client, role)) = filter.right {
+        found.push(sql!(c, all (String,): FEW_WITH_RIGHT, organization, client, role, most)?);
+    }
+    if let Some(role) = filter.role.filter(|role| *role != "member") {
+        found.push(sql!(c, all (String,): FEW_OF_ROLE, organization, role, most)?);
+    }
+    if let Some(status) = filter.status.filter(|status| *status != "active") {
+        found.push(sql!(c, all (String,): FEW_OF_STATUS, organization, status, most)?);
+    }
+    if let Some(affiliation) = filter.affiliation.filter(|affiliation| *affiliation != "employee") {
+        found.push(sql!(c, all (String,): FEW_OF_AFFILIATION, organization, affiliation, most)?);
+    }
+    if let Some(day) = filter.ends_before {
+        found.push(sql!(c, all (String,): FEW_ENDING, organization, day, most)?);
+    }
+    let least = found.into_iter().min_by_key(Vec::len).filter(|ids| (ids.len() as i64) < most);
+    Ok(least.map(|ids| ids.into_iter().map(|(id,)| id).collect()))
+}
+
+async fn search(
+    c: &mut impl Conn,
+    (organization, filter): (&str, &MemberFilter<'_>),
+    after: Option<Cursor>,
+    limit: u32,
+) -> sqlx::Result<Page<MemberRow>> {
+    let driven = match &after {
+        Some(cursor) => Driven::resumed(filter.words, cursor),
+        None => rarest(c, organization, filter.words).await?,
+    };
+    let Some(Driven { driver, others }) = driven else { return Ok(Page { rows: Vec::new(), next: None }) };
+    let alone = filter.words.len() == 1 && filter.is_open();
+    let bounds = Bounds::new(limit, if alone { Density::Most } else { Density::Some });
+    let end = end_of_prefix(driver);
+    // The empty key and id come before those of every row.
+    let (word, key, id) =
+        after.map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
+    let (client, right) = filter.right.unzip();
+    let [a, b, d, e, f] = &others;
+    let rows = sql!(
+        c,
+        all MemberRow: BY_WORD,
+        organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right,
+        bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
+        a.0, &a.1, b.0, &b.1, d.0, &d.1, e.0, &e.1, f.0, &f.1,
+    )?;
+    let reached = if rows.len() as i64 == bounds.rows {
+        None
+    } else {
+        sql!(c, optional Place: REACHED_BY_WORD, organization, &end, &word, &key, &id, bounds.scanned - 1)?
+    };
+    Ok(cursor::page(rows, Order::Match, bounds, reached))
+}
+
+/// The word that the fewest members have; none when there is one that nobody has.
+async fn rarest<'a>(
+    c: &mut impl Conn,
+    organization: &str,
+    words: &'a [String],
+) -> sqlx::Result<Option<Driven<'a>>> {
+    let (mut rarest, mut least) = (0, i64::MAX);
+    if words.len() > 1 {
+        for (index, word) in words.iter().enumerate() {
+            let (count,) =
+                sql!(c, one (i64,): WEIGH, organization, word.as_bytes(), end_of_prefix(word), least.min(WEIGHED))?;
+            if count == 0 {
+                return Ok(None);
+            }
+            if count < least {
+                (rarest, least) = (index, count);
+            }
+        }
+    }
+    Ok(Driven::by(words, rarest))
+}

@@ -1,0 +1,276 @@
+//! All people of the server, page by page, for its operator: filtered, sorted, searched.
+//!
+//! The ways are those of [`super::members_list`], over everybody.
+
+use super::cursor::{self, Bounds, Cursor, Density, Driven, FEW, Order, Page, Place, Placed, WEIGHED};
+use super::{At, Conn};
+use habilis_policies::search::end_of_prefix;
+
+macro_rules! columns {
+    ($word:literal) => {
+        concat!(
+            "SELECT p.id, p.login, p.email, p.email_verified, p.given_name, p.family_name, p.status, p.operator, p.privacy, p.version,
+                    p.created_at, p.updated_at,
+                    (SELECT MAX(s.auth_time) FROM sessions s WHERE s.person_id = p.id) AS signed_in_at, p.sort_key, ",
+            $word,
+            " AS word "
+        )
+    };
+}
+
+macro_rules! filters {
+    () => {
+        "($1 IS NULL OR p.status = $1) AND ($2 IS NULL OR p.operator = $2) "
+    };
+}
+
+macro_rules! in_order {
+    ($column:literal $beyond:literal $direction:literal) => {
+        concat!(
+            columns!("p.sort_key"),
+            "FROM (SELECT p.* FROM (SELECT * FROM people WHERE (", $column, ", id) ", $beyond, " ($5, $6)
+                                    ORDER BY ", $column, " ", $direction, ", id ", $direction, " LIMIT $3) p
+                   WHERE ", filters!(), "ORDER BY p.", $column, " ", $direction, ", p.id ", $direction, " LIMIT $4) p
+             ORDER BY p.", $column, " ", $direction, ", p.id ", $direction
+        )
+    };
+}
+
+macro_rules! reached {
+    ($column:literal $beyond:literal $direction:literal) => {
+        concat!(
+            "SELECT sort_key, created_at AS at, id, sort_key AS word FROM people WHERE (", $column, ", id) ", $beyond,
+            " ($1, $2) ORDER BY ", $column, " ", $direction, ", id ", $direction, " LIMIT 1 OFFSET $3"
+        )
+    };
+}
+
+// The first of the words from `$from` on: within the range, or there is none in it.
+macro_rules! first_word {
+    ($from:literal) => {
+        concat!("(SELECT e.word FROM person_words e WHERE e.person_id = k.id AND e.word >= ", $from, " ORDER BY e.word LIMIT 1)")
+    };
+}
+
+macro_rules! of_few {
+    ($ids:literal) => {
+        concat!(columns!("p.sort_key"), "FROM ", $ids, " f JOIN people p ON p.id = f.value WHERE ", filters!())
+    };
+}
+
+statements! {
+    BY_NAME = (in_order!("sort_key" ">" "ASC"));
+    BY_NAME_DESCENDING = (in_order!("sort_key" "<" "DESC"));
+    BY_TIME = (in_order!("created_at" ">" "ASC"));
+    BY_TIME_DESCENDING = (in_order!("created_at" "<" "DESC"));
+    REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
+    REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
+    REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
+    REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
+    // What has two words in the range counts once, at the first of them.
+    BY_WORD = (concat!(
+        columns!("k.word"),
+        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id FROM person_words
+                                WHERE (word, sort_key, person_id) > ($7, $8, $9) AND word < $6
+                                ORDER BY word, sort_key, person_id LIMIT $3) k
+               JOIN people p ON p.id = k.id
+               WHERE ", filters!(), "AND k.word = ", first_word!("$5"),
+        " AND ($10 IS NULL OR ", first_word!("$10"), " < $11)
+          AND ($12 IS NULL OR ", first_word!("$12"), " < $13)
+          AND ($14 IS NULL OR ", first_word!("$14"), " < $15)
+          AND ($16 IS NULL OR ", first_word!("$16"), " < $17)
+          AND ($18 IS NULL OR ", first_word!("$18"), " < $19)
+          ORDER BY k.word, k.sort_key, k.id LIMIT $4) k
+        JOIN people p ON p.id = k.id
+        ORDER BY k.word, k.sort_key, k.id"
+    ));
+    REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, person_id AS id, word FROM person_words
+                       WHERE (word, sort_key, person_id) > ($2, $3, $4) AND word < $1
+                       ORDER BY word, sort_key, person_id LIMIT 1 OFFSET $5";
+    WEIGH = "SELECT COUNT(*) FROM (SELECT 1 FROM person_words WHERE word >= $1 AND word < $2 LIMIT $3) w";
+    FEW_OF_STATUS = "SELECT id FROM people WHERE status <> 'active' AND status = $1 LIMIT $2";
+    FEW_OF_OPERATOR = "SELECT id FROM people WHERE operator LIMIT $1";
+    OF_FEW = {
+        sqlite (of_few!("json_each($3)")),
+        postgres (of_few!("jsonb_array_elements_text(CAST($3 AS TEXT)::jsonb)"))
+    };
+}
+
+/// Which people are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct PersonFilter<'a> {
+    /// Words of a search, from [`habilis_policies::search::query`]: each begins one of the person's words.
+    pub words: &'a [String],
+    /// Status of the account.
+    pub status: Option<&'a str>,
+    /// Staff of the operator, or everybody else.
+    pub operator: Option<bool>,
+}
+
+/// A person in a list.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct PersonRow {
+    /// `usr_…`.
+    pub id: String,
+    /// Login.
+    pub login: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Whether the address was proven.
+    pub email_verified: bool,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// Status of the account, see [`super::people::Person::status`].
+    pub status: String,
+    /// Staff of the operator.
+    pub operator: bool,
+    /// Data protection officer of the operator.
+    pub privacy: bool,
+    /// Version of the person.
+    pub version: i64,
+    /// When the account was made.
+    pub created_at: At,
+    /// Last change.
+    pub updated_at: At,
+    /// When the person last signed in, as far as a session still tells.
+    pub signed_in_at: Option<At>,
+    sort_key: Vec<u8>,
+    word: Vec<u8>,
+}
+
+impl Placed for PersonRow {
+    fn place(&self) -> Place {
+        Place { word: self.word.clone(), sort_key: self.sort_key.clone(), at: self.created_at, id: self.id.clone() }
+    }
+}
+
+/// The people that pass `filter`, at most `limit` (from 1 to [`cursor::MAX_LIMIT`]) from the place `after` on.
+///
+/// `order` is [`Order::Match`] exactly when there are words; see [`Order::parse`] and [`Order::resume`].
+///
+/// # Errors
+/// The engine failed.
+pub async fn list(
+    c: &mut impl Conn,
+    filter: &PersonFilter<'_>,
+    (order, after): (Order, Option<Cursor>),
+    limit: u32,
+) -> sqlx::Result<Page<PersonRow>> {
+    if !filter.words.is_empty() {
+        return search(c, filter, after, limit).await;
+    }
+    let after = after.unwrap_or_else(|| order.start());
+    if let Some(few) = few(c, filter).await? {
+        let ids = serde_json::Value::from(few).to_string();
+        let rows = sql!(c, all PersonRow: OF_FEW, filter.status, filter.operator, ids)?;
+        return Ok(cursor::page_of_few(rows, order, &after, limit));
+    }
+    let bounds = Bounds::new(limit, if filter.is_open() { Density::Every } else { Density::Some });
+    match order {
+        Order::Name | Order::Match => by_name(c, filter, after, bounds).await,
+        Order::NameDescending => by_name_descending(c, filter, after, bounds).await,
+        Order::Time => by_time(c, filter, after, bounds).await,
+        Order::TimeDescending => by_time_descending(c, filter, after, bounds).await,
+    }
+}
+
+impl PersonFilter<'_> {
+    /// Whether everything passes, words aside.
+    fn is_open(&self) -> bool {
+        self.status.is_none() && self.operator.is_none()
+    }
+}
+
+/// One way through the list in one order: the page, and where it ended when filters left rows out.
+macro_rules! ordered {
+    ($name:ident, $page:ident, $reached:ident, $order:expr, $key:ident) => {
+        async fn $name(
+            c: &mut impl Conn,
+            filter: &PersonFilter<'_>,
+            after: Cursor,
+            bounds: Bounds,
+        ) -> sqlx::Result<Page<PersonRow>> {
+            let rows = sql!(
+                c,
+                all PersonRow: $page,
+                filter.status, filter.operator, bounds.scanned, bounds.rows, &after.$key, &after.id,
+            )?;
+            let reached = if rows.len() as i64 == bounds.rows || bounds.scanned == bounds.rows {
+                None
+            } else {
+                sql!(c, optional Place: $reached, &after.$key, &after.id, bounds.scanned - 1)?
+            };
+            Ok(cursor::page(rows, $order, bounds, reached))
+        }
+    };
+}
+
+ordered!(by_name, BY_NAME, REACHED_BY_NAME, Order::Name, key);
+ordered!(by_name_descending, BY_NAME_DESCENDING, REACHED_BY_NAME_DESCENDING, Order::NameDescending, key);
+ordered!(by_time, BY_TIME, REACHED_BY_TIME, Order::Time, at);
+ordered!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::TimeDescending, at);
+
+/// The people that a filter leaves, when they are few.
+async fn few(c: &mut impl Conn, filter: &PersonFilter<'_>) -> sqlx::Result<Option<Vec<String>>> {
+    let most = FEW + 1;
+    let mut found: Vec<Vec<(String,)>> = Vec::new();
+    if filter.operator == Some(true) {
+        found.push(sql!(c, all (String,): FEW_OF_OPERATOR, most)?);
+    }
+    if let Some(status) = filter.status.filter(|status| *status != "active") {
+        found.push(sql!(c, all (String,): FEW_OF_STATUS, status, most)?);
+    }
+    let least = found.into_iter().min_by_key(Vec::len).filter(|ids| (ids.len() as i64) < most);
+    Ok(least.map(|ids| ids.into_iter().map(|(id,)| id).collect()))
+}
+
+async fn search(
+    c: &mut impl Conn,
+    filter: &PersonFilter<'_>,
+    after: Option<Cursor>,
+    limit: u32,
+) -> sqlx::Result<Page<PersonRow>> {
+    let driven = match &after {
+        Some(cursor) => Driven::resumed(filter.words, cursor),
+        None => rarest(c, filter.words).await?,
+    };
+    let Some(Driven { driver, others }) = driven else { return Ok(Page { rows: Vec::new(), next: None }) };
+    let alone = filter.words.len() == 1 && filter.is_open();
+    let bounds = Bounds::new(limit, if alone { Density::Most } else { Density::Some });
+    let end = end_of_prefix(driver);
+    // The empty key and id come before those of every row.
+    let (word, key, id) =
+        after.map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
+    let [a, b, d, e, f] = &others;
+    let rows = sql!(
+        c,
+        all PersonRow: BY_WORD,
+        filter.status, filter.operator, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
+        a.0, &a.1, b.0, &b.1, d.0, &d.1, e.0, &e.1, f.0, &f.1,
+    )?;
+    let reached = if rows.len() as i64 == bounds.rows {
+        None
+    } else {
+        sql!(c, optional Place: REACHED_BY_WORD, &end, &word, &key, &id, bounds.scanned - 1)?
+    };
+    Ok(cursor::page(rows, Order::Match, bounds, reached))
+}
+
+/// The word that the fewest have; none when there is one that nobody has.
+async fn rarest<'a>(c: &mut impl Conn, words: &'a [String]) -> sqlx::Result<Option<Driven<'a>>> {
+    let (mut rarest, mut least) = (0, i64::MAX);
+    if words.len() > 1 {
+        for (index, word) in words.iter().enumerate() {
+            let (count,) = sql!(c, one (i64,): WEIGH, word.as_bytes(), end_of_prefix(word), least.min(WEIGHED))?;
+            if count == 0 {
+                return Ok(None);
+            }
+            if count < least {
+                (rarest, least) = (index, count);
+            }
+        }
+    }
+    Ok(Driven::by(words, rarest))
+}
