@@ -70,6 +70,7 @@ impl SignUp {
             status: "pending".to_owned(),
             operator: false,
             privacy: false,
+            version: 1,
             updated_at: now.into(),
         };
         (person, self.landing)

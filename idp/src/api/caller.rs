@@ -16,9 +16,10 @@ use jiff::Timestamp;
 use super::problem::{Answer, Code, Problem, Stop};
 use crate::app::App;
 use crate::db::audit::{self, Event};
+use crate::db::clients;
 use crate::db::members::{self, Member};
 use crate::db::organizations::{self, Organization};
-use crate::db::{clients, people};
+use crate::db::people::{self, Person};
 use crate::oidc::resource::{self, Access, Challenge, Presented, StepUp};
 use crate::web::Origin;
 
@@ -88,7 +89,7 @@ impl FromRequestParts<App> for Caller {
 async fn of_person(app: &App, origin: Origin, access: Access, now: Timestamp) -> Answer<Caller> {
     let Some(grant) = &access.grant else { return Err(Challenge::invalid_token().into()) };
     let mut reader = app.db.reader().await?;
-    let person = people::find(&mut reader, &grant.person_id).await?.filter(people::Person::is_active);
+    let person = people::find(&mut reader, &grant.person_id).await?.filter(Person::is_active);
     let Some(person) = person else { return Err(Challenge::invalid_token().into()) };
     let memberships = members::in_force(&mut reader, &person.id, &calendar::date_at(now).to_string()).await?;
     let (administers, member_of): (Vec<_>, Vec<_>) = memberships.into_iter().partition(|of| of.role == "administrator");
@@ -215,6 +216,22 @@ impl Caller {
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
         let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
         Ok(OnMember { organization, member, policy })
+    }
+
+    /// Asks for leave to act on a person, wherever they belong; gives the person back.
+    ///
+    /// # Errors
+    /// 404 when there is nobody, as `found` says, or the caller may not know of them; a challenge, a refusal or a fault.
+    pub async fn on_person(&self, app: &App, action: Action, found: Answer<Person>) -> Answer<Person> {
+        self.access.needs_scope(action.scope())?;
+        if !self.operator && !self.privacy {
+            return Err(Problem::not_found().into());
+        }
+        let person = found?;
+        let subject = Subject { id: &person.id, operator: person.operator, privacy: person.privacy };
+        let context = Context { step_up: self.step_up, ..Context::default() };
+        self.ask(app, action, (&Resource { organization: None, subject: Some(subject) }, &context)).await?;
+        Ok(person)
     }
 
     /// The organization `id`, if the caller may know of it.

@@ -1,6 +1,7 @@
 //! `/organizations/{organization}/members`: an administrator's people (R050–R058).
 
 use axum::extract::{Path, State};
+use axum::response::IntoResponse;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
@@ -13,6 +14,7 @@ use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, fields};
 use super::caller::{Caller, OnMember};
+use super::page::{self, Asked, Page, Paging};
 use super::precondition::{IfMatch, stale};
 use super::problem::{Answer, Code, Problem};
 use super::rights::RightGiven;
@@ -22,16 +24,18 @@ use crate::account::invite::{self, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
 use crate::app::App;
 use crate::db::members::{self, Member as Row, Terms};
+use crate::db::members_list::{self, MemberFilter, MemberRow};
 use crate::db::{Conn, Tx, account_links, audit, grants, people, portal_grants, sessions};
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(create))
+        .routes(routes!(list, create))
         .routes(routes!(read, update, remove))
         .routes(routes!(set_role))
         .routes(routes!(set_status))
+        .routes(routes!(invitations))
         .routes(routes!(resend))
 }
 
@@ -269,6 +273,123 @@ pub(super) async fn show(c: &mut impl Conn, organization: &str, person: &str) ->
     let rights = members::rights(c, organization, person).await?;
     let version = row.version;
     Ok((Member::new(row, rights), version))
+}
+
+/// Which members.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct MemberQuery {
+    /// Beginnings of words of the name, the login or the mail address; accents and case do not matter, all must be found.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// Of the membership: `active` or `suspended`.
+    status: Option<String>,
+    /// `administrator` or `member`.
+    role: Option<String>,
+    /// `employee` or `external`.
+    affiliation: Option<String>,
+    /// `client_id` of a portal, with `right`.
+    #[param(max_length = 256)]
+    portal: Option<String>,
+    /// A role in that portal.
+    #[param(max_length = 64)]
+    right: Option<String>,
+    /// Whose last day is before this one.
+    #[param(value_type = Option<String>, format = Date)]
+    ends_before: Option<Date>,
+    /// `name`, `-name`, `joined` or `-joined`; by name when absent. A search has an order of its own.
+    sort: Option<String>,
+    /// Rows at the most, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(max_length = 2048)]
+    cursor: Option<String>,
+}
+
+/// A member in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MemberListed {
+    /// `usr_…`.
+    id: String,
+    /// What they sign in with.
+    login: String,
+    /// Mail address.
+    email: Option<String>,
+    /// Given name.
+    given_name: String,
+    /// Family name.
+    family_name: String,
+    /// Of the account.
+    account_status: String,
+    /// `administrator` or `member`.
+    role: String,
+    /// `active` or `suspended`.
+    status: String,
+    /// `employee` or `external`.
+    affiliation: String,
+    /// Last day.
+    ends_on: Option<String>,
+    /// RFC 3339.
+    joined_at: String,
+    /// RFC 3339; as far as a session still tells.
+    signed_in_at: Option<String>,
+}
+
+impl From<MemberRow> for MemberListed {
+    fn from(row: MemberRow) -> Self {
+        Self {
+            id: row.id,
+            login: row.login,
+            email: row.email,
+            given_name: row.given_name,
+            family_name: row.family_name,
+            account_status: row.account_status,
+            role: row.role,
+            status: row.status,
+            affiliation: row.affiliation,
+            ends_on: row.ends_on,
+            joined_at: instant(row.joined_at),
+            signed_in_at: row.signed_in_at.map(instant),
+        }
+    }
+}
+
+/// List or search the members of an organization.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/members", tag = "members",
+    params(("organization" = String, Path, description = "`org_…`"), MemberQuery),
+    responses((status = 200, description = "A page", body = Page<MemberListed>), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    Asked(query): Asked<MemberQuery>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::ListMembers, &organization).await?;
+    let words = page::words(query.q.as_deref())?;
+    let (order, after) = page::place((query.sort.as_deref(), "joined"), query.cursor.as_deref(), &words)?;
+    let right = match (query.portal.as_deref(), query.right.as_deref()) {
+        (None, None) => None,
+        (Some(portal), Some(right)) if !portal.contains('\0') && !right.contains('\0') => Some((portal, right)),
+        _ => return Err(Problem::parameter("right", "portal and right go together").into()),
+    };
+    let ends_before = query.ends_before.map(|day| day.to_string());
+    let filter = MemberFilter {
+        words: &words,
+        status: page::one_of("status", query.status.as_deref(), &["active", "suspended"])?,
+        role: page::one_of("role", query.role.as_deref(), &["administrator", "member"])?,
+        affiliation: page::one_of("affiliation", query.affiliation.as_deref(), &["employee", "external"])?,
+        right,
+        ends_before: ends_before.as_deref(),
+    };
+    let limit = page::limit(query.limit)?;
+    let mut reader = app.db.reader().await?;
+    let found = members_list::list(&mut reader, (&acting.organization.id, &filter), (order, after), limit).await?;
+    Ok(Page::shown(found, MemberListed::from).into_response())
 }
 
 /// Invite somebody.
@@ -541,6 +662,64 @@ async fn remove(
     let answer = write.finish(Written::nothing()).await;
     app.mail_waiting.notify_one();
     answer
+}
+
+/// Somebody who was invited and has not come yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PendingInvitation {
+    /// `usr_…`: the member it is about.
+    person: String,
+    /// What they will sign in with.
+    login: String,
+    /// Where the link went.
+    email: Option<String>,
+    /// Given name.
+    given_name: String,
+    /// Family name.
+    family_name: String,
+    /// `administrator` or `member`.
+    role: String,
+    /// RFC 3339.
+    invited_at: String,
+    /// When the link stops working, RFC 3339; absent when none works: send it again.
+    expires_at: Option<String>,
+}
+
+impl From<members::Pending> for PendingInvitation {
+    fn from(row: members::Pending) -> Self {
+        Self {
+            person: row.person_id,
+            login: row.login,
+            email: row.email,
+            given_name: row.given_name,
+            family_name: row.family_name,
+            role: row.role,
+            invited_at: instant(row.created_at),
+            expires_at: row.expires_at.map(instant),
+        }
+    }
+}
+
+/// List the invitations nobody has answered yet, the newest first. Withdraw one by removing the member.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/invitations", tag = "members",
+    params(("organization" = String, Path, description = "`org_…`"), Paging),
+    responses((status = 200, description = "A page", body = Page<PendingInvitation>), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn invitations(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::ListInvitations, &organization).await?;
+    let (limit, (at, id)) = (paging.limit()?, paging.before()?);
+    let now = app.clock.now();
+    let mut reader = app.db.reader().await?;
+    let rows = members::pending(&mut reader, &acting.organization.id, (at, &id, limit + 1), now).await?;
+    let cursor = |row: &members::Pending| page::cursor_before(row.created_at.milliseconds(), &row.person_id);
+    Ok(Page::of(rows, limit, cursor, PendingInvitation::from).into_response())
 }
 
 /// Send the invitation again; earlier links are void.

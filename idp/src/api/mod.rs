@@ -10,6 +10,7 @@ mod members;
 mod notice;
 mod organizations;
 pub mod page;
+mod people;
 pub mod precondition;
 pub mod problem;
 mod rights;
@@ -41,6 +42,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(contacts::router())
         .merge(rights::router())
         .merge(members::router())
+        .merge(people::router())
         .merge(trail::router())
 }
 

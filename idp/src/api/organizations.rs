@@ -1,6 +1,7 @@
 //! `/organizations`: the operator makes them; their administrators read them and correct their names.
 
 use axum::extract::{Path, State};
+use axum::response::IntoResponse;
 use habilis_keys::random;
 use habilis_policies::authorization::Action;
 use habilis_policies::identifiers::{Nda, OrganizationKind, Siren, Siret, Uai};
@@ -12,15 +13,17 @@ use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
+use super::page::{self, Asked, Page};
 use super::precondition::{IfMatch, stale};
 use super::problem::{Answer, Code, FieldError, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::app::App;
+use crate::db::organizations_list::{self, OrganizationFilter, OrganizationRow};
 use crate::db::{audit, is_unique_violation, organizations};
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create)).routes(routes!(read, update)).routes(routes!(set_status))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, update)).routes(routes!(set_status))
 }
 
 /// An organization.
@@ -170,6 +173,80 @@ fn check(kind: &str, new: &organizations::Written<'_>) -> Result<(), Problem> {
         wrong("/uai", "not_of_kind", "only apprenticeship centres have a UAI here");
     }
     if errors.is_empty() { Ok(()) } else { Err(Problem::fields(errors)) }
+}
+
+/// Which organizations.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OrganizationQuery {
+    /// Words of the name, or the beginning of a SIRET, SIREN, NDA or UAI; accents and case do not matter.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// A kind.
+    kind: Option<String>,
+    /// A status.
+    status: Option<String>,
+    /// `name`, `-name`, `created` or `-created`; by name when absent. A search has an order of its own.
+    sort: Option<String>,
+    /// Rows at the most, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(max_length = 2048)]
+    cursor: Option<String>,
+}
+
+/// List or search organizations.
+#[utoipa::path(
+    get, path = "/organizations", tag = "organizations", params(OrganizationQuery),
+    responses((status = 200, description = "A page", body = Page<OrganizationListed>), Problems),
+    security(("oauth2" = ["habilis.organizations.read"]))
+)]
+async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<OrganizationQuery>) -> Answer {
+    caller.may(&app, Action::ListOrganizations).await?;
+    let words = page::words(query.q.as_deref())?;
+    let (order, after) = page::place((query.sort.as_deref(), "created"), query.cursor.as_deref(), &words)?;
+    let kinds = ["company", "training_body", "cfa", "partner", "individual"];
+    let kind = page::one_of("kind", query.kind.as_deref(), &kinds)?;
+    let status = page::one_of("status", query.status.as_deref(), &["active", "suspended", "terminated"])?;
+    let filter = OrganizationFilter { words: &words, status, kind };
+    let limit = page::limit(query.limit)?;
+    let found = organizations_list::list_page(&mut app.db.reader().await?, &filter, (order, after), limit).await?;
+    Ok(Page::shown(found, OrganizationListed::from).into_response())
+}
+
+/// An organization in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrganizationListed {
+    /// `org_…`.
+    id: String,
+    /// Its kind.
+    kind: String,
+    /// Name as registered.
+    name: String,
+    /// 14 digits.
+    siret: Option<String>,
+    /// 9 digits.
+    siren: Option<String>,
+    /// `active`, `suspended` or `terminated`.
+    status: String,
+    /// RFC 3339.
+    created_at: String,
+}
+
+impl From<OrganizationRow> for OrganizationListed {
+    fn from(row: OrganizationRow) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            name: row.name,
+            siret: row.siret,
+            siren: row.siren,
+            status: row.status,
+            created_at: instant(row.created_at),
+        }
+    }
 }
 
 /// Make an organization.

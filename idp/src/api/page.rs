@@ -7,11 +7,13 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use habilis_policies::search;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Code, Problem, Stop};
+use crate::db::cursor::{self, Cursor, Order};
 
 /// Rows on a page when the caller names no number.
 const USUAL: u32 = 50;
@@ -76,6 +78,46 @@ impl Paging {
     }
 }
 
+/// The order of a list with names, and the place to go on from.
+///
+/// `time` is what the list calls the order of time.
+///
+/// # Errors
+/// An order that this list does not have, or a cursor that it never gave in this order.
+pub fn place(
+    (sort, time): (Option<&str>, &str),
+    cursor: Option<&str>,
+    words: &[String],
+) -> Result<(Order, Option<Cursor>), Problem> {
+    let Some(order) = Order::parse(sort, time, words) else {
+        let detail = format!("name, -name, {time} or -{time}; a search has an order of its own");
+        return Err(Problem::parameter("sort", detail));
+    };
+    let resume = |text| order.resume(text, words).map_err(|_| Problem::bare(Code::InvalidCursor));
+    Ok((order, cursor.map(resume).transpose()?))
+}
+
+/// A filter that has one of these values, if it is there.
+///
+/// # Errors
+/// Another value.
+pub fn one_of<'a>(name: &str, asked: Option<&'a str>, values: &[&str]) -> Result<Option<&'a str>, Problem> {
+    match asked {
+        Some(value) if !values.contains(&value) => Err(Problem::parameter(name, values.join(", "))),
+        asked => Ok(asked),
+    }
+}
+
+/// Words that are looked for; none when nothing was typed.
+///
+/// # Errors
+/// Something was typed that has no word in it, or more than a search takes.
+pub fn words(typed: Option<&str>) -> Result<Vec<String>, Problem> {
+    let Some(typed) = typed else { return Ok(Vec::new()) };
+    let words = if typed.chars().count() > 200 { Vec::new() } else { search::query(typed) };
+    if words.is_empty() { Err(Problem::parameter("q", "up to 200 characters with a word in them")) } else { Ok(words) }
+}
+
 /// Rows at the most.
 ///
 /// # Errors
@@ -111,6 +153,13 @@ impl<T: Serialize> Page<T> {
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(cursor);
         Self { items: rows.into_iter().map(show).collect(), next }
+    }
+}
+
+impl<T: Serialize> Page<T> {
+    /// A page that the database found.
+    pub fn shown<R>(page: cursor::Page<R>, show: impl Fn(R) -> T) -> Self {
+        Self { items: page.rows.into_iter().map(show).collect(), next: page.next.map(|next| next.encode()) }
     }
 }
 

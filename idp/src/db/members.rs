@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{At, Conn, Tx};
+use super::{At, Conn, Tx, search};
 
 statements! {
     IN_FORCE = "SELECT m.organization_id, m.role
@@ -30,6 +30,12 @@ statements! {
     COUNT_OF_PERSON = "SELECT COUNT(*) FROM memberships WHERE person_id = $1";
     CLEAR_RIGHTS = "DELETE FROM rights WHERE organization_id = $1 AND person_id = $2 AND client_id = $3";
     TOUCH = "UPDATE memberships SET updated_at = $3, version = version + 1 WHERE organization_id = $1 AND person_id = $2";
+    PENDING = "SELECT m.person_id, p.login, p.email, p.given_name, p.family_name, m.role, m.created_at,
+                      (SELECT MAX(l.expires_at) FROM account_links l
+                       WHERE l.person_id = m.person_id AND l.purpose = 'activate' AND l.used_at IS NULL AND l.expires_at > $5) AS expires_at
+               FROM memberships m JOIN people p ON p.id = m.person_id
+               WHERE m.organization_id = $1 AND p.status = 'pending' AND (m.created_at < $2 OR (m.created_at = $2 AND m.person_id < $3))
+               ORDER BY m.created_at DESC, m.person_id DESC LIMIT $4";
     SET_LOCALE_AND_NAMES = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, updated_at = $5 WHERE id = $1";
 }
 
@@ -121,6 +127,40 @@ pub async fn find(c: &mut impl Conn, organization: &str, person: &str) -> sqlx::
         return Ok(None);
     }
     sql!(c, optional Member: FIND, organization, person)
+}
+
+/// Somebody invited whose account is not open yet.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Pending {
+    /// `usr_…`.
+    pub person_id: String,
+    /// Folded login.
+    pub login: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// `administrator` or `member`.
+    pub role: String,
+    /// Since when.
+    pub created_at: At,
+    /// End of the link; none when no link works.
+    pub expires_at: Option<At>,
+}
+
+/// The invitations that wait, newest first, from before the instant (milliseconds since 1970) and person of another, at most so many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn pending(
+    c: &mut impl Conn,
+    organization: &str,
+    (at, person, limit): (i64, &str, u32),
+    now: Timestamp,
+) -> sqlx::Result<Vec<Pending>> {
+    sql!(c, all Pending: PENDING, organization, at, person, i64::from(limit), At::from(now))
 }
 
 /// What a member may do in portals, in order.
@@ -228,5 +268,6 @@ pub async fn set_names(
     (given, family, locale): (&str, &str, &str),
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    sql!(tx, execute SET_LOCALE_AND_NAMES, person, given, family, locale, At::from(now)).map(drop)
+    sql!(tx, execute SET_LOCALE_AND_NAMES, person, given, family, locale, At::from(now))?;
+    search::index(tx, person, now).await
 }

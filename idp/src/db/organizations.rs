@@ -250,7 +250,8 @@ pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Organizati
 /// # Errors
 /// A unique violation when the SIRET exists; the engine failed.
 pub async fn create(tx: &mut Tx, (id, kind): (&str, &str), new: &Written<'_>, now: Timestamp) -> sqlx::Result<()> {
-    sql!(tx, execute CREATE, id, kind, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now)).map(drop)
+    sql!(tx, execute CREATE, id, kind, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now))?;
+    search::index_organization(tx, id, now).await
 }
 
 /// Changes an organization that is still at `version`; false when somebody was faster.
@@ -258,8 +259,9 @@ pub async fn create(tx: &mut Tx, (id, kind): (&str, &str), new: &Written<'_>, no
 /// # Errors
 /// A unique violation when the SIRET exists; the engine failed.
 pub async fn update(tx: &mut Tx, (id, version): (&str, i64), new: &Written<'_>, now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute UPDATE, id, version, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now))
-        .map(|rows| rows == 1)
+    let rows = sql!(tx, execute UPDATE, id, version, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now))?;
+    search::index_organization(tx, id, now).await?;
+    Ok(rows == 1)
 }
 
 /// Moves an organization from one status to another; false when it had another status.

@@ -7,7 +7,7 @@ use super::{At, Conn, Tx, search};
 statements! {
     INSERT = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, $10, $10)";
-    FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, updated_at
+    FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
             FROM people WHERE id = $1";
     FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc, w.changed_at
                         FROM people p LEFT JOIN passwords w ON w.person_id = p.id
@@ -15,7 +15,7 @@ statements! {
     FIND_CREDENTIALS_OF = "SELECT p.id, p.status, w.phc, w.changed_at
                            FROM people p LEFT JOIN passwords w ON w.person_id = p.id
                            WHERE p.id = $1";
-    FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, updated_at
+    FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
                               FROM people WHERE login = $1 OR email = $1 OR email = $2
                               ORDER BY id LIMIT 5";
     LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
@@ -56,6 +56,8 @@ pub struct Person {
     pub operator: bool,
     /// Data protection officer of the operator.
     pub privacy: bool,
+    /// For `ETag`.
+    pub version: i64,
     /// Last change of what claims tell.
     pub updated_at: At,
 }
@@ -245,5 +247,7 @@ pub async fn set_duties(tx: &mut Tx, id: &str, (operator, privacy): (bool, bool)
 /// # Errors
 /// The engine failed.
 pub async fn withdraw(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute WITHDRAW, id, At::from(now)).map(|rows| rows == 1)
+    let rows = sql!(tx, execute WITHDRAW, id, At::from(now))?;
+    search::index(tx, id, now).await?;
+    Ok(rows == 1)
 }

@@ -113,9 +113,10 @@ journeys! {
         send("application/json", "{\"kind\":").await.problem(400, "malformed_request");
         send("application/json", "{} {}").await.problem(422, "invalid_fields");
         send("text/plain", "{}").await.problem(415, "unsupported_media_type");
-        send("application/json", &"9".repeat(2_000_000)).await.problem(413, "too_large");
         api.get("/nowhere").await.problem(404, "not_found");
         api.delete("/organizations").await.problem(405, "method_not_allowed");
+        // Last: the connection ends with it.
+        send("application/json", &"9".repeat(2_000_000)).await.problem(413, "too_large");
     }
 
     async fn a_repeated_request_does_nothing_twice(server: &TestServer) {
@@ -214,6 +215,9 @@ journeys! {
         api.put(&format!("{one}/rights/nowhere"), &json!({ "roles": [] })).await.problem(404, "not_found");
         assert_eq!(api.put(&rights, &json!({ "roles": [] })).await.done(200)["rights"], json!([]));
 
+        let waiting = api.get(&format!("/organizations/{company}/invitations?limit=200")).await.done(200);
+        let waits = |it: &&Value| it["person"] == member["id"] && it["expires_at"].is_string();
+        assert_eq!(waiting["items"].as_array().unwrap().iter().filter(waits).count(), 1, "{waiting}");
         let invitation = format!("{one}/invitation");
         api.send(api.request("POST", &invitation)).await.done(200);
         let mails = Inbox::of(server).to(body["email"].as_str().unwrap()).await;
@@ -224,6 +228,59 @@ journeys! {
         let made = api.post(&members, &body).await.done(201);
         assert_ne!(made["id"], member["id"]);
         assert_eq!(api.delete(&format!("{members}/{}", made["id"].as_str().unwrap())).await.status, 204);
+    }
+
+    async fn members_are_found_by_the_beginning_of_any_word(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Recherche").await;
+        let engine = format!("{:?}", server.engine).to_lowercase();
+        for (index, (given, family)) in [("Zoé", "Bénard"), ("Noël", "L’Hostis"), ("Anne-Lise", "Le Goff"), ("Élie", "Çelik")].iter().enumerate() {
+            let body = json!({ "email": format!("trouve.{index}.{engine}@societe.example"), "given_name": given, "family_name": family });
+            invited(&api, &organization, &body).await;
+        }
+        let members = format!("/organizations/{organization}/members");
+        let names = |found: &Value| -> Vec<String> {
+            found["items"].as_array().unwrap().iter().map(|one| one["family_name"].as_str().unwrap().to_owned()).collect()
+        };
+        for (query, expected) in [
+            ("?q=bena", vec!["Bénard"]),
+            ("?q=BÉN%20zo", vec!["Bénard"]),
+            ("?q=lise", vec!["Le Goff"]),
+            ("?q=goff%20anne", vec!["Le Goff"]),
+            ("?q=nobody", vec![]),
+            ("", vec!["Bénard", "Çelik", "L’Hostis", "Le Goff"]),
+            ("?sort=-name", vec!["Le Goff", "L’Hostis", "Çelik", "Bénard"]),
+            ("?sort=joined&limit=2", vec!["Bénard", "L’Hostis"]),
+        ] {
+            let found = api.get(&format!("{members}{query}")).await.done(200);
+            assert_eq!(names(&found), expected, "{query}");
+        }
+        // Page by page, and nobody twice.
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = api.get(&format!("{members}?limit=1{cursor}")).await.done(200);
+            all.extend(names(&page));
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(all, ["Bénard", "Çelik", "L’Hostis", "Le Goff"]);
+        for (query, code) in [
+            ("?limit=0", "invalid_parameter"),
+            ("?limit=201", "invalid_parameter"),
+            ("?limit=x", "invalid_parameter"),
+            ("?sort=age", "invalid_parameter"),
+            ("?q=%20", "invalid_parameter"),
+            ("?role=king", "invalid_parameter"),
+            ("?portal=demo-portal", "invalid_parameter"),
+            ("?other=1", "invalid_parameter"),
+            ("?cursor=none", "invalid_cursor"),
+        ] {
+            api.get(&format!("{members}{query}")).await.problem(400, code);
+        }
+        let found = api.get("/organizations?q=recher").await.done(200);
+        assert!(found["items"].as_array().unwrap().iter().any(|one| one["id"] == organization.as_str()), "{found}");
+        let found = api.get(&format!("/people?q=trouve%20{engine}&limit=200")).await.done(200);
+        assert_eq!(found["items"].as_array().unwrap().len(), 4, "{found}");
     }
 
     async fn what_the_operator_takes_back_no_member_keeps(server: &TestServer) {
@@ -455,7 +512,22 @@ async fn people_act_within_their_organization(engine: Engine) {
     assert_eq!(answer.status, 401, "{}", answer.body);
     // A learner reads themselves at most.
     let learner = Api::of_person(&server, server.learner(), scope).await;
-    learner.get(&members).await.problem(405, "method_not_allowed");
+    learner.get(&members).await.problem(404, "not_found");
+    administrator.get("/people").await.problem(403, "forbidden");
+    administrator.get("/organizations").await.problem(403, "forbidden");
+    // Who works for the operator is decided by people, not by programs, and never about oneself.
+    let chief = Api::of_person(&server, &of_kind(&server, "second factor operator"), scope).await;
+    let itself = chief.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
+    let duties = json!({ "operator": false, "privacy": true, "reason": "nomination" });
+    chief.put(&format!("/people/{itself}/duties"), &duties).await.problem(403, "forbidden");
+    operator(&server).await.put(&format!("/people/{person}/duties"), &duties).await.problem(403, "forbidden");
+    let both = json!({ "operator": true, "privacy": true, "reason": "cumul" });
+    chief.put(&format!("/people/{person}/duties"), &both).await.problem(409, "conflict");
+    assert_eq!(chief.put(&format!("/people/{person}/duties"), &duties).await.done(200)["privacy"], true);
+    // From now on the organization's administrator does not know them.
+    administrator.get(&format!("{members}/{person}")).await.problem(404, "not_found");
+    let none = json!({ "operator": false, "privacy": false, "reason": "fin" });
+    chief.put(&format!("/people/{person}/duties"), &none).await.done(200);
     learner.get(&format!("{members}/{person}")).await.problem(404, "not_found");
     learner.get(&format!("/organizations/{organization}")).await.problem(404, "not_found");
     let myself = learner.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
