@@ -105,7 +105,8 @@ impl AccountLetter {
 impl Letter for AccountLetter {
     fn kind(&self) -> Kind {
         match self {
-            Self::EmailChanged { .. } | Self::SessionEnded { .. } => Kind::Security,
+            Self::SessionEnded { .. } => Kind::Security,
+            Self::EmailChanged { .. } => Kind::Undoable,
             Self::Invitation { .. }
             | Self::SignUp { .. }
             | Self::AlreadyKnown { .. }
@@ -144,25 +145,33 @@ impl Letter for AccountLetter {
 }
 
 #[cfg(test)]
+impl AccountLetter {
+    /// One of each.
+    pub(super) fn samples() -> Vec<Self> {
+        let href = || "https://compte.example/x".to_owned();
+        let invitation =
+            |organization| Self::Invitation { login: "zoe".to_owned(), organization, days: 7, href: href() };
+        vec![
+            invitation(None),
+            invitation(Some("Campus Formation".to_owned())),
+            Self::SignUp { href: href() },
+            Self::AlreadyKnown { href: href() },
+            Self::NewEmail { href: href() },
+            Self::EmailChanged { at: Timestamp::UNIX_EPOCH, href: href() },
+            Self::EmailTakenBack { at: Timestamp::UNIX_EPOCH },
+            Self::SessionEnded { device: "Firefox, Linux".to_owned(), most: 3 },
+        ]
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::web::page::sample_chrome;
 
     #[test]
     fn every_letter_reads_in_every_language_and_keeps_its_link() {
-        let href = || "https://compte.example/x".to_owned();
-        let invitation =
-            |organization| AccountLetter::Invitation { login: "zoe".to_owned(), organization, days: 7, href: href() };
-        let letters = [
-            invitation(None),
-            invitation(Some("Campus Formation".to_owned())),
-            AccountLetter::SignUp { href: href() },
-            AccountLetter::AlreadyKnown { href: href() },
-            AccountLetter::NewEmail { href: href() },
-            AccountLetter::EmailChanged { at: Timestamp::UNIX_EPOCH, href: href() },
-            AccountLetter::EmailTakenBack { at: Timestamp::UNIX_EPOCH },
-            AccountLetter::SessionEnded { device: "Firefox, Linux".to_owned(), most: 3 },
-        ];
+        let letters = AccountLetter::samples();
         for locale in Locale::ALL {
             for letter in &letters {
                 let body = letter.body(sample_chrome(locale)).unwrap() + &letter.subject(locale);
