@@ -114,6 +114,7 @@ pub struct SignIn {
 pub struct SecondFactor {
     pub required_of: Vec<habilis_policies::second_factor::Role>,
     pub mail_removal_after_hours: u16,
+    pub password_good_for_minutes: u16,
 }
 
 /// `[accounts]`
@@ -439,6 +440,10 @@ impl Config {
                 refuse(true, &format!("{section}: {refusal}"));
             }
         }
+        refuse(
+            self.second_factor.password_good_for_minutes > 1440,
+            "second_factor.password_good_for_minutes is at most 1440 (a day); 0: the password is always asked again",
+        );
         refuse(
             self.second_factor.mail_removal_after_hours > 336,
             "second_factor.mail_removal_after_hours is at most 336 (two weeks); 0: never",

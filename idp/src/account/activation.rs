@@ -163,7 +163,7 @@ pub async fn post(
         cookies::set_browser(&app, &mut next, &browser);
         return Ok(next);
     }
-    let authenticated = Authenticated { person, amr: "pwd" };
+    let authenticated = Authenticated { person, amr: "pwd", since: None };
     let (session, cookie) = session::start(&mut tx, &app, (authenticated, arrival.old, &origin), now).await?;
     browsers::seen(&mut tx, person, &browser.digest(), now).await?;
     let event = Event::new("session.started")

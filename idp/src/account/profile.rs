@@ -19,11 +19,12 @@ use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
 use crate::db::people::{self, Person, Profile, fold_login};
 use crate::db::sessions::Session;
-use crate::db::{Tx, grants, is_unique_violation, password_links, passwords, sessions};
+use crate::db::{Tx, grants, is_unique_violation, password_links, passwords};
 use crate::login::forgot::ui_locales;
 use crate::login::links::{self, Why};
 use crate::login::local::Place;
 use crate::login::password::recent;
+use crate::login::session;
 use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Recipient};
 use crate::oidc::error::PageError;
@@ -303,7 +304,7 @@ pub(super) async fn undo(State(app): State<App>, origin: Origin, Path(token): Pa
     for purpose in [Purpose::NewEmail, Purpose::UndoEmail] {
         account_links::void(&mut tx, &person.id, purpose, now).await?;
     }
-    let ended = sessions::end_of_person(&mut tx, &person.id, now).await?;
+    let ended = session::end_of_person(&mut tx, (&person.id, ""), now).await?;
     let revoked = grants::revoke_of_person(&mut tx, &person.id, "", now).await?;
     passwords::take_away(&mut tx, &person.id, now).await?;
     password_links::void(&mut tx, &person.id, now).await?;
