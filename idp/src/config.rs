@@ -133,6 +133,7 @@ pub struct Accounts {
     pub sessions_beyond: SessionsBeyond,
     pub sharing_networks: usize,
     pub sharing_window_minutes: u32,
+    pub mandatory: Vec<habilis_policies::attributes::Attribute>,
 }
 
 /// `accounts.sessions_beyond`
@@ -820,6 +821,7 @@ mod tests {
             ("sessions_beyond = \"shrug\"", "shrug"),
             ("sharing_networks = 1", "sharing_networks"),
             ("sharing_window_minutes = 0", "sharing_window_minutes"),
+            ("mandatory = [\"blood_type\"]", "blood_type"),
         ] {
             let problems = load(&format!("[accounts]\n{setting}"), &[]).unwrap_err().to_string();
             assert!(problems.contains(word), "{setting}: {problems}");

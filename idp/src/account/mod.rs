@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod activity;
 pub mod applications;
+pub mod attributes;
 pub mod compromise;
 mod devices;
 pub mod invite;

@@ -178,7 +178,7 @@ pub(super) async fn ask_email(State(app): State<App>, origin: Origin, cookies: C
     let href = format!("{}{CONFIRM}{}", app.config.server.issuer, token.expose());
     let locale = Locale::negotiate(Some(&person.locale), None);
     let to = Recipient { address: email.as_str(), person: Some(&person.id), locale };
-    let mail = mail::write_to(&mut tx, &app.config, (&to, &AccountLetter::NewEmail { href }), (now, now)).await?;
+    let mail = mail::write_to(&mut tx, (&app).into(), (&to, &AccountLetter::NewEmail { href }), (now, now)).await?;
     let event =
         Event::new("account.email_change_asked").by(&person.id).about(&person.id).from(&origin).with("mail", mail);
     audit::record(&mut tx, event, now).await?;
@@ -266,7 +266,7 @@ async fn tell_old(tx: &mut Tx, app: &App, (person, old): (&Person, &str), now: T
     let href = format!("{}{UNDO}{}", app.config.server.issuer, token.expose());
     let locale = Locale::negotiate(Some(&person.locale), None);
     let to = Recipient { address: old, person: Some(&person.id), locale };
-    mail::write_to(tx, &app.config, (&to, &AccountLetter::EmailChanged { at: now, href }), (now, now)).await.map(drop)
+    mail::write_to(tx, app.into(), (&to, &AccountLetter::EmailChanged { at: now, href }), (now, now)).await.map(drop)
 }
 
 /// Asks to press a button.

@@ -133,6 +133,7 @@ macro_rules! tables {
 tables! {
     account_links,
     audit,
+    bounced_addresses,
     browsers,
     clients,
     compromise_links,

@@ -213,16 +213,12 @@ pub async fn end_by_id(tx: &mut Tx, (session, person): (&str, &str), now: Timest
 pub async fn end_of_person(tx: &mut Tx, (person, kept): (&str, &str), now: Timestamp) -> Outcome<u64> {
     let mut listening = BTreeMap::new();
     for (session, id) in grants::knowing_of_person(tx, (person, kept), MAX_TOLD_AT_ONCE, now).await? {
-        let listens = match listening.get(&id) {
-            Some(listens) => *listens,
-            None => {
-                let client = clients::find(tx, &id).await?.map(Client::from_row).transpose()?;
-                let listens = client.is_some_and(|client| client.metadata.backchannel_logout_uri.is_some());
-                listening.insert(id.clone(), listens);
-                listens
-            }
-        };
-        if listens {
+        if !listening.contains_key(&id) {
+            let client = clients::find(tx, &id).await?.map(Client::from_row).transpose()?;
+            let listens = client.is_some_and(|client| client.metadata.backchannel_logout_uri.is_some());
+            listening.insert(id.clone(), listens);
+        }
+        if listening.get(&id) == Some(&true) {
             logout_outbox::insert(tx, (&id, person, &sid(&session, &id)), now).await?;
         }
     }

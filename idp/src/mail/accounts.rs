@@ -49,6 +49,15 @@ pub enum AccountLetter {
         /// When.
         at: Timestamp,
     },
+    /// To an administrator: the address of a member takes no mail.
+    AddressRefused {
+        /// Given and family name.
+        name: String,
+        /// What they sign in with.
+        login: String,
+        /// The address.
+        address: String,
+    },
     /// A session ended for another.
     SessionEnded {
         /// The browser that was signed out.
@@ -93,6 +102,14 @@ impl AccountLetter {
                 locale.text_with("mail-new-sign-in-when", &[("when", &paris(*at, locale))]),
                 text("letter-email-taken-back-if-not"),
             ],
+            Self::AddressRefused { name, login, address } => vec![
+                locale.text_with(
+                    "letter-address-refused-what",
+                    &[("name", name), ("login", login), ("address", address)],
+                ),
+                text("letter-address-refused-how"),
+                text("letter-address-refused-once"),
+            ],
             Self::SessionEnded { device, most } => vec![
                 locale.text_count("letter-session-ended-what", u64::from(*most)),
                 locale.text_with("letter-session-ended-device", &[("device", device)]),
@@ -111,7 +128,8 @@ impl Letter for AccountLetter {
             | Self::SignUp { .. }
             | Self::AlreadyKnown { .. }
             | Self::NewEmail { .. }
-            | Self::EmailTakenBack { .. } => Kind::Other,
+            | Self::EmailTakenBack { .. }
+            | Self::AddressRefused { .. } => Kind::Other,
         }
     }
 
@@ -123,6 +141,7 @@ impl Letter for AccountLetter {
             Self::NewEmail { .. } => "account_new_email.1",
             Self::EmailChanged { .. } => "account_email_changed.1",
             Self::EmailTakenBack { .. } => "account_email_taken_back.1",
+            Self::AddressRefused { .. } => "address_refused.1",
             Self::SessionEnded { .. } => "account_session_ended.1",
         }
     }
@@ -135,6 +154,7 @@ impl Letter for AccountLetter {
             Self::NewEmail { .. } => "letter-new-email-subject",
             Self::EmailChanged { .. } => "letter-email-changed-subject",
             Self::EmailTakenBack { .. } => "letter-email-taken-back-subject",
+            Self::AddressRefused { .. } => "letter-address-refused-subject",
             Self::SessionEnded { .. } => "letter-session-ended-subject",
         })
     }
@@ -159,6 +179,11 @@ impl AccountLetter {
             Self::NewEmail { href: href() },
             Self::EmailChanged { at: Timestamp::UNIX_EPOCH, href: href() },
             Self::EmailTakenBack { at: Timestamp::UNIX_EPOCH },
+            Self::AddressRefused {
+                name: "Zoé Martin".to_owned(),
+                login: "zoe".to_owned(),
+                address: "zoe@ancienne.example".to_owned(),
+            },
             Self::SessionEnded { device: "Firefox, Linux".to_owned(), most: 3 },
         ]
     }
@@ -176,8 +201,12 @@ mod tests {
             for letter in &letters {
                 let body = letter.body(sample_chrome(locale)).unwrap() + &letter.subject(locale);
                 assert!(!body.contains('⟦'), "{body}");
-                let linked =
-                    !matches!(letter, AccountLetter::SessionEnded { .. } | AccountLetter::EmailTakenBack { .. });
+                let linked = !matches!(
+                    letter,
+                    AccountLetter::SessionEnded { .. }
+                        | AccountLetter::EmailTakenBack { .. }
+                        | AccountLetter::AddressRefused { .. }
+                );
                 assert_eq!(body.contains("https://compte.example/x"), linked, "{body}");
             }
         }

@@ -152,6 +152,7 @@ mod tests {
             ("account_new_email.1", Other),
             ("account_session_ended.1", Security),
             ("account_sign_up.1", Other),
+            ("address_refused.1", Other),
             ("authenticator_app_added.1", Security),
             ("authenticator_app_removed.1", Security),
             ("new_sign_in.1", Security),
