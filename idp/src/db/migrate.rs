@@ -42,6 +42,7 @@ const MIGRATIONS: &[Migration] = migrations![
     9 "0009_accounts",
     10 "0010_strength",
     11 "0011_letters",
+    12 "0012_organizations",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.
