@@ -116,6 +116,7 @@ pub struct SignIn {
 pub struct SecondFactor {
     pub required_of: Vec<habilis_policies::second_factor::Role>,
     pub mail_removal_after_hours: u16,
+    pub password_good_for_minutes: u16,
 }
 
 /// `[accounts]`
@@ -134,6 +135,7 @@ pub struct Accounts {
     pub sessions_beyond: SessionsBeyond,
     pub sharing_networks: usize,
     pub sharing_window_minutes: u32,
+    pub mandatory: Vec<habilis_policies::attributes::Attribute>,
 }
 
 /// `accounts.sessions_beyond`
@@ -454,6 +456,10 @@ impl Config {
                 refuse(true, &format!("{section}: {refusal}"));
             }
         }
+        refuse(
+            self.second_factor.password_good_for_minutes > 1440,
+            "second_factor.password_good_for_minutes is at most 1440 (a day); 0: the password is always asked again",
+        );
         refuse(
             self.second_factor.mail_removal_after_hours > 336,
             "second_factor.mail_removal_after_hours is at most 336 (two weeks); 0: never",
@@ -830,6 +836,7 @@ mod tests {
             ("sessions_beyond = \"shrug\"", "shrug"),
             ("sharing_networks = 1", "sharing_networks"),
             ("sharing_window_minutes = 0", "sharing_window_minutes"),
+            ("mandatory = [\"blood_type\"]", "blood_type"),
         ] {
             let problems = load(&format!("[accounts]\n{setting}"), &[]).unwrap_err().to_string();
             assert!(problems.contains(word), "{setting}: {problems}");

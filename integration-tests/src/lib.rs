@@ -22,6 +22,7 @@ pub mod authenticator;
 pub mod browser;
 mod cleanup;
 pub mod database;
+pub mod dump;
 pub mod fapi;
 pub mod http;
 pub mod inbox;

@@ -2,6 +2,7 @@
 
 mod client;
 mod keys;
+mod mail;
 mod operator;
 mod organization;
 mod passwords;
@@ -62,6 +63,9 @@ enum Command {
     /// People and their invitations.
     #[command(subcommand)]
     Person(person::Command),
+    /// Mail: what came back.
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
@@ -146,6 +150,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         Command::SecondFactor(command) => second_factor::run(command, load()?).await,
         Command::Organization(command) => organization::run(command, load()?).await,
         Command::Person(command) => person::run(command, load()?).await,
+        Command::Mail(command) => mail::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
         Command::Resource(command) => resource::run(command, load()?).await,
         Command::Passwords(command) => passwords::run(command, load).await,

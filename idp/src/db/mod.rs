@@ -138,6 +138,7 @@ macro_rules! tables {
 tables! {
     account_links,
     audit,
+    bounced_addresses,
     browsers,
     clients,
     compromise_links,

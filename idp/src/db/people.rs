@@ -20,11 +20,9 @@ statements! {
                               ORDER BY id LIMIT 5";
     LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
     SET_STATUS = "UPDATE people SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2";
-    ADDRESS_BOUNCED = "UPDATE people SET email_verified = FALSE, updated_at = $3
-                       WHERE id = $1 AND email = $2 AND email_verified = TRUE";
-    ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, updated_at = $2 WHERE id = $1 AND status = 'pending'";
+    ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, email_bounced_at = NULL, updated_at = $2 WHERE id = $1 AND status = 'pending'";
     SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6 WHERE id = $1";
-    SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, login = $3, updated_at = $4 WHERE id = $1";
+    SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM people";
     SET_DUTIES = "UPDATE people SET operator = $2, privacy = $3, version = version + 1, updated_at = $4 WHERE id = $1";
     WITHDRAW = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, updated_at = $2
@@ -186,14 +184,6 @@ pub async fn lock(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
 /// The engine failed.
 pub async fn set_status(tx: &mut Tx, id: &str, (from, to): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute SET_STATUS, id, from, to, At::from(now)).map(|rows| rows == 1)
-}
-
-/// Notes that a mail to the declared address came back: it is not proven any more (R005). False when it was not, or changed.
-///
-/// # Errors
-/// The engine failed.
-pub async fn address_bounced(tx: &mut Tx, (id, address): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute ADDRESS_BOUNCED, id, address, At::from(now)).map(|rows| rows == 1)
 }
 
 /// Opens a pending account whose address was proven; false when it is not pending.
