@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = migrations![
     8 "0008_factors",
     9 "0009_accounts",
     10 "0010_strength",
+    12 "0012_organizations",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.
