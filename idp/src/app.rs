@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use habilis_keys::seal::MasterKey;
 use habilis_keys::token::{HmacKey, derive};
+use habilis_policies::authorization::Engine;
 use moka::future::Cache;
 use tokio::sync::{Notify, Semaphore};
 use webauthn_rs::Webauthn;
@@ -75,6 +76,8 @@ pub struct Inner {
     pub mail_waiting: Notify,
     /// Tells clients that a session ended.
     pub logouts: Courier,
+    /// Decides who may do what through the management API.
+    pub authorization: Engine,
 }
 
 impl Deref for App {
@@ -90,7 +93,7 @@ impl App {
     ///
     /// # Errors
     /// The database failed, the keys in it were sealed under another master key, TLS has no trusted roots, or the list of
-    /// leaked passwords cannot be used.
+    /// leaked passwords or the operator's rules cannot be used.
     pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
         let recovery = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "recovery-codes").as_bytes());
         let passkeys = crate::login::passkey::relying_party(&config);
@@ -103,6 +106,8 @@ impl App {
         let fetcher = Fetcher::new(&config.fetch)?;
         let hasher = Hasher::new(&config.password_hash, config.hash_params());
         let leaked = Arc::new(LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?);
+        let authorization = crate::authorization::engine(config.authorization.rules_file.as_deref())
+            .map_err(|problems| Fault::new(format!("authorization.rules_file {}", problems.join("\n"))))?;
         Ok(Self(Arc::new(Inner {
             config,
             clock,
@@ -124,6 +129,7 @@ impl App {
             fetched_requests: FetchedRequests::new(),
             mail_waiting: Notify::new(),
             logouts: Courier::new(),
+            authorization,
         })))
     }
 

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod app;
 pub mod assets;
+pub mod authorization;
 pub mod cli;
 pub mod clock;
 pub mod config;
