@@ -269,6 +269,51 @@ fn the_matrix_asks_about_every_act_and_every_kind_of_person_it_can_be_about() {
 }
 
 #[test]
+fn the_table_of_the_documentation_says_what_the_matrix_says() {
+    let documentation = include_str!("../../../idp/docs/authorization.md");
+    let columns: Vec<&str> = principals().into_iter().map(|(name, _)| name).collect();
+    let lines = lines();
+    let word = |action: Action, role: &str| {
+        let column = columns.iter().position(|column| *column == role).unwrap();
+        let says = |wanted: &[&str], cell: &[&str]| {
+            let about = lines.iter().filter(|line| line.action == action && wanted.contains(&line.whom));
+            about.into_iter().any(|line| cell.contains(&line.cells[column]))
+        };
+        match () {
+            () if says(&["-", "other"], &["y"]) => "yes",
+            () if says(&["-", "other"], &["s"]) => "strong",
+            () if says(&["self"], &["y", "s"]) => "own",
+            () => "\u{2013}",
+        }
+    };
+    for action in Action::ALL {
+        let begin = format!("| `{action}` | ");
+        let mut rows = documentation.lines().filter(|line| line.starts_with(&begin));
+        let row = rows.next().unwrap_or_else(|| panic!("{action} is not in the documentation"));
+        assert_eq!(rows.next(), None, "{action} is told once");
+        let told: Vec<&str> = row.trim_matches('|').split('|').skip(2).map(str::trim).collect();
+        let expected: Vec<&str> =
+            ["op", "aut", "adm", "cli", "mem", "dpo"].into_iter().map(|role| word(*action, role)).collect();
+        assert_eq!(told, expected, "{row}");
+    }
+    for id in engine().ids().into_iter().filter(|id| {
+        let effect = engine().policies.policy(&PolicyId::new(id)).map(Policy::effect);
+        effect == Some(cedar_policy::Effect::Forbid)
+    }) {
+        let told = documentation.contains(&format!("`{id}`"));
+        assert!(told || ["identity-images", "people-decide", "step-up"].contains(&id), "{id} is not told");
+    }
+}
+
+#[test]
+fn the_rules_in_the_documentation_are_good() {
+    let documentation = include_str!("../../../idp/docs/authorization.md");
+    let (_, text) = documentation.split_once("```cedar\n").unwrap();
+    let (rules, _) = text.split_once("```").unwrap();
+    assert!(with_rules(rules).unwrap_or_else(|error| panic!("{error}")).ids().contains(&"litigation"));
+}
+
+#[test]
 fn an_act_about_a_person_is_refused_to_everybody_while_the_person_is_not_named() {
     let engine = engine();
     for action in Action::ALL.iter().filter(|action| groups(**action).contains("upon_person")) {
