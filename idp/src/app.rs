@@ -95,7 +95,7 @@ impl App {
     ///
     /// # Errors
     /// The database failed, the keys in it were sealed under another master key, TLS has no trusted roots, or the list of
-    /// leaked passwords cannot be used.
+    /// leaked passwords or the operator's rules cannot be used.
     pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
         let recovery = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "recovery-codes").as_bytes());
         let passkeys = crate::login::passkey::relying_party(&config);
@@ -109,6 +109,8 @@ impl App {
         let fetcher = Fetcher::new(&config.fetch)?;
         let hasher = Hasher::new(&config.password_hash, config.hash_params());
         let leaked = Arc::new(LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?);
+        let authorization = crate::authorization::engine(config.authorization.rules_file.as_deref())
+            .map_err(|problems| Fault::new(format!("authorization.rules_file {}", problems.join("\n"))))?;
         Ok(Self(Arc::new(Inner {
             config,
             clock,
@@ -126,7 +128,7 @@ impl App {
             begun,
             registered,
             api_calls,
-            authorization: Engine::embedded()?,
+            authorization,
             fetcher,
             fetched_keys: FetchedKeys::new(),
             fetched_requests: FetchedRequests::new(),

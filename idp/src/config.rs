@@ -59,6 +59,8 @@ pub struct Config {
     pub pages: Pages,
     /// `[console]`
     pub console: Console,
+    /// `[authorization]`
+    pub authorization: Authorization,
     /// `[log]`
     pub log: Log,
 }
@@ -326,6 +328,14 @@ pub struct Console {
     pub client_secret: Secret<String>,
 }
 
+/// `[authorization]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Authorization {
+    #[serde(deserialize_with = "empty_is_none")]
+    pub rules_file: Option<PathBuf>,
+}
+
 /// `[log]`
 #[derive(Debug, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
@@ -498,6 +508,11 @@ impl Config {
             "console.client_id needs console.client_secret or console.client_secret_file",
         );
         problems.extend(self.mail.problems().into_iter().map(str::to_owned));
+        if let Some(file) = &self.authorization.rules_file
+            && let Err(wrong) = crate::authorization::engine(Some(file))
+        {
+            problems.extend(wrong.into_iter().map(|problem| format!("authorization.rules_file {problem}")));
+        }
     }
 
     /// Whether the issuer is plain http on this machine: development and demonstration.
@@ -864,6 +879,22 @@ mod tests {
         let file =
             format!("[console]\nclient_id = \"console\"\nclient_secret_file = {:?}", secret.display().to_string());
         assert_eq!(load(&file, &[]).unwrap().console.client_secret.expose(), "a secret");
+    }
+
+    #[test]
+    fn rules_of_the_operators_own_are_read_with_the_configuration() {
+        assert_eq!(load("", &[]).unwrap().authorization.rules_file, None);
+        let folder = tempfile::tempdir().unwrap();
+        let rules = folder.path().join("rules.cedar");
+        std::fs::write(&rules, "@id(\"a\")\npermit (principal, action, resource);").unwrap();
+        let file =
+            format!("[authorization]\nrules_file = {:?}\n[tokens]\nid_token_seconds = 5", rules.display().to_string());
+        let problems = load(&file, &[]).unwrap_err().to_string();
+        assert!(problems.contains("authorization.rules_file") && problems.contains("rules.cedar:1:1: "), "{problems}");
+        assert!(problems.contains("id_token_seconds"), "all problems at once: {problems}");
+        std::fs::write(&rules, "@id(\"a\")\nforbid (principal, action, resource);").unwrap();
+        let file = format!("[authorization]\nrules_file = {:?}", rules.display().to_string());
+        assert_eq!(load(&file, &[]).unwrap().authorization.rules_file, Some(rules));
     }
 
     #[test]

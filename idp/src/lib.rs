@@ -6,6 +6,7 @@ pub mod account;
 pub mod api;
 pub mod app;
 pub mod assets;
+pub mod authorization;
 pub mod cli;
 pub mod clock;
 pub mod config;

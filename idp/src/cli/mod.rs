@@ -7,6 +7,7 @@ mod operator;
 mod organization;
 mod passwords;
 mod person;
+mod policy;
 mod resource;
 mod second_factor;
 mod serve;
@@ -78,6 +79,9 @@ enum Command {
     /// Signing keys and the master key.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Who may do what through the management API.
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Print the OpenAPI description of the HTTP interface.
     Openapi {
         /// Of the management API instead of the protocol.
@@ -155,6 +159,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         Command::Resource(command) => resource::run(command, load()?).await,
         Command::Passwords(command) => passwords::run(command, load).await,
         Command::Keys(command) => keys::run(command, load()?).await,
+        Command::Policy(command) => policy::run(command, load),
         Command::Openapi { management } => {
             if management {
                 say(serde_json::to_string_pretty(&crate::api::openapi())?);

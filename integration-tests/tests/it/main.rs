@@ -92,6 +92,7 @@ mod pairwise;
 mod par;
 mod passkeys;
 mod passwords;
+mod policy;
 mod profile;
 mod reach;
 mod registration;

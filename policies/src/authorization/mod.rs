@@ -23,7 +23,7 @@ use cedar_policy::{
 
 pub use action::{Action, SCOPES};
 use rules::Author;
-pub use rules::{EMBEDDED, Error, MAX_RULES, MAX_RULES_BYTES, Problem, SCHEMA};
+pub use rules::{EMBEDDED, Error, MAX_RULES, MAX_RULES_BYTES, Problem, SCHEMA, source};
 
 /// What kind of principal asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,18 +128,18 @@ impl Decision {
 #[derive(Debug)]
 pub struct Engine {
     authorizer: Authorizer,
-    schema: Schema,
     policies: PolicySet,
     /// The order of the text: with several that decide, the first is named.
     order: HashMap<PolicyId, usize>,
-    /// Every act with its groups.
-    acts: HashMap<Action, (EntityUid, Vec<Entity>)>,
+    /// Every act, with its groups as parents.
+    acts: HashMap<Action, Entity>,
     names: Names,
 }
 
 /// Names of the schema, read once.
 #[derive(Debug)]
 struct Names {
+    action: EntityTypeName,
     person: EntityTypeName,
     client: EntityTypeName,
     organization: EntityTypeName,
@@ -153,19 +153,9 @@ impl Engine {
     /// The policies of this version.
     ///
     /// # Errors
-    /// The embedded policies do not fit the schema: a defect, which a test finds.
+    /// They cannot be read: a defect, which a test finds.
     pub fn embedded() -> Result<Self, Error> {
-        let schema = rules::schema()?;
-        let mut policies: Vec<Policy> = Vec::new();
-        let mut problems = Vec::new();
-        for (file, text) in EMBEDDED {
-            let taken: Vec<PolicyId> = policies.iter().map(|policy| policy.id().clone()).collect();
-            match rules::read(&schema, Author::Embedded(file), text, &taken) {
-                Ok(more) => policies.extend(more),
-                Err(error) => problems.extend(error.problems),
-            }
-        }
-        if problems.is_empty() { Self::new(schema, policies) } else { Err(Error { problems }) }
+        Self::new(embedded(rules::read)?)
     }
 
     /// The policies of this version and the operator's own rules, which can only forbid.
@@ -174,33 +164,41 @@ impl Engine {
     /// Every problem of `text` with its position: syntax, a permission, an id that is missing or used, a name the schema does not
     /// know, a rule that could never apply, too much of it.
     pub fn with_operator_rules(text: &str) -> Result<Self, Error> {
-        let Self { schema, policies, order, .. } = Self::embedded()?;
-        let mut all: Vec<Policy> = policies.policies().cloned().collect();
-        all.sort_by_key(|policy| order.get(policy.id()).copied());
-        let taken: Vec<PolicyId> = all.iter().map(|policy| policy.id().clone()).collect();
-        all.extend(rules::read(&schema, Author::Operator, text, &taken)?);
-        Self::new(schema, all)
+        Self::with_rules(&rules::schema()?, text)
     }
 
-    fn new(schema: Schema, policies: Vec<Policy>) -> Result<Self, Error> {
+    fn with_rules(schema: &Schema, text: &str) -> Result<Self, Error> {
+        let mut policies = embedded(rules::read)?;
+        let taken: Vec<PolicyId> = policies.iter().map(|policy| policy.id().clone()).collect();
+        policies.extend(rules::read_checked(schema, Author::Operator, text, &taken)?);
+        Self::new(policies)
+    }
+
+    /// Holds the embedded policies against the schema. A test does it for every build, so starting need not.
+    ///
+    /// # Errors
+    /// Every problem of the embedded policies.
+    pub fn check_embedded() -> Result<(), Error> {
+        let schema = rules::schema()?;
+        embedded(|author, text, taken| rules::read_checked(&schema, author, text, taken)).map(drop)
+    }
+
+    fn new(policies: Vec<Policy>) -> Result<Self, Error> {
         let broken = |error: String| Error {
             problems: vec![Problem { file: Some("schema.cedarschema"), line: 1, column: 1, text: error }],
         };
         let order = policies.iter().enumerate().map(|(index, policy)| (policy.id().clone(), index)).collect();
         let policies = PolicySet::from_policies(policies).map_err(|error| broken(error.to_string()))?;
-        let declared = schema.action_entities().map_err(|error| broken(error.to_string()))?;
         let names = Names::read().map_err(broken)?;
         let mut acts = HashMap::new();
         for action in Action::ALL {
-            let uid = uid_in("Action", action.name()).map_err(broken)?;
-            let Some(act) = declared.get(&uid) else {
-                return Err(broken(format!("the schema lacks the action {action}")));
+            let Some(groups) = rules::groups(action.name()) else {
+                return Err(broken(format!("the action {action} is missing")));
             };
-            let groups = declared.ancestors(&uid).into_iter().flatten().filter_map(|group| declared.get(group));
-            let entities = std::iter::once(act).chain(groups).cloned().collect();
-            acts.insert(*action, (uid, entities));
+            let uid = |name: &str| EntityUid::from_type_name_and_id(names.action.clone(), EntityId::new(name));
+            acts.insert(*action, Entity::new_no_attrs(uid(action.name()), groups.map(uid).collect()));
         }
-        Ok(Self { authorizer: Authorizer::new(), schema, policies, order, acts, names })
+        Ok(Self { authorizer: Authorizer::new(), policies, order, acts, names })
     }
 
     /// The ids of all policies, in the order of the text, the operator's own last.
@@ -282,19 +280,30 @@ impl Engine {
     ) -> Result<(Request, Entities), String> {
         let asker = self.names.principal(principal)?;
         let record = self.names.record(resource)?;
-        let (act, groups) = self.acts.get(&action).ok_or("the act has no entity")?;
-        let request = Request::new(
-            asker.uid(),
-            act.clone(),
-            record.uid(),
-            self.names.circumstances(context)?,
-            Some(&self.schema),
-        )
-        .map_err(|error| error.to_string())?;
-        let entities = Entities::from_entities(groups.iter().cloned().chain([asker, record]), None)
+        let act = self.acts.get(&action).ok_or("the act has no entity")?;
+        let circumstances = self.names.circumstances(context)?;
+        // That the facts fit the schema follows from their types and is tested; holding every request against it costs more
+        // than the decision.
+        let request = Request::new(asker.uid(), act.uid(), record.uid(), circumstances, None)
             .map_err(|error| error.to_string())?;
+        let entities =
+            Entities::from_entities([act.clone(), asker, record], None).map_err(|error| error.to_string())?;
         Ok((request, entities))
     }
+}
+
+/// All files of embedded policies, in order, read by `read`.
+fn embedded(read: impl Fn(Author, &str, &[PolicyId]) -> Result<Vec<Policy>, Error>) -> Result<Vec<Policy>, Error> {
+    let mut policies: Vec<Policy> = Vec::new();
+    let mut problems = Vec::new();
+    for (file, text) in EMBEDDED {
+        let taken: Vec<PolicyId> = policies.iter().map(|policy| policy.id().clone()).collect();
+        match read(Author::Embedded(file), text, &taken) {
+            Ok(more) => policies.extend(more),
+            Err(error) => problems.extend(error.problems),
+        }
+    }
+    if problems.is_empty() { Ok(policies) } else { Err(Error { problems }) }
 }
 
 /// What the policies say.
@@ -322,6 +331,7 @@ impl Names {
     fn read() -> Result<Self, String> {
         let kind = |name: &str| name.parse::<EntityTypeName>().map_err(|error| error.to_string());
         Ok(Self {
+            action: kind("Action")?,
             person: kind("Person")?,
             client: kind("Client")?,
             organization: kind("Organization")?,
