@@ -211,11 +211,34 @@ pub mod fields {
         text.map(|text| T::from_text(&text)).transpose().map_err(Error::custom)
     }
 
-    /// Reads a member of a merge patch (RFC 7396): null takes the value away, absence leaves it.
+    /// A member of a merge patch (RFC 7396).
+    #[derive(Debug, Clone, PartialEq, Eq, Default)]
+    pub enum Patched<T> {
+        /// Absent: what was there stays.
+        #[default]
+        Kept,
+        /// Null: what was there goes.
+        Removed,
+        /// This instead.
+        Set(T),
+    }
+
+    impl<T> Patched<T> {
+        /// What there is afterwards, when there was `old`.
+        pub fn over<'a, V>(&'a self, old: Option<V>, show: impl Fn(&'a T) -> V) -> Option<V> {
+            match self {
+                Self::Kept => old,
+                Self::Removed => None,
+                Self::Set(new) => Some(show(new)),
+            }
+        }
+    }
+
+    /// Reads a member of a merge patch.
     ///
     /// # Errors
     /// As [`parsed`].
-    pub fn patched<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<Option<Option<T>>, D::Error> {
-        optional(reader).map(Some)
+    pub fn patched<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<Patched<T>, D::Error> {
+        optional(reader).map(|value| value.map_or(Patched::Removed, Patched::Set))
     }
 }

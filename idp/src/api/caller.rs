@@ -263,9 +263,6 @@ impl Caller {
         (resource, context): (&Resource<'_>, &Context<'_>),
     ) -> Answer<String> {
         self.access.needs_scope(action.scope())?;
-        fn texts(ids: &[String]) -> Vec<&str> {
-            ids.iter().map(String::as_str).collect()
-        }
         let (administers, member_of) = (texts(&self.administers), texts(&self.member_of));
         let principal = Principal {
             kind: self.kind,
@@ -339,4 +336,8 @@ impl OnMember {
             .about(&self.member.person_id)
             .with("policy", self.policy.clone())
     }
+}
+
+fn texts(ids: &[String]) -> Vec<&str> {
+    ids.iter().map(String::as_str).collect()
 }

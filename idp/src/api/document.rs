@@ -41,7 +41,7 @@ impl utoipa::Modify for Security {
             let mut names: Vec<_> = Action::ALL.iter().map(|action| action.scope()).collect();
             names.sort_unstable();
             names.dedup();
-            Scopes::from_iter(names.into_iter().map(|name| (name, about_scope(name))))
+            names.into_iter().map(|name| (name, about_scope(name))).collect::<Scopes>()
         };
         let flows = [
             Flow::AuthorizationCode(AuthorizationCode::new("/authorize", "/token", scopes())),

@@ -25,7 +25,8 @@ use crate::account::landing::Landing;
 use crate::app::App;
 use crate::db::members::{self, Member as Row, Terms};
 use crate::db::members_list::{self, MemberFilter, MemberRow};
-use crate::db::{Conn, Tx, account_links, audit, grants, people, portal_grants, sessions};
+use crate::db::{Conn, Tx, account_links, audit, grants, people, portal_grants};
+use crate::login::session;
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
 
@@ -216,7 +217,7 @@ pub(super) struct MemberPatch {
     /// Last day; externals need one (R056).
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>, format = Date)]
-    ends_on: Option<Option<Date>>,
+    ends_on: fields::Patched<Date>,
     /// On what basis they act for the organization (R011).
     mandate: Option<MandateName>,
 }
@@ -429,7 +430,7 @@ async fn create(
         landing: Landing::default(),
         by: caller.id(),
     };
-    let invited = match invite::invite(&mut write.tx, &app.config, &invitation, write.now).await? {
+    let invited = match invite::invite(&mut write.tx, (&app).into(), &invitation, write.now).await? {
         Ok(invited) => invited,
         Err(InviteRefusal::LoginTaken) => return Err(Problem::bare(Code::LoginTaken).into()),
         Err(refusal) => return Err(Problem::field("/rights", "invalid", refusal.to_string()).into()),
@@ -513,8 +514,8 @@ async fn update(
         None => &before.affiliation,
     };
     let old: Option<Date> = before.ends_on.as_deref().and_then(|day| day.parse().ok());
-    let ends_on = patch.ends_on.unwrap_or(old);
-    if patch.ends_on.is_some() || patch.affiliation.is_some() {
+    let ends_on = patch.ends_on.over(old, |day| *day);
+    if patch.ends_on != fields::Patched::Kept || patch.affiliation.is_some() {
         check_end(affiliation, ends_on, calendar::date_at(write.now))?;
     }
     let ends_on = ends_on.map(|day| day.to_string());
@@ -621,7 +622,7 @@ async fn set_status(
 /// themselves, since each use looks at the membership.
 async fn end_access(write: &mut Write, person: &str) -> Outcome<()> {
     if members::count_of_person(&mut write.tx, person).await? <= 1 {
-        sessions::end_of_person(&mut write.tx, person, write.now).await?;
+        session::end_of_person(&mut write.tx, (person, ""), write.now).await?;
         grants::revoke_of_person(&mut write.tx, person, "", write.now).await?;
     }
     Ok(())
@@ -739,7 +740,7 @@ async fn resend(
     let (organization, person) = (&on.organization.id, &on.member.person_id);
     let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
     let Some(account) = people::find(&mut write.tx, person).await? else { return Err(Problem::not_found().into()) };
-    let sent = invite::send_again(&mut write.tx, &app.config, &account, write.now).await?;
+    let sent = invite::send_again(&mut write.tx, (&app).into(), &account, write.now).await?;
     let Some(mail) = sent else {
         return Err(Problem::new(Code::Conflict, "the account is open already: there is nothing to send").into());
     };

@@ -35,7 +35,7 @@ async fn tell_signatories(
     let letter = act.letter(&organization.name, now);
     for signatory in contacts::of_duty(tx, &organization.id, "signatory").await? {
         let to = Recipient { address: &signatory.email, person: signatory.person_id.as_deref(), locale: Locale::Fr };
-        mail::write_to(tx, &app.config, (&to, &letter), (now, now)).await?;
+        mail::write_to(tx, app.into(), (&to, &letter), (now, now)).await?;
     }
     Ok(())
 }

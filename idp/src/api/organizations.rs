@@ -112,19 +112,19 @@ pub(super) struct OrganizationPatch {
     /// 14 digits.
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>)]
-    siret: Option<Option<Siret>>,
+    siret: fields::Patched<Siret>,
     /// 9 digits.
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>)]
-    siren: Option<Option<Siren>>,
+    siren: fields::Patched<Siren>,
     /// Declaration number of a training body.
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>)]
-    nda: Option<Option<Nda>>,
+    nda: fields::Patched<Nda>,
     /// Code of a school.
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>)]
-    uai: Option<Option<Uai>>,
+    uai: fields::Patched<Uai>,
 }
 
 /// A measure: the status an organization is to have, and why (R085).
@@ -314,14 +314,12 @@ async fn update(
     let Some(before) = before else { return Err(Problem::not_found().into()) };
     if_match.check(before.version)?;
     let patch = &body.value;
-    let siret = patch.siret.as_ref().map_or(before.siret.as_deref(), |new| new.as_ref().map(Siret::as_str));
-    let siren = patch.siren.as_ref().map_or(before.siren.as_deref(), |new| new.as_ref().map(Siren::as_str));
     let written = organizations::Written {
         name: patch.name.as_ref().map_or(before.name.as_str(), |name| &name.0),
-        siret,
-        siren,
-        nda: patch.nda.as_ref().map_or(before.nda.as_deref(), |new| new.as_ref().map(Nda::as_str)),
-        uai: patch.uai.as_ref().map_or(before.uai.as_deref(), |new| new.as_ref().map(Uai::as_str)),
+        siret: patch.siret.over(before.siret.as_deref(), Siret::as_str),
+        siren: patch.siren.over(before.siren.as_deref(), Siren::as_str),
+        nda: patch.nda.over(before.nda.as_deref(), Nda::as_str),
+        uai: patch.uai.over(before.uai.as_deref(), Uai::as_str),
     };
     check(&before.kind, &written)?;
     match organizations::update(&mut write.tx, (&before.id, before.version), &written, write.now).await {

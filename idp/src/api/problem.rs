@@ -120,6 +120,11 @@ pub struct ProblemDocument {
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: Code,
+    rest: Box<Rest>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Rest {
     detail: Option<String>,
     errors: Vec<FieldError>,
     further: Map<String, Value>,
@@ -129,12 +134,13 @@ pub struct Problem {
 impl Problem {
     /// A problem with a sentence about this occurrence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..Self::bare(code) }
+        let rest = Rest { detail: Some(detail.into()), ..Rest::default() };
+        Self { code, rest: Box::new(rest) }
     }
 
     /// A problem whose title says all.
     pub fn bare(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new(), further: Map::new(), headers: Vec::new() }
+        Self { code, rest: Box::default() }
     }
 
     /// Nothing here that the caller may know of.
@@ -145,31 +151,33 @@ impl Problem {
     /// One wrong field of the body.
     pub fn field(pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
         let error = FieldError { pointer: pointer.to_owned(), code, detail: detail.into() };
-        Self { errors: vec![error], ..Self::bare(Code::InvalidFields) }
+        Self::fields(vec![error])
     }
 
     /// One wrong parameter of the address.
     pub fn parameter(name: &str, detail: impl Into<String>) -> Self {
         let error = FieldError { pointer: name.to_owned(), code: "invalid", detail: detail.into() };
-        Self { errors: vec![error], ..Self::bare(Code::InvalidParameter) }
+        let rest = Rest { errors: vec![error], ..Rest::default() };
+        Self { code: Code::InvalidParameter, rest: Box::new(rest) }
     }
 
     /// Several wrong fields.
     pub fn fields(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::bare(Code::InvalidFields) }
+        let rest = Rest { errors, ..Rest::default() };
+        Self { code: Code::InvalidFields, rest: Box::new(rest) }
     }
 
     /// Adds a member of its own to the document.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.further.insert(name.to_owned(), value.into());
+        self.rest.further.insert(name.to_owned(), value.into());
         self
     }
 
     /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.rest.headers.push((name, value));
         self
     }
 
@@ -181,7 +189,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut document = self.further;
+        let Rest { detail, errors, further: mut document, headers } = *self.rest;
         let mut set = |name: &str, value: Value| {
             document.insert(name.to_owned(), value);
         };
@@ -189,15 +197,15 @@ impl IntoResponse for Problem {
         set("title", self.code.title().into());
         set("status", self.code.status().as_u16().into());
         set("code", self.code.name().into());
-        if let Some(detail) = self.detail {
+        if let Some(detail) = detail {
             set("detail", detail.into());
         }
-        if !self.errors.is_empty() {
-            set("errors", json!(self.errors));
+        if !errors.is_empty() {
+            set("errors", json!(errors));
         }
         let fixed = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
         let mut response = (self.code.status(), fixed, Value::Object(document).to_string()).into_response();
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(headers);
         response
     }
 }
@@ -206,7 +214,7 @@ impl IntoResponse for Problem {
 #[derive(Debug)]
 pub enum Stop {
     /// No.
-    Refused(Box<Problem>),
+    Refused(Problem),
     /// The token does not do (RFC 6750, RFC 9449, RFC 9470).
     Challenged(Box<Challenge>),
     /// The answer was given before (`Idempotency-Key`).
@@ -220,7 +228,7 @@ pub type Answer<T = Response> = Result<T, Stop>;
 
 impl From<Problem> for Stop {
     fn from(problem: Problem) -> Self {
-        Self::Refused(Box::new(problem))
+        Self::Refused(problem)
     }
 }
 

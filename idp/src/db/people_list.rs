@@ -243,12 +243,12 @@ async fn search(
     // The empty key and id come before those of every row.
     let (word, key, id) =
         after.map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
-    let [a, b, d, e, f] = &others;
+    let [second, third, fourth, fifth, sixth] = &others;
     let rows = sql!(
         c,
         all PersonRow: BY_WORD,
         filter.status, filter.operator, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
-        a.0, &a.1, b.0, &b.1, d.0, &d.1, e.0, &e.1, f.0, &f.1,
+        second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
     )?;
     let reached = if rows.len() as i64 == bounds.rows {
         None

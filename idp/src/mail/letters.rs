@@ -136,6 +136,7 @@ mod tests {
     use super::*;
     use crate::mail::accounts::AccountLetter;
     use crate::mail::factors::FactorLetter;
+    use crate::mail::organizations::SensitiveActLetter;
     use crate::mail::passwords::PasswordLetter;
 
     /// Whoever writes a letter decides here whether it ends with the link to report a compromise. A letter that is not in the
@@ -153,6 +154,7 @@ mod tests {
             ("account_session_ended.1", Security),
             ("account_sign_up.1", Other),
             ("address_refused.1", Other),
+            ("administrator_changed.1", Other),
             ("authenticator_app_added.1", Security),
             ("authenticator_app_removed.1", Security),
             ("new_sign_in.1", Security),
@@ -180,6 +182,7 @@ mod tests {
             .chain(named(AccountLetter::samples()))
             .chain(named(FactorLetter::samples()))
             .chain(named(PasswordLetter::samples()))
+            .chain(named(SensitiveActLetter::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);
         found.dedup();

@@ -62,3 +62,28 @@ impl Letter for SensitiveActLetter {
         Ok(PasswordText { chrome, lines }.render()?)
     }
 }
+
+#[cfg(test)]
+impl SensitiveActLetter {
+    /// A letter of every sort.
+    pub(super) fn samples() -> Vec<Self> {
+        let act = SensitiveAct::AdministratorChanged { person: "Zoé Bénard".to_owned() };
+        vec![act.letter("Boulangeries Lefèvre", Timestamp::UNIX_EPOCH)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_letter_reads_in_every_language_and_names_who_and_where() {
+        for locale in Locale::ALL {
+            for letter in SensitiveActLetter::samples() {
+                let body = letter.body(Chrome::new(locale, "Habilis")).unwrap();
+                assert!(body.contains("Zoé Bénard") && body.contains("Boulangeries Lefèvre"), "{body}");
+                assert!(!body.contains('⟦') && letter.subject(locale).contains("Lefèvre"), "{body}");
+            }
+        }
+    }
+}

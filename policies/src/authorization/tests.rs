@@ -227,7 +227,7 @@ fn a_scope_to_read_is_never_enough_to_change_something() {
     let mut used = BTreeSet::new();
     for action in Action::ALL {
         assert!(SCOPES.contains(&action.scope()), "{action}");
-        assert!(!action.scope().ends_with(".read") || LOOKS.contains(action), "{action}");
+        assert!(action.scope().rsplit('.').next() != Some("read") || LOOKS.contains(action), "{action}");
         used.insert(action.scope());
     }
     assert_eq!(used.into_iter().collect::<Vec<_>>(), SCOPES);
