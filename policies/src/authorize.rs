@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::acr::Sufficiency;
+use crate::memberships::{Standing, TurnedAway};
 use crate::second_factor::Rule;
 
 /// The `prompt` parameter, parsed.
@@ -93,6 +94,8 @@ pub struct Facts {
     pub acr: Sufficiency,
     /// Whether a second factor is asked that this sign-in lacks.
     pub second_factor: Rule,
+    /// For which organization the sign-in is; settled when nobody is signed in yet.
+    pub organization: Standing,
 }
 
 /// Why the person is asked to sign in.
@@ -121,6 +124,10 @@ pub enum Next {
     Answer,
     /// Show the sign-in page.
     SignIn(SignInReason),
+    /// Ask for which organization.
+    AskOrganization,
+    /// Show why the portal is not for this person, before the client is told.
+    TurnAway(TurnedAway),
     /// Show the consent page.
     AskConsent,
     /// Tell the client.
@@ -134,6 +141,10 @@ pub enum Refusal {
     LoginRequired,
     /// `consent_required`.
     ConsentRequired,
+    /// `interaction_required`: the person must choose an organization.
+    InteractionRequired,
+    /// `access_denied`: the portal is not for this person.
+    TurnedAway(TurnedAway),
     /// `unmet_authentication_requirements` (OpenID Connect Core Error Code for it).
     UnmetAuthentication,
 }
@@ -156,6 +167,13 @@ pub fn next(facts: &Facts, now: Timestamp) -> Next {
         Some(SignInReason::OtherPerson) if facts.signed_in_for_this => return Next::Refuse(Refusal::LoginRequired),
         Some(reason) => return Next::SignIn(reason),
         None => {}
+    }
+    match (facts.organization, facts.prompt.none) {
+        (Standing::Settled, _) => {}
+        (Standing::Open, true) => return Next::Refuse(Refusal::InteractionRequired),
+        (Standing::Open, false) => return Next::AskOrganization,
+        (Standing::TurnedAway(reason), true) => return Next::Refuse(Refusal::TurnedAway(reason)),
+        (Standing::TurnedAway(reason), false) => return Next::TurnAway(reason),
     }
     let consent_stands = match facts.consent {
         Consent::GivenNow => true,
@@ -200,6 +218,7 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_800_000_000;
+    const AWAY: Standing = Standing::TurnedAway(TurnedAway::KindNotAdmitted);
 
     fn facts() -> Facts {
         Facts {
@@ -211,6 +230,7 @@ mod tests {
             consent: Consent::NotNeeded,
             acr: Sufficiency::Enough,
             second_factor: Rule::Optional,
+            organization: Standing::Settled,
         }
     }
 
@@ -220,7 +240,7 @@ mod tests {
 
     #[test]
     fn each_request_gets_what_it_needs() {
-        use Next::{Answer, AskConsent, Refuse, SignIn};
+        use Next::{Answer, AskConsent, AskOrganization, Refuse, SignIn};
         let nobody = Facts { auth_time: None, ..facts() };
         let signed = Facts { signed_in_for_this: true, ..facts() };
         let cases: &[(&str, Facts, Next)] = &[
@@ -292,6 +312,33 @@ mod tests {
                 "prompt=consent, given",
                 Facts { consent: Consent::GivenNow, prompt: prompt("consent"), ..facts() },
                 Answer,
+            ),
+            ("organization", Facts { organization: Standing::Open, ..facts() }, AskOrganization),
+            (
+                "organization, none",
+                Facts { organization: Standing::Open, prompt: prompt("none"), ..facts() },
+                Refuse(Refusal::InteractionRequired),
+            ),
+            (
+                "sign-in comes before the organization",
+                Facts { organization: Standing::Open, ..nobody },
+                SignIn(SignInReason::NoSession),
+            ),
+            (
+                "the organization comes before consent",
+                Facts { organization: Standing::Open, consent: Consent::Missing, ..facts() },
+                AskOrganization,
+            ),
+            ("turned away", Facts { organization: AWAY, ..facts() }, Next::TurnAway(TurnedAway::KindNotAdmitted)),
+            (
+                "turned away, none",
+                Facts { organization: AWAY, prompt: prompt("none"), consent: Consent::Missing, ..facts() },
+                Refuse(Refusal::TurnedAway(TurnedAway::KindNotAdmitted)),
+            ),
+            (
+                "signed in again first, though turned away",
+                Facts { organization: AWAY, prompt: prompt("login"), ..facts() },
+                SignIn(SignInReason::Asked),
             ),
             (
                 "sign-in comes before consent",

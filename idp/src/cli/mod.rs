@@ -2,6 +2,7 @@
 
 mod client;
 mod keys;
+mod membership;
 mod operator;
 mod organization;
 mod passwords;

@@ -42,6 +42,7 @@ const MIGRATIONS: &[Migration] = migrations![
     9 "0009_accounts",
     10 "0010_strength",
     12 "0012_organizations",
+    13 "0013_sign_in_organizations",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

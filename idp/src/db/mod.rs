@@ -145,6 +145,7 @@ tables! {
     interactions,
     link_requests,
     logout_outbox,
+    organization_choices,
     organizations,
     outbox,
     passkeys,

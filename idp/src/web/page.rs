@@ -205,6 +205,8 @@ mod tests {
             pages.extend(render::<crate::account::activity::Activity>(locale));
             pages.extend(render::<crate::account::applications::Applications>(locale));
             pages.extend(render::<oidc::Consent>(locale));
+            pages.extend(render::<crate::oidc::organization_pages::ChooseOrganization>(locale));
+            pages.extend(render::<crate::oidc::organization_pages::NotForYou>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));
             pages.extend(render::<oidc::Stale>(locale));
             pages.extend(render::<oidc::LogoutConfirm>(locale));
