@@ -248,6 +248,7 @@ async fn update(config: &Config, id: &str, change: impl FnOnce(Settings) -> Sett
     audit::record(&mut tx, event, now).await?;
     tx.commit().await?;
     db.close().await;
+    drop(db);
     show(config, id).await
 }
 

@@ -84,6 +84,7 @@ mod login;
 mod logout_channels;
 mod mail;
 mod openapi;
+mod organization_choice;
 mod pairwise;
 mod par;
 mod passkeys;
