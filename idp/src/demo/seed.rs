@@ -26,7 +26,8 @@ use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::outcome::{Fault, Outcome};
 
 /// The portal that is closed to companies.
-const CLOSED: &str = "demo-closed";
+pub(super) const CLOSED: &str = "demo-closed";
+pub(super) const CLOSED_NAME: &str = "Espace des organismes de formation";
 const CLOSED_TO_COMPANIES: [OrganizationKind; 3] =
     [OrganizationKind::TrainingBody, OrganizationKind::Cfa, OrganizationKind::Partner];
 
@@ -497,9 +498,11 @@ fn demo_clients(number: u64, portal: &str) -> Vec<DemoClient> {
             CLOSED,
             true,
             web(
-                "Espace des organismes de formation",
+                CLOSED_NAME,
                 json!({
-                    "client_uri": "https://rp.example/",
+                    "client_uri": format!("{portal}/closed"),
+                    "redirect_uris": [format!("{portal}/closed/callback"), "https://rp.example/callback"],
+                    "post_logout_redirect_uris": [format!("{portal}/closed/signed-out"), "https://rp.example/signed-out"],
                     "contacts": ["assistance@organismes.example"],
                     "id_token_signed_response_alg": "ES256",
                 }),

@@ -6,9 +6,7 @@ use habilis_integration_tests::protocol::{
     AuthorizationRequest, AuthorizationResponse, Code, Tokens, post_as, redeem, refresh, userinfo,
 };
 use habilis_integration_tests::webdriver::Screen;
-use habilis_integration_tests::{
-    Browser, Http, Organization, Page, Person, TestServer, Visit, WebDriver,
-};
+use habilis_integration_tests::{Browser, Http, Organization, Page, Person, TestServer, Visit, WebDriver};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -30,7 +28,12 @@ fn of_kind<'a>(server: &'a TestServer, kind: &str) -> &'a Person {
 /// A learner of an organization of this kind, and of no other.
 fn learner_of<'a>(server: &'a TestServer, kind: &str) -> &'a Person {
     let is = |person: &&Person| person.organization.as_ref().is_some_and(|organization| organization.kind == kind);
-    server.people.iter().filter(is).find(|person| person.kind == "learner").unwrap_or_else(|| panic!("none of a {kind}"))
+    server
+        .people
+        .iter()
+        .filter(is)
+        .find(|person| person.kind == "learner")
+        .unwrap_or_else(|| panic!("none of a {kind}"))
 }
 
 fn request(server: &TestServer, client: &str) -> AuthorizationRequest {
@@ -548,7 +551,7 @@ own_journeys! {
         for (screen, name) in [(Screen::Phone, "phone"), (Screen::Desktop, "desktop")] {
             let browser = WebDriver::start().await;
             browser.set_screen(screen).await;
-            browser.goto(&request(&server, "demo-eddsa").url(&server)).await;
+            browser.goto(&request(&server, "demo-eddsa").with("ui_locales", "fr").url(&server)).await;
             browser.fill("username", &person.login).await;
             browser.fill("password", &person.password).await;
             browser.click("login-submit").await;
@@ -564,22 +567,30 @@ own_journeys! {
             browser.goto(&english).await;
             assert!(browser.text("#content").await.contains("For which organization?"));
             browser.screenshot(&format!("organization-{name}-en")).await;
+            browser.click("organization-1").await;
+            browser.wait_for_url("https://rp.example/callback").await;
 
             let browser = WebDriver::start().await;
             browser.set_screen(screen).await;
             let other = learner_of(&server, "company");
             assert_eq!(other.organization.as_ref().unwrap().id, company.id);
-            browser.goto(&request(&server, "demo-closed").url(&server)).await;
+            browser.goto(&format!("{}/closed", server.portal)).await;
+            browser.click("portal-sign-in").await;
             browser.fill("username", &other.login).await;
             browser.fill("password", &other.password).await;
             browser.click("login-submit").await;
             browser.text("#not-for-you-page").await;
             browser.screenshot(&format!("not-for-you-{name}")).await;
             assert_eq!(browser.axe().await, Vec::<String>::new(), "{name}");
-            let english = browser.url().await + "?ui_locales=en";
-            browser.goto(&english).await;
+            let page = browser.url().await;
+            browser.goto(&format!("{page}?ui_locales=fr")).await;
+            browser.screenshot(&format!("not-for-you-{name}-fr")).await;
+            browser.goto(&format!("{page}?ui_locales=en")).await;
             assert!(browser.text("#content").await.contains("not open to your organization"));
             browser.screenshot(&format!("not-for-you-{name}-en")).await;
+            browser.click("not-for-you-back").await;
+            browser.wait_for_url(&format!("{}/closed/callback", server.portal)).await;
+            assert!(browser.text("#error-description").await.starts_with("organization_kind_not_admitted"));
         }
         server.kill();
     }
