@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use habilis_keys::seal::MasterKey;
 use habilis_keys::token::{HmacKey, derive};
+use habilis_policies::authorization::Engine;
 use moka::future::Cache;
 use tokio::sync::{Notify, Semaphore};
 use webauthn_rs::Webauthn;
@@ -41,6 +42,8 @@ pub struct Inner {
     pub clock: Clock,
     /// The database.
     pub db: Db,
+    /// Who may do what through the management API.
+    pub authorization: Engine,
     /// Signing keys.
     pub keys: KeyRing,
     /// Key of the tokens in forms.
@@ -65,6 +68,8 @@ pub struct Inner {
     pub begun: RateLimit,
     /// Clients registered lately, by network.
     pub registered: RateLimit,
+    /// Calls of the management API lately, by person or client.
+    pub api_calls: RateLimit,
     /// Fetches what clients point at.
     pub fetcher: Fetcher,
     /// Keys fetched from clients.
@@ -100,6 +105,7 @@ impl App {
         let places = Semaphore::new(config.server.max_requests);
         let begun = RateLimit::per_minute(config.sign_in.interactions_per_address_per_minute);
         let registered = RateLimit::per_minute(config.registration.clients_per_address_per_minute);
+        let api_calls = RateLimit::per_minute(config.api.requests_per_minute);
         let fetcher = Fetcher::new(&config.fetch)?;
         let hasher = Hasher::new(&config.password_hash, config.hash_params());
         let leaked = Arc::new(LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?);
@@ -119,6 +125,8 @@ impl App {
             places,
             begun,
             registered,
+            api_calls,
+            authorization: Engine::embedded()?,
             fetcher,
             fetched_keys: FetchedKeys::new(),
             fetched_requests: FetchedRequests::new(),

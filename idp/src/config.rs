@@ -49,6 +49,8 @@ pub struct Config {
     pub legacy: Legacy,
     /// `[device]`
     pub device: Device,
+    /// `[api]`
+    pub api: Api,
     /// `[fetch]`
     pub fetch: Fetch,
     /// `[mail]`
@@ -240,6 +242,14 @@ pub struct Device {
     pub wrong_codes_per_address_per_hour: u32,
 }
 
+/// `[api]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Api {
+    pub requests_per_minute: u32,
+    pub step_up_seconds: u32,
+}
+
 /// `[fetch]`
 #[derive(Debug, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
@@ -428,6 +438,11 @@ impl Config {
         refuse(
             self.registration.clients_per_address_per_minute == 0,
             "registration.clients_per_address_per_minute is at least 1",
+        );
+        refuse(self.api.requests_per_minute == 0, "api.requests_per_minute is at least 1");
+        refuse(
+            !(60..=86_400).contains(&self.api.step_up_seconds),
+            "api.step_up_seconds is between 60 and 86400 (a day)",
         );
         self.problems_of_flows().into_iter().for_each(|(wrong, text)| refuse(wrong, text));
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");

@@ -3,6 +3,7 @@
 //! `docs/` beside this crate tells how to run it; `docs/decisions/` why it is as it is.
 
 pub mod account;
+pub mod api;
 pub mod app;
 pub mod assets;
 pub mod cli;

@@ -17,6 +17,7 @@
     reason = "a test harness fails by panicking, with a sentence that says what was missing"
 )]
 
+pub mod api;
 pub mod authenticator;
 pub mod browser;
 mod cleanup;
@@ -35,6 +36,7 @@ pub mod stub;
 pub mod timing;
 pub mod webdriver;
 
+pub use api::Api;
 pub use authenticator::Authenticator;
 pub use browser::{Browser, Page, Visit};
 pub use http::{Answer, Http};

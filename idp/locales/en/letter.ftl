@@ -31,3 +31,8 @@ letter-session-ended-what = { $count ->
 }
 letter-session-ended-device = Device signed out: { $device }
 letter-session-ended-if-not = If the new sign-in was not yours, open your account and report a compromise.
+
+letter-administrator-changed-subject = { $organization }: administrators changed
+letter-administrator-changed-what = The administrators of { $organization } have changed. You receive this message as the organization’s signatory.
+letter-administrator-changed-person = Person concerned: { $person }
+letter-administrator-changed-if-not = If this change is not intended, tell us without delay by answering this message.

@@ -69,6 +69,7 @@ impl SignUp {
             claims: "{}".to_owned(),
             status: "pending".to_owned(),
             operator: false,
+            privacy: false,
             updated_at: now.into(),
         };
         (person, self.landing)

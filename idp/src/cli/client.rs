@@ -12,10 +12,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{master_key, open_migrated, say};
+use crate::api::caller::MANAGES_ALL;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
-use crate::db::{clients, is_unique_violation};
+use crate::db::{clients, is_unique_violation, organizations};
 use crate::fetch::Fetcher;
 use crate::oidc::claims::ClaimsProfile;
 use crate::oidc::client::{Metadata, Registration, Settings};
@@ -46,6 +47,9 @@ pub(super) enum Command {
         /// Its people need a second factor, whatever others ask.
         #[arg(long)]
         require_second_factor: bool,
+        /// For whom it manages through the management API when it acts for itself: `operator`, or an organization's id.
+        #[arg(long, value_name = "operator|org_…")]
+        manages: Option<String>,
         #[command(flatten)]
         reach: Reach,
     },
@@ -138,12 +142,12 @@ fn acr(text: &str) -> Result<Name, String> {
 
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     match command {
-        Command::Create { file, profile, first_party, resource_server, acr, require_second_factor, reach } => {
+        Command::Create { file, profile, first_party, resource_server, acr, require_second_factor, manages, reach } => {
             let acr = if acr.is_empty() { Vocabulary::default() } else { acr.into_iter().collect() };
             let second_factor = if require_second_factor { Rule::Required } else { Rule::Optional };
             let settings =
                 Settings { profile, first_party, resource_server, acr, second_factor, ..Settings::default() };
-            create(&config, &file, &reach.over(settings)).await
+            create(&config, &file, (&reach.over(settings), manages.as_deref())).await
         }
         Command::Update { client_id, reach, any_organization } => {
             if reach.is_empty() && !any_organization {
@@ -163,7 +167,11 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     }
 }
 
-async fn create(config: &Config, file: &std::path::Path, settings: &Settings) -> Outcome<()> {
+async fn create(
+    config: &Config,
+    file: &std::path::Path,
+    (settings, manages): (&Settings, Option<&str>),
+) -> Outcome<()> {
     let text = if file.as_os_str() == "-" {
         std::io::read_to_string(std::io::stdin())?
     } else {
@@ -219,6 +227,12 @@ async fn create(config: &Config, file: &std::path::Path, settings: &Settings) ->
             return Err(Fault::new(format!("a client {} exists already; nothing was changed", registration.row.id)));
         }
         inserted => inserted?,
+    }
+    if let Some(manages) = manages {
+        if manages != MANAGES_ALL && !organizations::exists(&mut tx, manages).await? {
+            return Err(Fault::new(format!("--manages is `operator` or an organization's id; there is no {manages}")));
+        }
+        clients::set_manages(&mut tx, &registration.row.id, Some(manages)).await?;
     }
     let event = Event::new("client.created").by("cli").at_client(&registration.row.id);
     audit::record(&mut tx, event, now).await?;

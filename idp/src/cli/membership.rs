@@ -97,7 +97,7 @@ impl Change {
         let event = Event::new("membership.changed")
             .by("cli")
             .about(&person.id)
-            .with("organization", organization.clone())
+            .in_organization(organization)
             .with("before", before.as_ref().map(line))
             .with("after", line(&terms))
             .with("rights", rights);
@@ -114,17 +114,17 @@ fn line(terms: &Terms) -> String {
     format!("{} {} {} mandate={mandate} ends_on={until}", terms.role, terms.status, terms.affiliation)
 }
 
-/// Sets the status of an organization.
-pub(super) async fn set_status(db: Db, organization: &str, status: &str) -> Outcome<()> {
+/// Moves an organization from one status to another.
+pub(super) async fn set_status(db: Db, organization: &str, (from, to): (&str, &str)) -> Outcome<()> {
     let now = Clock::System.now();
     let mut tx = db.begin().await?;
-    if !organizations::set_status(&mut tx, organization, status, now).await? {
-        return Err(Fault::new(format!("there is no organization {organization}")));
+    if !organizations::set_status(&mut tx, organization, (from, to), now).await? {
+        return Err(Fault::new(format!("there is no organization {organization} that is {from}")));
     }
-    let event = Event::new("organization.status").by("cli").about(organization).with("after", status);
+    let event = Event::new("organization.status").by("cli").in_organization(organization).with("after", to);
     audit::record(&mut tx, event, now).await?;
     tx.commit().await?;
     db.close().await;
-    say(format_args!("{organization}  {status}"));
+    say(format_args!("{organization}  {to}"));
     Ok(())
 }

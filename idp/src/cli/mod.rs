@@ -76,7 +76,11 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Command),
     /// Print the OpenAPI description of the HTTP interface.
-    Openapi,
+    Openapi {
+        /// Of the management API instead of the protocol.
+        #[arg(long)]
+        management: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -147,8 +151,12 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         Command::Resource(command) => resource::run(command, load()?).await,
         Command::Passwords(command) => passwords::run(command, load).await,
         Command::Keys(command) => keys::run(command, load()?).await,
-        Command::Openapi => {
-            say(crate::oidc::openapi::document()?);
+        Command::Openapi { management } => {
+            if management {
+                say(serde_json::to_string_pretty(&crate::api::openapi())?);
+            } else {
+                say(crate::oidc::openapi::document()?);
+            }
             Ok(())
         }
     }

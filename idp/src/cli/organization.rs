@@ -123,9 +123,11 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         Command::Policy(PolicyCommand::Set { organization, changes }) => (organization, Some(Some(changes))),
         Command::Policy(PolicyCommand::Clear { organization }) => (organization, Some(None)),
         Command::Suspend { organization } => {
-            return super::membership::set_status(db, &organization, "suspended").await;
+            return super::membership::set_status(db, &organization, ("active", "suspended")).await;
         }
-        Command::Resume { organization } => return super::membership::set_status(db, &organization, "active").await,
+        Command::Resume { organization } => {
+            return super::membership::set_status(db, &organization, ("suspended", "active")).await;
+        }
         Command::Member(change) => return change.run(db).await,
     };
     let mut tx = db.begin().await?;

@@ -21,6 +21,13 @@ statements! {
     LIST = "SELECT id, kind, name, siret, status, password_policy FROM organizations ORDER BY name, id LIMIT $1";
     PASSWORD_POLICY = "SELECT password_policy FROM organizations WHERE id = $1";
     SET_PASSWORD_POLICY = "UPDATE organizations SET password_policy = $2 WHERE id = $1";
+    FIND = "SELECT id, kind, name, siret, siren, nda, uai, status, second_factor, version, created_at, updated_at
+            FROM organizations WHERE id = $1";
+    CREATE = "INSERT INTO organizations (id, kind, name, siret, siren, nda, uai, status, version, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', 1, $8, $8)";
+    UPDATE = "UPDATE organizations SET name = $3, siret = $4, siren = $5, nda = $6, uai = $7, updated_at = $8, version = version + 1
+              WHERE id = $1 AND version = $2";
+    SET_STATUS = "UPDATE organizations SET status = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND status = $2";
     PASSWORD_POLICIES_OF = "SELECT p.operator, o.password_policy AS policy
                             FROM people p
                             LEFT JOIN memberships m ON m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
@@ -40,7 +47,6 @@ statements! {
                   FROM memberships m JOIN organizations o ON o.id = m.organization_id
                   WHERE m.person_id = $1 AND m.organization_id = $2
                     AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $3) AND o.status = 'active'";
-    SET_STATUS = "UPDATE organizations SET status = $2, version = version + 1, updated_at = $3 WHERE id = $1";
     SET_MEMBER = "INSERT INTO memberships (person_id, organization_id, role, created_at, updated_at, mandate, status, affiliation, ends_on)
                   VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)
                   ON CONFLICT (person_id, organization_id) DO UPDATE
@@ -96,6 +102,50 @@ pub struct Membership {
     pub role: String,
     /// By what right the person acts for it (R011): `legal_representative`, `delegation` or `invitation`; none when by none.
     pub mandate: Option<String>,
+}
+
+/// An organization as the management API knows it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Organization {
+    /// `org_…`.
+    pub id: String,
+    /// See [`Membership::kind`].
+    pub kind: String,
+    /// Name as registered.
+    pub name: String,
+    /// SIRET, 14 digits.
+    pub siret: Option<String>,
+    /// SIREN, 9 digits.
+    pub siren: Option<String>,
+    /// Declaration number of a training body.
+    pub nda: Option<String>,
+    /// Code of a school.
+    pub uai: Option<String>,
+    /// `active`, `suspended` or `terminated`.
+    pub status: String,
+    /// What it asks of its people: `optional` or `required`.
+    pub second_factor: String,
+    /// For `ETag`.
+    pub version: i64,
+    /// Since when.
+    pub created_at: At,
+    /// Last change; 0 when never.
+    pub updated_at: At,
+}
+
+/// What an organization is written from.
+#[derive(Debug)]
+pub struct Written<'a> {
+    /// Name as registered.
+    pub name: &'a str,
+    /// SIRET, 14 digits.
+    pub siret: Option<&'a str>,
+    /// SIREN, 9 digits.
+    pub siren: Option<&'a str>,
+    /// Declaration number of a training body.
+    pub nda: Option<&'a str>,
+    /// Code of a school.
+    pub uai: Option<&'a str>,
 }
 
 /// A new organization.
@@ -292,14 +342,6 @@ pub async fn membership(
     sql!(c, optional Membership: FOR_CLAIMS, person, organization, today(now))
 }
 
-/// Sets the status of the organization `id`: `active`, `suspended` or `terminated`; false when there is none.
-///
-/// # Errors
-/// The engine failed.
-pub async fn set_status(tx: &mut Tx, id: &str, status: &str, now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute SET_STATUS, id, status, At::from(now)).map(|rows| rows == 1)
-}
-
 /// The terms of a membership.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Terms {
@@ -346,4 +388,37 @@ pub async fn set_member(
         terms.ends_on.as_deref(),
     )
     .map(drop)
+}
+
+/// Finds an organization.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Organization>> {
+    sql!(c, optional Organization: FIND, id)
+}
+
+/// Adds an organization of a kind.
+///
+/// # Errors
+/// A unique violation when the SIRET exists; the engine failed.
+pub async fn create(tx: &mut Tx, (id, kind): (&str, &str), new: &Written<'_>, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute CREATE, id, kind, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now)).map(drop)
+}
+
+/// Changes an organization that is still at `version`; false when somebody was faster.
+///
+/// # Errors
+/// A unique violation when the SIRET exists; the engine failed.
+pub async fn update(tx: &mut Tx, (id, version): (&str, i64), new: &Written<'_>, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute UPDATE, id, version, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now))
+        .map(|rows| rows == 1)
+}
+
+/// Moves an organization from one status to another; false when it had another status.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_status(tx: &mut Tx, id: &str, (from, to): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute SET_STATUS, id, from, to, At::from(now)).map(|rows| rows == 1)
 }

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod factors;
 pub mod incidents;
 pub mod letters;
+pub mod organizations;
 pub mod passwords;
 pub mod transport;
 

@@ -58,6 +58,7 @@ macro_rules! own_journeys {
 mod account;
 mod activation;
 mod activity;
+mod api;
 mod applications;
 mod authorize;
 mod browser;
