@@ -45,5 +45,5 @@ pub use inbox::{Inbox, Mail};
 pub use logout_listener::LogoutListener;
 pub use passkey::Passkey;
 pub use relying_party::RelyingParty;
-pub use server::{Client, Engine, Person, TestServer};
+pub use server::{Client, Engine, Organization, Person, TestServer};
 pub use webdriver::WebDriver;

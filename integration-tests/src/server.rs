@@ -41,6 +41,9 @@ pub struct Person {
     pub family_name: String,
     /// The organization the person belongs to; an operator has none.
     pub organization: Option<Organization>,
+    /// The second organization of the one who belongs to two.
+    #[serde(default)]
+    pub second_organization: Option<Organization>,
     /// Rights, by name.
     pub roles: Vec<String>,
     /// `operator`, `administrator`, `learner`, …
@@ -59,6 +62,8 @@ pub struct Organization {
     pub name: String,
     /// What it is: training body, apprenticeship centre, …
     pub kind: String,
+    /// SIRET, 14 digits.
+    pub siret: String,
 }
 
 /// A client seeded by the demo.

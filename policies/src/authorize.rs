@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::acr::Sufficiency;
+use crate::memberships::{Standing, TurnedAway};
 use crate::second_factor::Rule;
 
 /// The `prompt` parameter, parsed.
@@ -95,6 +96,8 @@ pub struct Facts {
     pub second_factor: Rule,
     /// For how long after a sign-in a second factor may be added to it; zero: never.
     pub good_for: SignedDuration,
+    /// For which organization the sign-in is; settled when nobody is signed in yet.
+    pub organization: Standing,
 }
 
 /// Why the person is asked to sign in.
@@ -125,6 +128,10 @@ pub enum Next {
     SignIn(SignInReason),
     /// Ask for the second factor alone: the person of the session has just given the first (RFC 9470 §5).
     StepUp,
+    /// Ask for which organization.
+    AskOrganization,
+    /// Show why the portal is not for this person, before the client is told.
+    TurnAway(TurnedAway),
     /// Show the consent page.
     AskConsent,
     /// Tell the client.
@@ -138,6 +145,10 @@ pub enum Refusal {
     LoginRequired,
     /// `consent_required`.
     ConsentRequired,
+    /// `interaction_required`: the person must choose an organization.
+    InteractionRequired,
+    /// `access_denied`: the portal is not for this person.
+    TurnedAway(TurnedAway),
     /// `unmet_authentication_requirements` (OpenID Connect Core Error Code for it).
     UnmetAuthentication,
 }
@@ -161,6 +172,13 @@ pub fn next(facts: &Facts, now: Timestamp) -> Next {
         Some(reason) if steps_up(reason, facts, now) => return Next::StepUp,
         Some(reason) => return Next::SignIn(reason),
         None => {}
+    }
+    match (facts.organization, facts.prompt.none) {
+        (Standing::Settled, _) => {}
+        (Standing::Open, true) => return Next::Refuse(Refusal::InteractionRequired),
+        (Standing::Open, false) => return Next::AskOrganization,
+        (Standing::TurnedAway(reason), true) => return Next::Refuse(Refusal::TurnedAway(reason)),
+        (Standing::TurnedAway(reason), false) => return Next::TurnAway(reason),
     }
     let consent_stands = match facts.consent {
         Consent::GivenNow => true,
@@ -218,6 +236,7 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_800_000_000;
+    const AWAY: Standing = Standing::TurnedAway(TurnedAway::KindNotAdmitted);
 
     fn facts() -> Facts {
         Facts {
@@ -230,6 +249,7 @@ mod tests {
             acr: Sufficiency::Enough,
             second_factor: Rule::Optional,
             good_for: SignedDuration::ZERO,
+            organization: Standing::Settled,
         }
     }
 
@@ -239,7 +259,7 @@ mod tests {
 
     #[test]
     fn each_request_gets_what_it_needs() {
-        use Next::{Answer, AskConsent, Refuse, SignIn};
+        use Next::{Answer, AskConsent, AskOrganization, Refuse, SignIn};
         let nobody = Facts { auth_time: None, ..facts() };
         let signed = Facts { signed_in_for_this: true, ..facts() };
         let cases: &[(&str, Facts, Next)] = &[
@@ -311,6 +331,33 @@ mod tests {
                 "prompt=consent, given",
                 Facts { consent: Consent::GivenNow, prompt: prompt("consent"), ..facts() },
                 Answer,
+            ),
+            ("organization", Facts { organization: Standing::Open, ..facts() }, AskOrganization),
+            (
+                "organization, none",
+                Facts { organization: Standing::Open, prompt: prompt("none"), ..facts() },
+                Refuse(Refusal::InteractionRequired),
+            ),
+            (
+                "sign-in comes before the organization",
+                Facts { organization: Standing::Open, ..nobody },
+                SignIn(SignInReason::NoSession),
+            ),
+            (
+                "the organization comes before consent",
+                Facts { organization: Standing::Open, consent: Consent::Missing, ..facts() },
+                AskOrganization,
+            ),
+            ("turned away", Facts { organization: AWAY, ..facts() }, Next::TurnAway(TurnedAway::KindNotAdmitted)),
+            (
+                "turned away, none",
+                Facts { organization: AWAY, prompt: prompt("none"), consent: Consent::Missing, ..facts() },
+                Refuse(Refusal::TurnedAway(TurnedAway::KindNotAdmitted)),
+            ),
+            (
+                "signed in again first, though turned away",
+                Facts { organization: AWAY, prompt: prompt("login"), ..facts() },
+                SignIn(SignInReason::Asked),
             ),
             (
                 "sign-in comes before consent",

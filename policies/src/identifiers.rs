@@ -22,8 +22,29 @@ pub enum OrganizationKind {
     Cfa,
     /// Another partner.
     Partner,
-    /// A natural person who contracts for themselves.
+    /// Somebody who acts for nobody but themselves (particulier, indépendant).
     Individual,
+}
+
+impl OrganizationKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Company, Self::TrainingBody, Self::Cfa, Self::Partner, Self::Individual];
+
+    /// Its name in tokens, settings and the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Company => "company",
+            Self::TrainingBody => "training_body",
+            Self::Cfa => "cfa",
+            Self::Partner => "partner",
+            Self::Individual => "individual",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// The longest text looked at, in bytes: 15 characters written with a separator after each fit easily.

@@ -14,6 +14,7 @@ pub mod contact;
 pub mod device;
 pub mod identifiers;
 pub mod login;
+pub mod memberships;
 pub mod orders;
 pub mod passwords;
 pub mod profiles;

@@ -32,6 +32,7 @@ demo-mail-date = Date
 demo-components = Components
 demo-components-lead = Everything pages are made of, for whoever draws a new one.
 demo-place-portal = Sample portal
+demo-place-closed = Portal closed to companies
 demo-place-console = Console
 demo-place-demo = This page
 demo-place-mailbox = Mailbox

@@ -32,6 +32,7 @@ demo-mail-date = Date
 demo-components = Composants
 demo-components-lead = Tout ce dont les pages sont faites, pour qui en dessine une nouvelle.
 demo-place-portal = Portail d’exemple
+demo-place-closed = Portail fermé aux entreprises
 demo-place-console = Console
 demo-place-demo = Cette page
 demo-place-mailbox = Boîte aux lettres

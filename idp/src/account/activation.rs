@@ -257,8 +257,8 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     let Some(person) = people::find(&mut reader, id).await?.filter(|person| person.status == "pending") else {
         return Ok(None);
     };
-    let organization = organizations::of_person(&mut reader, id).await?.into_iter().next();
-    let policy = rules::of_person(&mut reader, &app.config, id).await?;
+    let organization = organizations::of_person(&mut reader, id, now).await?.into_iter().next();
+    let policy = rules::of_person(&mut reader, &app.config, id, now).await?;
     Ok(Some(Found {
         purpose: Purpose::Activate,
         missing: attributes::missing(app, &person)?,

@@ -114,16 +114,16 @@ pub async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQ
         chrome: chrome(&app, locale, Place::Applications.path()),
         csrf: browser.csrf(&app),
         done: query.get("done").is_some(),
-        portals: portals(&app, &person.id, locale).await?,
+        portals: portals(&app, &person.id, locale, now).await?,
         applications: applications(&app, &person.id, locale).await?,
     };
     render(StatusCode::OK, &page)
 }
 
 /// The operator's portals that somebody has rights in or has used, and that can be opened by a link.
-async fn portals(app: &App, person: &str, locale: Locale) -> Outcome<Vec<Link>> {
+async fn portals(app: &App, person: &str, locale: Locale, now: Timestamp) -> Outcome<Vec<Link>> {
     let mut links = Vec::new();
-    let ids = grants::clients_of_person(&mut app.db.reader().await?, person, MOST).await?;
+    let ids = grants::clients_of_person(&mut app.db.reader().await?, person, (MOST, now)).await?;
     for id in ids {
         let Some(client) = app.client(&id).await?.filter(|client| client.active) else { continue };
         if client.settings.first_party {

@@ -166,7 +166,7 @@ async fn send(tx: &mut Tx, post: Post<'_>, (person, landing): (&Person, &Landing
         expires_at: now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?,
     };
     account_links::insert(tx, &link, now).await?;
-    let organization = organizations::of_person(tx, &person.id).await?.into_iter().next();
+    let organization = organizations::of_person(tx, &person.id, now).await?.into_iter().next();
     let letter = AccountLetter::Invitation {
         login: person.login.clone(),
         organization: organization.map(|membership| membership.name),

@@ -151,7 +151,7 @@ async fn page(
     ((session, person, browser), now): (&(Session, Person, Browser), Timestamp),
     locale: Locale,
 ) -> Outcome<ChangePassword> {
-    let policy = rules::of_person(&mut app.db.reader().await?, &app.config, &person.id).await?;
+    let policy = rules::of_person(&mut app.db.reader().await?, &app.config, &person.id, now).await?;
     let recent = now.duration_since(session.auth_time.into()) <= RECENT;
     Ok(ChangePassword {
         chrome: chrome(app, locale, PATH),

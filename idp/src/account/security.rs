@@ -61,7 +61,7 @@ async fn fresh(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Result<F
     let Some((session, person, browser)) = signed_in(app, cookies, now).await? else {
         return Ok(Err(see_other(&Place::Security.login_path())));
     };
-    let found = second_factors::find(&mut app.db.reader().await?, &person.id).await?;
+    let found = second_factors::find(&mut app.db.reader().await?, &person.id, now).await?;
     let recent = now.duration_since(session.auth_time.into()) <= FRESH;
     let strong = !found.any() || Level::of(&session.amr) == Level::TwoFactors;
     if !recent || !strong {
@@ -312,12 +312,12 @@ async fn remove(app: &App, origin: &Origin, (fresh, change, id): (&Fresh, Change
     if !removed {
         return Ok(see_other(PATH));
     }
-    let left = second_factors::find(&mut tx, person).await?;
+    let left = second_factors::find(&mut tx, person, now).await?;
     if let Some(problem) = last(app, &left) {
         drop(tx);
         return refused(app, origin, fresh, problem).await;
     }
-    factors::tidy(&mut tx, person).await?;
+    factors::tidy(&mut tx, person, now).await?;
     factors::changed(&mut tx, app, (person, change, origin), now).await?;
     tx.commit().await?;
     app.mail_waiting.notify_one();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use habilis_keys::secret::Secret;
 use habilis_policies::acr::{Name, Vocabulary};
+use habilis_policies::identifiers::OrganizationKind;
 use habilis_policies::profiles::SecurityProfile;
 use habilis_policies::second_factor::Rule;
 use jiff::SignedDuration;
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::{clients, is_unique_violation, organizations};
 use crate::fetch::Fetcher;
+use crate::oidc::claims::ClaimsProfile;
 use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::oidc::initial_access::{InitialAccess, Terms};
 use crate::oidc::subject::verify_sector;
@@ -48,6 +50,18 @@ pub(super) enum Command {
         /// For whom it manages through the management API when it acts for itself: `operator`, or an organization's id.
         #[arg(long, value_name = "operator|org_…")]
         manages: Option<String>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Change the operator's settings of a client. What is not named stays. A server that runs goes by them within four seconds.
+    Update {
+        /// `client_id`.
+        client_id: String,
+        #[command(flatten)]
+        reach: Reach,
+        /// Open it to everybody again, people without organization included.
+        #[arg(long, conflicts_with = "organization_kinds")]
+        any_organization: bool,
     },
     /// Make an initial access token for client registration (RFC 7591 §3). It is printed once. Needs the master key, not the
     /// database, so it works while the server runs.
@@ -68,6 +82,49 @@ pub(super) enum Command {
     },
 }
 
+/// For whom a client is, and what it may learn.
+#[derive(Debug, clap::Args)]
+pub(super) struct Reach {
+    /// Open to people of such organizations alone: `company`, `training_body`, `cfa`, `partner` or `individual`. May be given
+    /// several times; not given, everybody may come.
+    #[arg(long = "organization-kind", value_name = "KIND", value_parser = kind)]
+    organization_kinds: Vec<OrganizationKind>,
+    /// What it may learn about people: `standard`, what its scopes ask for, or `minimal`, names and mail address alone.
+    #[arg(long, value_name = "PROFILE", value_parser = claims)]
+    claims: Option<ClaimsProfile>,
+    /// `false` for a service that works without sign-in: it can never send anybody to one.
+    #[arg(long, value_name = "BOOLEAN")]
+    auth_required: Option<bool>,
+}
+
+impl Reach {
+    fn is_empty(&self) -> bool {
+        self.organization_kinds.is_empty() && self.claims.is_none() && self.auth_required.is_none()
+    }
+
+    fn over(self, mut settings: Settings) -> Settings {
+        if !self.organization_kinds.is_empty() {
+            settings.organization_kinds = self.organization_kinds;
+            settings.organization_kinds.sort_unstable();
+            settings.organization_kinds.dedup();
+        }
+        settings.claims = self.claims.unwrap_or(settings.claims);
+        settings.auth_required = self.auth_required.unwrap_or(settings.auth_required);
+        settings
+    }
+}
+
+fn kind(name: &str) -> Result<OrganizationKind, String> {
+    OrganizationKind::parse(name).ok_or_else(|| {
+        let names: Vec<_> = OrganizationKind::ALL.into_iter().map(OrganizationKind::name).collect();
+        format!("one of {}", names.join(", "))
+    })
+}
+
+fn claims(name: &str) -> Result<ClaimsProfile, String> {
+    serde_json::from_value(Value::String(name.to_owned())).map_err(|_| "standard or minimal".to_owned())
+}
+
 fn profile(name: &str) -> Result<SecurityProfile, String> {
     serde_json::from_value(Value::String(name.to_owned()))
         .map_err(|_| "one of oidc, fapi2_security, fapi2_message_signing, legacy".to_owned())
@@ -85,11 +142,24 @@ fn acr(text: &str) -> Result<Name, String> {
 
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     match command {
-        Command::Create { file, profile, first_party, resource_server, acr, require_second_factor, manages } => {
+        Command::Create { file, profile, first_party, resource_server, acr, require_second_factor, manages, reach } => {
             let acr = if acr.is_empty() { Vocabulary::default() } else { acr.into_iter().collect() };
             let second_factor = if require_second_factor { Rule::Required } else { Rule::Optional };
-            let settings = Settings { profile, first_party, resource_server, acr, second_factor };
-            create(&config, &file, (&settings, manages.as_deref())).await
+            let settings =
+                Settings { profile, first_party, resource_server, acr, second_factor, ..Settings::default() };
+            create(&config, &file, (&reach.over(settings), manages.as_deref())).await
+        }
+        Command::Update { client_id, reach, any_organization } => {
+            if reach.is_empty() && !any_organization {
+                return Err(Fault::new("nothing to change was named; see `habilis client update --help`"));
+            }
+            let change = |mut settings: Settings| {
+                if any_organization {
+                    settings.organization_kinds.clear();
+                }
+                reach.over(settings)
+            };
+            update(&config, &client_id, change).await
         }
         Command::InitialAccessToken { uses, days } => initial_access_token(&config, uses, days),
         Command::List => list(&config).await,
@@ -126,6 +196,9 @@ async fn create(
         return Err(Fault::new("the profile legacy is off; legacy.response_types in the configuration turns it on"));
     }
     let metadata: Metadata = serde_json::from_value(json).map_err(|error| Fault::new(format!("metadata: {error}")))?;
+    if let Err(problem) = settings.check(&metadata) {
+        return Err(Fault::new(format!("the metadata cannot be registered: {}", problem.description)));
+    }
     if let Err(problems) = metadata.check(settings.profile) {
         let lines: Vec<_> =
             problems.iter().map(|problem| format!("\n  - {}: {}", problem.error, problem.description)).collect();
@@ -174,6 +247,25 @@ async fn create(
     Ok(())
 }
 
+async fn update(config: &Config, id: &str, change: impl FnOnce(Settings) -> Settings) -> Outcome<()> {
+    let now = Clock::System.now();
+    let db = open_migrated(config).await?;
+    let mut tx = db.begin().await?;
+    let row = clients::find(&mut tx, id).await?.ok_or_else(|| Fault::new(format!("there is no client {id}")))?;
+    let settings = change(serde_json::from_str(&row.settings)?);
+    if let Err(problem) = settings.check(&serde_json::from_str(&row.metadata)?) {
+        return Err(Fault::new(format!("nothing was changed: {}", problem.description)));
+    }
+    let stored = serde_json::to_string(&settings)?;
+    clients::set_settings(&mut tx, id, &stored, now).await?;
+    let event = Event::new("client.changed").by("cli").at_client(id).with("before", row.settings).with("after", stored);
+    audit::record(&mut tx, event, now).await?;
+    tx.commit().await?;
+    db.close().await;
+    drop(db);
+    show(config, id).await
+}
+
 fn initial_access_token(config: &Config, uses: u32, days: u32) -> Outcome<()> {
     let expires_at = Clock::System.now().saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?;
     let made = InitialAccess::new(&master_key(&config.keys)?).make(Terms { uses, expires_at });
@@ -216,7 +308,8 @@ async fn show(config: &Config, id: &str) -> Outcome<()> {
     let mut shown: Value = serde_json::from_str(&row.metadata)?;
     shown["client_id"] = json!(row.id);
     shown["status"] = json!(row.status);
-    shown["settings"] = serde_json::from_str(&row.settings)?;
+    let settings: Settings = serde_json::from_str(&row.settings)?;
+    shown["settings"] = serde_json::to_value(&settings)?;
     say(serde_json::to_string_pretty(&shown)?);
     Ok(())
 }

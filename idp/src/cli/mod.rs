@@ -3,6 +3,7 @@
 mod client;
 mod keys;
 mod mail;
+mod membership;
 mod operator;
 mod organization;
 mod passwords;

@@ -17,6 +17,18 @@ const LISTED: u32 = 10_000;
 pub(super) enum Command {
     /// List the organizations, those with a password rule of their own marked.
     List,
+    /// Suspend an organization: nobody signs in for it, and what was granted for it is worth nothing from now on.
+    Suspend {
+        /// `org_…`.
+        organization: String,
+    },
+    /// Open a suspended organization again.
+    Resume {
+        /// `org_…`.
+        organization: String,
+    },
+    /// Make somebody a member, or change the terms of a membership. What is not named stays.
+    Member(Box<super::membership::Change>),
     /// The rule an organization's members follow when they choose a password.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -110,6 +122,13 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         Command::Policy(PolicyCommand::Show { organization }) => (organization, None),
         Command::Policy(PolicyCommand::Set { organization, changes }) => (organization, Some(Some(changes))),
         Command::Policy(PolicyCommand::Clear { organization }) => (organization, Some(None)),
+        Command::Suspend { organization } => {
+            return super::membership::set_status(db, &organization, ("active", "suspended")).await;
+        }
+        Command::Resume { organization } => {
+            return super::membership::set_status(db, &organization, ("suspended", "active")).await;
+        }
+        Command::Member(change) => return change.run(db).await,
     };
     let mut tx = db.begin().await?;
     if !organizations::exists(&mut tx, &organization).await? {

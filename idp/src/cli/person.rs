@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use habilis_policies::contact::{Email, Name};
+use habilis_policies::memberships::ACTIVE;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{master_key, open_migrated, say};
@@ -86,7 +87,7 @@ pub(super) fn name(text: &str) -> Result<Name, String> {
         .ok_or_else(|| "a name has between 1 and 100 characters, letters among them, and no address".to_owned())
 }
 
-fn right(text: &str) -> Result<(String, String), String> {
+pub(super) fn right(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((client, role)) if !client.is_empty() && (1..=64).contains(&role.len()) => {
             Ok((client.to_owned(), role.to_owned()))
@@ -169,7 +170,7 @@ pub(super) async fn invite(db: &Db, post: Post<'_>, invitation: &Invitation<'_>,
     }
 }
 
-async fn one(c: &mut impl Conn, typed: &str) -> Outcome<Person> {
+pub(super) async fn one(c: &mut impl Conn, typed: &str) -> Outcome<Person> {
     if let Some(person) = people::find(c, typed).await? {
         return Ok(person);
     }
@@ -190,8 +191,18 @@ async fn show(c: &mut impl Conn, person: &Person) -> Outcome<()> {
     say(format_args!("{}  {}  {}", person.id, person.login, person.status));
     say(format_args!("{} {}", person.given_name, person.family_name));
     say(format_args!("address: {} ({verified})", person.email.as_deref().unwrap_or("none")));
-    for membership in organizations::of_person(c, &person.id).await? {
-        say(format_args!("organization: {}  {}  {}", membership.id, membership.name, membership.role));
+    for membership in organizations::all_of_person(c, &person.id).await? {
+        let mut said = format!("organization: {}  {}  {}", membership.id, membership.name, membership.role);
+        if let Some(day) = &membership.ends_on {
+            said.push_str(&format!("  until {day}"));
+        }
+        if membership.status != ACTIVE {
+            said.push_str(&format!("  membership {}", membership.status));
+        }
+        if membership.organization_status != ACTIVE {
+            said.push_str(&format!("  organization {}", membership.organization_status));
+        }
+        say(said);
     }
     for mail in outbox::of_person(c, &person.id, MAILS).await? {
         let answer = mail.answer.unwrap_or_default();

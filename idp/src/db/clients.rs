@@ -15,6 +15,7 @@ statements! {
             FROM clients WHERE id = $1";
     LIST = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
             FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
+    SET_SETTINGS = "UPDATE clients SET settings = $2, updated_at = $3 WHERE id = $1";
     MANAGES = "SELECT manages FROM clients WHERE id = $1 AND status = 'active'";
     SET_MANAGES = "UPDATE clients SET manages = $2 WHERE id = $1";
 }
@@ -65,6 +66,14 @@ pub async fn insert(tx: &mut Tx, row: &ClientRow, now: Timestamp) -> sqlx::Resul
 /// The engine failed.
 pub async fn replace_metadata(tx: &mut Tx, id: &str, metadata: &str, now: Timestamp) -> sqlx::Result<()> {
     sql!(tx, execute REPLACE_METADATA, id, metadata, At::from(now)).map(drop)
+}
+
+/// Sets the operator's settings of a client.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_settings(tx: &mut Tx, id: &str, settings: &str, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute SET_SETTINGS, id, settings, At::from(now)).map(drop)
 }
 
 /// What a client changes of its own registration.

@@ -2,18 +2,27 @@
 
 use jiff::Timestamp;
 
+use super::organizations::today;
 use super::{At, Conn, Tx};
 
 statements! {
-    INSERT = "INSERT INTO grants (id, client_id, person_id, session_id, scope, claims, redirect_uri, nonce, code_challenge, auth_time, amr, acr, code_digest, code_expires_at, created_at, expires_at, dpop_jkt, resources)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    INSERT = "INSERT INTO grants (id, client_id, person_id, session_id, scope, claims, redirect_uri, nonce, code_challenge, auth_time, amr, acr, code_digest, code_expires_at, created_at, expires_at, dpop_jkt, resources, organization_id)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
     FIND_BY_CODE = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt, g.resources,
-                           g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status
+                           g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status,
+                   g.organization_id, o.kind AS organization_kind, o.status AS organization_status,
+                   m.status AS membership_status, m.ends_on AS membership_ends_on
                     FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
+                 LEFT JOIN memberships m ON m.person_id = g.person_id AND m.organization_id = g.organization_id
+                 LEFT JOIN organizations o ON o.id = m.organization_id
                     WHERE g.code_digest = $1";
     FIND = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt, g.resources,
-                   g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status
+                   g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status,
+                   g.organization_id, o.kind AS organization_kind, o.status AS organization_status,
+                   m.status AS membership_status, m.ends_on AS membership_ends_on
             FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
+                 LEFT JOIN memberships m ON m.person_id = g.person_id AND m.organization_id = g.organization_id
+                 LEFT JOIN organizations o ON o.id = m.organization_id
             WHERE g.id = $1";
     CLAIM_CODE = "UPDATE grants SET code_used_at = $2, expires_at = $3
                   WHERE id = $1 AND code_used_at IS NULL AND revoked_at IS NULL";
@@ -27,7 +36,11 @@ statements! {
     REVOKE_AT_CLIENT = "UPDATE grants SET revoked_at = $3
                         WHERE person_id = $1 AND client_id = $2 AND revoked_at IS NULL";
     CLIENTS_OF_PERSON = "SELECT client_id FROM grants WHERE person_id = $1
-                         UNION SELECT client_id FROM rights WHERE person_id = $1
+                         UNION SELECT r.client_id FROM rights r
+                               JOIN memberships m ON m.person_id = r.person_id AND m.organization_id = r.organization_id
+                               JOIN organizations o ON o.id = m.organization_id
+                               WHERE r.person_id = $1
+                                 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $3) AND o.status = 'active'
                          ORDER BY client_id LIMIT $2";
     CLIENTS_OF_SESSION = "SELECT DISTINCT client_id FROM grants
                           WHERE session_id = $1 AND revoked_at IS NULL AND code_used_at IS NOT NULL
@@ -82,6 +95,16 @@ pub struct Grant {
     pub session_ended_at: Option<At>,
     /// Status of the person.
     pub person_status: String,
+    /// The organization the person signed in for.
+    pub organization_id: Option<String>,
+    /// Its kind today; none when the person does not belong to it any more.
+    pub organization_kind: Option<String>,
+    /// Its status today.
+    pub organization_status: Option<String>,
+    /// Status of the membership today.
+    pub membership_status: Option<String>,
+    /// Last day of the membership, Paris.
+    pub membership_ends_on: Option<String>,
 }
 
 /// A grant to store, with the code that claims it.
@@ -115,6 +138,8 @@ pub struct NewGrant<'a> {
     pub dpop_jkt: Option<&'a str>,
     /// Resources named with the authorization (RFC 8707), space separated.
     pub resources: &'a str,
+    /// The organization the person signs in for.
+    pub organization: Option<&'a str>,
     /// SHA-256 of the code.
     pub code_digest: &'a [u8],
     /// End of the code.
@@ -149,6 +174,7 @@ pub async fn insert(c: &mut impl Conn, new: &NewGrant<'_>, now: Timestamp) -> sq
         At::from(new.expires_at),
         new.dpop_jkt,
         new.resources,
+        new.organization,
     )
     .map(drop)
 }
@@ -249,11 +275,15 @@ pub async fn revoke_at_client(tx: &mut Tx, person: &str, client: &str, now: Time
     sql!(tx, execute REVOKE_AT_CLIENT, person, client, At::from(now))
 }
 
-/// The clients a person has rights in or has signed in at lately. At most `limit`.
+/// The clients a person has rights in, by a membership in force `now`, or has signed in at lately. At most `limit`.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn clients_of_person(c: &mut impl Conn, person: &str, limit: u32) -> sqlx::Result<Vec<String>> {
-    let rows = sql!(c, all (String,): CLIENTS_OF_PERSON, person, i64::from(limit))?;
+pub async fn clients_of_person(
+    c: &mut impl Conn,
+    person: &str,
+    (limit, now): (u32, Timestamp),
+) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): CLIENTS_OF_PERSON, person, i64::from(limit), today(now))?;
     Ok(rows.into_iter().map(|(client,)| client).collect())
 }

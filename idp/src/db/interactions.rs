@@ -7,11 +7,12 @@ use super::{At, Conn, Tx};
 statements! {
     INSERT = "INSERT INTO interactions (id, browser_digest, client_id, request, created_at, expires_at)
               VALUES ($1, $2, $3, $4, $5, $6)";
-    FIND = "SELECT id, client_id, request, created_at, authenticated_at, consented_at
+    FIND = "SELECT id, client_id, request, created_at, authenticated_at, consented_at, organization_id
             FROM interactions
             WHERE id = $1 AND browser_digest = $2 AND expires_at > $3 AND finished_at IS NULL";
     AUTHENTICATED = "UPDATE interactions SET authenticated_at = $2 WHERE id = $1 AND finished_at IS NULL";
     CONSENTED = "UPDATE interactions SET consented_at = $2 WHERE id = $1 AND finished_at IS NULL";
+    CHOSE = "UPDATE interactions SET organization_id = $2 WHERE id = $1 AND finished_at IS NULL";
     FINISH = "UPDATE interactions SET finished_at = $2 WHERE id = $1 AND finished_at IS NULL";
     PURGE = "DELETE FROM interactions WHERE expires_at < $1";
 }
@@ -31,6 +32,8 @@ pub struct Interaction {
     pub authenticated_at: Option<At>,
     /// When consent was given for it.
     pub consented_at: Option<At>,
+    /// For which organization the person answered that it is.
+    pub organization_id: Option<String>,
 }
 
 /// An interaction to begin.
@@ -84,6 +87,14 @@ pub async fn authenticated(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Resul
 /// The engine failed.
 pub async fn consented(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<()> {
     sql!(tx, execute CONSENTED, id, At::from(now)).map(drop)
+}
+
+/// Notes for which organization this request is.
+///
+/// # Errors
+/// The engine failed.
+pub async fn chose(tx: &mut Tx, id: &str, organization: &str) -> sqlx::Result<()> {
+    sql!(tx, execute CHOSE, id, organization).map(drop)
 }
 
 /// Ends an interaction; false when it had ended before, so an answer is given once.

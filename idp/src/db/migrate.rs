@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = migrations![
     10 "0010_strength",
     11 "0011_letters",
     12 "0012_organizations",
+    13 "0013_sign_in_organizations",
     14 "0014_search",
 ];
 

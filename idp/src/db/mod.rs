@@ -155,6 +155,7 @@ tables! {
     logout_outbox,
     members,
     members_list,
+    organization_choices,
     organizations,
     organizations_list,
     outbox,

@@ -7,12 +7,13 @@ use super::{At, Conn, Tx, search};
 statements! {
     INSERT = "INSERT INTO organizations (id, kind, name, siret, status, created_at) VALUES ($1, $2, $3, $4, 'active', $5)";
     EXISTS = "SELECT EXISTS (SELECT 1 FROM organizations WHERE id = $1)";
-    ADD_MEMBER = "INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ($1, $2, $3, $4)";
+    ADD_MEMBER = "INSERT INTO memberships (person_id, organization_id, role, created_at, updated_at, mandate)
+                  VALUES ($1, $2, $3, $4, $4, 'invitation')";
     GIVE_RIGHT = "INSERT INTO rights (person_id, organization_id, client_id, role, created_at) VALUES ($1, $2, $3, $4, $5)";
-    OF_PERSON = "SELECT o.id, o.kind, o.name, o.siret, m.role
+    OF_PERSON = "SELECT o.id, o.kind, o.name, o.siret, o.siren, o.uai, o.nda, m.role, m.mandate
                  FROM memberships m JOIN organizations o ON o.id = m.organization_id
-                 WHERE m.person_id = $1 AND o.status = 'active'
-                 ORDER BY m.created_at, o.id";
+                 WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2) AND o.status = 'active'
+                 ORDER BY m.created_at, o.id LIMIT $3";
     SET_SECOND_FACTOR = "UPDATE organizations SET second_factor = $2 WHERE id = $1";
     RIGHTS_OF = "SELECT role FROM rights
                  WHERE person_id = $1 AND organization_id = $2 AND client_id = $3
@@ -29,9 +30,29 @@ statements! {
     SET_STATUS = "UPDATE organizations SET status = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND status = $2";
     PASSWORD_POLICIES_OF = "SELECT p.operator, o.password_policy AS policy
                             FROM people p
-                            LEFT JOIN memberships m ON m.person_id = p.id
+                            LEFT JOIN memberships m ON m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
                             LEFT JOIN organizations o ON o.id = m.organization_id AND o.status = 'active'
                             WHERE p.id = $1";
+    ALL_OF_PERSON = "SELECT o.id, o.name, m.role, m.status, m.ends_on, o.status AS organization_status
+                     FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                     WHERE m.person_id = $1
+                     ORDER BY m.created_at, o.id LIMIT $2";
+    CANDIDATES = "SELECT o.id, o.kind, o.name, o.siret,
+                         EXISTS (SELECT 1 FROM rights r
+                                 WHERE r.person_id = m.person_id AND r.organization_id = m.organization_id AND r.client_id = $2) AS has_rights
+                  FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                  WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $3) AND o.status = 'active'
+                  ORDER BY m.created_at, o.id LIMIT $4";
+    FOR_CLAIMS = "SELECT o.id, o.kind, o.name, o.siret, o.siren, o.uai, o.nda, m.role, m.mandate
+                  FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                  WHERE m.person_id = $1 AND m.organization_id = $2
+                    AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $3) AND o.status = 'active'";
+    SET_MEMBER = "INSERT INTO memberships (person_id, organization_id, role, created_at, updated_at, mandate, status, affiliation, ends_on)
+                  VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)
+                  ON CONFLICT (person_id, organization_id) DO UPDATE
+                  SET role = excluded.role, updated_at = excluded.updated_at, mandate = excluded.mandate, status = excluded.status,
+                      affiliation = excluded.affiliation, ends_on = excluded.ends_on, version = memberships.version + 1";
+    MEMBER = "SELECT role, mandate, status, affiliation, ends_on FROM memberships WHERE person_id = $1 AND organization_id = $2";
 }
 
 /// An organization, for the operator's list.
@@ -71,8 +92,16 @@ pub struct Membership {
     pub name: String,
     /// SIRET, 14 digits.
     pub siret: Option<String>,
+    /// SIREN, 9 digits, when it is known apart from the SIRET.
+    pub siren: Option<String>,
+    /// UAI code of a school.
+    pub uai: Option<String>,
+    /// Declaration number of a training body.
+    pub nda: Option<String>,
     /// `administrator` or `member`.
     pub role: String,
+    /// By what right the person acts for it (R011): `legal_representative`, `delegation` or `invitation`; none when by none.
+    pub mandate: Option<String>,
 }
 
 /// An organization as the management API knows it.
@@ -176,12 +205,12 @@ pub async fn give_right(
     sql!(tx, execute GIVE_RIGHT, person, organization, client, role, At::from(now)).map(drop)
 }
 
-/// The active organizations of `person`, the oldest membership first.
+/// The organizations of `person` whose membership is in force `now`, the oldest membership first, a hundred at most.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn of_person(c: &mut impl Conn, person: &str) -> sqlx::Result<Vec<Membership>> {
-    sql!(c, all Membership: OF_PERSON, person)
+pub async fn of_person(c: &mut impl Conn, person: &str, now: Timestamp) -> sqlx::Result<Vec<Membership>> {
+    sql!(c, all Membership: OF_PERSON, person, today(now), MOST)
 }
 
 /// The rights of a member in the portal `client`, sorted.
@@ -229,12 +258,138 @@ pub async fn set_password_policy(tx: &mut Tx, id: &str, policy: Option<&str>) ->
     sql!(tx, execute SET_PASSWORD_POLICY, id, policy).map(drop)
 }
 
-/// What each active organization of `person` asks of passwords; one row without a rule when there is none.
+/// What each organization of `person` whose membership is in force `now` asks of passwords; one row without a rule when there is
+/// none.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn password_policies_of(c: &mut impl Conn, person: &str) -> sqlx::Result<Vec<AskedPolicy>> {
-    sql!(c, all AskedPolicy: PASSWORD_POLICIES_OF, person)
+pub async fn password_policies_of(
+    c: &mut impl Conn,
+    person: &str,
+    now: Timestamp,
+) -> sqlx::Result<Vec<AskedPolicy>> {
+    sql!(c, all AskedPolicy: PASSWORD_POLICIES_OF, person, today(now))
+}
+
+/// Most organizations of one person that are looked at.
+const MOST: i64 = 100;
+
+/// The civil day in Paris, as last days are stored: text in the order of time.
+pub(super) fn today(now: Timestamp) -> String {
+    habilis_policies::calendar::date_at(now).to_string()
+}
+
+/// A membership, whether it counts or not.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct AnyMembership {
+    /// `org_…`.
+    pub id: String,
+    /// Name as registered.
+    pub name: String,
+    /// `administrator` or `member`.
+    pub role: String,
+    /// `active` or `suspended`.
+    pub status: String,
+    /// The last day, Paris.
+    pub ends_on: Option<String>,
+    /// See [`Listed::status`].
+    pub organization_status: String,
+}
+
+/// Every membership of `person`, the oldest first, a hundred at most.
+///
+/// # Errors
+/// The engine failed.
+pub async fn all_of_person(c: &mut impl Conn, person: &str) -> sqlx::Result<Vec<AnyMembership>> {
+    sql!(c, all AnyMembership: ALL_OF_PERSON, person, MOST)
+}
+
+/// An organization somebody may sign in for.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Candidate {
+    /// `org_…`.
+    pub id: String,
+    /// See [`Membership::kind`].
+    pub kind: String,
+    /// Name as registered.
+    pub name: String,
+    /// SIRET, 14 digits.
+    pub siret: Option<String>,
+    /// Whether the person has rights in the portal through it.
+    pub has_rights: bool,
+}
+
+/// The organizations of `person` whose membership is in force `now`, as seen from the portal `client`: the oldest membership
+/// first, a hundred at most.
+///
+/// # Errors
+/// The engine failed.
+pub async fn candidates(
+    c: &mut impl Conn,
+    (person, client): (&str, &str),
+    now: Timestamp,
+) -> sqlx::Result<Vec<Candidate>> {
+    sql!(c, all Candidate: CANDIDATES, person, client, today(now), MOST)
+}
+
+/// The membership of `person` in `organization`, if it is in force `now`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn membership(
+    c: &mut impl Conn,
+    (person, organization): (&str, &str),
+    now: Timestamp,
+) -> sqlx::Result<Option<Membership>> {
+    sql!(c, optional Membership: FOR_CLAIMS, person, organization, today(now))
+}
+
+/// The terms of a membership.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Terms {
+    /// `administrator` or `member`.
+    pub role: String,
+    /// See [`Membership::mandate`].
+    pub mandate: Option<String>,
+    /// `active` or `suspended`.
+    pub status: String,
+    /// `employee` or `external` (R056).
+    pub affiliation: String,
+    /// The last day, Paris.
+    pub ends_on: Option<String>,
+}
+
+/// The terms on which `person` belongs to `organization`, in force or not.
+///
+/// # Errors
+/// The engine failed.
+pub async fn terms(c: &mut impl Conn, person: &str, organization: &str) -> sqlx::Result<Option<Terms>> {
+    sql!(c, optional Terms: MEMBER, person, organization)
+}
+
+/// Makes `person` a member of `organization` on these terms, or changes them.
+///
+/// # Errors
+/// The engine failed, a person or organization that is not there included.
+pub async fn set_member(
+    tx: &mut Tx,
+    (person, organization): (&str, &str),
+    terms: &Terms,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sql!(
+        tx,
+        execute SET_MEMBER,
+        person,
+        organization,
+        &terms.role,
+        At::from(now),
+        terms.mandate.as_deref(),
+        &terms.status,
+        &terms.affiliation,
+        terms.ends_on.as_deref(),
+    )
+    .map(drop)
 }
 
 /// Finds an organization.

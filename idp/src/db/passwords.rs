@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::organizations::today;
 use super::{At, Conn, Tx};
 
 statements! {
@@ -23,11 +24,13 @@ statements! {
     ROSTER = "SELECT w.person_id, w.changed_at, p.status, p.login, p.given_name, p.family_name
               FROM passwords w JOIN people p ON p.id = w.person_id
               WHERE w.person_id > $1
-                AND ($2 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = w.person_id AND m.organization_id = $2))
+                AND ($2 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = w.person_id AND m.organization_id = $2
+                                              AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $4)))
               ORDER BY w.person_id LIMIT $3";
     SUSPENDED = "SELECT COUNT(*) FROM people p
                  WHERE p.status = 'suspended_password'
-                   AND ($1 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1))";
+                   AND ($1 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1
+                                              AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)))";
     LOOKED_AT = "UPDATE passwords SET look_at = $4 WHERE person_id = $1 AND look_at = $2 AND changed_at = $3";
 }
 
@@ -48,24 +51,25 @@ pub struct Holder {
     pub family_name: String,
 }
 
-/// At most `limit` people with a password, by id from after `after`: of `organization`, or with an empty text of all.
+/// At most `limit` people with a password, by id from after `after`: those whose membership of `organization` is in force `now`,
+/// or with an empty text all.
 ///
 /// # Errors
 /// The engine failed.
 pub async fn roster(
     c: &mut impl Conn,
     (organization, after): (&str, &str),
-    limit: u32,
+    (limit, now): (u32, Timestamp),
 ) -> sqlx::Result<Vec<Holder>> {
-    sql!(c, all Holder: ROSTER, after, organization, i64::from(limit))
+    sql!(c, all Holder: ROSTER, after, organization, i64::from(limit), today(now))
 }
 
 /// How many are suspended because their password was not renewed: of `organization`, or with an empty text of all.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn suspended(c: &mut impl Conn, organization: &str) -> sqlx::Result<i64> {
-    Ok(sql!(c, one (i64,): SUSPENDED, organization)?.0)
+pub async fn suspended(c: &mut impl Conn, organization: &str, now: Timestamp) -> sqlx::Result<i64> {
+    Ok(sql!(c, one (i64,): SUSPENDED, organization, today(now))?.0)
 }
 
 /// Sets the password of `person`; this is a change, so its year begins `now`.

@@ -1,6 +1,9 @@
 //! What second factors a person has, and who they are for the rules about them: one look for both.
 
+use jiff::Timestamp;
+
 use super::Conn;
+use super::organizations::today;
 
 statements! {
     FIND = "SELECT (SELECT COUNT(*) FROM totp_devices d WHERE d.person_id = p.id AND d.confirmed_at IS NOT NULL) AS apps,
@@ -9,9 +12,11 @@ statements! {
                    (SELECT COUNT(*) FROM passwords w WHERE w.person_id = p.id) AS passwords,
                    p.operator,
                    EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
-                           WHERE m.person_id = p.id AND o.status = 'active' AND m.role = 'administrator') AS administrator,
+                           WHERE m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
+                             AND o.status = 'active' AND m.role = 'administrator') AS administrator,
                    EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
-                           WHERE m.person_id = p.id AND o.status = 'active' AND o.second_factor = 'required') AS organization_requires
+                           WHERE m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
+                             AND o.status = 'active' AND o.second_factor = 'required') AS organization_requires
             FROM people p WHERE p.id = $1";
 }
 
@@ -28,9 +33,9 @@ pub struct Found {
     pub passwords: i64,
     /// Staff of the operator.
     pub operator: bool,
-    /// Administrator of an active organization.
+    /// Administrator of an active organization, by a membership that is in force.
     pub administrator: bool,
-    /// Member of an active organization that requires a second factor.
+    /// Member of an active organization that requires a second factor, by a membership that is in force.
     pub organization_requires: bool,
 }
 
@@ -45,6 +50,6 @@ impl Found {
 ///
 /// # Errors
 /// The engine failed.
-pub async fn find(c: &mut impl Conn, person: &str) -> sqlx::Result<Found> {
-    Ok(sql!(c, optional Found: FIND, person)?.unwrap_or_default())
+pub async fn find(c: &mut impl Conn, person: &str, now: Timestamp) -> sqlx::Result<Found> {
+    Ok(sql!(c, optional Found: FIND, person, today(now))?.unwrap_or_default())
 }

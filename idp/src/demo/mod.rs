@@ -131,6 +131,7 @@ pub async fn run(options: Options) -> Outcome<()> {
 
     let places = vec![
         ("portal", portal.clone()),
+        ("closed", format!("{portal}/closed")),
         ("console", format!("{issuer}/console")),
         ("demo", format!("{issuer}/demo")),
         ("mailbox", format!("{issuer}/demo/mailbox")),
@@ -254,6 +255,7 @@ async fn index(State(app): State<App>, axum::Extension(demo): Shared, origin: Or
     let places = demo.places.iter().map(|(place, href)| DemoPlace {
         name: match *place {
             "portal" => locale.text("demo-place-portal"),
+            "closed" => locale.text("demo-place-closed"),
             "console" => locale.text("demo-place-console"),
             "demo" => locale.text("demo-place-demo"),
             "mailbox" => locale.text("demo-place-mailbox"),

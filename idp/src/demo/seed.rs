@@ -10,6 +10,7 @@ use habilis_keys::token::digest;
 use habilis_keys::totp;
 use habilis_policies::acr;
 use habilis_policies::authorization::Action;
+use habilis_policies::identifiers::OrganizationKind;
 use habilis_policies::profiles::SecurityProfile;
 use habilis_policies::second_factor::Rule;
 use jiff::Timestamp;
@@ -25,6 +26,12 @@ use crate::db::{Tx, clients, passwords, portal_grants, totp_devices};
 use crate::login::factors;
 use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::outcome::{Fault, Outcome};
+
+/// The portal that is closed to companies.
+pub(super) const CLOSED: &str = "demo-closed";
+pub(super) const CLOSED_NAME: &str = "Espace des organismes de formation";
+const CLOSED_TO_COMPANIES: [OrganizationKind; 3] =
+    [OrganizationKind::TrainingBody, OrganizationKind::Cfa, OrganizationKind::Partner];
 
 /// The client of the console.
 pub(super) const CONSOLE: &str = "demo-console";
@@ -109,7 +116,7 @@ const ORGANIZATIONS: [(&str, &str, &str); 4] = [
 ];
 
 /// Organization, role there, kind shown, rights in the portal; the operator's staff has no organization.
-const POSTS: [(Option<usize>, &str, &str, &[&str]); 14] = [
+const POSTS: [(Option<usize>, &str, &str, &[&str]); 15] = [
     (Some(0), "member", "learner", &["apprenant"]),
     (Some(0), "administrator", "administrator", &["apprenant", "gestionnaire"]),
     (Some(0), "member", "trainer", &["formateur"]),
@@ -124,7 +131,12 @@ const POSTS: [(Option<usize>, &str, &str, &[&str]); 14] = [
     (Some(0), "administrator", "second factor administrator", &["gestionnaire"]),
     (Some(1), "administrator", "second factor administrator", &["commanditaire"]),
     (None, "", "second factor operator", &[]),
+    (Some(1), "administrator", SEVERAL, &["commanditaire"]),
 ];
+
+/// The kind of the person who belongs to two organizations, and what the second one is: organization, role there, rights.
+const SEVERAL: &str = "two organizations";
+const SECOND: (usize, &str, &[&str]) = (2, "member", &["gestionnaire"]);
 
 /// Where people of the demonstration have rights.
 const PORTALS: [&str; 3] = ["demo-portal", "demo-es256", CONSOLE];
@@ -149,6 +161,8 @@ pub(super) struct DemoPerson {
     pub(super) kind: &'static str,
     /// The secret of the authenticator app, base32.
     totp_secret: Option<String>,
+    /// The second organization of the one who belongs to two.
+    second_organization: Option<DemoOrganization>,
     #[serde(skip)]
     membership: &'static str,
 }
@@ -204,6 +218,7 @@ impl Seed {
                 given_name: given_name.to_owned(),
                 family_name: family_name.to_owned(),
                 organization: organization.map(|index| organizations[index].clone()),
+                second_organization: (*kind == SEVERAL).then(|| organizations[SECOND.0].clone()),
                 roles: rights.iter().map(|right| (*right).to_owned()).collect(),
                 kind,
                 membership,
@@ -292,11 +307,12 @@ impl DemoPerson {
             name: format!("{} {}", self.given_name, self.family_name),
             login: self.login.clone(),
             password: self.password.clone(),
-            organization: self
-                .organization
-                .as_ref()
-                .map(|organization| organization.name.to_owned())
-                .unwrap_or_default(),
+            organization: [&self.organization, &self.second_organization]
+                .into_iter()
+                .flatten()
+                .map(|organization| organization.name)
+                .collect::<Vec<_>>()
+                .join(", "),
             roles: self.roles.clone(),
             kind: self.kind.to_owned(),
             totp_secret: self.totp_secret.clone().unwrap_or_default(),
@@ -327,6 +343,13 @@ impl DemoPerson {
                 for client in PORTALS {
                     organizations::give_right(tx, (&id, &organization.id), (client, role), now).await?;
                 }
+            }
+        }
+        if let Some(second) = &self.second_organization {
+            let (_, membership, rights) = SECOND;
+            organizations::add_member(tx, &id, (&second.id, membership), now).await?;
+            for role in rights {
+                organizations::give_right(tx, (&id, &second.id), ("demo-portal", role), now).await?;
             }
         }
         Ok(())
@@ -386,6 +409,8 @@ impl DemoClient {
             resource_server: self.id == "demo-resource",
             acr: self.acr.clone(),
             second_factor: Rule::Optional,
+            organization_kinds: if self.id == CLOSED { CLOSED_TO_COMPANIES.to_vec() } else { Vec::new() },
+            ..Settings::default()
         };
         if let Err(problems) = self.metadata.check(settings.profile) {
             return Err(Fault::new(format!("{}: {problems:?}", self.id)));
@@ -498,6 +523,20 @@ fn demo_clients(number: u64, portal: &str) -> Vec<DemoClient> {
                     "logo_uri": "https://rp.example/logo.png",
                     "policy_uri": "https://rp.example/policy",
                     "tos_uri": "https://rp.example/terms",
+                }),
+            ),
+        ),
+        (
+            CLOSED,
+            true,
+            web(
+                CLOSED_NAME,
+                json!({
+                    "client_uri": format!("{portal}/closed"),
+                    "redirect_uris": [format!("{portal}/closed/callback"), "https://rp.example/callback"],
+                    "post_logout_redirect_uris": [format!("{portal}/closed/signed-out"), "https://rp.example/signed-out"],
+                    "contacts": ["assistance@organismes.example"],
+                    "id_token_signed_response_alg": "ES256",
                 }),
             ),
         ),
@@ -789,7 +828,7 @@ mod tests {
             |number| Seed::new(number, "http://localhost:1").people.into_iter().map(|p| p.login).collect::<Vec<_>>();
         assert_eq!(logins(1), logins(1));
         assert_ne!(logins(1), logins(2));
-        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 13);
+        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 14);
     }
 
     #[test]

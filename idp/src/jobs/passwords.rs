@@ -44,7 +44,7 @@ async fn look_at(app: &App, due: &Due, now: Timestamp) -> Outcome<()> {
     let changed = Timestamp::from(due.changed_at);
     let latest = now.saturating_add(LOOK_AT_LEAST_EVERY)?;
     let mut tx = app.db.begin().await?;
-    let rule = rules::of_person(&mut tx, &app.config, &due.person_id).await?;
+    let rule = rules::of_person(&mut tx, &app.config, &due.person_id, now).await?;
     let expiry = rules::expires_on(&app.config, &rule, changed).map(|(date, _)| calendar::midnight(date));
     let Some(expiry) = expiry.filter(|_| due.status == "active") else {
         passwords::looked_at(&mut tx, due, latest).await?;

@@ -44,15 +44,16 @@ pub async fn judge(app: &App, person: &Person, typed: Typed) -> Outcome<Result<S
     if typed.password.expose() != typed.repeated.expose() {
         return Ok(Err(vec![Problem::NotRepeated]));
     }
+    let now = app.clock.now();
     let password = typed.password;
     let (policy, stored, organizations) = {
         let mut reader = app.db.reader().await?;
-        let policy = rules::of_person(&mut reader, &app.config, &person.id).await?;
+        let policy = rules::of_person(&mut reader, &app.config, &person.id, now).await?;
         let current = people::find_credentials_of(&mut reader, &person.id).await?.and_then(|found| found.phc);
         let mut stored: Vec<String> = current.into_iter().collect();
         stored.extend(db::passwords::earlier(&mut reader, &person.id, policy.history).await?);
         stored.truncate(usize::from(policy.history));
-        (policy, stored, organizations::of_person(&mut reader, &person.id).await?)
+        (policy, stored, organizations::of_person(&mut reader, &person.id, now).await?)
     };
     let mut personal = vec![person.login.clone(), person.given_name.clone(), person.family_name.clone()];
     personal.extend(person.email.clone());

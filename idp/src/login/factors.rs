@@ -235,8 +235,8 @@ pub async fn changed(
 ///
 /// # Errors
 /// The database failed.
-pub async fn tidy(tx: &mut Tx, person: &str) -> Outcome<()> {
-    if !second_factors::find(tx, person).await?.any() {
+pub async fn tidy(tx: &mut Tx, person: &str, now: Timestamp) -> Outcome<()> {
+    if !second_factors::find(tx, person, now).await?.any() {
         recovery_codes::delete_all(tx, person).await?;
     }
     Ok(())

@@ -162,7 +162,7 @@ pub(crate) async fn second_step(
     (way, arrival, person): (&Way, &Arrival<'_>, &str),
     (portal, now): (Rule, Timestamp),
 ) -> Outcome<Option<Response>> {
-    let found = second_factors::find(tx, person).await?;
+    let found = second_factors::find(tx, person, now).await?;
     if !found.any() && asked(app, &found, portal) != Rule::Required {
         return Ok(None);
     }

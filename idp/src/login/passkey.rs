@@ -237,7 +237,7 @@ pub async fn register(
     let claimed = passkeys::claim(tx, &ceremony, &browser.digest(), now).await?;
     let claimed = claimed.filter(|claimed| claimed.person_id.as_deref() == Some(person));
     let Some((claimed, answer)) = claimed.zip(answer) else { return Ok(Registered::Refused) };
-    if second_factors::find(tx, person).await?.passkeys >= factors::MAX_PASSKEYS {
+    if second_factors::find(tx, person, now).await?.passkeys >= factors::MAX_PASSKEYS {
         return Ok(Registered::TooMany);
     }
     let state: PasskeyRegistration = serde_json::from_str(&claimed.state)?;

@@ -271,7 +271,7 @@ fn with(trier: Trier, locked: login::Failures) -> Trier {
 async fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> Outcome<bool> {
     match (credentials.status.as_str(), credentials.changed_at) {
         ("active", Some(changed_at)) => {
-            let rule = rules::of_person(&mut app.db.reader().await?, &app.config, &credentials.id).await?;
+            let rule = rules::of_person(&mut app.db.reader().await?, &app.config, &credentials.id, now).await?;
             Ok(!rules::state(app, &rule, changed_at.into(), now).may_sign_in())
         }
         (status, _) => Ok(status == "suspended_password"),

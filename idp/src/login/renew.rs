@@ -34,7 +34,7 @@ pub async fn get(
 ) -> Outcome {
     let now = app.clock.now();
     let Some(person) = owner(&app, &token, now).await? else { return over(&app, &origin) };
-    render(StatusCode::OK, &page(&app, &origin, (&token, &person), ui_locales(query).as_deref()).await?)
+    render(StatusCode::OK, &page(&app, &origin, (&token, &person), (ui_locales(query).as_deref(), now)).await?)
 }
 
 /// Takes the new password.
@@ -54,7 +54,7 @@ pub async fn post(
         Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
     };
     let Some(person) = owner(&app, &token, now).await? else { return over(&app, &origin) };
-    let shown = page(&app, &origin, (&token, &person), None).await?;
+    let shown = page(&app, &origin, (&token, &person), (None, now)).await?;
     let typed = Typed {
         password: Secret::new(params.take("password").unwrap_or_default()),
         repeated: Secret::new(params.take("repeated").unwrap_or_default()),
@@ -97,11 +97,11 @@ async fn page(
     app: &App,
     origin: &Origin,
     (token, person): (&str, &Person),
-    ui_locales: Option<&str>,
+    (ui_locales, now): (Option<&str>, Timestamp),
 ) -> Outcome<NewPassword> {
     let path = format!("/password/new/{token}");
     let locale = origin.locale(ui_locales);
-    let policy = rules::of_person(&mut app.db.reader().await?, &app.config, &person.id).await?;
+    let policy = rules::of_person(&mut app.db.reader().await?, &app.config, &person.id, now).await?;
     Ok(NewPassword {
         chrome: chrome(app, locale, &path),
         action: path,

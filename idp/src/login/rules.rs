@@ -12,15 +12,15 @@ use crate::db::audit::{self, Event};
 use crate::db::{Conn, Tx, organizations};
 use crate::outcome::{Fault, Outcome};
 
-/// The rule in force for `person`: the strictest of what their organizations ask; the operator's where one states none, and
-/// for the operator's own staff.
+/// The rule in force for `person` `now`: the strictest of what their organizations ask, by memberships in force; the operator's
+/// where one states none, and for the operator's own staff.
 ///
 /// # Errors
 /// The database failed, or a stored rule cannot be read.
-pub async fn of_person(c: &mut impl Conn, config: &Config, person: &str) -> Outcome<PasswordPolicy> {
+pub async fn of_person(c: &mut impl Conn, config: &Config, person: &str, now: Timestamp) -> Outcome<PasswordPolicy> {
     let (operator, floor) = (config.password_policy(), config.password_floor());
     let mut strictest: Option<PasswordPolicy> = None;
-    for asked in organizations::password_policies_of(c, person).await? {
+    for asked in organizations::password_policies_of(c, person, now).await? {
         let own = asked.policy.as_deref().map(read).transpose()?;
         let mut rule = PasswordPolicy::effective(own.as_ref(), &operator, &floor);
         if asked.operator {

@@ -65,7 +65,7 @@ async fn waiting(app: &App, cookies: &Cookies, id: &str, now: Timestamp) -> Outc
     let (step, found) = {
         let mut reader = app.db.reader().await?;
         let Some(step) = sign_in_steps::find(&mut reader, id, &browser.digest(), now).await? else { return Ok(None) };
-        let found = second_factors::find(&mut reader, &step.person_id).await?;
+        let found = second_factors::find(&mut reader, &step.person_id, now).await?;
         (step, found)
     };
     let Some(way) = Way::of(app, cookies, &step, now).await? else { return Ok(None) };
@@ -349,7 +349,7 @@ async fn confirm_app(
     let mut tx = app.db.begin().await?;
     people::lock(&mut tx, &person).await?;
     // Whoever knows the password alone must not add a second factor beside the first.
-    if second_factors::find(&mut tx, &person).await?.any() {
+    if second_factors::find(&mut tx, &person, now).await?.any() {
         return Ok(see_other(&path(&id)));
     }
     if !factors::confirm_app(&mut tx, &app, (&device, &person, &typed, &origin), now).await? {
@@ -391,7 +391,7 @@ async fn add_passkey(
     let old = session::load(app, &cookies, now).await?;
     let mut tx = app.db.begin().await?;
     people::lock(&mut tx, &person).await?;
-    if second_factors::find(&mut tx, &person).await?.any() {
+    if second_factors::find(&mut tx, &person, now).await?.any() {
         return Ok(see_other(&path(&waiting.step.id)));
     }
     match passkey::register(&mut tx, app, (&person, &waiting.browser, origin), (params, now)).await? {

@@ -22,7 +22,7 @@ pub async fn tell_dpo(tx: &mut Tx, app: &App, (person, origin): (&Person, &Origi
     let Some(address) = &app.config.mail.dpo else { return Ok(()) };
     let locale = Locale::Fr;
     let organizations: Vec<String> =
-        organizations::of_person(tx, &person.id).await?.into_iter().map(|membership| membership.name).collect();
+        organizations::of_person(tx, &person.id, now).await?.into_iter().map(|membership| membership.name).collect();
     let name = format!("{} {}, {}", person.given_name, person.family_name, person.id);
     let lines = vec![
         locale.text("mail-dpo-compromise-what"),

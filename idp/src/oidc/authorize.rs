@@ -12,6 +12,7 @@ use super::client::SharedClient;
 use super::error::PageError;
 use super::front_channel;
 use super::interaction::{self, login_path};
+use super::organization::{organization_path, turned_away};
 use super::par;
 use super::request::{self, Invalid, Request};
 use crate::app::App;
@@ -58,23 +59,24 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
     };
     let session = session::load(app, &cookies, now).await?;
     let facts = (&client, &request, session.as_ref(), None);
-    let mut next = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
-    if let (Next::Answer, Some(session)) = (next, &session) {
+    let mut verdict = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
+    if let (Next::Answer, Some(session)) = (verdict.next, &session) {
         let mut tx = app.db.begin().await?;
         if !client.settings.first_party {
             // The person may be taking the consent back: looked at again where that has to wait.
-            next = interaction::next(app, &mut tx, facts, now).await?;
+            verdict = interaction::next(app, &mut tx, facts, now).await?;
         }
-        if next == Next::Answer {
+        if verdict.next == Next::Answer {
             if !par::answer(&mut tx, &request, now).await? {
                 return answered_before().show(app, origin, ui_locales.as_deref());
             }
-            let answer = front_channel::answer(app, &mut tx, (&client, &request, session), now).await?;
+            let facts = (&client, &request, session, verdict.organization.as_deref());
+            let answer = front_channel::answer(app, &mut tx, facts, now).await?;
             tx.commit().await?;
             return request.return_to.answer(app, &answer, now);
         }
     }
-    match next {
+    match verdict.next {
         Next::Refuse(refusal) => {
             let mut single = app.db.single().await?;
             let is_first = par::answer(&mut single, &request, now).await?;
@@ -83,6 +85,9 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
                 return answered_before().show(app, origin, ui_locales.as_deref());
             }
             request.return_to.error(app, &refused(refusal), now)
+        }
+        Next::AskOrganization | Next::TurnAway(_) => {
+            wait(app, (origin, cookies), (&client, &request, organization_path), now).await
         }
         Next::AskConsent => wait(app, (origin, cookies), (&client, &request, interaction::consent_path), now).await,
         Next::SignIn(_) | Next::StepUp | Next::Answer => {
@@ -101,6 +106,10 @@ pub fn refused(refusal: Refusal) -> RedirectError {
     match refusal {
         Refusal::LoginRequired => RedirectError::new("login_required", "the person must sign in"),
         Refusal::ConsentRequired => RedirectError::new("consent_required", "the person must consent"),
+        Refusal::InteractionRequired => {
+            RedirectError::new("interaction_required", "the person must choose an organization")
+        }
+        Refusal::TurnedAway(reason) => turned_away(reason),
         Refusal::UnmetAuthentication => {
             RedirectError::new("unmet_authentication_requirements", "no sign-in reaches the essential acr")
         }

@@ -6,6 +6,7 @@ use habilis_keys::jwk::Jwks;
 use habilis_keys::jws::Algorithm;
 use habilis_keys::seal::MasterKey;
 use habilis_keys::secret::Secret;
+use habilis_policies::identifiers::OrganizationKind;
 use habilis_policies::profiles::{DEVICE_CODE, SecurityProfile};
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::response_types::ResponseType;
@@ -14,6 +15,7 @@ use habilis_policies::{acr, second_factor, subjects};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::claims::ClaimsProfile;
 use super::localized::Localized;
 use crate::config::Config;
 use crate::db::clients::ClientRow;
@@ -137,7 +139,7 @@ impl Default for Metadata {
 }
 
 /// What the operator decides about a client; never set by registration.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The security profile.
@@ -151,6 +153,52 @@ pub struct Settings {
     /// Whether its people need a second factor.
     #[serde(skip_serializing_if = "second_factor::Rule::is_optional")]
     pub second_factor: second_factor::Rule,
+    /// The kinds of organization it is open to; none: it is open to everybody (R009).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub organization_kinds: Vec<OrganizationKind>,
+    /// What it may learn about people (R015).
+    #[serde(skip_serializing_if = "ClaimsProfile::is_standard")]
+    pub claims: ClaimsProfile,
+    /// Whether people sign in to use it. A service that works without sign-in cannot send anybody to one (R010).
+    #[serde(skip_serializing_if = "is_usual")]
+    pub auth_required: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_usual(auth_required: &bool) -> bool {
+    *auth_required
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            profile: SecurityProfile::default(),
+            first_party: false,
+            resource_server: false,
+            acr: acr::Vocabulary::default(),
+            second_factor: second_factor::Rule::default(),
+            organization_kinds: Vec::new(),
+            claims: ClaimsProfile::default(),
+            auth_required: true,
+        }
+    }
+}
+
+impl Settings {
+    /// What in `metadata` contradicts these settings.
+    ///
+    /// # Errors
+    /// A service without sign-in that could send people to one (R010).
+    pub fn check(&self, metadata: &Metadata) -> Result<(), MetadataProblem> {
+        let signs_in = ["authorization_code", "implicit", DEVICE_CODE].iter().any(|grant| metadata.allows_grant(grant));
+        if self.auth_required || !(signs_in || !metadata.response_types.is_empty()) {
+            return Ok(());
+        }
+        Err(MetadataProblem {
+            error: "invalid_client_metadata",
+            description: "a service without sign-in has no response_types and no grant that signs people in".to_owned(),
+        })
+    }
 }
 
 /// A client application, ready to be used.
@@ -489,6 +537,7 @@ impl Client {
             name.as_ref().map(|name| name.parse::<Algorithm>()).transpose().map_err(|_| broken(what))
         };
         let settings: Settings = serde_json::from_str(&row.settings)?;
+        let scope = settings.claims.idle_scopes().iter().fold(scope, |scope, idle| scope.without(idle));
         let id_token_algorithm =
             metadata.id_token_signed_response_alg.parse().map_err(|_| broken("id_token_signed_response_alg"))?;
         // JARM §3: RS256 when nothing is registered; where the profile refuses that, what it let the ID token have.
@@ -528,6 +577,11 @@ impl Client {
     /// The name people see on a page in this language.
     pub fn name_in(&self, locale: Locale) -> &str {
         self.metadata.localized.find("client_name", locale).unwrap_or_else(|| self.name())
+    }
+
+    /// Whom it names as its contact, for people who cannot go on.
+    pub fn contact(&self) -> Option<&str> {
+        self.metadata.contacts.first().map(String::as_str)
     }
 
     /// Where logout tokens are posted to, when `config` allows it (OIDC Back-Channel Logout §2.2).

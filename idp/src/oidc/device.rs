@@ -12,6 +12,7 @@ use habilis_keys::token::digest;
 use habilis_policies::acr::{Level, Wanted};
 use habilis_policies::device::{self, UserCode};
 use habilis_policies::login::{self, TooEarly};
+use habilis_policies::memberships::Standing;
 use habilis_policies::scopes::Scope;
 use habilis_policies::second_factor::Rule;
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +21,7 @@ use serde_json::json;
 use super::client::SharedClient;
 use super::client_auth;
 use super::error::{PageError, Refusal, no_store};
+use super::organization::{self, Found, Said, Scene};
 use super::pages::{DeviceCode, DeviceConfirm, DeviceDone, DeviceOutcome, DeviceProblem, ScopeWords};
 use crate::app::App;
 use crate::db::audit::{self, Event};
@@ -228,13 +230,17 @@ async fn look_up(
     Ok(if found { Entered::Found } else { Entered::Unknown })
 }
 
-/// Who answers which device.
+/// Who answers which device, and for which of their organizations.
 struct Asked {
     session: Session,
     browser: Browser,
     typed: Typed,
     client: SharedClient,
+    found: Found,
 }
+
+/// Where the person says for which organization the device signs in, or reads why its portal is not for them.
+const ORGANIZATION_PATH: &str = "/device/organization";
 
 /// The request this browser is to answer; else where the person goes instead.
 async fn asked(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Result<Asked, Response>> {
@@ -249,12 +255,82 @@ async fn asked(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Result<A
         return Ok(Err(see_other(PATH)));
     };
     if Level::of(&session.amr) < Level::TwoFactors {
-        let found = second_factors::find(&mut app.db.reader().await?, &session.person_id).await?;
+        let found = second_factors::find(&mut app.db.reader().await?, &session.person_id, now).await?;
         if finish::asked(app, &found, client.settings.second_factor) == Rule::Required {
             return Ok(Err(see_other(&Place::Device.confirm_path())));
         }
     }
-    Ok(Ok(Asked { session, browser, typed, client }))
+    let said = Said::by_device(&client, &typed.scope);
+    let found = organization::find(&mut app.db.reader().await?, (&client, &session), &said, now).await?;
+    Ok(Ok(Asked { session, browser, typed, client, found }))
+}
+
+/// Asks for which organization the device signs in, or says why its portal is not for the person; goes on when there is nothing to
+/// ask.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn ask_organization(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    RawQuery(query): RawQuery,
+) -> Outcome {
+    let now = app.clock.now();
+    let asked = match asked(&app, &cookies, now).await? {
+        Ok(asked) => asked,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    if asked.found.standing == Standing::Settled && !asked.found.has_choice() {
+        return Ok(see_other(Place::Device.path()));
+    }
+    let query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let scene = Scene {
+        client: &asked.client,
+        session: &asked.session,
+        browser: &asked.browser,
+        action: ORGANIZATION_PATH.to_owned(),
+        not_you_href: Place::Device.confirm_path(),
+        locale: origin.locale(query.get("ui_locales")),
+    };
+    scene.show(&app, &asked.found).await
+}
+
+/// Takes the answer to it; "cancel" turns the device away.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn choose_organization(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Form(form): Form,
+) -> Outcome {
+    let now = app.clock.now();
+    let mut params = match form {
+        Ok(params) => params,
+        Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
+    };
+    let asked = match asked(&app, &cookies, now).await? {
+        Ok(asked) => asked,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    if !asked.browser.sent(&app, params.take("csrf").as_deref()) {
+        return Ok(see_other(ORGANIZATION_PATH));
+    }
+    if params.get("action") == Some("cancel") {
+        let outcome = DeviceOutcome::Denied;
+        if !answer(&app, &origin, (&asked, outcome), now).await? {
+            return Ok(see_other(PATH));
+        }
+        return render(StatusCode::OK, &DeviceDone { chrome: chrome(&app, origin.locale(None), PATH), outcome });
+    }
+    if let Some(chosen) = params.take("organization").filter(|id| asked.found.offers(id)) {
+        let mut tx = app.db.begin().await?;
+        organization::remember(&mut tx, (&asked.client, &asked.session, &origin), &chosen, now).await?;
+        tx.commit().await?;
+    }
+    Ok(see_other(Place::Device.path()))
 }
 
 /// Shows who asks for what, beside the code to compare (RFC 8628 §3.3, §5.4).
@@ -267,6 +343,9 @@ pub async fn confirm(State(app): State<App>, origin: Origin, cookies: Cookies, R
         Ok(asked) => asked,
         Err(elsewhere) => return Ok(elsewhere),
     };
+    if asked.found.standing != Standing::Settled {
+        return Ok(see_other(ORGANIZATION_PATH));
+    }
     let Some(person) = people::find(&mut app.db.reader().await?, &asked.session.person_id).await? else {
         return Ok(see_other(PATH));
     };
@@ -280,6 +359,8 @@ pub async fn confirm(State(app): State<App>, origin: Origin, cookies: Cookies, R
         user_code: UserCode::parse(&asked.typed.user_code).map(|code| code.to_string()).unwrap_or_default(),
         client: asked.client.card_in(locale),
         person: format!("{} {}", person.given_name, person.family_name),
+        organization: asked.found.chosen().map(|chosen| (chosen.id.clone(), chosen.name.clone())),
+        change_href: asked.found.has_choice().then(|| ORGANIZATION_PATH.to_owned()),
         scopes: scope.iter().filter(|token| *token != "openid").map(|token| ScopeWords::of(token, locale)).collect(),
     };
     render(StatusCode::OK, &page)
@@ -300,8 +381,11 @@ pub async fn decide(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
         Err(elsewhere) => return Ok(elsewhere),
     };
     let shown = params.take("user_code").and_then(|code| UserCode::parse(&code));
-    // The answer is to what was on the page, even when another code was typed meanwhile.
-    let is_shown = shown.is_some_and(|code| code.letters() == asked.typed.user_code);
+    // The answer is to what was on the page, even when another code was typed or another organization chosen meanwhile.
+    let organization = params.take("organization").filter(|id| !id.is_empty());
+    let is_shown = shown.is_some_and(|code| code.letters() == asked.typed.user_code)
+        && organization == asked.found.chosen
+        && asked.found.standing == Standing::Settled;
     if !is_shown || !asked.browser.sent(&app, params.get("csrf")) {
         return Ok(see_other(Place::Device.path()));
     }
@@ -322,7 +406,7 @@ async fn answer(
     (asked, outcome): (&Asked, DeviceOutcome),
     now: Timestamp,
 ) -> Outcome<bool> {
-    let Asked { session, browser, typed, client } = asked;
+    let Asked { session, browser, typed, client, found } = asked;
     let person = &session.person_id;
     let event = |name| Event::new(name).by(person).about(person).at_client(&client.id).from(origin);
     let mut tx = app.db.begin().await?;
@@ -345,6 +429,7 @@ async fn answer(
         scope: &typed.scope,
         claims: None,
         resources: "",
+        organization: found.chosen.as_deref(),
         redirect_uri: "",
         nonce: None,
         code_challenge: None,

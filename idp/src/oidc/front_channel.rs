@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::audience;
-use super::claims::{ClaimsRequest, Place, Wanted};
+use super::claims::{self, ClaimsRequest, ORGANIZATION_SCOPE, Place, Wanted};
 use super::client::SharedClient;
 use super::issue::{self, Subject};
 use super::request::Request;
@@ -31,10 +31,10 @@ pub type Answer = Vec<(&'static str, String)>;
 pub async fn answer(
     app: &App,
     tx: &mut Tx,
-    (client, request, session): (&SharedClient, &Request, &Session),
+    (client, request, session, organization): (&SharedClient, &Request, &Session, Option<&str>),
     now: Timestamp,
 ) -> Outcome<Answer> {
-    let code = issue::code(tx, (client, request, session), now).await?;
+    let code = issue::code(tx, (client, request), (session, organization), now).await?;
     let kind = request.response_type;
     let mut answer = Answer::new();
     if kind.has_code() {
@@ -55,7 +55,12 @@ pub async fn answer(
         // One resource at most, known: `request` saw to it (RFC 8707 §2.1).
         let audience = audience::of_grant(app, (&grant, &scope), &[]).await?;
         let audience = audience.map_err(|refusal| Fault::new(refusal.description))?;
-        let token = issue::access_token(app, client, (Subject::Person(&grant), &audience, None), now)?;
+        let mut organization = Map::new();
+        if audience.scope.contains(ORGANIZATION_SCOPE) && client.settings.claims.is_standard() {
+            organization = claims::of_organization(tx, &grant, now).await?;
+        }
+        let subject = Subject::Person(&grant, &organization);
+        let token = issue::access_token(app, client, (subject, &audience, None), now)?;
         answer.push(("access_token", token.clone()));
         answer.push(("token_type", "Bearer".to_owned()));
         answer.push(("expires_in", app.config.tokens.access_token_seconds.to_string()));
@@ -67,7 +72,7 @@ pub async fn answer(
     if kind.has_id_token() {
         // OIDC Core §5.4: without an access token there is no userinfo, so the ID token says what the scope allows.
         let place = if kind.has_code() || kind.has_token() { Place::IdToken } else { Place::IdTokenAlone };
-        let mut claims = claims(tx, client, (&grant, &scope, place)).await?;
+        let mut claims = wanted(tx, client, (&grant, &scope, place), now).await?;
         if kind.has_code() {
             claims.insert("c_hash".to_owned(), json!(half_hash(client.id_token_algorithm, code.expose())));
         }
@@ -81,12 +86,16 @@ pub async fn answer(
     Ok(answer)
 }
 
-async fn claims(
+async fn wanted(
     tx: &mut Tx,
     client: &SharedClient,
     (grant, scope, place): (&Grant, &Scope, Place),
+    now: Timestamp,
 ) -> Outcome<Map<String, Value>> {
     let request = grant.claims.as_deref().map(ClaimsRequest::parse).transpose()?.unwrap_or_default();
     let Some(person) = people::find(tx, &grant.person_id).await? else { return Ok(Map::new()) };
-    Wanted::new(scope, &request, place).collect(tx, &person, &client.id).await
+    let wanted = Wanted::new(client.settings.claims, scope, &request, place);
+    let organization =
+        if wanted.has_organization() { claims::of_organization(tx, grant, now).await? } else { Map::new() };
+    wanted.collect(&person, &organization)
 }

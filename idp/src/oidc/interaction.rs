@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use habilis_policies::acr::{self, Sufficiency};
 use habilis_policies::authorize::{self, Consent, Facts, Hint, Next};
+use habilis_policies::memberships::Standing;
 use habilis_policies::scopes::Scope;
 use habilis_policies::second_factor::Rule;
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +16,7 @@ use super::client::SharedClient;
 use super::error::PageError;
 use super::front_channel;
 use super::issue;
+use super::organization::{self, Said, organization_path};
 use super::pages::{Consent as ConsentPage, ScopeWords, Stale};
 use super::par;
 use super::request::Request;
@@ -82,6 +84,15 @@ pub fn stale(app: &App, origin: &Origin) -> Outcome {
     render(StatusCode::BAD_REQUEST, &page)
 }
 
+/// What a request needs next, and for which organization it is when that is an answer.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// What comes next.
+    pub next: Next,
+    /// The organization the person signs in for.
+    pub organization: Option<String>,
+}
+
 /// Says what a request needs next.
 ///
 /// # Errors
@@ -91,7 +102,7 @@ pub async fn next(
     c: &mut impl Conn,
     (client, request, session, interaction): (&SharedClient, &Request, Option<&Session>, Option<&Interaction>),
     now: Timestamp,
-) -> Outcome<Next> {
+) -> Outcome<Verdict> {
     let signed_in_for_this = match (session, interaction.and_then(|interaction| interaction.authenticated_at)) {
         (Some(session), Some(at)) => session.auth_time >= at,
         _ => false,
@@ -110,12 +121,18 @@ pub async fn next(
     let mut acr = acr::suffices(&client.settings.acr, &request.acr, (reached(session), issue::STRONGEST));
     let (mut second_factor, mut good_for) = (Rule::Optional, SignedDuration::ZERO);
     if let Some(session) = session.filter(|session| acr::Level::of(&session.amr) < acr::Level::TwoFactors) {
-        let found = second_factors::find(c, &session.person_id).await?;
+        let found = second_factors::find(c, &session.person_id, now).await?;
         second_factor = finish::asked(app, &found, client.settings.second_factor);
         good_for = finish::good_for(app, &found);
         if acr == Sufficiency::Preferable && !found.any() {
             acr = Sufficiency::Enough;
         }
+    }
+    let (mut standing, mut chosen) = (Standing::Settled, None);
+    if let Some(session) = session {
+        let said = Said::by(client, request, interaction)?;
+        let found = organization::find(c, (client, session), &said, now).await?;
+        (standing, chosen) = (found.standing, found.chosen);
     }
     let facts = Facts {
         auth_time: session.map(|session| session.auth_time.into()),
@@ -127,8 +144,9 @@ pub async fn next(
         acr,
         second_factor,
         good_for,
+        organization: standing,
     };
-    Ok(authorize::next(&facts, now))
+    Ok(Verdict { next: authorize::next(&facts, now), organization: chosen })
 }
 
 /// The level of a session; of none, one that suffices for whatever can be reached, since the sign-in is still to come.
@@ -157,9 +175,11 @@ async fn remembered(
 pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session), now: Timestamp) -> Outcome<Response> {
     let id = &open.interaction.id;
     let facts = (&open.client, &open.request, Some(session), Some(&open.interaction));
-    match next(app, tx, facts, now).await? {
+    let Verdict { next, organization } = next(app, tx, facts, now).await?;
+    match next {
         // The sign-in page knows who needs the second step alone.
         Next::SignIn(_) | Next::StepUp => Ok(see_other(&login_path(id))),
+        Next::AskOrganization | Next::TurnAway(_) => Ok(see_other(&organization_path(id))),
         Next::AskConsent => Ok(see_other(&consent_path(id))),
         Next::Refuse(refusal) => {
             interactions::finish(tx, id, now).await?;
@@ -173,7 +193,8 @@ pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session),
             if !interactions::finish(tx, id, now).await? || !par::answer(tx, &open.request, now).await? {
                 return Ok(see_other(&login_path(id)));
             }
-            let answer = front_channel::answer(app, tx, (&open.client, &open.request, session), now).await?;
+            let facts = (&open.client, &open.request, session, organization.as_deref());
+            let answer = front_channel::answer(app, tx, facts, now).await?;
             open.request.return_to.answer(app, &answer, now)
         }
     }
@@ -229,7 +250,10 @@ pub async fn consent(
         Params::parse(query.unwrap_or_default().as_bytes()).ok().and_then(|mut params| params.take("ui_locales"));
     let locale = origin.locale(chosen.as_deref().or(open.request.ui_locales.as_deref()));
     let scope = Scope::parse(&open.request.scope).unwrap_or_default();
+    let said = Said::by(&open.client, &open.request, Some(&open.interaction))?;
+    let found = organization::find(&mut app.db.reader().await?, (&open.client, &session), &said, now).await?;
     let page = ConsentPage {
+        organization: found.chosen().map(|organization| organization.name.clone()),
         chrome: chrome(&app, locale, &consent_path(&id)),
         action: consent_path(&id),
         csrf: open.browser.csrf(&app),

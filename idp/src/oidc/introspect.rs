@@ -11,6 +11,7 @@ use habilis_policies::tokens::{Facts, Kind, Refresh, refresh};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::claims::of_organization;
 use super::client::{Authentication, Client};
 use super::client_auth;
 use super::error::{Refusal, no_store};
@@ -74,14 +75,23 @@ async fn access_token(app: &App, client: &Client, token: &str, now: Timestamp) -
     if !own && !serves(app, client, claims.get("aud").and_then(Value::as_str)).await? {
         return Ok(None);
     }
-    if matches!(resource::standing(app, &claims).await?, Standing::Dead) {
-        return Ok(None);
-    }
+    let grant = match resource::standing(app, &claims, now).await? {
+        Standing::Dead => return Ok(None),
+        Standing::OfClient => None,
+        Standing::OfPerson(grant) => Some(grant),
+    };
     let names = ["iss", "sub", "aud", "client_id", "scope", "exp", "iat", "jti", "cnf", "acr", "auth_time"];
     let mut members: Map<_, _> =
         names.iter().filter_map(|name| Some(((*name).to_owned(), claims.get(*name)?.clone()))).collect();
     let token_type = if members.contains_key("cnf") { "DPoP" } else { "Bearer" };
     members.insert("token_type".to_owned(), json!(token_type));
+    // What the token said of the organization when it was issued is told as it is now.
+    if let Some(grant) = grant
+        && claims.contains_key("org_id")
+        && client.settings.claims.is_standard()
+    {
+        members.extend(of_organization(&mut app.db.reader().await?, &grant, now).await?);
+    }
     Ok(Some(members))
 }
 
@@ -109,7 +119,7 @@ async fn refresh_token(app: &App, client: &Client, token: &str, now: Timestamp) 
         client: Kind::Confidential,
         expires_at: stored.expires_at.into(),
         replaced_at: stored.replaced_at.map(Timestamp::from),
-        withdrawn: is_withdrawn(&grant),
+        withdrawn: is_withdrawn(&grant, client, now),
     };
     if !matches!(refresh(&facts, now), Refresh::Keep | Refresh::Rotate) {
         return Ok(None);

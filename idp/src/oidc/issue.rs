@@ -23,13 +23,14 @@ pub const ACCESS_TOKEN_ALGORITHM: Algorithm = Algorithm::Es256;
 /// The strongest level that a sign-in here can reach: a password and a code, or a passkey that checks its holder.
 pub const STRONGEST: Level = Level::TwoFactors;
 
-/// Stores a grant and gives the code that claims it.
+/// Stores a grant, for one of the person's organizations or for none, and gives the code that claims it.
 ///
 /// # Errors
 /// The database failed.
 pub async fn code(
     c: &mut impl Conn,
-    (client, request, session): (&SharedClient, &Request, &Session),
+    (client, request): (&SharedClient, &Request),
+    (session, organization): (&Session, Option<&str>),
     now: Timestamp,
 ) -> Outcome<Secret<String>> {
     let code = habilis_keys::random::token();
@@ -50,6 +51,7 @@ pub async fn code(
         acr: client.settings.acr.name(&request.acr, Level::of(&session.amr)).unwrap_or_default(),
         dpop_jkt: request.dpop_jkt.as_deref(),
         resources: &request.resources,
+        organization,
         code_digest: &digest(code.expose()),
         code_expires_at,
         expires_at: code_expires_at,
@@ -83,6 +85,8 @@ struct AccessToken<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Confirmation<'a>>,
+    #[serde(flatten)]
+    organization: &'a Map<String, Value>,
 }
 
 /// The key an access token is bound to (RFC 9449 §6.1).
@@ -93,8 +97,8 @@ struct Confirmation<'a> {
 
 /// Whom an access token is about.
 pub enum Subject<'a> {
-    /// A person, through a grant.
-    Person(&'a Grant),
+    /// A person, through a grant, with what is told of the organization they signed in for.
+    Person(&'a Grant, &'a Map<String, Value>),
     /// The client itself.
     Client,
 }
@@ -110,9 +114,10 @@ pub fn access_token(
     now: Timestamp,
 ) -> Outcome<String> {
     let issuer = &app.config.server.issuer;
-    let grant = match subject {
-        Subject::Person(grant) => Some(grant),
-        Subject::Client => None,
+    let nothing = Map::new();
+    let (grant, organization) = match subject {
+        Subject::Person(grant, organization) => (Some(grant), organization),
+        Subject::Client => (None, &nothing),
     };
     let claims = AccessToken {
         iss: issuer,
@@ -127,11 +132,12 @@ pub fn access_token(
         auth_time: grant.map(|grant| Timestamp::from(grant.auth_time).as_second()),
         acr: grant.map(|grant| grant.acr.as_str()).filter(|acr| !acr.is_empty()),
         cnf: jkt.map(|jkt| Confirmation { jkt }),
+        organization,
     };
     app.keys.sign(ACCESS_TOKEN_ALGORITHM, Some("at+jwt"), &claims, now)
 }
 
-/// Signs an ID token that goes with `access_token`, if there is one; `claims` are those the `claims` parameter asked for.
+/// Signs an ID token that goes with `access_token`, if there is one; `claims` are those that are wanted in it.
 ///
 /// # Errors
 /// Signing failed.

@@ -21,6 +21,8 @@ pub mod introspect;
 pub mod issue;
 pub mod localized;
 pub mod openapi;
+pub mod organization;
+pub mod organization_pages;
 pub mod pages;
 pub mod par;
 pub mod registration;
@@ -71,6 +73,8 @@ pub fn router() -> Router<App> {
         .merge(crate::login::second::router())
         .route("/interaction/continue/{id}", get(interaction::resume))
         .route("/interaction/consent/{id}", get(interaction::consent).post(interaction::decide))
+        .route("/interaction/organization/{id}", get(organization::ask).post(organization::answer))
+        .route("/device/organization", get(device::ask_organization).post(device::choose_organization))
         .route("/device", get(device::ask).post(device::enter))
         .route("/device/confirm", get(device::confirm).post(device::decide))
         .route("/end-session", get(end_session::get).post(end_session::post))

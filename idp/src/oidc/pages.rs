@@ -29,6 +29,7 @@ impl ScopeWords {
             "email" => ("oidc-scope-email", "oidc-scope-email-detail"),
             "phone" => ("oidc-scope-phone", "oidc-scope-phone-detail"),
             "address" => ("oidc-scope-address", "oidc-scope-address-detail"),
+            "organization" => ("oidc-scope-organization", "oidc-scope-organization-detail"),
             "offline_access" => ("oidc-scope-offline", "oidc-scope-offline-detail"),
             other => {
                 return Self {
@@ -42,7 +43,7 @@ impl ScopeWords {
 }
 
 fn sample_scopes(locale: Locale) -> Vec<ScopeWords> {
-    ["openid", "profile", "email", "phone", "address", "offline_access", "sessions:write"]
+    ["openid", "profile", "email", "phone", "address", "organization", "offline_access", "sessions:write"]
         .map(|scope| ScopeWords::of(scope, locale))
         .to_vec()
 }
@@ -61,6 +62,8 @@ pub struct Consent {
     pub client: ClientCard,
     /// The name of the person signed in.
     pub person: String,
+    /// The organization they sign in for.
+    pub organization: Option<String>,
     /// Where somebody else signs in instead; `None` hides the link.
     pub not_you_href: Option<String>,
     /// What is asked for.
@@ -75,6 +78,7 @@ impl Sample for Consent {
             csrf: "c5f0".to_owned(),
             client: sample_client(),
             person: "Camille Martin".to_owned(),
+            organization: Some("CFA des Halles".to_owned()),
             not_you_href: Some("/interaction/switch/int_01".to_owned()),
             scopes: ["openid", "profile", "email"].map(|scope| ScopeWords::of(scope, locale)).to_vec(),
         };
@@ -83,6 +87,7 @@ impl Sample for Consent {
             Self {
                 client: sample_hostile_client(),
                 person: "<script>alert('moi')</script>".to_owned(),
+                organization: Some("<script>alert('organisation')</script>".to_owned()),
                 not_you_href: None,
                 scopes: sample_scopes(locale).into_iter().chain([ScopeWords::of("<script>", locale)]).collect(),
                 ..ordinary
@@ -383,8 +388,18 @@ pub struct DeviceConfirm {
     pub client: ClientCard,
     /// The name of the person signed in.
     pub person: String,
+    /// The organization they sign in for: its id, posted again as `organization`, and its name.
+    pub organization: Option<(String, String)>,
+    /// Where they choose another one; none when there is no other.
+    pub change_href: Option<String>,
     /// What is asked for.
     pub scopes: Vec<ScopeWords>,
+}
+
+impl DeviceConfirm {
+    fn organization_id(&self) -> &str {
+        self.organization.as_ref().map(|(id, _)| id.as_str()).unwrap_or_default()
+    }
 }
 
 impl Sample for DeviceConfirm {
@@ -396,6 +411,8 @@ impl Sample for DeviceConfirm {
             user_code: "WDJB-MJHX".to_owned(),
             client: sample_client(),
             person: "Camille Martin".to_owned(),
+            organization: None,
+            change_href: None,
             scopes: ["openid", "profile"].map(|scope| ScopeWords::of(scope, locale)).to_vec(),
         };
         vec![
@@ -404,6 +421,8 @@ impl Sample for DeviceConfirm {
                 client: sample_hostile_client(),
                 person: "<script>alert('moi')</script>".to_owned(),
                 user_code: "\"><script>alert(1)</script>".to_owned(),
+                organization: Some(("org_01".to_owned(), "<script>alert('organisation')</script>".to_owned())),
+                change_href: Some("/device/organization".to_owned()),
                 ..ordinary
             },
         ]

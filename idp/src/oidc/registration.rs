@@ -152,7 +152,9 @@ pub async fn put(
     let settings: Settings = serde_json::from_str(&row.settings)?;
     let read = document.and_then(|document| {
         names_itself(&document, &row)?;
-        read(&app, document, settings.profile)
+        let metadata = read(&app, document, settings.profile)?;
+        settings.check(&metadata).map_err(|problem| Refusal::new(problem.error, problem.description))?;
+        Ok(metadata)
     });
     let metadata = match read {
         Ok(metadata) => metadata,

@@ -59,6 +59,9 @@ pub struct Request {
     /// Resources the access tokens may be for (RFC 8707), space separated.
     #[serde(default)]
     pub resources: String,
+    /// `organization`: the id of the organization the person is to sign in for.
+    #[serde(default)]
+    pub organization: Option<String>,
     /// SHA-256 of the `request_uri` it came by (RFC 9126).
     #[serde(default)]
     pub pushed: Option<Vec<u8>>,
@@ -263,6 +266,7 @@ fn rest(
         hint: hint.or(subject),
         dpop_jkt,
         resources: String::new(),
+        organization: bounded(params.take("organization"), "organization")?,
         pushed: None,
     })
 }

@@ -238,7 +238,7 @@ pub async fn open(app: &App, presented: Presented<'_>, now: Timestamp) -> Outcom
             }
         }
     }
-    let grant = match standing(app, &claims).await? {
+    let grant = match standing(app, &claims, now).await? {
         Standing::Dead => return Ok(Err(Challenge::invalid_token().on(scheme))),
         Standing::OfClient => None,
         Standing::OfPerson(grant) => Some(*grant),
@@ -261,17 +261,16 @@ pub(super) enum Standing {
 ///
 /// # Errors
 /// The database failed.
-pub(super) async fn standing(app: &App, claims: &Map<String, Value>) -> Outcome<Standing> {
+pub(super) async fn standing(app: &App, claims: &Map<String, Value>, now: Timestamp) -> Outcome<Standing> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    if !app.client(text("client_id").unwrap_or_default()).await?.is_some_and(|client| client.active) {
-        return Ok(Standing::Dead);
-    }
+    let client = app.client(text("client_id").unwrap_or_default()).await?.filter(|client| client.active);
+    let Some(client) = client else { return Ok(Standing::Dead) };
     let mut reader = app.db.reader().await?;
     if revoked_tokens::contains(&mut reader, text("jti").unwrap_or_default()).await? {
         return Ok(Standing::Dead);
     }
     let Some(id) = text("grant_id") else { return Ok(Standing::OfClient) };
-    let grant = grants::find(&mut reader, id).await?.filter(|grant| !is_withdrawn(grant));
+    let grant = grants::find(&mut reader, id).await?.filter(|grant| !is_withdrawn(grant, &client, now));
     Ok(grant.map_or(Standing::Dead, |grant| Standing::OfPerson(Box::new(grant))))
 }
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::claims::{ClaimsRequest, Place, Wanted};
+use super::claims::{self, ClaimsRequest, Place, Wanted};
 use super::client::Client;
 use super::error::no_store;
 use super::resource::{self, Challenge, Presented};
@@ -49,17 +49,19 @@ async fn answer(app: &App, presented: Presented<'_>) -> Outcome {
     if let Err(challenge) = access.needs_scope("openid") {
         return Ok(challenge.into_response());
     }
+    let Some(client) = app.client(&grant.client_id).await? else {
+        return Ok(Challenge::invalid_token().into_response());
+    };
     let mut reader = app.db.reader().await?;
     let Some(person) = people::find(&mut reader, &grant.person_id).await? else {
         return Ok(Challenge::invalid_token().into_response());
     };
     let request = grant.claims.as_deref().map(ClaimsRequest::parse).transpose()?.unwrap_or_default();
-    let mut info =
-        Wanted::new(&access.scope, &request, Place::UserInfo).collect(&mut reader, &person, &grant.client_id).await?;
+    let wanted = Wanted::new(client.settings.claims, &access.scope, &request, Place::UserInfo);
+    let organization =
+        if wanted.has_organization() { claims::of_organization(&mut reader, grant, now).await? } else { Map::new() };
     drop(reader);
-    let Some(client) = app.client(&grant.client_id).await? else {
-        return Ok(Challenge::invalid_token().into_response());
-    };
+    let mut info = wanted.collect(&person, &organization)?;
     info.insert("sub".to_owned(), json!(app.subjects.of(&client, &person.id)));
     send(app, &client, info, now)
 }

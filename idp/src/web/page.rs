@@ -207,6 +207,8 @@ mod tests {
             pages.extend(render::<crate::api::document::ProblemPage>(locale));
             pages.extend(render::<crate::account::applications::Applications>(locale));
             pages.extend(render::<oidc::Consent>(locale));
+            pages.extend(render::<crate::oidc::organization_pages::ChooseOrganization>(locale));
+            pages.extend(render::<crate::oidc::organization_pages::NotForYou>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));
             pages.extend(render::<oidc::Stale>(locale));
             pages.extend(render::<oidc::LogoutConfirm>(locale));

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use habilis::oidc::answer::ResponseMode;
-use habilis::oidc::claims::{ClaimsRequest, Place, Wanted};
+use habilis::oidc::claims::{ClaimsProfile, ClaimsRequest, Place, Wanted};
 use habilis::oidc::client::{Client, Metadata, Registration, SCOPES, Settings};
 use habilis::oidc::{client_auth, dpop, request_object};
 use habilis::web::params::Params;
@@ -75,7 +75,7 @@ fn check_parameters(params: &Params) {
     if let Some(Ok(claims)) = params.get("claims").map(ClaimsRequest::parse) {
         assert!(claims.acr().is_none_or(|wanted| wanted.values.len() <= acr::MAX_NAMES));
         claims.subject();
-        let _ = Wanted::new(&Scope::default(), &claims, Place::IdToken);
+        let _ = Wanted::new(ClaimsProfile::Standard, &Scope::default(), &claims, Place::IdToken);
     }
     if let Some(values) = params.get("acr_values") {
         assert!(acr::Wanted::voluntary(values).values.len() <= acr::MAX_NAMES);

@@ -88,6 +88,7 @@ mod logout_channels;
 mod mail;
 mod mandatory;
 mod openapi;
+mod organization_choice;
 mod pairwise;
 mod par;
 mod passkeys;

@@ -35,7 +35,8 @@ struct Figures {
 
 pub(super) async fn run(config: &Config, organization: &str, (days, shown): (u16, Shown)) -> Outcome<()> {
     let db = open_migrated(config).await?;
-    let today = calendar::date_at(Clock::System.now());
+    let now = Clock::System.now();
+    let today = calendar::date_at(now);
     let mut reader = db.reader().await?;
     if !organization.is_empty() && !organizations::exists(&mut reader, organization).await? {
         return Err(Fault::new(format!("there is no organization {organization}")));
@@ -43,10 +44,10 @@ pub(super) async fn run(config: &Config, organization: &str, (days, shown): (u16
     let mut figures = Figures::default();
     let mut after = String::new();
     loop {
-        let holders = passwords::roster(&mut reader, (organization, &after), BATCH).await?;
+        let holders = passwords::roster(&mut reader, (organization, &after), (BATCH, now)).await?;
         for holder in holders.iter().filter(|holder| holder.status == "active") {
             figures.active += 1;
-            let rule = rules::of_person(&mut reader, config, &holder.person_id).await?;
+            let rule = rules::of_person(&mut reader, config, &holder.person_id, now).await?;
             let Some((on, cause)) = rules::expires_on(config, &rule, holder.changed_at.into()) else { continue };
             figures.by_campaign += u64::from(cause == Cause::Campaign);
             let left = days_until(today, on);
@@ -65,7 +66,7 @@ pub(super) async fn run(config: &Config, organization: &str, (days, shown): (u16
             _ => break,
         }
     }
-    let suspended = passwords::suspended(&mut reader, organization).await?;
+    let suspended = passwords::suspended(&mut reader, organization, now).await?;
     let Figures { active, expired, soon, by_campaign } = figures;
     say(format_args!("active accounts with a password: {active}"));
     say(format_args!("of them expired, in the grace:   {expired}"));

@@ -2,7 +2,10 @@
 
 use habilis_keys::pkce::matches_s256;
 use habilis_keys::token::digest;
+use habilis_policies::calendar;
 use habilis_policies::codes::{self, CodeRefusal, Facts, Verifier};
+use habilis_policies::identifiers::OrganizationKind;
+use habilis_policies::memberships;
 use habilis_policies::scopes::Scope;
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,7 +15,7 @@ use crate::db::audit::{self, Event};
 use crate::db::grants::{self, Grant};
 use crate::db::refresh_tokens;
 use crate::oidc::audience;
-use crate::oidc::client::Authentication;
+use crate::oidc::client::{Authentication, Client};
 use crate::oidc::error::Refusal;
 use crate::outcome::Outcome;
 
@@ -39,7 +42,7 @@ pub(super) async fn redeem(
         redirect_uri: presented.redirect_uri.as_deref(),
         expires_at: grant.code_expires_at.into(),
         verifier: verifier(grant.code_challenge.as_deref(), presented.code_verifier.as_deref()),
-        withdrawn: is_withdrawn(&grant),
+        withdrawn: is_withdrawn(&grant, client, now),
     };
     let decision = codes::redeem(&facts, now);
     if grant.code_used_at.is_some() && decision != Err(CodeRefusal::OtherClient) {
@@ -85,12 +88,28 @@ pub(super) async fn redeem(
     if claimed { Ok(Ok(tokens)) } else { used_before(app, &grant, now).await }
 }
 
-/// Whether sign-out, suspension or revocation took the grant back.
-pub fn is_withdrawn(grant: &Grant) -> bool {
+/// Whether sign-out, suspension or revocation took the grant back, or the person no longer acts for the organization they signed
+/// in for: the membership ended or was suspended, the organization was, or the portal is closed to its kind now (R009).
+pub fn is_withdrawn(grant: &Grant, client: &Client, now: Timestamp) -> bool {
     let outlives_session = grant.scope.split(' ').any(|token| token == "offline_access");
     grant.revoked_at.is_some()
         || grant.person_status != "active"
         || (grant.session_ended_at.is_some() && !outlives_session)
+        || !is_acting(grant, client, now)
+}
+
+fn is_acting(grant: &Grant, client: &Client, now: Timestamp) -> bool {
+    let admitted = &client.settings.organization_kinds[..];
+    if grant.organization_id.is_none() {
+        return admitted.is_empty();
+    }
+    let facts = memberships::Facts {
+        membership: grant.membership_status.as_deref().unwrap_or_default(),
+        organization: grant.organization_status.as_deref().unwrap_or_default(),
+        ends_on: grant.membership_ends_on.as_deref(),
+    };
+    let kind = grant.organization_kind.as_deref().and_then(OrganizationKind::parse);
+    memberships::in_force(&facts, calendar::date_at(now)) && memberships::admits(admitted, kind)
 }
 
 fn verifier(challenge: Option<&str>, verifier: Option<&str>) -> Verifier {

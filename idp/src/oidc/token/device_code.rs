@@ -85,7 +85,7 @@ async fn give(
         Some(id) => grants::find(&mut app.db.reader().await?, id).await?,
         None => None,
     };
-    let Some(grant) = found.filter(|grant| !is_withdrawn(grant)) else {
+    let Some(grant) = found.filter(|grant| !is_withdrawn(grant, client, now)) else {
         return Ok(Err(Refusal::invalid_grant("the grant is no longer valid")));
     };
     let scope = Scope::parse(&grant.scope).unwrap_or_default();

@@ -16,8 +16,8 @@ use serde::Serialize;
 use serde_json::Map;
 
 use super::audience::{self, Audience};
-use super::claims::{ClaimsRequest, Place, Wanted};
-use super::client::{Client, SharedClient};
+use super::claims::{self, ClaimsRequest, ORGANIZATION_SCOPE, Place, Wanted};
+use super::client::SharedClient;
 use super::dpop::{self, Target};
 use super::error::{Refusal, no_store};
 use super::{client_auth, device, issue};
@@ -182,9 +182,27 @@ async fn tokens(
     now: Timestamp,
 ) -> Outcome<Tokens> {
     let client = holder.client;
-    let access_token = issue::access_token(app, client, (issue::Subject::Person(grant), audience, holder.jkt), now)?;
+    let request = grant.claims.as_deref().map(ClaimsRequest::parse).transpose()?.unwrap_or_default();
+    let wanted = Wanted::new(client.settings.claims, scope, &request, Place::IdToken);
+    let in_access_token = audience.scope.contains(ORGANIZATION_SCOPE) && client.settings.claims.is_standard();
+    let (mut organization, mut claims) = (Map::new(), Map::new());
+    if in_access_token || !wanted.is_empty() {
+        let mut reader = app.db.reader().await?;
+        if in_access_token || wanted.has_organization() {
+            organization = claims::of_organization(&mut reader, grant, now).await?;
+        }
+        if !wanted.is_empty()
+            && let Some(person) = people::find(&mut reader, &grant.person_id).await?
+        {
+            claims = wanted.collect(&person, &organization)?;
+        }
+    }
+    if !in_access_token {
+        organization.clear();
+    }
+    let subject = issue::Subject::Person(grant, &organization);
+    let access_token = issue::access_token(app, client, (subject, audience, holder.jkt), now)?;
     let id_token = if scope.contains("openid") {
-        let claims = requested_claims(app, client, (grant, scope)).await?;
         Some(issue::id_token(app, client, (grant, Some(&access_token), claims), now)?)
     } else {
         None
@@ -202,19 +220,4 @@ async fn tokens(
         refresh_token: None,
         id_token,
     })
-}
-
-/// What the `claims` parameter asked for in the ID token; nothing is read when it asked for nothing.
-async fn requested_claims(
-    app: &App,
-    client: &Client,
-    (grant, scope): (&Grant, &Scope),
-) -> Outcome<Map<String, serde_json::Value>> {
-    let Some(json) = &grant.claims else { return Ok(Map::new()) };
-    let request = ClaimsRequest::parse(json)?;
-    let mut reader = app.db.reader().await?;
-    match people::find(&mut reader, &grant.person_id).await? {
-        Some(person) => Wanted::new(scope, &request, Place::IdToken).collect(&mut reader, &person, &client.id).await,
-        None => Ok(Map::new()),
-    }
 }

@@ -36,7 +36,7 @@ pub(super) async fn refresh(
         client: if client.authentication == Authentication::None { Kind::Public } else { Kind::Confidential },
         expires_at: stored.expires_at.into(),
         replaced_at: stored.replaced_at.map(Timestamp::from),
-        withdrawn: is_withdrawn(&grant),
+        withdrawn: is_withdrawn(&grant, client, now),
     };
     let rotate = match decide(&facts, now) {
         Refresh::Keep => false,
