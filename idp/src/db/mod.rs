@@ -11,6 +11,8 @@ pub mod cursor;
 mod engine;
 mod migrate;
 #[cfg(test)]
+mod list_tests;
+#[cfg(test)]
 mod tests;
 mod writer;
 

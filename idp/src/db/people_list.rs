@@ -20,7 +20,7 @@ macro_rules! columns {
 
 macro_rules! filters {
     () => {
-        "($1 IS NULL OR p.status = $1) AND ($2 IS NULL OR p.operator = $2) "
+        "(CAST($1 AS TEXT) IS NULL OR p.status = $1) AND (CAST($2 AS BOOLEAN) IS NULL OR p.operator = $2) "
     };
 }
 
@@ -75,11 +75,11 @@ statements! {
                                 ORDER BY word, sort_key, person_id LIMIT $3) k
                JOIN people p ON p.id = k.id
                WHERE ", filters!(), "AND k.word = ", first_word!("$5"),
-        " AND ($10 IS NULL OR ", first_word!("$10"), " < $11)
-          AND ($12 IS NULL OR ", first_word!("$12"), " < $13)
-          AND ($14 IS NULL OR ", first_word!("$14"), " < $15)
-          AND ($16 IS NULL OR ", first_word!("$16"), " < $17)
-          AND ($18 IS NULL OR ", first_word!("$18"), " < $19)
+        " AND (CAST($10 AS blob) IS NULL OR ", first_word!("$10"), " < $11)
+          AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
+          AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
+          AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
+          AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
           ORDER BY k.word, k.sort_key, k.id LIMIT $4) k
         JOIN people p ON p.id = k.id
         ORDER BY k.word, k.sort_key, k.id"
