@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use habilis_keys::seal::MasterKey;
 use habilis_keys::token::{HmacKey, derive};
+use habilis_policies::authorization::Engine;
 use moka::future::Cache;
 use tokio::sync::{Notify, Semaphore};
 use webauthn_rs::Webauthn;
@@ -41,6 +42,8 @@ pub struct Inner {
     pub clock: Clock,
     /// The database.
     pub db: Db,
+    /// Who may do what through the management API.
+    pub authorization: Engine,
     /// Signing keys.
     pub keys: KeyRing,
     /// Key of the tokens in forms.
@@ -65,6 +68,8 @@ pub struct Inner {
     pub begun: RateLimit,
     /// Clients registered lately, by network.
     pub registered: RateLimit,
+    /// Calls of the management API lately, by person or client.
+    pub api_calls: RateLimit,
     /// Fetches what clients point at.
     pub fetcher: Fetcher,
     /// Keys fetched from clients.
@@ -90,7 +95,7 @@ impl App {
     ///
     /// # Errors
     /// The database failed, the keys in it were sealed under another master key, TLS has no trusted roots, or the list of
-    /// leaked passwords cannot be used.
+    /// leaked passwords or the operator's rules cannot be used.
     pub async fn start(config: Config, clock: Clock, db: Db, master: MasterKey) -> Outcome<Self> {
         let recovery = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "recovery-codes").as_bytes());
         let passkeys = crate::login::passkey::relying_party(&config);
@@ -100,9 +105,12 @@ impl App {
         let places = Semaphore::new(config.server.max_requests);
         let begun = RateLimit::per_minute(config.sign_in.interactions_per_address_per_minute);
         let registered = RateLimit::per_minute(config.registration.clients_per_address_per_minute);
+        let api_calls = RateLimit::per_minute(config.api.requests_per_minute);
         let fetcher = Fetcher::new(&config.fetch)?;
         let hasher = Hasher::new(&config.password_hash, config.hash_params());
         let leaked = Arc::new(LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?);
+        let authorization = crate::authorization::engine(config.authorization.rules_file.as_deref())
+            .map_err(|problems| Fault::new(format!("authorization.rules_file {}", problems.join("\n"))))?;
         Ok(Self(Arc::new(Inner {
             config,
             clock,
@@ -119,6 +127,8 @@ impl App {
             places,
             begun,
             registered,
+            api_calls,
+            authorization,
             fetcher,
             fetched_keys: FetchedKeys::new(),
             fetched_requests: FetchedRequests::new(),

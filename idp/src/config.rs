@@ -49,6 +49,8 @@ pub struct Config {
     pub legacy: Legacy,
     /// `[device]`
     pub device: Device,
+    /// `[api]`
+    pub api: Api,
     /// `[fetch]`
     pub fetch: Fetch,
     /// `[mail]`
@@ -57,6 +59,8 @@ pub struct Config {
     pub pages: Pages,
     /// `[console]`
     pub console: Console,
+    /// `[authorization]`
+    pub authorization: Authorization,
     /// `[log]`
     pub log: Log,
 }
@@ -114,6 +118,7 @@ pub struct SignIn {
 pub struct SecondFactor {
     pub required_of: Vec<habilis_policies::second_factor::Role>,
     pub mail_removal_after_hours: u16,
+    pub password_good_for_minutes: u16,
 }
 
 /// `[accounts]`
@@ -132,6 +137,7 @@ pub struct Accounts {
     pub sessions_beyond: SessionsBeyond,
     pub sharing_networks: usize,
     pub sharing_window_minutes: u32,
+    pub mandatory: Vec<habilis_policies::attributes::Attribute>,
 }
 
 /// `accounts.sessions_beyond`
@@ -240,6 +246,14 @@ pub struct Device {
     pub wrong_codes_per_address_per_hour: u32,
 }
 
+/// `[api]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Api {
+    pub requests_per_minute: u32,
+    pub step_up_seconds: u32,
+}
+
 /// `[fetch]`
 #[derive(Debug, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
@@ -312,6 +326,14 @@ pub struct Pages {
 pub struct Console {
     pub client_id: String,
     pub client_secret: Secret<String>,
+}
+
+/// `[authorization]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Authorization {
+    #[serde(deserialize_with = "empty_is_none")]
+    pub rules_file: Option<PathBuf>,
 }
 
 /// `[log]`
@@ -429,6 +451,11 @@ impl Config {
             self.registration.clients_per_address_per_minute == 0,
             "registration.clients_per_address_per_minute is at least 1",
         );
+        refuse(self.api.requests_per_minute == 0, "api.requests_per_minute is at least 1");
+        refuse(
+            !(60..=86_400).contains(&self.api.step_up_seconds),
+            "api.step_up_seconds is between 60 and 86400 (a day)",
+        );
         self.problems_of_flows().into_iter().for_each(|(wrong, text)| refuse(wrong, text));
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         let floor = self.password_floor();
@@ -439,6 +466,10 @@ impl Config {
                 refuse(true, &format!("{section}: {refusal}"));
             }
         }
+        refuse(
+            self.second_factor.password_good_for_minutes > 1440,
+            "second_factor.password_good_for_minutes is at most 1440 (a day); 0: the password is always asked again",
+        );
         refuse(
             self.second_factor.mail_removal_after_hours > 336,
             "second_factor.mail_removal_after_hours is at most 336 (two weeks); 0: never",
@@ -477,6 +508,11 @@ impl Config {
             "console.client_id needs console.client_secret or console.client_secret_file",
         );
         problems.extend(self.mail.problems().into_iter().map(str::to_owned));
+        if let Some(file) = &self.authorization.rules_file
+            && let Err(wrong) = crate::authorization::engine(Some(file))
+        {
+            problems.extend(wrong.into_iter().map(|problem| format!("authorization.rules_file {problem}")));
+        }
     }
 
     /// Whether the issuer is plain http on this machine: development and demonstration.
@@ -815,6 +851,7 @@ mod tests {
             ("sessions_beyond = \"shrug\"", "shrug"),
             ("sharing_networks = 1", "sharing_networks"),
             ("sharing_window_minutes = 0", "sharing_window_minutes"),
+            ("mandatory = [\"blood_type\"]", "blood_type"),
         ] {
             let problems = load(&format!("[accounts]\n{setting}"), &[]).unwrap_err().to_string();
             assert!(problems.contains(word), "{setting}: {problems}");
@@ -842,6 +879,22 @@ mod tests {
         let file =
             format!("[console]\nclient_id = \"console\"\nclient_secret_file = {:?}", secret.display().to_string());
         assert_eq!(load(&file, &[]).unwrap().console.client_secret.expose(), "a secret");
+    }
+
+    #[test]
+    fn rules_of_the_operators_own_are_read_with_the_configuration() {
+        assert_eq!(load("", &[]).unwrap().authorization.rules_file, None);
+        let folder = tempfile::tempdir().unwrap();
+        let rules = folder.path().join("rules.cedar");
+        std::fs::write(&rules, "@id(\"a\")\npermit (principal, action, resource);").unwrap();
+        let file =
+            format!("[authorization]\nrules_file = {:?}\n[tokens]\nid_token_seconds = 5", rules.display().to_string());
+        let problems = load(&file, &[]).unwrap_err().to_string();
+        assert!(problems.contains("authorization.rules_file") && problems.contains("rules.cedar:1:1: "), "{problems}");
+        assert!(problems.contains("id_token_seconds"), "all problems at once: {problems}");
+        std::fs::write(&rules, "@id(\"a\")\nforbid (principal, action, resource);").unwrap();
+        let file = format!("[authorization]\nrules_file = {:?}", rules.display().to_string());
+        assert_eq!(load(&file, &[]).unwrap().authorization.rules_file, Some(rules));
     }
 
     #[test]

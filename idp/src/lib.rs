@@ -3,8 +3,10 @@
 //! `docs/` beside this crate tells how to run it; `docs/decisions/` why it is as it is.
 
 pub mod account;
+pub mod api;
 pub mod app;
 pub mod assets;
+pub mod authorization;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -17,10 +17,12 @@
     reason = "a test harness fails by panicking, with a sentence that says what was missing"
 )]
 
+pub mod api;
 pub mod authenticator;
 pub mod browser;
 mod cleanup;
 pub mod database;
+pub mod dump;
 pub mod fapi;
 pub mod http;
 pub mod inbox;
@@ -35,6 +37,7 @@ pub mod stub;
 pub mod timing;
 pub mod webdriver;
 
+pub use api::Api;
 pub use authenticator::Authenticator;
 pub use browser::{Browser, Page, Visit};
 pub use http::{Answer, Http};

@@ -20,6 +20,10 @@ pub enum Mood {
     Busy,
     /// `550`: there is no such mailbox.
     Unknown,
+    /// `550` to mail for the mailbox `gone@…`, and takes every other.
+    OneUnknown,
+    /// `554`: it does not like the text.
+    Unwanted,
     /// `535`: it does not like who sends.
     Distrusts,
 }
@@ -119,6 +123,8 @@ async fn talk(stream: TcpStream, mood: &Mutex<Mood>, taken: &Mutex<Vec<Taken>>) 
             ("EHLO" | "HELO" | "RSET" | "NOOP", _) => "250 stub",
             ("MAIL", Mood::Distrusts) => "535 who are you?",
             ("RCPT", Mood::Busy) => "451 try again later",
+            ("RCPT", Mood::OneUnknown) if command.contains("<gone@") => "550 5.1.1 no such mailbox",
+            ("DATA", Mood::Unwanted) => "554 5.7.1 looks like spam",
             ("RCPT", Mood::Unknown) => "550 5.1.1 no such mailbox",
             ("RCPT", _) => {
                 to = command.split(['<', '>']).nth(1).unwrap_or_default().to_owned();

@@ -93,6 +93,8 @@ pub struct Facts {
     pub acr: Sufficiency,
     /// Whether a second factor is asked that this sign-in lacks.
     pub second_factor: Rule,
+    /// For how long after a sign-in a second factor may be added to it; zero: never.
+    pub good_for: SignedDuration,
 }
 
 /// Why the person is asked to sign in.
@@ -121,6 +123,8 @@ pub enum Next {
     Answer,
     /// Show the sign-in page.
     SignIn(SignInReason),
+    /// Ask for the second factor alone: the person of the session has just given the first (RFC 9470 §5).
+    StepUp,
     /// Show the consent page.
     AskConsent,
     /// Tell the client.
@@ -154,6 +158,7 @@ pub fn next(facts: &Facts, now: Timestamp) -> Next {
         Some(_) if facts.prompt.none => return Next::Refuse(Refusal::LoginRequired),
         // The person has just signed in, as somebody else than the client expects: asking again would not help.
         Some(SignInReason::OtherPerson) if facts.signed_in_for_this => return Next::Refuse(Refusal::LoginRequired),
+        Some(reason) if steps_up(reason, facts, now) => return Next::StepUp,
         Some(reason) => return Next::SignIn(reason),
         None => {}
     }
@@ -180,6 +185,15 @@ fn sign_in_needed(facts: &Facts, now: Timestamp) -> Option<SignInReason> {
     if facts.second_factor == Rule::Required {
         return Some(SignInReason::NoSecondFactor);
     }
+    if let Some(reason) = again_needed(facts, auth_time, now) {
+        return Some(reason);
+    }
+    // Last: silence (`prompt=none`) is not broken for what is only preferred, but it is for anything above.
+    (facts.acr == Sufficiency::Preferable && !facts.signed_in_for_this).then_some(SignInReason::Stronger)
+}
+
+/// Whether the client wants everything asked again, however strong the session is.
+fn again_needed(facts: &Facts, auth_time: Timestamp, now: Timestamp) -> Option<SignInReason> {
     if facts.signed_in_for_this {
         return None;
     }
@@ -188,11 +202,15 @@ fn sign_in_needed(facts: &Facts, now: Timestamp) -> Option<SignInReason> {
     }
     let too_long_ago =
         facts.max_age.is_some_and(|limit| now.duration_since(auth_time) > SignedDuration::from_secs(i64::from(limit)));
-    if too_long_ago {
-        return Some(SignInReason::TooLongAgo);
-    }
-    // Last: silence (`prompt=none`) is not broken for what is only preferred, but it is for anything above.
-    (facts.acr == Sufficiency::Preferable).then_some(SignInReason::Stronger)
+    too_long_ago.then_some(SignInReason::TooLongAgo)
+}
+
+/// Whether a second factor is all that is missing, and the first was given lately enough for it to be added.
+fn steps_up(reason: SignInReason, facts: &Facts, now: Timestamp) -> bool {
+    let Some(auth_time) = facts.auth_time else { return false };
+    matches!(reason, SignInReason::TooWeak | SignInReason::Stronger | SignInReason::NoSecondFactor)
+        && again_needed(facts, auth_time, now).is_none()
+        && now.duration_since(auth_time) < facts.good_for
 }
 
 #[cfg(test)]
@@ -211,6 +229,7 @@ mod tests {
             consent: Consent::NotNeeded,
             acr: Sufficiency::Enough,
             second_factor: Rule::Optional,
+            good_for: SignedDuration::ZERO,
         }
     }
 
@@ -297,6 +316,47 @@ mod tests {
                 "sign-in comes before consent",
                 Facts { consent: Consent::Missing, ..nobody },
                 SignIn(SignInReason::NoSession),
+            ),
+        ];
+        let now = Timestamp::from_second(NOW).unwrap();
+        for (name, facts, expected) in cases {
+            assert_eq!(next(facts, now), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_second_factor_alone_is_asked_of_whoever_has_just_signed_in() {
+        use Next::{Answer, Refuse, SignIn, StepUp};
+        // The sign-in was 100 seconds ago.
+        let recent = Facts { good_for: SignedDuration::from_secs(101), ..facts() };
+        let weak = Facts { acr: Sufficiency::TooWeak, ..recent };
+        let required = Facts { second_factor: Rule::Required, ..recent };
+        let preferred = Facts { acr: Sufficiency::Preferable, ..recent };
+        let cases: &[(&str, Facts, Next)] = &[
+            ("strong enough", recent, Answer),
+            ("too weak", weak, StepUp),
+            ("required", required, StepUp),
+            ("preferred", preferred, StepUp),
+            ("max_age kept", Facts { max_age: Some(100), ..weak }, StepUp),
+            (
+                "too long ago to add to",
+                Facts { good_for: SignedDuration::from_secs(100), ..weak },
+                SignIn(SignInReason::TooWeak),
+            ),
+            ("never", Facts { good_for: SignedDuration::ZERO, ..required }, SignIn(SignInReason::NoSecondFactor)),
+            ("max_age passed", Facts { max_age: Some(99), ..weak }, SignIn(SignInReason::TooWeak)),
+            ("max_age 0", Facts { max_age: Some(0), ..required }, SignIn(SignInReason::NoSecondFactor)),
+            ("login", Facts { prompt: prompt("login"), ..weak }, SignIn(SignInReason::TooWeak)),
+            ("select_account", Facts { prompt: prompt("select_account"), ..preferred }, SignIn(SignInReason::Asked)),
+            ("somebody else", Facts { hint: Hint::Differs, ..weak }, SignIn(SignInReason::OtherPerson)),
+            ("nobody", Facts { auth_time: None, ..weak }, SignIn(SignInReason::NoSession)),
+            ("none, too weak", Facts { prompt: prompt("none"), ..weak }, Refuse(Refusal::UnmetAuthentication)),
+            ("none, required", Facts { prompt: prompt("none"), ..required }, Refuse(Refusal::LoginRequired)),
+            ("none, preferred", Facts { prompt: prompt("none"), ..preferred }, Answer),
+            (
+                "done, and still too weak",
+                Facts { signed_in_for_this: true, ..weak },
+                Refuse(Refusal::UnmetAuthentication),
             ),
         ];
         let now = Timestamp::from_second(NOW).unwrap();

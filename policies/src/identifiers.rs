@@ -22,6 +22,8 @@ pub enum OrganizationKind {
     Cfa,
     /// Another partner.
     Partner,
+    /// A natural person who contracts for themselves.
+    Individual,
 }
 
 /// The longest text looked at, in bytes: 15 characters written with a separator after each fit easily.

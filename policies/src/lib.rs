@@ -5,6 +5,8 @@
 pub mod acr;
 pub mod api_keys;
 pub mod assertions;
+pub mod attributes;
+pub mod authorization;
 pub mod authorize;
 pub mod calendar;
 pub mod codes;

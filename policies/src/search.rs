@@ -243,10 +243,7 @@ mod tests {
             email: Some("zoe.l_b-c+of@Exemple.FR"),
         };
         let words: Vec<_> = words_of_person(&person).into_iter().collect();
-        assert_eq!(
-            words,
-            ["42", "b", "c", "d", "exemple.fr", "l", "lefevre", "oeil", "of", "zlefevre42", "zoe"],
-        );
+        assert_eq!(words, ["42", "b", "c", "d", "exemple.fr", "l", "lefevre", "oeil", "of", "zlefevre42", "zoe"],);
         let many: String = (0..60).map(|number| format!("mot{number} ")).collect();
         assert_eq!(words_of_person(&Found { family: &many, ..person }).len(), MAX_WORDS);
     }

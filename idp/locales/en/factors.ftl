@@ -1,6 +1,7 @@
 # Second step of a sign-in, passkeys, recovery codes.
 factors-default-name = Authenticator app
 factors-step-title = Confirm that it is you
+factors-step-signed-in = You are signed in already. To go on, this service asks for one more check.
 factors-step-app-lead = Open your authenticator app and copy the six-digit code of your account.
 factors-step-passkey-lead = Use your passkey: your device asks for your fingerprint, your face or its PIN.
 factors-step-code = Six-digit code

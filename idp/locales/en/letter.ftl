@@ -24,6 +24,10 @@ letter-email-changed-if-not = If it was not you, take your account back by this 
 letter-email-taken-back-subject = Your change of address was taken back
 letter-email-taken-back-what = The change of your account’s address was taken back from the former address. Messages will no longer arrive here, and all devices are signed out.
 letter-email-taken-back-if-not = If you have nothing to do with it, turn to the administrator of your organization.
+letter-address-refused-subject = An address of your organization no longer takes our messages
+letter-address-refused-what = Messages sent to { $address } are refused: the address of { $name } (sign-in name: { $login }) is wrong or no longer exists. It no longer counts as verified.
+letter-address-refused-how = Check the address with this person. If they already use their account, they can change it in their profile. If they have not activated it yet, ask for another invitation to the right address.
+letter-address-refused-once = We write to you about this only once.
 letter-session-ended-subject = One of your devices was signed out
 letter-session-ended-what = { $count ->
     [one] Your account can be open on { $count } device at a time. A new sign-in has just closed the oldest one.
@@ -31,3 +35,8 @@ letter-session-ended-what = { $count ->
 }
 letter-session-ended-device = Device signed out: { $device }
 letter-session-ended-if-not = If the new sign-in was not yours, open your account and report a compromise.
+
+letter-administrator-changed-subject = { $organization }: administrators changed
+letter-administrator-changed-what = The administrators of { $organization } have changed. You receive this message as the organization’s signatory.
+letter-administrator-changed-person = Person concerned: { $person }
+letter-administrator-changed-if-not = If this change is not intended, tell us without delay by answering this message.

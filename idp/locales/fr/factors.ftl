@@ -1,6 +1,7 @@
 # Seconde étape de connexion, clés d’accès, codes de secours.
 factors-default-name = Application d’authentification
 factors-step-title = Confirmer que c’est vous
+factors-step-signed-in = Vous êtes déjà connecté. Pour continuer, ce service demande une vérification de plus.
 factors-step-app-lead = Ouvrez votre application d’authentification et recopiez le code à six chiffres de votre compte.
 factors-step-passkey-lead = Utilisez votre clé d’accès : votre appareil vous demande votre empreinte, votre visage ou son code.
 factors-step-code = Code à six chiffres

@@ -24,6 +24,10 @@ letter-email-changed-if-not = Si ce n’est pas vous, reprenez votre compte par 
 letter-email-taken-back-subject = Votre changement d’adresse a été annulé
 letter-email-taken-back-what = Le changement d’adresse de votre compte a été annulé depuis l’ancienne adresse. Les messages n’arriveront plus ici, et tous les appareils sont déconnectés.
 letter-email-taken-back-if-not = Si vous n’y êtes pour rien, adressez-vous à l’administrateur de votre organisation.
+letter-address-refused-subject = Une adresse de votre organisation ne reçoit plus nos messages
+letter-address-refused-what = Les messages envoyés à { $address } sont refusés : l’adresse de { $name } (identifiant : { $login }) est fausse ou n’existe plus. Elle n’est plus considérée comme vérifiée.
+letter-address-refused-how = Vérifiez l’adresse avec cette personne. Si elle utilise déjà son compte, elle peut la changer elle-même dans son profil. Si elle ne l’a pas encore activé, demandez une nouvelle invitation à la bonne adresse.
+letter-address-refused-once = Nous ne vous écrivons qu’une fois à ce sujet.
 letter-session-ended-subject = Un de vos appareils a été déconnecté
 letter-session-ended-what = { $count ->
     [one] Votre compte ne peut être ouvert que sur { $count } appareil à la fois. Une nouvelle connexion vient de fermer la plus ancienne.
@@ -31,3 +35,8 @@ letter-session-ended-what = { $count ->
 }
 letter-session-ended-device = Appareil déconnecté : { $device }
 letter-session-ended-if-not = Si cette nouvelle connexion n’est pas la vôtre, ouvrez votre compte et signalez une compromission.
+
+letter-administrator-changed-subject = { $organization } : administrateurs modifiés
+letter-administrator-changed-what = Les administrateurs de { $organization } ont changé. Vous recevez ce message en tant que signataire de l’organisation.
+letter-administrator-changed-person = Personne concernée : { $person }
+letter-administrator-changed-if-not = Si ce changement n’est pas voulu, prévenez-nous sans attendre en répondant à ce message.

@@ -9,17 +9,19 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
+use habilis_policies::attributes::Attribute;
 use habilis_policies::passwords::PasswordPolicy;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::attributes::{self, Field};
 use super::invite::PATH;
 use super::landing::Landing;
 use super::notice::{Told, tell};
 use crate::app::App;
 use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
-use crate::db::people::{self, NewPerson, Person, fold_login};
+use crate::db::people::{self, NewPerson, Person, Profile, fold_login};
 use crate::db::{Tx, browsers, is_unique_violation, organizations, passwords};
 use crate::login::change::{self, Problem, Typed};
 use crate::login::finish::{Arrival, Way, second_step};
@@ -69,6 +71,8 @@ impl SignUp {
             claims: "{}".to_owned(),
             status: "pending".to_owned(),
             operator: false,
+            privacy: false,
+            version: 1,
             updated_at: now.into(),
         };
         (person, self.landing)
@@ -82,6 +86,8 @@ struct Found {
     landing: Landing,
     organization: Option<String>,
     policy: PasswordPolicy,
+    /// What the account does not say yet and must.
+    missing: Vec<Field>,
 }
 
 /// Shows the form.
@@ -118,15 +124,17 @@ pub async fn post(
         Ok(params) => params,
         Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
     };
-    let Some(found) = find(&app, &token, now).await? else { return tell(&app, &origin, Told::LinkOver) };
+    let Some(mut found) = find(&app, &token, now).await? else { return tell(&app, &origin, Told::LinkOver) };
+    let complete = attributes::take(&mut found.missing, &mut found.person, &mut params, now)?;
     let known = cookies.browser.clone();
     let browser = known.clone().unwrap_or_else(Browser::named_at_random);
     let shown = page(&app, (&origin, None), (&token, &found), &browser);
     if !known.is_some_and(|browser| browser.sent(&app, params.get("csrf"))) {
         return answer(&app, (StatusCode::FORBIDDEN, Activate { stale: true, ..shown }), &browser);
     }
-    if params.get("accept") != Some("yes") {
-        return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { not_accepted: true, ..shown });
+    let not_accepted = params.get("accept") != Some("yes");
+    if not_accepted || !complete {
+        return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { not_accepted, ..shown });
     }
     let typed = Typed {
         password: Secret::new(params.take("password").unwrap_or_default()),
@@ -163,7 +171,7 @@ pub async fn post(
         cookies::set_browser(&app, &mut next, &browser);
         return Ok(next);
     }
-    let authenticated = Authenticated { person, amr: "pwd" };
+    let authenticated = Authenticated { person, amr: "pwd", since: None };
     let (session, cookie) = session::start(&mut tx, &app, (authenticated, arrival.old, &origin), now).await?;
     browsers::seen(&mut tx, person, &browser.digest(), now).await?;
     let event = Event::new("session.started")
@@ -205,7 +213,7 @@ async fn open(tx: &mut Tx, found: &Found, (phc, origin): (&str, &Origin), now: T
             email: person.email.as_deref().map(|email| (email, true)),
             names: (&person.given_name, &person.family_name),
             locale: &person.locale,
-            claims: serde_json::Map::new(),
+            claims: serde_json::from_str(&person.claims)?,
             operator: false,
         };
         match people::insert(tx, new, now).await {
@@ -216,10 +224,19 @@ async fn open(tx: &mut Tx, found: &Found, (phc, origin): (&str, &Origin), now: T
         audit::record(tx, event, now).await?;
     } else if !people::activate(tx, &person.id, now).await? {
         return Ok(Opened::NotPending);
+    } else if !found.missing.is_empty() {
+        let names = (person.given_name.as_str(), person.family_name.as_str());
+        let profile = Profile { names, locale: &person.locale, claims: &person.claims };
+        people::set_profile(tx, &person.id, &profile, now).await?;
     }
     passwords::set(tx, &person.id, phc, now).await?;
-    let event =
-        Event::new("account.activated").by(&person.id).about(&person.id).from(origin).with("accepted", ACCEPTED);
+    let given: Vec<&str> = found.missing.iter().map(Field::name).collect();
+    let event = Event::new("account.activated")
+        .by(&person.id)
+        .about(&person.id)
+        .from(origin)
+        .with("accepted", ACCEPTED)
+        .with("given", given);
     audit::record(tx, event, now).await?;
     Ok(Opened::Yes)
 }
@@ -233,7 +250,8 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     if link.is_for(Purpose::SignUp) {
         let (person, landing) = serde_json::from_str::<SignUp>(&link.detail)?.into_person(now);
         let policy = app.config.password_policy();
-        return Ok(Some(Found { purpose: Purpose::SignUp, person, landing, organization: None, policy }));
+        let missing = attributes::missing(app, &person)?;
+        return Ok(Some(Found { purpose: Purpose::SignUp, person, landing, organization: None, policy, missing }));
     }
     let Some(id) = link.person_id.as_deref().filter(|_| link.is_for(Purpose::Activate)) else { return Ok(None) };
     let Some(person) = people::find(&mut reader, id).await?.filter(|person| person.status == "pending") else {
@@ -243,6 +261,7 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     let policy = rules::of_person(&mut reader, &app.config, id).await?;
     Ok(Some(Found {
         purpose: Purpose::Activate,
+        missing: attributes::missing(app, &person)?,
         person,
         landing: serde_json::from_str(&link.detail)?,
         organization: organization.map(|membership| membership.name),
@@ -266,6 +285,7 @@ fn page(
         name: found.person.given_name.clone(),
         organization: found.organization.clone(),
         login: found.person.login.clone(),
+        fields: found.missing.clone(),
         problems: Vec::new(),
         not_accepted: false,
         stale: false,
@@ -294,6 +314,8 @@ pub struct Activate {
     pub organization: Option<String>,
     /// What they will sign in with.
     pub login: String,
+    /// What else is asked.
+    pub fields: Vec<Field>,
     /// What is asked of the password.
     pub rule: PasswordRule,
     /// Why the password was not taken.
@@ -319,6 +341,7 @@ impl Sample for Activate {
             name: "Camille".to_owned(),
             organization: Some("Campus Formation".to_owned()),
             login: "camille.martin@cfa-lumiere.example".to_owned(),
+            fields: Vec::new(),
             rule: PasswordRule { locale, policy: PasswordPolicy::DEFAULT },
             problems: Vec::new(),
             not_accepted: false,
@@ -328,6 +351,13 @@ impl Sample for Activate {
             plain.clone(),
             Self { organization: None, not_accepted: true, ..plain.clone() },
             Self { stale: true, ..plain.clone() },
+            Self {
+                fields: Attribute::ALL
+                    .into_iter()
+                    .map(|attribute| Field { wrong: true, value: "\"><script>".to_owned(), ..Field::of(attribute) })
+                    .collect(),
+                ..plain.clone()
+            },
             Self {
                 name: "<script>alert('moi')</script>".to_owned(),
                 organization: Some("<script>alert('moi')</script>".to_owned()),

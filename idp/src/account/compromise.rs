@@ -11,12 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person};
-use crate::db::{Tx, compromise_links, grants, password_links, passwords, sessions, sign_in_steps};
+use crate::db::{Tx, browsers, compromise_links, factor_removals, grants, password_links, passwords, sign_in_steps};
 use crate::login::forgot::ui_locales;
 use crate::login::links::{self, Why};
 use crate::login::password_pages::{Telling, Told};
+use crate::login::session;
 use crate::mail::incidents;
 use crate::outcome::Outcome;
 use crate::web::page::{Chrome, Sample, sample_chrome};
@@ -90,8 +92,10 @@ pub async fn post(State(app): State<App>, origin: Origin, Path(token): Path<Stri
     closed(&app, &origin)
 }
 
-/// Ends every session and token, takes the password away, voids open links, sends one to choose another password, and tells the
-/// data protection officer. The caller holds the lock on the person, and commits.
+/// Ends every session and token and tells the portals, takes the password away, forgets the browsers the account knew (the
+/// thief's may be among them, and would have tries of its own), voids what waits for a link: a password, another address, the
+/// removal of second factors. Sends a link to choose another password, and tells the data protection officer. The link of a mail
+/// that takes a changed address back stays good. The caller holds the lock on the person, and commits.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -101,12 +105,15 @@ pub async fn close(
     (person, by): (&Person, &'static str),
     (origin, now): (&Origin, Timestamp),
 ) -> Outcome<()> {
-    let ended = sessions::end_of_person(tx, &person.id, now).await?;
+    let ended = session::end_of_person(tx, (&person.id, ""), now).await?;
     let revoked = grants::revoke_of_person(tx, &person.id, "", now).await?;
     passwords::take_away(tx, &person.id, now).await?;
     password_links::void(tx, &person.id, now).await?;
     compromise_links::void(tx, &person.id, now).await?;
     sign_in_steps::void(tx, &person.id, now).await?;
+    account_links::void(tx, &person.id, Purpose::NewEmail, now).await?;
+    factor_removals::void(tx, &person.id, now).await?;
+    let forgotten = browsers::forget(tx, &person.id).await?;
     links::send(tx, app, (&person.id, Why::Compromised), now).await?;
     incidents::tell_dpo(tx, app, (person, origin), now).await?;
     let event = Event::new("account.compromise_reported")
@@ -115,7 +122,8 @@ pub async fn close(
         .from(origin)
         .with("by", by)
         .with("sessions_ended", ended)
-        .with("grants_revoked", revoked);
+        .with("grants_revoked", revoked)
+        .with("browsers_forgotten", forgotten);
     Ok(audit::record(tx, event, now).await?)
 }
 

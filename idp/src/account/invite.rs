@@ -7,13 +7,12 @@ use habilis_policies::contact::{Email, Name};
 use jiff::{SignedDuration, Timestamp};
 
 use super::landing::Landing;
-use crate::config::Config;
 use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, NewPerson, Person};
 use crate::db::{Tx, clients, is_unique_violation, organizations};
 use crate::mail::accounts::AccountLetter;
-use crate::mail::{self, Recipient};
+use crate::mail::{self, Post, Recipient};
 use crate::oidc::client::Client;
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
@@ -79,7 +78,7 @@ pub enum InviteRefusal {
 /// The database or the template failed.
 pub async fn invite(
     tx: &mut Tx,
-    config: &Config,
+    post: Post<'_>,
     invitation: &Invitation<'_>,
     now: Timestamp,
 ) -> Outcome<Result<Invited, InviteRefusal>> {
@@ -109,7 +108,7 @@ pub async fn invite(
         }
     }
     let Some(person) = people::find(tx, &id).await? else { return Ok(Err(InviteRefusal::LoginTaken)) };
-    let mail = send(tx, config, (&person, &invitation.landing), now).await?;
+    let mail = send(tx, post, (&person, &invitation.landing), now).await?;
     let mut event = Event::new("account.invited").by(invitation.by).about(&id).with("mail", mail.clone());
     if let Some((organization, role)) = invitation.organization {
         event = event.with("organization", organization).with("role", role);
@@ -145,7 +144,7 @@ async fn refusal(tx: &mut Tx, invitation: &Invitation<'_>) -> Outcome<Option<Inv
 ///
 /// # Errors
 /// The database or the template failed.
-pub async fn send_again(tx: &mut Tx, config: &Config, person: &Person, now: Timestamp) -> Outcome<Option<String>> {
+pub async fn send_again(tx: &mut Tx, post: Post<'_>, person: &Person, now: Timestamp) -> Outcome<Option<String>> {
     if person.status != "pending" || person.email.is_none() {
         return Ok(None);
     }
@@ -153,11 +152,11 @@ pub async fn send_again(tx: &mut Tx, config: &Config, person: &Person, now: Time
     let landing = account_links::latest_detail(tx, &person.id, Purpose::Activate).await?;
     let landing: Landing = landing.and_then(|detail| serde_json::from_str(&detail).ok()).unwrap_or_default();
     account_links::void(tx, &person.id, Purpose::Activate, now).await?;
-    Ok(Some(send(tx, config, (person, &landing), now).await?))
+    Ok(Some(send(tx, post, (person, &landing), now).await?))
 }
 
-async fn send(tx: &mut Tx, config: &Config, (person, landing): (&Person, &Landing), now: Timestamp) -> Outcome<String> {
-    let days = config.accounts.invitation_days;
+async fn send(tx: &mut Tx, post: Post<'_>, (person, landing): (&Person, &Landing), now: Timestamp) -> Outcome<String> {
+    let days = post.config.accounts.invitation_days;
     let token = habilis_keys::random::token();
     let link = NewLink {
         digest: &digest(token.expose()),
@@ -172,12 +171,12 @@ async fn send(tx: &mut Tx, config: &Config, (person, landing): (&Person, &Landin
         login: person.login.clone(),
         organization: organization.map(|membership| membership.name),
         days,
-        href: format!("{}{PATH}{}", config.server.issuer, token.expose()),
+        href: format!("{}{PATH}{}", post.config.server.issuer, token.expose()),
     };
     let to = Recipient {
         address: person.email.as_deref().unwrap_or_default(),
         person: Some(&person.id),
         locale: Locale::negotiate(Some(&person.locale), None),
     };
-    mail::write_to(tx, config, (&to, &letter), (now, now)).await
+    mail::write_to(tx, post, (&to, &letter), (now, now)).await
 }

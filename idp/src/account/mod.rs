@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod activity;
 pub mod applications;
+pub mod attributes;
 pub mod compromise;
 mod devices;
 pub mod invite;
@@ -105,7 +106,7 @@ async fn sign_out_others(State(app): State<App>, origin: Origin, cookies: Cookie
     }
     let mut tx = app.db.begin().await?;
     people::lock(&mut tx, &person.id).await?;
-    let ended = sessions::end_others(&mut tx, &person.id, &session.id, now).await?;
+    let ended = session::end_of_person(&mut tx, (&person.id, &session.id), now).await?;
     let revoked = grants::revoke_of_person(&mut tx, &person.id, &session.id, now).await?;
     let event = Event::new("session.others_ended")
         .by(&person.id)
@@ -115,6 +116,7 @@ async fn sign_out_others(State(app): State<App>, origin: Origin, cookies: Cookie
         .with("grants_revoked", revoked);
     audit::record(&mut tx, event, now).await?;
     tx.commit().await?;
+    app.mail_waiting.notify_one();
     Ok(see_other(Place::Account.path()))
 }
 

@@ -19,11 +19,12 @@ use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
 use crate::db::people::{self, Person, Profile, fold_login};
 use crate::db::sessions::Session;
-use crate::db::{Tx, grants, is_unique_violation, password_links, passwords, sessions};
+use crate::db::{Tx, grants, is_unique_violation, password_links, passwords};
 use crate::login::forgot::ui_locales;
 use crate::login::links::{self, Why};
 use crate::login::local::Place;
 use crate::login::password::recent;
+use crate::login::session;
 use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Recipient};
 use crate::oidc::error::PageError;
@@ -177,7 +178,7 @@ pub(super) async fn ask_email(State(app): State<App>, origin: Origin, cookies: C
     let href = format!("{}{CONFIRM}{}", app.config.server.issuer, token.expose());
     let locale = Locale::negotiate(Some(&person.locale), None);
     let to = Recipient { address: email.as_str(), person: Some(&person.id), locale };
-    let mail = mail::write_to(&mut tx, &app.config, (&to, &AccountLetter::NewEmail { href }), (now, now)).await?;
+    let mail = mail::write_to(&mut tx, (&app).into(), (&to, &AccountLetter::NewEmail { href }), (now, now)).await?;
     let event =
         Event::new("account.email_change_asked").by(&person.id).about(&person.id).from(&origin).with("mail", mail);
     audit::record(&mut tx, event, now).await?;
@@ -265,7 +266,7 @@ async fn tell_old(tx: &mut Tx, app: &App, (person, old): (&Person, &str), now: T
     let href = format!("{}{UNDO}{}", app.config.server.issuer, token.expose());
     let locale = Locale::negotiate(Some(&person.locale), None);
     let to = Recipient { address: old, person: Some(&person.id), locale };
-    mail::write_to(tx, &app.config, (&to, &AccountLetter::EmailChanged { at: now, href }), (now, now)).await.map(drop)
+    mail::write_to(tx, app.into(), (&to, &AccountLetter::EmailChanged { at: now, href }), (now, now)).await.map(drop)
 }
 
 /// Asks to press a button.
@@ -303,7 +304,7 @@ pub(super) async fn undo(State(app): State<App>, origin: Origin, Path(token): Pa
     for purpose in [Purpose::NewEmail, Purpose::UndoEmail] {
         account_links::void(&mut tx, &person.id, purpose, now).await?;
     }
-    let ended = sessions::end_of_person(&mut tx, &person.id, now).await?;
+    let ended = session::end_of_person(&mut tx, (&person.id, ""), now).await?;
     let revoked = grants::revoke_of_person(&mut tx, &person.id, "", now).await?;
     passwords::take_away(&mut tx, &person.id, now).await?;
     password_links::void(&mut tx, &person.id, now).await?;

@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use habilis_policies::acr::Level;
 use habilis_policies::second_factor::Rule;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::security_page::{Factor, Problem, Security};
 use super::signed_in;
@@ -21,7 +21,7 @@ use crate::db::sessions::Session;
 use crate::db::{Tx, passkeys, sessions, totp_devices};
 use crate::login::factor_pages::{Codes, NewApp};
 use crate::login::factors::{self, MAX_APPS};
-use crate::login::finish::{asked, with_methods};
+use crate::login::finish::{FRESH, asked, with_methods};
 use crate::login::local::Place;
 use crate::login::passkey::{self, Registered};
 use crate::login::second::chrome_of;
@@ -32,8 +32,6 @@ use crate::web::cookies::{Browser, Cookies};
 use crate::web::params::Params;
 use crate::web::{Form, Origin, chrome, render, see_other};
 
-/// How recent a sign-in has to be.
-const FRESH: SignedDuration = SignedDuration::from_mins(15);
 const PATH: &str = "/account/security";
 
 /// The routes of the security page.

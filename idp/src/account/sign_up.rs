@@ -222,20 +222,20 @@ async fn send(app: &App, origin: &Origin, asked: &SignUp, (due, now): (Timestamp
         account_links::insert(&mut tx, &link, now).await?;
         let href = format!("{}{}{}", app.config.server.issuer, invite::PATH, token.expose());
         let to = Recipient { address: &asked.email, person: None, locale };
-        let mail = mail::write_to(&mut tx, &app.config, (&to, &AccountLetter::SignUp { href }), (due, now)).await?;
+        let mail = mail::write_to(&mut tx, app.into(), (&to, &AccountLetter::SignUp { href }), (due, now)).await?;
         event = event.with("mail", mail);
     }
     // Whoever holds the address is told; somebody who was invited gets the invitation again.
     for person in &known {
         event = event.about(&person.id);
-        if invite::send_again(&mut tx, &app.config, person, now).await?.is_some() {
+        if invite::send_again(&mut tx, app.into(), person, now).await?.is_some() {
             continue;
         }
         let Some(address) = person.email.as_deref().filter(|_| person.status != "closed") else { continue };
         let href = format!("{}{}", app.config.server.issuer, forgot::PATH);
         let locale = Locale::negotiate(Some(&person.locale), None);
         let to = Recipient { address, person: Some(&person.id), locale };
-        mail::write_to(&mut tx, &app.config, (&to, &AccountLetter::AlreadyKnown { href }), (due, now)).await?;
+        mail::write_to(&mut tx, app.into(), (&to, &AccountLetter::AlreadyKnown { href }), (due, now)).await?;
     }
     audit::record(&mut tx, event, now).await?;
     tx.commit().await?;

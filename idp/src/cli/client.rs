@@ -11,10 +11,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{master_key, open_migrated, say};
+use crate::api::caller::MANAGES_ALL;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
-use crate::db::{clients, is_unique_violation};
+use crate::db::{clients, is_unique_violation, organizations};
 use crate::fetch::Fetcher;
 use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::oidc::initial_access::{InitialAccess, Terms};
@@ -44,6 +45,9 @@ pub(super) enum Command {
         /// Its people need a second factor, whatever others ask.
         #[arg(long)]
         require_second_factor: bool,
+        /// For whom it manages through the management API when it acts for itself: `operator`, or an organization's id.
+        #[arg(long, value_name = "operator|org_…")]
+        manages: Option<String>,
     },
     /// Make an initial access token for client registration (RFC 7591 §3). It is printed once. Needs the master key, not the
     /// database, so it works while the server runs.
@@ -81,10 +85,11 @@ fn acr(text: &str) -> Result<Name, String> {
 
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     match command {
-        Command::Create { file, profile, first_party, resource_server, acr, require_second_factor } => {
+        Command::Create { file, profile, first_party, resource_server, acr, require_second_factor, manages } => {
             let acr = if acr.is_empty() { Vocabulary::default() } else { acr.into_iter().collect() };
             let second_factor = if require_second_factor { Rule::Required } else { Rule::Optional };
-            create(&config, &file, &Settings { profile, first_party, resource_server, acr, second_factor }).await
+            let settings = Settings { profile, first_party, resource_server, acr, second_factor };
+            create(&config, &file, (&settings, manages.as_deref())).await
         }
         Command::InitialAccessToken { uses, days } => initial_access_token(&config, uses, days),
         Command::List => list(&config).await,
@@ -92,7 +97,11 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     }
 }
 
-async fn create(config: &Config, file: &std::path::Path, settings: &Settings) -> Outcome<()> {
+async fn create(
+    config: &Config,
+    file: &std::path::Path,
+    (settings, manages): (&Settings, Option<&str>),
+) -> Outcome<()> {
     let text = if file.as_os_str() == "-" {
         std::io::read_to_string(std::io::stdin())?
     } else {
@@ -145,6 +154,12 @@ async fn create(config: &Config, file: &std::path::Path, settings: &Settings) ->
             return Err(Fault::new(format!("a client {} exists already; nothing was changed", registration.row.id)));
         }
         inserted => inserted?,
+    }
+    if let Some(manages) = manages {
+        if manages != MANAGES_ALL && !organizations::exists(&mut tx, manages).await? {
+            return Err(Fault::new(format!("--manages is `operator` or an organization's id; there is no {manages}")));
+        }
+        clients::set_manages(&mut tx, &registration.row.id, Some(manages)).await?;
     }
     let event = Event::new("client.created").by("cli").at_client(&registration.row.id);
     audit::record(&mut tx, event, now).await?;

@@ -2,10 +2,12 @@
 
 mod client;
 mod keys;
+mod mail;
 mod operator;
 mod organization;
 mod passwords;
 mod person;
+mod policy;
 mod resource;
 mod second_factor;
 mod serve;
@@ -62,6 +64,9 @@ enum Command {
     /// People and their invitations.
     #[command(subcommand)]
     Person(person::Command),
+    /// Mail: what came back.
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
@@ -74,8 +79,15 @@ enum Command {
     /// Signing keys and the master key.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Who may do what through the management API.
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Print the OpenAPI description of the HTTP interface.
-    Openapi,
+    Openapi {
+        /// Of the management API instead of the protocol.
+        #[arg(long)]
+        management: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,12 +154,18 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         Command::SecondFactor(command) => second_factor::run(command, load()?).await,
         Command::Organization(command) => organization::run(command, load()?).await,
         Command::Person(command) => person::run(command, load()?).await,
+        Command::Mail(command) => mail::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
         Command::Resource(command) => resource::run(command, load()?).await,
         Command::Passwords(command) => passwords::run(command, load).await,
         Command::Keys(command) => keys::run(command, load()?).await,
-        Command::Openapi => {
-            say(crate::oidc::openapi::document()?);
+        Command::Policy(command) => policy::run(command, load),
+        Command::Openapi { management } => {
+            if management {
+                say(serde_json::to_string_pretty(&crate::api::openapi())?);
+            } else {
+                say(crate::oidc::openapi::document()?);
+            }
             Ok(())
         }
     }

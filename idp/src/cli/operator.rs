@@ -8,7 +8,7 @@ use habilis_keys::secret::Secret;
 use habilis_policies::contact::{Email, Name};
 
 use super::person::{checked_login, email, invite, name};
-use super::{open_migrated, say};
+use super::{master_key, open_migrated, say};
 use crate::account::invite::Invitation;
 use crate::account::landing::Landing;
 use crate::clock::Clock;
@@ -17,6 +17,7 @@ use crate::db::audit::{self, Event};
 use crate::db::people::{self, NewPerson};
 use crate::db::{Tx, is_unique_violation, passwords};
 use crate::login::hasher::Hasher;
+use crate::mail::Post;
 use crate::outcome::{Fault, Outcome};
 use crate::web::text::Locale;
 
@@ -63,7 +64,8 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             landing: Landing::default(),
             by: "cli",
         };
-        let invited = invite(&db, &config, &invitation, now).await?;
+        let post = Post { config: &config, master: &master_key(&config.keys)? };
+        let invited = invite(&db, post, &invitation, now).await?;
         db.close().await;
         say(format_args!(
             "created operator {login} ({}); the link to choose a password is in mail {}, sent once the server runs",

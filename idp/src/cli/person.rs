@@ -4,14 +4,15 @@ use clap::Subcommand;
 use habilis_policies::contact::{Email, Name};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{open_migrated, say};
+use super::{master_key, open_migrated, say};
 use crate::account::invite::{self, Invitation, Invited};
 use crate::account::landing::Landing;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person, fold_login};
-use crate::db::{Conn, Db, organizations, outbox, sharing_suspicions};
+use crate::db::{Conn, Db, bounced_addresses, organizations, outbox, sharing_suspicions};
+use crate::mail::Post;
 use crate::outcome::{Fault, Outcome};
 use crate::web::text::Locale;
 
@@ -111,13 +112,16 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
                 landing: Landing { client: options.portal, target: options.target, interaction: None },
                 by: "cli",
             };
-            let invited = invite(&db, &config, &invitation, now).await?;
+            let post = Post { config: &config, master: &master_key(&config.keys)? };
+            let invited = invite(&db, post, &invitation, now).await?;
             say(format_args!("invited {login} ({}); the link is in mail {}", invited.person, invited.mail));
         }
         Command::Resend { person } => {
             let person = one(&mut db.reader().await?, &person).await?;
+            let master = master_key(&config.keys)?;
             let mut tx = db.begin().await?;
-            let Some(mail) = invite::send_again(&mut tx, &config, &person, now).await? else {
+            let post = Post { config: &config, master: &master };
+            let Some(mail) = invite::send_again(&mut tx, post, &person, now).await? else {
                 return Err(Fault::new(format!(
                     "{} is {}: only an invitation is sent again",
                     person.login, person.status
@@ -154,9 +158,9 @@ pub(super) fn checked_login(typed: &str) -> Outcome<String> {
 }
 
 /// Invites in a transaction of its own; a refusal ends the command.
-pub(super) async fn invite(db: &Db, config: &Config, invitation: &Invitation<'_>, now: Timestamp) -> Outcome<Invited> {
+pub(super) async fn invite(db: &Db, post: Post<'_>, invitation: &Invitation<'_>, now: Timestamp) -> Outcome<Invited> {
     let mut tx = db.begin().await?;
-    match invite::invite(&mut tx, config, invitation, now).await? {
+    match invite::invite(&mut tx, post, invitation, now).await? {
         Ok(invited) => {
             tx.commit().await?;
             Ok(invited)
@@ -178,7 +182,11 @@ async fn one(c: &mut impl Conn, typed: &str) -> Outcome<Person> {
 }
 
 async fn show(c: &mut impl Conn, person: &Person) -> Outcome<()> {
-    let verified = if person.email_verified { "proven" } else { "not proven" };
+    let verified = match (person.email_verified, bounced_addresses::is_noted(c, &person.id).await?) {
+        (true, _) => "proven",
+        (false, false) => "not proven",
+        (false, true) => "not proven, takes no mail",
+    };
     say(format_args!("{}  {}  {}", person.id, person.login, person.status));
     say(format_args!("{} {}", person.given_name, person.family_name));
     say(format_args!("address: {} ({verified})", person.email.as_deref().unwrap_or("none")));
@@ -193,7 +201,8 @@ async fn show(c: &mut impl Conn, person: &Person) -> Outcome<()> {
             None => format!("not sent after {} attempt(s)", mail.attempts),
         };
         let written = Timestamp::from(mail.created_at);
-        say(format_args!("mail: {}  {}  written {written}  {what}  {answer}", mail.id, mail.template));
+        let digest = mail.body_digest.map(|digest| format!("  sha256:{digest}")).unwrap_or_default();
+        say(format_args!("mail: {}  {}  written {written}  {what}  {answer}{digest}", mail.id, mail.template));
     }
     for found in sharing_suspicions::of_person(c, &person.id).await? {
         say(format_args!("sharing suspected: {}  {} networks at the same time", found.day, found.devices));

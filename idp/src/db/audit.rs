@@ -6,11 +6,17 @@ use serde_json::{Map, Value};
 use super::{At, Conn};
 
 statements! {
-    INSERT = "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT = "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail, organization_id)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     OF_PERSON = "SELECT id, at, event, client_id, address FROM audit
                  WHERE subject = $1 AND (at < $2 OR (at = $2 AND id < $3))
                  ORDER BY at DESC, id DESC LIMIT $4";
+    IN_ORGANIZATION = "SELECT id, at, event, actor, subject, client_id, address, request_id, detail FROM audit
+                       WHERE organization_id = $1 AND (at < $2 OR (at = $2 AND id < $3))
+                       ORDER BY at DESC, id DESC LIMIT $4";
+    EVERYWHERE = "SELECT id, at, event, actor, subject, client_id, address, request_id, detail FROM audit
+                  WHERE at < $1 OR (at = $1 AND id < $2)
+                  ORDER BY at DESC, id DESC LIMIT $3";
 }
 
 /// What happened, to be written once. Never holds a secret, a password or a mail address.
@@ -26,6 +32,8 @@ pub struct Event {
     pub client_id: Option<String>,
     /// Address the request came from.
     pub address: Option<String>,
+    /// The organization it happened in, whoever acted (R036).
+    pub organization_id: Option<String>,
     /// Request id, as in the log and the answer.
     pub request_id: Option<String>,
     /// Further facts.
@@ -35,7 +43,16 @@ pub struct Event {
 impl Event {
     /// An event with nothing but its name.
     pub fn new(name: &'static str) -> Self {
-        Self { name, actor: None, subject: None, client_id: None, address: None, request_id: None, detail: Map::new() }
+        Self {
+            name,
+            actor: None,
+            subject: None,
+            client_id: None,
+            address: None,
+            organization_id: None,
+            request_id: None,
+            detail: Map::new(),
+        }
     }
 
     /// Sets who acted.
@@ -65,6 +82,19 @@ impl Event {
         self.address = Some(origin.address.to_string());
         self.request_id = Some(origin.request_id.clone());
         self
+    }
+
+    /// Sets the organization it happened in.
+    #[must_use]
+    pub fn in_organization(mut self, organization: &str) -> Self {
+        self.organization_id = Some(organization.to_owned());
+        self
+    }
+
+    /// Sets what was before and after a change.
+    #[must_use]
+    pub fn changed(self, before: Value, after: Value) -> Self {
+        self.with("before", before).with("after", after)
     }
 
     /// Adds a fact.
@@ -103,6 +133,50 @@ pub async fn of_person(
     sql!(c, all Line: OF_PERSON, person, at, id, i64::from(limit))
 }
 
+/// A whole line, for who accounts for it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Entry {
+    /// `evt_…`
+    pub id: String,
+    /// When.
+    pub at: At,
+    /// Dotted name.
+    pub event: String,
+    /// Who acted.
+    pub actor: Option<String>,
+    /// Whom or what it concerns.
+    pub subject: Option<String>,
+    /// The client application involved.
+    pub client_id: Option<String>,
+    /// Address the request came from.
+    pub address: Option<String>,
+    /// Request id.
+    pub request_id: Option<String>,
+    /// JSON object.
+    pub detail: String,
+}
+
+/// At most `limit` lines of an organization, newest first, from before the instant (milliseconds since 1970) and id of another line.
+///
+/// # Errors
+/// The engine failed.
+pub async fn in_organization(
+    c: &mut impl Conn,
+    organization: &str,
+    (at, id): (i64, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Entry>> {
+    sql!(c, all Entry: IN_ORGANIZATION, organization, at, id, i64::from(limit))
+}
+
+/// The same of the whole server.
+///
+/// # Errors
+/// The engine failed.
+pub async fn everywhere(c: &mut impl Conn, (at, id): (i64, &str), limit: u32) -> sqlx::Result<Vec<Entry>> {
+    sql!(c, all Entry: EVERYWHERE, at, id, i64::from(limit))
+}
+
 /// Writes `event`.
 ///
 /// # Errors
@@ -121,6 +195,7 @@ pub async fn record(c: &mut impl Conn, event: Event, now: Timestamp) -> sqlx::Re
         event.address,
         event.request_id,
         Value::Object(event.detail).to_string(),
+        event.organization_id,
     )
     .map(drop)
 }

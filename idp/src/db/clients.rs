@@ -15,6 +15,8 @@ statements! {
             FROM clients WHERE id = $1";
     LIST = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
             FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
+    MANAGES = "SELECT manages FROM clients WHERE id = $1 AND status = 'active'";
+    SET_MANAGES = "UPDATE clients SET manages = $2 WHERE id = $1";
 }
 
 /// A client as stored.
@@ -118,4 +120,20 @@ pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<ClientRow>
 /// The engine failed.
 pub async fn list(c: &mut impl Conn, after: &str, limit: u32) -> sqlx::Result<Vec<ClientRow>> {
     sql!(c, all ClientRow: LIST, after, i64::from(limit))
+}
+
+/// For whom a client that acts for itself manages: `operator`, or the id of an organization.
+///
+/// # Errors
+/// The engine failed.
+pub async fn manages(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<String>> {
+    Ok(sql!(c, optional (Option<String>,): MANAGES, id)?.and_then(|(manages,)| manages))
+}
+
+/// Says for whom the client `id` manages.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_manages(tx: &mut Tx, id: &str, manages: Option<&str>) -> sqlx::Result<()> {
+    sql!(tx, execute SET_MANAGES, id, manages).map(drop)
 }

@@ -32,6 +32,11 @@ statements! {
     CLIENTS_OF_SESSION = "SELECT DISTINCT client_id FROM grants
                           WHERE session_id = $1 AND revoked_at IS NULL AND code_used_at IS NOT NULL
                           ORDER BY client_id LIMIT $2";
+    KNOWING_OF_PERSON = "SELECT DISTINCT g.session_id, g.client_id
+                         FROM grants g JOIN sessions s ON s.id = g.session_id
+                         WHERE s.person_id = $1 AND s.id <> $2 AND s.ended_at IS NULL AND s.expires_at > $3
+                           AND g.revoked_at IS NULL AND g.code_used_at IS NOT NULL
+                         ORDER BY g.session_id, g.client_id LIMIT $4";
     PURGE = "DELETE FROM grants WHERE expires_at < $1
              AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.id = grants.session_id AND sessions.ended_at IS NULL)";
 }
@@ -204,6 +209,20 @@ pub async fn revoke_of_session(tx: &mut Tx, session: &str, now: Timestamp) -> sq
 pub async fn clients_of_session(c: &mut impl Conn, session: &str, limit: u32) -> sqlx::Result<Vec<String>> {
     let rows = sql!(c, all (String,): CLIENTS_OF_SESSION, session, i64::from(limit))?;
     Ok(rows.into_iter().map(|(client,)| client).collect())
+}
+
+/// Which client knows of which open session of a person, the session `kept` (empty: none) left out: session and client, `limit`
+/// pairs at most.
+///
+/// # Errors
+/// The engine failed.
+pub async fn knowing_of_person(
+    c: &mut impl Conn,
+    (person, kept): (&str, &str),
+    limit: u32,
+    now: Timestamp,
+) -> sqlx::Result<Vec<(String, String)>> {
+    sql!(c, all (String, String): KNOWING_OF_PERSON, person, kept, At::from(now), i64::from(limit))
 }
 
 /// Removes grants of no use since before `before`. Those of a session that goes on are kept: their clients are told when it ends.

@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = migrations![
     8 "0008_factors",
     9 "0009_accounts",
     10 "0010_strength",
+    11 "0011_letters",
     12 "0012_organizations",
     14 "0014_search",
 ];

@@ -20,6 +20,13 @@ statements! {
     LIST = "SELECT id, kind, name, siret, status, password_policy FROM organizations ORDER BY name, id LIMIT $1";
     PASSWORD_POLICY = "SELECT password_policy FROM organizations WHERE id = $1";
     SET_PASSWORD_POLICY = "UPDATE organizations SET password_policy = $2 WHERE id = $1";
+    FIND = "SELECT id, kind, name, siret, siren, nda, uai, status, second_factor, version, created_at, updated_at
+            FROM organizations WHERE id = $1";
+    CREATE = "INSERT INTO organizations (id, kind, name, siret, siren, nda, uai, status, version, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', 1, $8, $8)";
+    UPDATE = "UPDATE organizations SET name = $3, siret = $4, siren = $5, nda = $6, uai = $7, updated_at = $8, version = version + 1
+              WHERE id = $1 AND version = $2";
+    SET_STATUS = "UPDATE organizations SET status = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND status = $2";
     PASSWORD_POLICIES_OF = "SELECT p.operator, o.password_policy AS policy
                             FROM people p
                             LEFT JOIN memberships m ON m.person_id = p.id
@@ -66,6 +73,50 @@ pub struct Membership {
     pub siret: Option<String>,
     /// `administrator` or `member`.
     pub role: String,
+}
+
+/// An organization as the management API knows it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Organization {
+    /// `org_…`.
+    pub id: String,
+    /// See [`Membership::kind`].
+    pub kind: String,
+    /// Name as registered.
+    pub name: String,
+    /// SIRET, 14 digits.
+    pub siret: Option<String>,
+    /// SIREN, 9 digits.
+    pub siren: Option<String>,
+    /// Declaration number of a training body.
+    pub nda: Option<String>,
+    /// Code of a school.
+    pub uai: Option<String>,
+    /// `active`, `suspended` or `terminated`.
+    pub status: String,
+    /// What it asks of its people: `optional` or `required`.
+    pub second_factor: String,
+    /// For `ETag`.
+    pub version: i64,
+    /// Since when.
+    pub created_at: At,
+    /// Last change; 0 when never.
+    pub updated_at: At,
+}
+
+/// What an organization is written from.
+#[derive(Debug)]
+pub struct Written<'a> {
+    /// Name as registered.
+    pub name: &'a str,
+    /// SIRET, 14 digits.
+    pub siret: Option<&'a str>,
+    /// SIREN, 9 digits.
+    pub siren: Option<&'a str>,
+    /// Declaration number of a training body.
+    pub nda: Option<&'a str>,
+    /// Code of a school.
+    pub uai: Option<&'a str>,
 }
 
 /// A new organization.
@@ -184,4 +235,39 @@ pub async fn set_password_policy(tx: &mut Tx, id: &str, policy: Option<&str>) ->
 /// The engine failed.
 pub async fn password_policies_of(c: &mut impl Conn, person: &str) -> sqlx::Result<Vec<AskedPolicy>> {
     sql!(c, all AskedPolicy: PASSWORD_POLICIES_OF, person)
+}
+
+/// Finds an organization.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Organization>> {
+    sql!(c, optional Organization: FIND, id)
+}
+
+/// Adds an organization of a kind.
+///
+/// # Errors
+/// A unique violation when the SIRET exists; the engine failed.
+pub async fn create(tx: &mut Tx, (id, kind): (&str, &str), new: &Written<'_>, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute CREATE, id, kind, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now))?;
+    search::index_organization(tx, id, now).await
+}
+
+/// Changes an organization that is still at `version`; false when somebody was faster.
+///
+/// # Errors
+/// A unique violation when the SIRET exists; the engine failed.
+pub async fn update(tx: &mut Tx, (id, version): (&str, i64), new: &Written<'_>, now: Timestamp) -> sqlx::Result<bool> {
+    let rows = sql!(tx, execute UPDATE, id, version, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now))?;
+    search::index_organization(tx, id, now).await?;
+    Ok(rows == 1)
+}
+
+/// Moves an organization from one status to another; false when it had another status.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_status(tx: &mut Tx, id: &str, (from, to): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute SET_STATUS, id, from, to, At::from(now)).map(|rows| rows == 1)
 }

@@ -7,7 +7,7 @@ use super::{At, Conn, Tx, search};
 statements! {
     INSERT = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, $10, $10)";
-    FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, updated_at
+    FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
             FROM people WHERE id = $1";
     FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc, w.changed_at
                         FROM people p LEFT JOIN passwords w ON w.person_id = p.id
@@ -15,17 +15,18 @@ statements! {
     FIND_CREDENTIALS_OF = "SELECT p.id, p.status, w.phc, w.changed_at
                            FROM people p LEFT JOIN passwords w ON w.person_id = p.id
                            WHERE p.id = $1";
-    FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, updated_at
+    FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
                               FROM people WHERE login = $1 OR email = $1 OR email = $2
                               ORDER BY id LIMIT 5";
     LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
     SET_STATUS = "UPDATE people SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2";
-    ADDRESS_BOUNCED = "UPDATE people SET email_verified = FALSE, updated_at = $3
-                       WHERE id = $1 AND email = $2 AND email_verified = TRUE";
-    ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, updated_at = $2 WHERE id = $1 AND status = 'pending'";
+    ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, email_bounced_at = NULL, updated_at = $2 WHERE id = $1 AND status = 'pending'";
     SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6 WHERE id = $1";
-    SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, login = $3, updated_at = $4 WHERE id = $1";
+    SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM people";
+    SET_DUTIES = "UPDATE people SET operator = $2, privacy = $3, version = version + 1, updated_at = $4 WHERE id = $1";
+    WITHDRAW = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, updated_at = $2
+                WHERE id = $1 AND status = 'pending'";
 }
 
 /// A person as stored.
@@ -51,6 +52,10 @@ pub struct Person {
     pub status: String,
     /// Staff of the operator.
     pub operator: bool,
+    /// Data protection officer of the operator.
+    pub privacy: bool,
+    /// For `ETag`.
+    pub version: i64,
     /// Last change of what claims tell.
     pub updated_at: At,
 }
@@ -181,14 +186,6 @@ pub async fn set_status(tx: &mut Tx, id: &str, (from, to): (&str, &str), now: Ti
     sql!(tx, execute SET_STATUS, id, from, to, At::from(now)).map(|rows| rows == 1)
 }
 
-/// Notes that a mail to the declared address came back: it is not proven any more (R005). False when it was not, or changed.
-///
-/// # Errors
-/// The engine failed.
-pub async fn address_bounced(tx: &mut Tx, (id, address): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute ADDRESS_BOUNCED, id, address, At::from(now)).map(|rows| rows == 1)
-}
-
 /// Opens a pending account whose address was proven; false when it is not pending.
 ///
 /// # Errors
@@ -225,4 +222,22 @@ pub async fn set_profile(tx: &mut Tx, id: &str, profile: &Profile<'_>, now: Time
 pub async fn set_email(tx: &mut Tx, id: &str, (email, login): (&str, &str), now: Timestamp) -> sqlx::Result<()> {
     sql!(tx, execute SET_EMAIL, id, email, login, At::from(now))?;
     search::index(tx, id, now).await
+}
+
+/// Sets whether `id` is staff of the operator, and whether its data protection officer.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_duties(tx: &mut Tx, id: &str, (operator, privacy): (bool, bool), now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute SET_DUTIES, id, operator, privacy, At::from(now)).map(drop)
+}
+
+/// Closes an account that was never opened, and frees its login and address; false when it is not pending.
+///
+/// # Errors
+/// The engine failed.
+pub async fn withdraw(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> {
+    let rows = sql!(tx, execute WITHDRAW, id, At::from(now))?;
+    search::index(tx, id, now).await?;
+    Ok(rows == 1)
 }

@@ -7,7 +7,7 @@ use super::{At, Conn, Tx};
 statements! {
     INSERT = "INSERT INTO sessions (id, digest, person_id, auth_time, amr, address, user_agent, created_at, last_seen_at, expires_at, network)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $4, $8, $9)";
-    RENEW = "UPDATE sessions SET digest = $2, auth_time = $3, last_seen_at = $3, amr = $4
+    RENEW = "UPDATE sessions SET digest = $2, auth_time = $3, last_seen_at = $5, amr = $4
              WHERE id = $1 AND ended_at IS NULL";
     STRENGTHEN = "UPDATE sessions SET amr = $2 WHERE id = $1 AND ended_at IS NULL";
     FIND = "SELECT s.id, s.person_id, s.auth_time, s.amr, s.last_seen_at, s.expires_at, p.status AS person_status
@@ -15,7 +15,6 @@ statements! {
             WHERE s.digest = $1 AND s.ended_at IS NULL";
     TOUCH = "UPDATE sessions SET last_seen_at = $2, network = $3 WHERE id = $1 AND last_seen_at < $2";
     END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
-    END_OF_PERSON = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND ended_at IS NULL";
     END_OTHERS = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND id <> $3 AND ended_at IS NULL";
     OF_PERSON = "SELECT id, address, user_agent, created_at, last_seen_at, network
                  FROM sessions
@@ -85,20 +84,26 @@ pub async fn insert(tx: &mut Tx, new: &NewSession<'_>, now: Timestamp) -> sqlx::
     .map(drop)
 }
 
-/// Notes that the person of a session authenticated again `now`, under a new cookie; false when the session has ended.
+/// Notes `now` that the person of a session authenticated again at `auth_time`, under a new cookie; false when the session has
+/// ended.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn renew(tx: &mut Tx, id: &str, (digest, amr): (&[u8], &str), now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute RENEW, id, digest, At::from(now), amr).map(|rows| rows == 1)
+pub async fn renew(
+    tx: &mut Tx,
+    id: &str,
+    (digest, amr, auth_time): (&[u8], &str, Timestamp),
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    sql!(tx, execute RENEW, id, digest, At::from(auth_time), amr, At::from(now)).map(|rows| rows == 1)
 }
 
-/// Notes that the person of a session proved more than when it began.
+/// Notes that the person of a session proved more than when it began; false when the session has ended.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn strengthen(tx: &mut Tx, id: &str, amr: &str) -> sqlx::Result<()> {
-    sql!(tx, execute STRENGTHEN, id, amr).map(drop)
+pub async fn strengthen(tx: &mut Tx, id: &str, amr: &str) -> sqlx::Result<bool> {
+    sql!(tx, execute STRENGTHEN, id, amr).map(|rows| rows == 1)
 }
 
 /// Finds a session that was not ended by the digest of its cookie.
@@ -125,14 +130,6 @@ pub async fn end(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute END, id, At::from(now)).map(|rows| rows == 1)
 }
 
-/// Ends every session of a person and says how many.
-///
-/// # Errors
-/// The engine failed.
-pub async fn end_of_person(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<u64> {
-    sql!(tx, execute END_OF_PERSON, person, At::from(now))
-}
-
 /// Removes sessions that ended for good before `before`.
 ///
 /// # Errors
@@ -141,7 +138,7 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute PURGE, At::from(before))
 }
 
-/// Ends every session of a person except `kept`, and says how many.
+/// Ends every session of a person except `kept` (empty: every one), and says how many.
 ///
 /// # Errors
 /// The engine failed.

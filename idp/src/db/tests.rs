@@ -258,3 +258,47 @@ async fn insert_organization(tx: &mut super::Tx, id: &str) {
     let new = super::organizations::NewOrganization { id, kind: "cfa", name: "CFA des Halles", siret: None };
     super::organizations::insert(tx, &new, Timestamp::UNIX_EPOCH).await.unwrap();
 }
+
+/// What the version before 0011 writes and claims on this schema, word for word.
+const WRITTEN_BEFORE: &str = "INSERT INTO outbox (id, recipient, person_id, template, locale, subject, body, created_at, next_attempt_at, attempts)
+    VALUES ('mail_waiting', 'zoe@example.fr', NULL, 'x.1', 'fr', 'Lien', 'https://compte.example/password/new/abc', 0, 0, 0),
+           ('mail_sent', 'zoe@example.fr', NULL, 'x.1', 'fr', 'Lien', 'https://compte.example/password/new/def', 0, NULL, 1)";
+const CLAIMED_BEFORE: &str = "UPDATE outbox SET claimed_until = 1, attempts = attempts + 1
+    WHERE id IN (SELECT id FROM outbox WHERE next_attempt_at <= 0 AND (claimed_until IS NULL OR claimed_until < 0))
+    RETURNING id, body";
+
+#[tokio::test]
+async fn mails_of_an_earlier_version_are_sealed_and_it_never_sends_one_without_its_text() {
+    let master = habilis_keys::seal::MasterKey::generate();
+    let (sqlite, _folder) = sqlite().await;
+    for db in [sqlite, postgres("letters").await] {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut tx = db.begin().await.unwrap();
+        match tx.raw() {
+            Raw::Sqlite(c) => drop(sqlx::query(WRITTEN_BEFORE).execute(c).await.unwrap()),
+            Raw::Postgres(c) => drop(sqlx::query(WRITTEN_BEFORE).execute(c).await.unwrap()),
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(super::outbox::waiting(&mut db.reader().await.unwrap()).await.unwrap(), 1);
+        crate::mail::seal_what_lies_in_clear(&db, &master, now).await.unwrap();
+        let left: Vec<(String, String)> =
+            rows(&db, "SELECT body, COALESCE(body_digest, '') FROM outbox ORDER BY id DESC").await;
+        let digest = habilis_keys::token::digest_hex;
+        let expected =
+            ["https://compte.example/password/new/abc", "https://compte.example/password/new/def"].map(digest);
+        assert_eq!(left, expected.map(|digest| (String::new(), digest)), "no text, and the proof of it");
+        // The earlier version finds nothing to send, this one does.
+        let mut tx = db.begin().await.unwrap();
+        let found: Vec<(String, String)> = match tx.raw() {
+            Raw::Sqlite(c) => sqlx::query_as(CLAIMED_BEFORE).fetch_all(c).await.unwrap(),
+            Raw::Postgres(c) => sqlx::query_as(CLAIMED_BEFORE).fetch_all(c).await.unwrap(),
+        };
+        assert_eq!(found, []);
+        let claimed = super::outbox::claim(&mut tx, now, now, 10).await.unwrap();
+        tx.commit().await.unwrap();
+        let [claimed] = &claimed[..] else { panic!("one waits: {claimed:?}") };
+        let sealed = claimed.sealed.as_deref().unwrap();
+        let text = master.open("mail", claimed.id.as_bytes(), sealed).unwrap();
+        assert_eq!(text.expose(), b"https://compte.example/password/new/abc");
+    }
+}

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use habilis_keys::secret::Secret;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -18,12 +19,13 @@ const SHOWN: u32 = 200;
 pub(super) async fn json(State(app): State<App>) -> Outcome<Json<Value>> {
     let mails = outbox::recent(&mut app.db.reader().await?, SHOWN).await?;
     let mails = mails.into_iter().map(|mail| {
+        let text = text(&app, &mail);
         json!({
             "id": mail.id,
             "to": mail.recipient,
             "subject": mail.subject,
-            "text": mail.body,
-            "links": links(&mail.body),
+            "text": text.expose(),
+            "links": links(text.expose()),
             "time": Timestamp::from(mail.created_at),
             "sent": mail.sent_at.map(Timestamp::from),
             "bounced": mail.bounced_at.map(Timestamp::from),
@@ -31,6 +33,12 @@ pub(super) async fn json(State(app): State<App>) -> Outcome<Json<Value>> {
         })
     });
     Ok(Json(mails.collect()))
+}
+
+/// The text of a mail; empty once a mail server or a folder has taken it.
+fn text(app: &App, mail: &Recent) -> Secret<String> {
+    let sealed = mail.sealed.as_deref().and_then(|sealed| crate::mail::text(app, &mail.id, sealed));
+    sealed.unwrap_or_else(|| Secret::new(String::new()))
 }
 
 /// The addresses in a text.
@@ -54,7 +62,7 @@ pub(super) async fn page(State(app): State<App>, origin: Origin, RawQuery(query)
             to: mail.recipient.clone(),
             subject: mail.subject.clone(),
             sent_at: time(mail),
-            body: mail.body.clone(),
+            body: text(&app, mail).expose().clone(),
         }),
     };
     render(StatusCode::OK, &page)

@@ -9,6 +9,7 @@ use habilis_keys::signing::SigningKey;
 use habilis_keys::token::digest;
 use habilis_keys::totp;
 use habilis_policies::acr;
+use habilis_policies::authorization::Action;
 use habilis_policies::profiles::SecurityProfile;
 use habilis_policies::second_factor::Rule;
 use jiff::Timestamp;
@@ -16,10 +17,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::pages;
+use crate::api::caller::MANAGES_ALL;
 use crate::app::App;
 use crate::db::organizations::{self, NewOrganization};
 use crate::db::people::{self, NewPerson, fold_login};
-use crate::db::{Tx, clients, passwords, totp_devices};
+use crate::db::{Tx, clients, passwords, portal_grants, totp_devices};
 use crate::login::factors;
 use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::outcome::{Fault, Outcome};
@@ -107,7 +109,7 @@ const ORGANIZATIONS: [(&str, &str, &str); 4] = [
 ];
 
 /// Organization, role there, kind shown, rights in the portal; the operator's staff has no organization.
-const POSTS: [(Option<usize>, &str, &str, &[&str]); 11] = [
+const POSTS: [(Option<usize>, &str, &str, &[&str]); 14] = [
     (Some(0), "member", "learner", &["apprenant"]),
     (Some(0), "administrator", "administrator", &["apprenant", "gestionnaire"]),
     (Some(0), "member", "trainer", &["formateur"]),
@@ -119,9 +121,20 @@ const POSTS: [(Option<usize>, &str, &str, &[&str]); 11] = [
     (Some(3), "member", "learner", &[]),
     (None, "", "operator", &[]),
     (Some(0), "member", SECOND_FACTOR, &["apprenant"]),
+    (Some(0), "administrator", "second factor administrator", &["gestionnaire"]),
+    (Some(1), "administrator", "second factor administrator", &["commanditaire"]),
+    (None, "", "second factor operator", &[]),
 ];
 
-/// The kind of the person who has an authenticator app.
+/// Where people of the demonstration have rights.
+const PORTALS: [&str; 3] = ["demo-portal", "demo-es256", CONSOLE];
+
+/// What every organization of the demonstration may give there.
+fn roles() -> Vec<String> {
+    ["apprenant", "commanditaire", "formateur", "gestionnaire"].map(str::to_owned).to_vec()
+}
+
+/// The kind of the person who has an authenticator app; further words say what else they are.
 const SECOND_FACTOR: &str = "second factor";
 
 /// Somebody in the demonstration.
@@ -177,7 +190,9 @@ impl Seed {
             let (given_name, family_name) = (GIVEN[given[index]], FAMILY[family[index]]);
             let login = format!("{}.{}@demo.example", plain(given_name), plain(family_name));
             DemoPerson {
-                totp_secret: (*kind == SECOND_FACTOR).then(|| totp::to_text(&totp_secret(&login)).expose().clone()),
+                totp_secret: kind
+                    .starts_with(SECOND_FACTOR)
+                    .then(|| totp::to_text(&totp_secret(&login)).expose().clone()),
                 login,
                 password: format!(
                     "{}-{}-{}-{}",
@@ -224,7 +239,7 @@ impl Seed {
         drop(reader);
         let mut tx = app.db.begin().await?;
         for client in &self.clients {
-            client.plant(&mut tx, now).await?;
+            client.plant(&mut tx, &self.organizations, now).await?;
         }
         super::resource::plant(&mut tx, now).await?;
         for organization in &self.organizations {
@@ -236,6 +251,13 @@ impl Seed {
                     siret: Some(&organization.siret),
                 };
                 organizations::insert(&mut tx, &new, now).await?;
+            }
+        }
+        for organization in &self.organizations {
+            for client in PORTALS {
+                if portal_grants::roles(&mut tx, &organization.id, client).await?.is_empty() {
+                    portal_grants::replace(&mut tx, (&organization.id, client), &roles(), now).await?;
+                }
             }
         }
         for (index, person, phc) in &digests {
@@ -290,7 +312,7 @@ impl DemoPerson {
             names: (&self.given_name, &self.family_name),
             locale: "fr",
             claims: if index == 0 { every_claim() } else { Map::new() },
-            operator: self.kind == "operator",
+            operator: self.kind.ends_with("operator"),
         };
         people::insert(tx, new, now).await?;
         passwords::set(tx, &id, phc, now).await?;
@@ -302,7 +324,7 @@ impl DemoPerson {
         if let Some(organization) = &self.organization {
             organizations::add_member(tx, &id, (&organization.id, self.membership), now).await?;
             for role in &self.roles {
-                for client in ["demo-portal", "demo-es256", CONSOLE] {
+                for client in PORTALS {
                     organizations::give_right(tx, (&id, &organization.id), (client, role), now).await?;
                 }
             }
@@ -348,7 +370,16 @@ fn every_claim() -> Map<String, Value> {
 }
 
 impl DemoClient {
-    async fn plant(&self, tx: &mut Tx, now: Timestamp) -> Outcome<()> {
+    /// For whom it manages, when it acts for itself.
+    fn manages(&self, organizations: &[DemoOrganization]) -> Option<String> {
+        match self.id {
+            "demo-automation" => Some(MANAGES_ALL.to_owned()),
+            "demo-hr" => organizations.get(1).map(|organization| organization.id.clone()),
+            _ => None,
+        }
+    }
+
+    async fn plant(&self, tx: &mut Tx, organizations: &[DemoOrganization], now: Timestamp) -> Outcome<()> {
         let settings = Settings {
             first_party: self.first_party,
             profile: self.profile,
@@ -362,6 +393,7 @@ impl DemoClient {
         let registration = Registration::new(self.id.to_owned(), &self.metadata, &settings, self.secret.clone())?;
         if clients::find(tx, self.id).await?.is_none() {
             clients::insert(tx, &registration.row, now).await?;
+            clients::set_manages(tx, self.id, self.manages(organizations).as_deref()).await?;
         } else {
             // The portal's port may be another than last time.
             clients::replace_metadata(tx, self.id, &registration.row.metadata, now).await?;
@@ -508,6 +540,7 @@ fn all_clients(number: u64, portal: &str) -> Vec<DemoClient> {
     clients.extend(fapi_clients(number));
     clients.extend(signed_userinfo_client(number));
     clients.extend(resource_server(number));
+    clients.extend(management_clients(number));
     clients
 }
 
@@ -547,6 +580,45 @@ fn resource_server(number: u64) -> Option<DemoClient> {
         profile: SecurityProfile::Oidc,
         acr: acr::Vocabulary::default(),
     })
+}
+
+/// Clients of the management API: one through which people manage, one that is the operator's own automation, and the personnel
+/// software of one company.
+fn management_clients(number: u64) -> Vec<DemoClient> {
+    let mut scopes: Vec<_> = Action::ALL.iter().map(|action| action.scope()).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    let scopes = scopes.join(" ");
+    let own = |name: &str| {
+        json!({
+            "client_name": name, "grant_types": ["client_credentials"], "response_types": [], "scope": scopes,
+        })
+    };
+    let all = [
+        (
+            "demo-management",
+            json!({
+                "client_name": "Gestion",
+                "redirect_uris": ["https://rp.example/callback"],
+                "grant_types": ["authorization_code", "refresh_token"],
+                "scope": format!("openid profile email offline_access {scopes}"),
+            }),
+        ),
+        ("demo-automation", own("Automatisation de l’opérateur")),
+        ("demo-hr", own("Logiciel du personnel")),
+    ];
+    let clients = all.into_iter().filter_map(|(id, metadata)| {
+        Some(DemoClient {
+            id,
+            metadata: serde_json::from_value(metadata).ok()?,
+            secret: Some(Secret::new(URL_SAFE_NO_PAD.encode(digest(&format!("demonstration {id} {number}"))))),
+            private_jwk: None,
+            first_party: true,
+            profile: SecurityProfile::Oidc,
+            acr: acr::Vocabulary::default(),
+        })
+    });
+    clients.collect()
 }
 
 /// Two portals at `base` that want to know when a session ends: one by both ways, one from server to server only.

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    account_links, browsers, compromise_links, device_requests, factor_removals, failures, grants,
+    account_links, browsers, compromise_links, device_requests, factor_removals, failures, grants, idempotency_keys,
     initial_access_tokens, interactions, logout_outbox, passkeys, password_links, password_notices, pushed_requests,
     refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices,
     used_tokens,
@@ -102,6 +102,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += factor_removals::purge(&mut tx, before).await?;
     rows += account_links::purge(&mut tx, before).await?;
     rows += sharing_suspicions::purge(&mut tx, now.saturating_sub(FORGET_SHARING)?).await?;
+    rows += idempotency_keys::purge(&mut tx, now).await?;
     rows += failures::purge(&mut tx, before).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;
     rows += signing_keys::purge(&mut tx, now.saturating_sub(FORGET_KEY)?).await?;

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::passwords::{self, Due};
-use crate::db::{Tx, grants, password_notices, people, sessions};
-use crate::login::rules;
+use crate::db::{Tx, grants, password_notices, people};
+use crate::login::{rules, session};
 use crate::mail;
 use crate::mail::passwords::PasswordLetter;
 use crate::outcome::Outcome;
@@ -77,7 +77,7 @@ async fn suspend(tx: &mut Tx, app: &App, (person, expiry): (&str, Timestamp), no
     if !people::set_status(tx, person, ("active", "suspended_password"), now).await? {
         return Ok(());
     }
-    sessions::end_of_person(tx, person, now).await?;
+    session::end_of_person(tx, (person, ""), now).await?;
     grants::revoke_of_person(tx, person, "", now).await?;
     password_notices::insert(tx, (person, expiry), SUSPENSION, now).await?;
     mail::write(tx, app, (person, &PasswordLetter::suspended(app)), now).await?;

@@ -5,12 +5,12 @@ use habilis_keys::secret::Secret;
 use habilis_policies::passwords::{self, Candidate, Earlier, Leaked, PasswordRefusal};
 use jiff::Timestamp;
 
-use super::rules;
+use super::{rules, session};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
 use crate::db::people::{self, Person};
-use crate::db::{self, Tx, grants, organizations, password_links, sessions, sign_in_steps};
+use crate::db::{self, Tx, grants, organizations, password_links, sign_in_steps};
 use crate::mail;
 use crate::mail::passwords::PasswordLetter;
 use crate::outcome::Outcome;
@@ -111,7 +111,7 @@ pub async fn apply(tx: &mut Tx, app: &App, (change, origin): (Change<'_>, &Origi
     db::passwords::replace(tx, id, change.phc, now).await?;
     password_links::void(tx, id, now).await?;
     sign_in_steps::void(tx, id, now).await?;
-    let sessions = sessions::end_others(tx, id, change.kept, now).await?;
+    let sessions = session::end_of_person(tx, (id, change.kept), now).await?;
     let grants = grants::revoke_of_person(tx, id, change.kept, now).await?;
     failures::clear(tx, &Subject::account(&change.person.login)).await?;
     if people::set_status(tx, id, ("suspended_password", "active"), now).await? {

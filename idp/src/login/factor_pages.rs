@@ -49,6 +49,8 @@ pub struct SecondStep {
     pub back_href: String,
     /// Where the sign-in begins again.
     pub again_href: String,
+    /// Whether the person is signed in already, and a portal asks for more.
+    pub signed_in: bool,
     /// Whether the second factor can be removed by mail.
     pub removal: bool,
     /// Why the previous attempt did not go through.
@@ -110,6 +112,7 @@ impl Sample for SecondStep {
             recovery_href: Some(format!("{path}?with=recovery")),
             back_href: path.to_owned(),
             again_href: "/interaction/login/int_01".to_owned(),
+            signed_in: false,
             removal: true,
             problem: None,
         };

@@ -8,6 +8,7 @@ use habilis_policies::login::{self, TooEarly};
 use jiff::{SignedDuration, Timestamp};
 
 use super::password::recent;
+use super::session;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
@@ -263,7 +264,7 @@ pub async fn remove_all(tx: &mut Tx, person: &str, now: Timestamp) -> Outcome<u6
 pub async fn reset(tx: &mut Tx, app: &App, (person, by): (&Person, &str), now: Timestamp) -> Outcome<u64> {
     crate::db::people::lock(tx, &person.id).await?;
     let removed = remove_all(tx, &person.id, now).await?;
-    let sessions = crate::db::sessions::end_of_person(tx, &person.id, now).await?;
+    let sessions = session::end_of_person(tx, (&person.id, ""), now).await?;
     let event = Event::new("second_factors.reset")
         .by(by)
         .about(&person.id)

@@ -3,6 +3,7 @@
 use axum::response::Response;
 use habilis_keys::secret::Secret;
 use habilis_policies::acr::{self, Level, Sufficiency};
+use habilis_policies::authorize::Next;
 use habilis_policies::second_factor::{self, Rule, Standing};
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,6 +28,8 @@ use crate::web::{Origin, see_other};
 
 /// How long the second step may take before the password is asked again.
 const STEP: SignedDuration = SignedDuration::from_mins(30);
+/// How recent a sign-in has to be for a change of how one signs in.
+pub const FRESH: SignedDuration = SignedDuration::from_mins(15);
 
 /// Where a sign-in leads.
 #[derive(Debug)]
@@ -105,6 +108,8 @@ pub struct Proven<'a> {
     pub person: &'a str,
     /// RFC 8176 values, space separated.
     pub amr: &'a str,
+    /// When the password was given, if the second factor was added to a session; none for a whole sign-in.
+    pub since: Option<Timestamp>,
 }
 
 /// The browser somebody signs in with.
@@ -143,7 +148,7 @@ pub(super) async fn after_password(
         tx.commit().await?;
         return Ok(Ok(next));
     }
-    finish(tx, app, (way, arrival, Proven { person, amr: "pwd" }), now).await
+    finish(tx, app, (way, arrival, Proven { person, amr: "pwd", since: None }), now).await
 }
 
 /// Notes that `person`, who has proven their password, has a second step to take, and says where; none when there is none to
@@ -172,9 +177,48 @@ pub(crate) async fn second_step(
         person,
         interaction,
         place,
+        session: None,
         expires_at: now.saturating_add(STEP)?,
     };
     sign_in_steps::insert(tx, &step, now).await?;
+    Ok(Some(see_other(&second::path(&id))))
+}
+
+/// How long after a sign-in a second factor may be added to it. Setting up the first one takes a sign-in as recent as the
+/// security page asks for.
+pub fn good_for(app: &App, found: &Found) -> SignedDuration {
+    let good_for = SignedDuration::from_mins(i64::from(app.config.second_factor.password_good_for_minutes));
+    if found.any() { good_for } else { good_for.min(FRESH) }
+}
+
+/// Leads somebody who is signed in, and of whom this request asks the second factor alone, to it; none when the whole sign-in is
+/// asked, or the network left too many requests behind.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn step_up(
+    app: &App,
+    (open, session, origin): (&Open, &Session, &Origin),
+    now: Timestamp,
+) -> Outcome<Option<Response>> {
+    let facts = (&open.client, &open.request, Some(session), Some(&open.interaction));
+    let next = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
+    if next != Next::StepUp || !app.begun.admit(&origin.network()) {
+        return Ok(None);
+    }
+    let id = habilis_keys::random::id("step", now);
+    let step = NewStep {
+        id: &id,
+        browser_digest: &open.browser.digest(),
+        person: &session.person_id,
+        interaction: Some(&open.interaction.id),
+        place: "",
+        session: Some(&session.id),
+        expires_at: now.saturating_add(STEP)?,
+    };
+    let mut tx = app.db.begin().await?;
+    sign_in_steps::insert(&mut tx, &step, now).await?;
+    tx.commit().await?;
     Ok(Some(see_other(&second::path(&id))))
 }
 
@@ -239,12 +283,13 @@ pub async fn open(
     now: Timestamp,
 ) -> Outcome<(Session, Secret<String>)> {
     let Arrival { origin, browser, old } = arrival;
-    let authenticated = Authenticated { person: proven.person, amr: proven.amr };
+    let authenticated = Authenticated { person: proven.person, amr: proven.amr, since: proven.since };
     let (session, cookie) = session::start(tx, app, (authenticated, old, origin), now).await?;
     if browsers::seen(tx, proven.person, &browser.digest(), now).await? {
         mail::write(tx, app, (proven.person, &NewSignIn::from(origin, now)), now).await?;
     }
-    let mut event = Event::new("session.started")
+    let name = if proven.since.is_some() { "session.stepped_up" } else { "session.started" };
+    let mut event = Event::new(name)
         .by(proven.person)
         .about(proven.person)
         .from(origin)

@@ -162,7 +162,7 @@ pub async fn sign_in(
     if !passkeys::used(&mut tx, &answered.id, (&answered.before, &answered.after), now).await? {
         return Ok(Err(LoginProblem::PasskeyRefused));
     }
-    let proven = Proven { person: &answered.person, amr: &answered.amr };
+    let proven = Proven { person: &answered.person, amr: &answered.amr, since: None };
     finish(tx, app, (way, arrival, proven), now).await
 }
 

@@ -10,7 +10,7 @@ use habilis_keys::secret::Secret;
 use habilis_policies::login::{self, TooEarly, Trier};
 use jiff::Timestamp;
 
-use super::finish::{Arrival, Way, after_password};
+use super::finish::{self, Arrival, Way, after_password};
 use super::links::{self, Why};
 use super::pages::{Login, LoginNotice, LoginProblem};
 use super::passkey;
@@ -26,12 +26,13 @@ use crate::oidc::error::PageError;
 use crate::oidc::interaction::{Open, deny, open, stale};
 use crate::outcome::Outcome;
 use crate::web::cookies::{Browser, Cookies};
+use crate::web::params::Params;
 use crate::web::{Form, Origin, chrome, render};
 
 /// Longest password looked at, in bytes; longer ones are wrong.
 const MAX_PASSWORD: usize = 1024;
 
-/// Shows the sign-in page.
+/// Shows the sign-in page, or leads on to the second step when it is all that is asked of somebody signed in.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -45,10 +46,13 @@ pub async fn get(
     let now = app.clock.now();
     let Some(open) = open(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
     let session = session::load(&app, &cookies, now).await?;
-    let ui_locales = crate::web::params::Params::parse(query.unwrap_or_default().as_bytes())
-        .ok()
-        .and_then(|mut params| params.take("ui_locales"))
-        .or_else(|| open.request.ui_locales.clone());
+    let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    if let (Some(session), None) = (&session, query.get("again"))
+        && let Some(second_step) = finish::step_up(&app, (&open, session, &origin), now).await?
+    {
+        return Ok(second_step);
+    }
+    let ui_locales = query.take("ui_locales").or_else(|| open.request.ui_locales.clone());
     let page = Login {
         notice: session.is_some().then_some(LoginNotice::ConfirmItIsYou),
         username: open.request.login_hint.clone().unwrap_or_default(),

@@ -7,11 +7,11 @@ use habilis_keys::token::digest;
 use jiff::{SignedDuration, Timestamp};
 
 use super::factor_pages::Removal;
-use super::factors;
 use super::password_pages::{Telling, Told};
+use super::{factors, session};
 use crate::app::App;
 use crate::db::audit::{self, Event};
-use crate::db::{factor_removals, people, sessions};
+use crate::db::{factor_removals, people};
 use crate::mail;
 use crate::mail::factors::FactorLetter;
 use crate::mail::letters::paris;
@@ -106,7 +106,7 @@ pub async fn post(State(app): State<App>, origin: Origin, Path(token): Path<Stri
         Telling::RemovalStopped
     } else {
         let removed = factors::remove_all(&mut tx, person, now).await?;
-        let ended = sessions::end_of_person(&mut tx, person, now).await?;
+        let ended = session::end_of_person(&mut tx, (person, ""), now).await?;
         let event = Event::new("second_factors.removed_by_mail").by(person).about(person).from(&origin);
         audit::record(&mut tx, event.with("removed", removed).with("sessions_ended", ended), now).await?;
         mail::write(&mut tx, &app, (person, &FactorLetter::removed_by_mail(&app, &origin, now)), now).await?;

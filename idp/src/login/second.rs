@@ -1,7 +1,8 @@
 //! `/sign-in/step/{id}`: the second step of a sign-in whose password was right, or the setting up of a second factor by
 //! somebody who must have one and has none.
 //!
-//! No session exists yet: what was proven so far is a row bound to this browser for half an hour.
+//! No session exists yet: what was proven so far is a row bound to this browser for half an hour. Or there is one, a portal asks
+//! for more than the password it began with, and the row says which session the second factor is added to (RFC 9470).
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
@@ -20,7 +21,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::db::people::{self, Person};
 use crate::db::second_factors::{self, Found};
-use crate::db::sessions::Session;
+use crate::db::sessions::{self, Session};
 use crate::db::sign_in_steps::{self, Step};
 use crate::oidc::error::PageError;
 use crate::oidc::interaction::{deny, stale};
@@ -55,6 +56,8 @@ struct Waiting {
     way: Way,
     browser: Browser,
     found: Found,
+    /// The session that is added to.
+    before: Option<Session>,
 }
 
 async fn waiting(app: &App, cookies: &Cookies, id: &str, now: Timestamp) -> Outcome<Option<Waiting>> {
@@ -66,10 +69,36 @@ async fn waiting(app: &App, cookies: &Cookies, id: &str, now: Timestamp) -> Outc
         (step, found)
     };
     let Some(way) = Way::of(app, cookies, &step, now).await? else { return Ok(None) };
-    Ok(Some(Waiting { step, way, browser, found }))
+    let before = match &step.session_id {
+        Some(id) => {
+            let open = session::load(app, cookies, now).await?;
+            let Some(open) = open.filter(|open| open.id == *id && open.person_id == step.person_id) else {
+                return Ok(None);
+            };
+            Some(open)
+        }
+        None => None,
+    };
+    Ok(Some(Waiting { step, way, browser, found, before }))
 }
 
 impl Waiting {
+    /// What is proven with `methods` added, and since when if there is a session.
+    fn proven(&self, methods: &str) -> (String, Option<Timestamp>) {
+        let amr = self.before.as_ref().map_or("pwd", |before| before.amr.as_str());
+        (finish::with_methods(amr, methods), self.before.as_ref().map(|before| before.auth_time.into()))
+    }
+
+    /// Takes the step, once. A session that is added to must still be open, and stays so until the transaction ends.
+    async fn finish(&self, tx: &mut Tx, amr: &str, now: Timestamp) -> Outcome<bool> {
+        if let Some(before) = &self.before
+            && !sessions::strengthen(tx, &before.id, amr).await?
+        {
+            return Ok(false);
+        }
+        Ok(sign_in_steps::finish(tx, &self.step.id, now).await?)
+    }
+
     fn ui_locales(&self, chosen: Option<String>) -> Option<String> {
         chosen.or_else(|| match &self.way {
             Way::Request(open) => open.request.ui_locales.clone(),
@@ -89,7 +118,11 @@ impl Waiting {
             passkey: self.found.passkeys > 0,
             recovery_href: (self.found.codes > 0).then(|| format!("{path}?with=recovery")),
             back_href: path.clone(),
-            again_href: self.way.login_path(),
+            again_href: match self.before {
+                Some(_) => format!("{}?again=yes", self.way.login_path()),
+                None => self.way.login_path(),
+            },
+            signed_in: self.before.is_some(),
             removal: removal::is_offered(app),
             action: path,
             problem: None,
@@ -192,12 +225,13 @@ async fn by_code(
     match factors::check(&mut tx, app, (&person, &typed, origin), now).await? {
         Checked::Right => {
             // A step taken twice at once is taken once; the code of the other is not used up.
-            if !sign_in_steps::finish(&mut tx, &waiting.step.id, now).await? {
+            let (amr, since) = waiting.proven(factors::OTP);
+            if !waiting.finish(&mut tx, &amr, now).await? {
                 return stale(app, origin);
             }
-            let amr = finish::with_methods("pwd", factors::OTP);
             let arrival = Arrival { origin, browser: &waiting.browser, old };
-            match finish::finish(tx, app, (waiting.way, arrival, Proven { person: &person, amr: &amr }), now).await? {
+            let proven = Proven { person: &person, amr: &amr, since };
+            match finish::finish(tx, app, (waiting.way, arrival, proven), now).await? {
                 Ok(response) => Ok(response),
                 Err(problem) => refused(problem, shown),
             }
@@ -378,16 +412,16 @@ async fn set_up(
     now: Timestamp,
 ) -> Outcome<Response> {
     let person = waiting.step.person_id.clone();
-    if !sign_in_steps::finish(&mut tx, &waiting.step.id, now).await? {
+    let (amr, since) = waiting.proven(methods);
+    if !waiting.finish(&mut tx, &amr, now).await? {
         return stale(app, origin);
     }
     let codes = factors::first_codes(&mut tx, app, (&person, origin), now).await?;
-    let amr = finish::with_methods("pwd", methods);
     let arrival = Arrival { origin, browser: &waiting.browser, old };
     if !finish::has_room(&mut tx, app, (&person, &arrival), now).await? {
         return Ok(see_other(&waiting.way.login_path()));
     }
-    let proven = Proven { person: &person, amr: &amr };
+    let proven = Proven { person: &person, amr: &amr, since };
     let (_, cookie) = finish::open(&mut tx, app, (&mut waiting.way, arrival, proven), now).await?;
     tx.commit().await?;
     finish::accepted(app);

@@ -1,5 +1,7 @@
 //! The session of a browser at the provider.
 
+use std::collections::BTreeMap;
+
 use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
 use habilis_policies::sessions::{self as limits, Admission, Beyond, TOUCH_EVERY, is_alive};
@@ -49,6 +51,8 @@ pub struct Authenticated<'a> {
     pub person: &'a str,
     /// RFC 8176 values, space separated.
     pub amr: &'a str,
+    /// When the first factor was given, if a second one is added to a session; none for a whole sign-in, which is now.
+    pub since: Option<Timestamp>,
 }
 
 /// Whether one more session of `person` may begin, where the policy refuses it rather than end another. `old` is the session
@@ -120,9 +124,11 @@ pub async fn start(
     let cookie = habilis_keys::random::token();
     let digest = digest(cookie.expose());
     let amr = authenticated.amr;
+    let auth_time = authenticated.since.unwrap_or(now);
     if let Some(old) = old {
-        if old.person_id == authenticated.person && sessions::renew(tx, &old.id, (&digest, amr), now).await? {
-            let renewed = Session { auth_time: now.into(), last_seen_at: now.into(), amr: amr.to_owned(), ..old };
+        if old.person_id == authenticated.person && sessions::renew(tx, &old.id, (&digest, amr, auth_time), now).await?
+        {
+            let renewed = Session { auth_time: auth_time.into(), last_seen_at: now.into(), amr: amr.to_owned(), ..old };
             return Ok((renewed, cookie));
         }
         end(tx, &old, now).await?;
@@ -155,6 +161,9 @@ pub async fn start(
 
 /// Most clients that are told of the end of one session.
 const MAX_TOLD: u32 = 64;
+
+/// Most logout tokens that the end of all sessions of a person puts into the outbox.
+const MAX_TOLD_AT_ONCE: u32 = 1000;
 
 /// A session that ended.
 #[derive(Debug, Default)]
@@ -193,4 +202,25 @@ pub async fn end_by_id(tx: &mut Tx, (session, person): (&str, &str), now: Timest
     }
     ended.grants_revoked = grants::revoke_of_session(tx, session, now).await?.len();
     Ok(ended)
+}
+
+/// Ends every session of a person but `kept` (empty: every one), puts a logout token for each client that knew of one into the
+/// outbox, and says how many sessions ended. What was granted in them is the caller's to revoke, afterwards. The tokens leave with
+/// the next round of the jobs: wake them by `app.mail_waiting` after the commit.
+///
+/// # Errors
+/// The database failed.
+pub async fn end_of_person(tx: &mut Tx, (person, kept): (&str, &str), now: Timestamp) -> Outcome<u64> {
+    let mut listening = BTreeMap::new();
+    for (session, id) in grants::knowing_of_person(tx, (person, kept), MAX_TOLD_AT_ONCE, now).await? {
+        if !listening.contains_key(&id) {
+            let client = clients::find(tx, &id).await?.map(Client::from_row).transpose()?;
+            let listens = client.is_some_and(|client| client.metadata.backchannel_logout_uri.is_some());
+            listening.insert(id.clone(), listens);
+        }
+        if listening.get(&id) == Some(&true) {
+            logout_outbox::insert(tx, (&id, person, &sid(&session, &id)), now).await?;
+        }
+    }
+    Ok(sessions::end_others(tx, person, kept, now).await?)
 }

@@ -49,6 +49,15 @@ pub enum AccountLetter {
         /// When.
         at: Timestamp,
     },
+    /// To an administrator: the address of a member takes no mail.
+    AddressRefused {
+        /// Given and family name.
+        name: String,
+        /// What they sign in with.
+        login: String,
+        /// The address.
+        address: String,
+    },
     /// A session ended for another.
     SessionEnded {
         /// The browser that was signed out.
@@ -93,6 +102,14 @@ impl AccountLetter {
                 locale.text_with("mail-new-sign-in-when", &[("when", &paris(*at, locale))]),
                 text("letter-email-taken-back-if-not"),
             ],
+            Self::AddressRefused { name, login, address } => vec![
+                locale.text_with(
+                    "letter-address-refused-what",
+                    &[("name", name), ("login", login), ("address", address)],
+                ),
+                text("letter-address-refused-how"),
+                text("letter-address-refused-once"),
+            ],
             Self::SessionEnded { device, most } => vec![
                 locale.text_count("letter-session-ended-what", u64::from(*most)),
                 locale.text_with("letter-session-ended-device", &[("device", device)]),
@@ -105,12 +122,14 @@ impl AccountLetter {
 impl Letter for AccountLetter {
     fn kind(&self) -> Kind {
         match self {
-            Self::EmailChanged { .. } | Self::SessionEnded { .. } => Kind::Security,
+            Self::SessionEnded { .. } => Kind::Security,
+            Self::EmailChanged { .. } => Kind::Undoable,
             Self::Invitation { .. }
             | Self::SignUp { .. }
             | Self::AlreadyKnown { .. }
             | Self::NewEmail { .. }
-            | Self::EmailTakenBack { .. } => Kind::Other,
+            | Self::EmailTakenBack { .. }
+            | Self::AddressRefused { .. } => Kind::Other,
         }
     }
 
@@ -122,6 +141,7 @@ impl Letter for AccountLetter {
             Self::NewEmail { .. } => "account_new_email.1",
             Self::EmailChanged { .. } => "account_email_changed.1",
             Self::EmailTakenBack { .. } => "account_email_taken_back.1",
+            Self::AddressRefused { .. } => "address_refused.1",
             Self::SessionEnded { .. } => "account_session_ended.1",
         }
     }
@@ -134,6 +154,7 @@ impl Letter for AccountLetter {
             Self::NewEmail { .. } => "letter-new-email-subject",
             Self::EmailChanged { .. } => "letter-email-changed-subject",
             Self::EmailTakenBack { .. } => "letter-email-taken-back-subject",
+            Self::AddressRefused { .. } => "letter-address-refused-subject",
             Self::SessionEnded { .. } => "letter-session-ended-subject",
         })
     }
@@ -144,31 +165,48 @@ impl Letter for AccountLetter {
 }
 
 #[cfg(test)]
+impl AccountLetter {
+    /// One of each.
+    pub(super) fn samples() -> Vec<Self> {
+        let href = || "https://compte.example/x".to_owned();
+        let invitation =
+            |organization| Self::Invitation { login: "zoe".to_owned(), organization, days: 7, href: href() };
+        vec![
+            invitation(None),
+            invitation(Some("Campus Formation".to_owned())),
+            Self::SignUp { href: href() },
+            Self::AlreadyKnown { href: href() },
+            Self::NewEmail { href: href() },
+            Self::EmailChanged { at: Timestamp::UNIX_EPOCH, href: href() },
+            Self::EmailTakenBack { at: Timestamp::UNIX_EPOCH },
+            Self::AddressRefused {
+                name: "Zoé Martin".to_owned(),
+                login: "zoe".to_owned(),
+                address: "zoe@ancienne.example".to_owned(),
+            },
+            Self::SessionEnded { device: "Firefox, Linux".to_owned(), most: 3 },
+        ]
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::web::page::sample_chrome;
 
     #[test]
     fn every_letter_reads_in_every_language_and_keeps_its_link() {
-        let href = || "https://compte.example/x".to_owned();
-        let invitation =
-            |organization| AccountLetter::Invitation { login: "zoe".to_owned(), organization, days: 7, href: href() };
-        let letters = [
-            invitation(None),
-            invitation(Some("Campus Formation".to_owned())),
-            AccountLetter::SignUp { href: href() },
-            AccountLetter::AlreadyKnown { href: href() },
-            AccountLetter::NewEmail { href: href() },
-            AccountLetter::EmailChanged { at: Timestamp::UNIX_EPOCH, href: href() },
-            AccountLetter::EmailTakenBack { at: Timestamp::UNIX_EPOCH },
-            AccountLetter::SessionEnded { device: "Firefox, Linux".to_owned(), most: 3 },
-        ];
+        let letters = AccountLetter::samples();
         for locale in Locale::ALL {
             for letter in &letters {
                 let body = letter.body(sample_chrome(locale)).unwrap() + &letter.subject(locale);
                 assert!(!body.contains('⟦'), "{body}");
-                let linked =
-                    !matches!(letter, AccountLetter::SessionEnded { .. } | AccountLetter::EmailTakenBack { .. });
+                let linked = !matches!(
+                    letter,
+                    AccountLetter::SessionEnded { .. }
+                        | AccountLetter::EmailTakenBack { .. }
+                        | AccountLetter::AddressRefused { .. }
+                );
                 assert_eq!(body.contains("https://compte.example/x"), linked, "{body}");
             }
         }

@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use super::letters::{Letter, device, paris};
+use super::letters::{Kind, Letter, device, paris};
 use super::passwords::PasswordText;
 use crate::app::App;
 use crate::outcome::Outcome;
@@ -170,6 +170,17 @@ impl FactorLetter {
 }
 
 impl Letter for FactorLetter {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Changed(..)
+            | Self::RecoveryUsed { .. }
+            | Self::Guessed(_)
+            | Self::RemovalAsked { .. }
+            | Self::RemovedByMail(_)
+            | Self::Reset { .. } => Kind::Security,
+        }
+    }
+
     fn template(&self) -> &'static str {
         match self {
             Self::Changed(Change::AppAdded, _) => "authenticator_app_added.1",
@@ -201,12 +212,9 @@ impl Letter for FactorLetter {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::web::page::sample_chrome;
-
-    #[test]
-    fn every_letter_reads_in_every_language_and_leads_somewhere() {
+impl FactorLetter {
+    /// One of each.
+    pub(super) fn samples() -> Vec<Self> {
         let href = || "https://compte.example/account".to_owned();
         let whence = Whence {
             at: Timestamp::UNIX_EPOCH,
@@ -214,16 +222,27 @@ mod tests {
             device: "Firefox, Linux".to_owned(),
             href: href(),
         };
-        let mut letters: Vec<_> =
-            Change::ALL.into_iter().map(|change| FactorLetter::Changed(change, whence.clone())).collect();
+        let mut letters: Vec<_> = Change::ALL.into_iter().map(|change| Self::Changed(change, whence.clone())).collect();
         letters.extend([
-            FactorLetter::RecoveryUsed { left: 1, whence: whence.clone() },
-            FactorLetter::RecoveryUsed { left: 0, whence: whence.clone() },
-            FactorLetter::Guessed(whence.clone()),
-            FactorLetter::RemovalAsked { href: href(), ready_at: Timestamp::UNIX_EPOCH },
-            FactorLetter::RemovedByMail(whence),
-            FactorLetter::Reset { at: Timestamp::UNIX_EPOCH, href: href() },
+            Self::RecoveryUsed { left: 1, whence: whence.clone() },
+            Self::RecoveryUsed { left: 0, whence: whence.clone() },
+            Self::Guessed(whence.clone()),
+            Self::RemovalAsked { href: href(), ready_at: Timestamp::UNIX_EPOCH },
+            Self::RemovedByMail(whence),
+            Self::Reset { at: Timestamp::UNIX_EPOCH, href: href() },
         ]);
+        letters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::page::sample_chrome;
+
+    #[test]
+    fn every_letter_reads_in_every_language_and_leads_somewhere() {
+        let letters = FactorLetter::samples();
         for locale in Locale::ALL {
             for letter in &letters {
                 let body = letter.body(sample_chrome(locale)).unwrap();

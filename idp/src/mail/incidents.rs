@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::letters::{device, paris};
 use super::passwords::PasswordText;
+use super::{Recipient, Written, put};
 use crate::app::App;
-use crate::db::outbox::{self, NewMail};
 use crate::db::people::Person;
 use crate::db::{Tx, organizations};
 use crate::outcome::Outcome;
@@ -34,14 +34,9 @@ pub async fn tell_dpo(tx: &mut Tx, app: &App, (person, origin): (&Person, &Origi
         locale.text("mail-dpo-compromise-done"),
     ];
     let chrome = Chrome::new(locale, app.config.pages.name.clone());
-    let mail = NewMail {
-        recipient: address,
-        person: None,
-        template: "dpo_compromise.1",
-        locale: locale.tag(),
-        subject: &locale.text("mail-dpo-compromise-subject"),
-        body: &PasswordText { chrome, lines }.render()?,
-    };
-    outbox::insert(tx, &mail, now).await?;
+    let (subject, body) = (locale.text("mail-dpo-compromise-subject"), PasswordText { chrome, lines }.render()?);
+    let to = Recipient { address, person: None, locale };
+    let written = Written { template: "dpo_compromise.1", subject: &subject, body: &body };
+    put(tx, app.keys.master(), (&to, written), (now, now)).await?;
     Ok(())
 }

@@ -20,10 +20,8 @@ pub trait Letter {
     /// # Errors
     /// The template failed.
     fn body(&self, chrome: Chrome) -> Outcome<String>;
-    /// What sort of mail it is. Unless it says otherwise, one about the safety of the account.
-    fn kind(&self) -> Kind {
-        Kind::Security
-    }
+    /// What sort of mail it is: each letter says so itself.
+    fn kind(&self) -> Kind;
 }
 
 /// What sort of mail a letter is.
@@ -31,7 +29,10 @@ pub trait Letter {
 pub enum Kind {
     /// Tells of something that may have been done by somebody else: it ends with the link to report a compromise (R031).
     Security,
-    /// Anything else.
+    /// Tells of such a thing and carries the link that takes it back, which does more than a report: the report would send the
+    /// link to choose a password to the address that is in doubt. No second link stands beside it.
+    Undoable,
+    /// Anything else: what the person asked for, a reminder, an invitation.
     Other,
 }
 
@@ -51,6 +52,10 @@ impl NewSignIn {
 }
 
 impl Letter for NewSignIn {
+    fn kind(&self) -> Kind {
+        Kind::Security
+    }
+
     fn template(&self) -> &'static str {
         "new_sign_in.1"
     }
@@ -129,6 +134,57 @@ pub(crate) fn device(user_agent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::accounts::AccountLetter;
+    use crate::mail::factors::FactorLetter;
+    use crate::mail::passwords::PasswordLetter;
+
+    /// Whoever writes a letter decides here whether it ends with the link to report a compromise. A letter that is not in the
+    /// table, or a line without its letter, fails.
+    #[test]
+    fn each_letter_is_of_the_kind_a_person_expects() {
+        use Kind::{Other, Security, Undoable};
+        let expected = [
+            ("account_already_known.1", Other),
+            ("account_compromised.1", Other),
+            ("account_email_changed.1", Undoable),
+            ("account_email_taken_back.1", Other),
+            ("account_invitation.1", Other),
+            ("account_new_email.1", Other),
+            ("account_session_ended.1", Security),
+            ("account_sign_up.1", Other),
+            ("address_refused.1", Other),
+            ("authenticator_app_added.1", Security),
+            ("authenticator_app_removed.1", Security),
+            ("new_sign_in.1", Security),
+            ("passkey_added.1", Security),
+            ("passkey_removed.1", Security),
+            ("password_changed.1", Security),
+            // Somebody knew the password that has expired.
+            ("password_expired.1", Security),
+            ("password_link.1", Other),
+            ("password_reminder.1", Other),
+            ("password_suspended.1", Other),
+            ("recovery_code_used.1", Security),
+            ("recovery_codes_made.1", Security),
+            ("second_factors_removal_asked.1", Security),
+            ("second_factors_removed.1", Security),
+            ("second_factors_reset.1", Security),
+            ("second_step_guessed.1", Security),
+        ];
+        fn named<L: Letter>(letters: Vec<L>) -> impl Iterator<Item = (&'static str, Kind)> {
+            letters.into_iter().map(|letter| (letter.template(), letter.kind()))
+        }
+        let sign_in =
+            NewSignIn { at: Timestamp::UNIX_EPOCH, address: "192.0.2.7".to_owned(), device: "Firefox".to_owned() };
+        let mut found: Vec<_> = named(vec![sign_in])
+            .chain(named(AccountLetter::samples()))
+            .chain(named(FactorLetter::samples()))
+            .chain(named(PasswordLetter::samples()))
+            .collect();
+        found.sort_unstable_by_key(|(template, _)| *template);
+        found.dedup();
+        assert_eq!(found, expected);
+    }
 
     #[test]
     fn dates_are_those_of_paris() {

@@ -1,12 +1,19 @@
 //! Mail: written to the outbox inside the transaction that causes it, sent afterwards, kept as proof of notice (R026, R201).
+//!
+//! Its text lies there sealed and only until it is sent: whoever reads the database finds no link that works.
 
 pub mod accounts;
+pub mod bounces;
 pub mod factors;
 pub mod incidents;
 pub mod letters;
+pub mod organizations;
 pub mod passwords;
 pub mod transport;
 
+use habilis_keys::seal::MasterKey;
+use habilis_keys::secret::Secret;
+use habilis_keys::token::digest_hex;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::account::compromise;
@@ -14,10 +21,11 @@ use crate::app::App;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::outbox::{self, Claimed, NewMail};
-use crate::db::{Tx, people};
+use crate::db::{Db, Tx, people};
 use crate::outcome::Outcome;
 use crate::web::page::Chrome;
 use crate::web::text::Locale;
+use bounces::Source;
 use letters::{Kind, Letter};
 use transport::{Delivery, Transport};
 
@@ -28,6 +36,86 @@ const HOLD: SignedDuration = SignedDuration::from_mins(15);
 /// After so long without success a mail is given up.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24 * 5);
 const BATCH: u32 = 20;
+/// Mails of an earlier version that one round seals.
+const SEALED_AT_ONCE: u32 = 200;
+/// What the texts are sealed for.
+const PURPOSE: &str = "mail";
+
+/// What it takes to write a letter: the settings, and the key its text is sealed under.
+#[derive(Debug, Clone, Copy)]
+pub struct Post<'a> {
+    /// Settings.
+    pub config: &'a Config,
+    /// The key.
+    pub master: &'a MasterKey,
+}
+
+impl<'a> From<&'a App> for Post<'a> {
+    fn from(app: &'a App) -> Self {
+        Self { config: &app.config, master: app.keys.master() }
+    }
+}
+
+/// A letter as it is sent.
+#[derive(Clone, Copy)]
+pub struct Written<'a> {
+    /// Name and version of the text.
+    pub template: &'a str,
+    /// Subject line.
+    pub subject: &'a str,
+    /// Plain text.
+    pub body: &'a str,
+}
+
+/// Seals a written letter and puts it into the outbox, to leave at `due`; gives its id.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    master: &MasterKey,
+    (to, written): (&Recipient<'_>, Written<'_>),
+    (due, now): (Timestamp, Timestamp),
+) -> Outcome<String> {
+    let id = habilis_keys::random::id("mail", now);
+    let mail = NewMail {
+        id: &id,
+        recipient: to.address,
+        person: to.person,
+        template: written.template,
+        locale: to.locale.tag(),
+        subject: written.subject,
+        sealed: &master.seal(PURPOSE, id.as_bytes(), written.body.as_bytes()),
+        body_digest: &digest_hex(written.body),
+    };
+    outbox::insert(tx, &mail, (due, now)).await?;
+    Ok(id)
+}
+
+/// Reads a sealed text; none when it was sealed under another master key.
+pub fn text(app: &App, id: &str, sealed: &[u8]) -> Option<Secret<String>> {
+    let opened = app.keys.master().open(PURPOSE, id.as_bytes(), sealed).ok()?;
+    String::from_utf8(opened.expose().clone()).ok().map(Secret::new)
+}
+
+/// Seals what an earlier version left in clear, and drops what it has sent.
+pub(crate) async fn seal_what_lies_in_clear(db: &Db, master: &MasterKey, now: Timestamp) -> Outcome<()> {
+    let found = outbox::in_clear(&mut db.reader().await?, SEALED_AT_ONCE, now).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    for mail in found {
+        let digest = digest_hex(&mail.body);
+        if mail.next_attempt_at.is_some() {
+            let sealed = master.seal(PURPOSE, mail.id.as_bytes(), mail.body.as_bytes());
+            outbox::seal(&mut tx, &mail.id, (&sealed, &digest), now).await?;
+        } else {
+            outbox::drop_text(&mut tx, &mail.id, &digest).await?;
+        }
+    }
+    Ok(tx.commit().await?)
+}
 
 /// Puts `letter` to `person` into the outbox; a person without an address gets none.
 ///
@@ -38,7 +126,7 @@ pub async fn write(tx: &mut Tx, app: &App, (person, letter): (&str, &impl Letter
     let Some(address) = &person.email else { return Ok(()) };
     let locale = Locale::negotiate(Some(&person.locale), None);
     let to = Recipient { address, person: Some(&person.id), locale };
-    write_to(tx, &app.config, (&to, letter), (now, now)).await.map(drop)
+    write_to(tx, app.into(), (&to, letter), (now, now)).await.map(drop)
 }
 
 /// Whom a mail is for.
@@ -59,7 +147,7 @@ pub struct Recipient<'a> {
 /// The database or the template failed.
 pub async fn write_to(
     tx: &mut Tx,
-    config: &Config,
+    Post { config, master }: Post<'_>,
     (to, letter): (&Recipient<'_>, &impl Letter),
     (due, now): (Timestamp, Timestamp),
 ) -> Outcome<String> {
@@ -75,15 +163,9 @@ pub async fn write_to(
         privacy_href: pages.privacy_url.as_ref().map(ToString::to_string),
         ..Chrome::new(locale, pages.name.clone())
     };
-    let mail = NewMail {
-        recipient: to.address,
-        person: to.person,
-        template: letter.template(),
-        locale: locale.tag(),
-        subject: &letter.subject(locale),
-        body: &letter.body(chrome)?,
-    };
-    Ok(outbox::insert_for(tx, &mail, (due, now)).await?)
+    let (subject, body) = (letter.subject(locale), letter.body(chrome)?);
+    let written = Written { template: letter.template(), subject: &subject, body: &body };
+    put(tx, master, (to, written), (due, now)).await
 }
 
 /// Sends what is due, and says how many mails went out.
@@ -91,6 +173,7 @@ pub async fn write_to(
 /// # Errors
 /// The database failed. A mail that could not be sent is no error: it is tried again later.
 pub async fn deliver_due(app: &App, transport: &Transport, now: Timestamp) -> Outcome<usize> {
+    seal_what_lies_in_clear(&app.db, app.keys.master(), now).await?;
     let mut sent = 0;
     loop {
         let until = now.saturating_add(HOLD)?;
@@ -108,20 +191,28 @@ pub async fn deliver_due(app: &App, transport: &Transport, now: Timestamp) -> Ou
 }
 
 async fn deliver(app: &App, transport: &Transport, mail: &Claimed, now: Timestamp) -> Outcome<bool> {
-    let delivery = transport.send(&app.config.mail.from, mail).await;
-    if let Delivery::Never(answer) = &delivery {
+    let delivery = match mail.sealed.as_deref().and_then(|sealed| text(app, &mail.id, sealed)) {
+        Some(text) => transport.send(&app.config.mail.from, (mail, text.expose())).await,
+        None => Delivery::Later("the text cannot be unsealed; is this the right master key?".to_owned()),
+    };
+    if let Delivery::Never(answer) | Delivery::NoMailbox(answer) = &delivery {
         tracing::warn!(event = "mail_refused", mail = mail.id, answer);
-        bounced(app, mail, (answer, now)).await?;
+        bounced(app, mail, (&delivery, answer), now).await?;
         metrics::counter!("habilis_mails_total", "outcome" => "bounced").increment(1);
         return Ok(false);
     }
     let mut single = app.db.single().await?;
     let outcome = match delivery {
         Delivery::Accepted(answer) => {
-            outbox::sent(&mut single, &mail.id, now, &answer).await?;
+            match transport {
+                Transport::Memory => outbox::sent_and_kept(&mut single, &mail.id, now, &answer).await?,
+                Transport::Smtp(_) | Transport::Folder(_) => {
+                    outbox::sent(&mut single, &mail.id, now, &answer).await?;
+                }
+            }
             "sent"
         }
-        Delivery::Later(answer) | Delivery::Never(answer) => {
+        Delivery::Later(answer) | Delivery::Never(answer) | Delivery::NoMailbox(answer) => {
             let age = now.duration_since(mail.created_at.into());
             let next = if age > GIVE_UP { None } else { Some(now.saturating_add(backoff(mail.attempts))?) };
             tracing::warn!(event = "mail_delayed", mail = mail.id, attempts = mail.attempts, answer);
@@ -135,15 +226,23 @@ async fn deliver(app: &App, transport: &Transport, mail: &Claimed, now: Timestam
 }
 
 /// Keeps what the mail server said; an address that takes no mail is not a proven one any more (R005).
-async fn bounced(app: &App, mail: &Claimed, (answer, now): (&str, Timestamp)) -> Outcome<()> {
+async fn bounced(app: &App, mail: &Claimed, (delivery, answer): (&Delivery, &str), now: Timestamp) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
     outbox::bounced(&mut tx, &mail.id, now, answer).await?;
-    if let Some(person) = &mail.person_id {
-        let flipped = people::address_bounced(&mut tx, (person, &mail.recipient), now).await?;
-        let event = Event::new("mail.bounced").about(person).with("mail", mail.id.clone()).with("unverified", flipped);
-        audit::record(&mut tx, event, now).await?;
+    match (&mail.person_id, delivery) {
+        (Some(person), Delivery::NoMailbox(_)) => {
+            let source = Source { by: "smtp", mail: Some(&mail.id) };
+            bounces::note(&mut tx, app.into(), (person, &mail.recipient, source), now).await?;
+        }
+        (Some(person), _) => {
+            let event = Event::new("mail.refused").about(person).with("mail", mail.id.clone());
+            audit::record(&mut tx, event, now).await?;
+        }
+        (None, _) => {}
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    Ok(())
 }
 
 /// One minute, then four, nine, sixteen… at most an hour.

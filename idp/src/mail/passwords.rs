@@ -151,6 +151,26 @@ impl Letter for PasswordLetter {
     }
 }
 
+impl PasswordLetter {
+    /// One of each.
+    pub(super) fn samples() -> Vec<Self> {
+        let href = || "https://compte.example/password/forgot".to_owned();
+        vec![
+            Self::Link { href: href() },
+            Self::Expired { href: href() },
+            Self::Compromised { href: href() },
+            Self::Changed {
+                at: Timestamp::UNIX_EPOCH,
+                address: "192.0.2.7".to_owned(),
+                device: "Firefox, Linux".to_owned(),
+                href: href(),
+            },
+            Self::Reminder { days: 7, date: Date::constant(2027, 12, 15), href: href() },
+            Self::Suspended { href: href() },
+        ]
+    }
+}
+
 /// The text of a [`PasswordLetter`].
 #[derive(Clone, Template)]
 #[template(path = "mail/password.txt")]
@@ -163,21 +183,7 @@ pub struct PasswordText {
 
 impl Sample for PasswordText {
     fn samples(locale: Locale) -> Vec<Self> {
-        let href = || "https://compte.example/password/forgot".to_owned();
-        let letters = [
-            PasswordLetter::Link { href: href() },
-            PasswordLetter::Expired { href: href() },
-            PasswordLetter::Compromised { href: href() },
-            PasswordLetter::Changed {
-                at: Timestamp::UNIX_EPOCH,
-                address: "192.0.2.7".to_owned(),
-                device: "Firefox, Linux".to_owned(),
-                href: href(),
-            },
-            PasswordLetter::Reminder { days: 7, date: Date::constant(2027, 12, 15), href: href() },
-            PasswordLetter::Suspended { href: href() },
-        ];
-        letters
+        PasswordLetter::samples()
             .iter()
             .map(|letter| {
                 let mut lines = letter.lines(locale);

@@ -21,7 +21,7 @@ pub enum Transport {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
     /// A folder of `.eml` files.
     Folder(PathBuf),
-    /// Nowhere: the outbox keeps what was sent.
+    /// Nowhere: the outbox keeps what was sent, sealed.
     Memory,
 }
 
@@ -34,6 +34,8 @@ pub enum Delivery {
     Later(String),
     /// It will never be taken.
     Never(String),
+    /// The address takes no mail at all.
+    NoMailbox(String),
 }
 
 impl Transport {
@@ -58,10 +60,10 @@ impl Transport {
     }
 
     /// Sends a mail. Its `Message-ID` is its outbox id, so that a mail server recognises one sent twice after a crash.
-    pub async fn send(&self, from: &str, mail: &Claimed) -> Delivery {
-        let message = match message(from, mail) {
+    pub async fn send(&self, from: &str, (mail, text): (&Claimed, &str)) -> Delivery {
+        let message = match message(from, mail, text) {
             Ok(message) => message,
-            Err(error) => return Delivery::Never(error),
+            Err(error) => return Delivery::NoMailbox(error),
         };
         match self {
             Self::Memory => Delivery::Accepted("kept in memory".to_owned()),
@@ -84,20 +86,40 @@ impl Transport {
                         .take(500)
                         .collect(),
                 ),
-                Err(error) if concerns_the_mail(&error) => Delivery::Never(error.to_string()),
-                Err(error) => Delivery::Later(error.to_string()),
+                Err(error) => refused(&error),
             },
         }
     }
 }
 
-/// Whether the mail server refuses this mail for good (RFC 5321 §4.2.3), rather than us: a wrong password at the mail server, or a
-/// command it does not know, is no fault of the address and ends when the operator mends it.
-fn concerns_the_mail(error: &lettre::transport::smtp::Error) -> bool {
-    error.is_permanent() && error.status().is_some_and(|code| matches!(u16::from(code), 501 | 550..=556))
+/// What a failure means. Whether the mail server refuses this mail for good (RFC 5321 §4.2.3), rather than us: a wrong password at
+/// the mail server, or a command it does not know, is no fault of the address and ends when the operator mends it.
+fn refused(error: &lettre::transport::smtp::Error) -> Delivery {
+    let answer = error.to_string();
+    match error.status().map(u16::from).filter(|_| error.is_permanent()) {
+        Some(code) if concerns_the_address(code, &answer) => Delivery::NoMailbox(answer),
+        Some(501 | 550..=556) => Delivery::Never(answer),
+        _ => Delivery::Later(answer),
+    }
 }
 
-fn message(from: &str, mail: &Claimed) -> Result<Message, String> {
+/// Whether a permanent answer says that there is no such mailbox, rather than that this sender or this text is not welcome. The
+/// enhanced status says it where there is one (RFC 3463 §3.2, §3.3); a full mailbox is no missing one.
+fn concerns_the_address(code: u16, answer: &str) -> bool {
+    let enhanced = answer.split_whitespace().find_map(|word| {
+        let mut parts = word.splitn(3, '.').map(str::parse::<u16>);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(Ok(5)), Some(Ok(subject)), Some(Ok(detail))) => Some((subject, detail)),
+            _ => None,
+        }
+    });
+    match enhanced {
+        Some(enhanced) => matches!(enhanced, (1, 0..=3 | 6 | 10) | (2, 1)),
+        None => matches!(code, 550 | 551),
+    }
+}
+
+fn message(from: &str, mail: &Claimed, text: &str) -> Result<Message, String> {
     let from: Mailbox = from.parse().map_err(|error| format!("mail.from: {error}"))?;
     let to: Mailbox = mail.recipient.parse().map_err(|error| format!("recipient: {error}"))?;
     let domain = from.email.domain().to_owned();
@@ -107,7 +129,7 @@ fn message(from: &str, mail: &Claimed) -> Result<Message, String> {
         .subject(mail.subject.clone())
         .message_id(Some(format!("<{}@{domain}>", mail.id)))
         .header(header::MIME_VERSION_1_0)
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(mail.body.clone()))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text.to_owned()))
         .map_err(|error| error.to_string())
 }
 
@@ -120,7 +142,7 @@ mod tests {
             id: "mail_1".to_owned(),
             recipient: recipient.to_owned(),
             subject: "Connexion à l’espace\r\nBcc: x@example.fr".to_owned(),
-            body: "Bonjour".to_owned(),
+            sealed: None,
             person_id: None,
             attempts: 1,
             created_at: jiff::Timestamp::UNIX_EPOCH.into(),
@@ -131,7 +153,7 @@ mod tests {
     async fn a_folder_gets_one_file_a_mail_and_no_header_can_be_smuggled_in() {
         let folder = tempfile::tempdir().unwrap();
         let transport = Transport::Folder(folder.path().to_owned());
-        let sent = transport.send("Habilis <ne-pas-repondre@example.fr>", &mail("zoe@example.fr")).await;
+        let sent = transport.send("Habilis <ne-pas-repondre@example.fr>", (&mail("zoe@example.fr"), "Bonjour")).await;
         assert!(matches!(sent, Delivery::Accepted(_)), "{sent:?}");
         let text = std::fs::read_to_string(folder.path().join("mail_1.eml")).unwrap();
         assert!(text.contains("Message-ID: <mail_1@example.fr>"), "{text}");
@@ -139,9 +161,28 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    #[test]
+    fn an_address_is_blamed_for_what_concerns_it_alone() {
+        for (code, answer, blamed) in [
+            (550, "permanent error (550): 5.1.1 no such mailbox", true),
+            (550, "permanent error (550): no such user", true),
+            (551, "permanent error (551): user not local", true),
+            (550, "permanent error (550): 5.2.1 mailbox disabled", true),
+            (556, "permanent error (556): 5.1.10 the domain takes no mail", true),
+            (552, "permanent error (552): 5.2.2 mailbox full", false),
+            (552, "permanent error (552): too much mail data", false),
+            (550, "permanent error (550): 5.7.1 sender not welcome", false),
+            (553, "permanent error (553): 5.1.8 bad sender address", false),
+            (554, "permanent error (554): 5.7.1 looks like spam", false),
+            (554, "permanent error (554): see 192.0.2.7 for why", false),
+        ] {
+            assert_eq!(concerns_the_address(code, answer), blamed, "{answer}");
+        }
+    }
+
     #[tokio::test]
     async fn an_address_that_is_none_is_given_up() {
-        let sent = Transport::Memory.send("Habilis <ne-pas-repondre@example.fr>", &mail("nowhere")).await;
-        assert!(matches!(sent, Delivery::Never(_)), "{sent:?}");
+        let sent = Transport::Memory.send("Habilis <ne-pas-repondre@example.fr>", (&mail("nowhere"), "Bonjour")).await;
+        assert!(matches!(sent, Delivery::NoMailbox(_)), "{sent:?}");
     }
 }

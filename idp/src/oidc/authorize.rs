@@ -85,7 +85,9 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
             request.return_to.error(app, &refused(refusal), now)
         }
         Next::AskConsent => wait(app, (origin, cookies), (&client, &request, interaction::consent_path), now).await,
-        Next::SignIn(_) | Next::Answer => wait(app, (origin, cookies), (&client, &request, login_path), now).await,
+        Next::SignIn(_) | Next::StepUp | Next::Answer => {
+            wait(app, (origin, cookies), (&client, &request, login_path), now).await
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use habilis_policies::acr::{self, Sufficiency};
 use habilis_policies::authorize::{self, Consent, Facts, Hint, Next};
 use habilis_policies::scopes::Scope;
 use habilis_policies::second_factor::Rule;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::answer::RedirectError;
 use super::authorize::refused;
@@ -108,10 +108,11 @@ pub async fn next(
         Some(session) => remembered(c, client, request, session).await?,
     };
     let mut acr = acr::suffices(&client.settings.acr, &request.acr, (reached(session), issue::STRONGEST));
-    let mut second_factor = Rule::Optional;
+    let (mut second_factor, mut good_for) = (Rule::Optional, SignedDuration::ZERO);
     if let Some(session) = session.filter(|session| acr::Level::of(&session.amr) < acr::Level::TwoFactors) {
         let found = second_factors::find(c, &session.person_id).await?;
         second_factor = finish::asked(app, &found, client.settings.second_factor);
+        good_for = finish::good_for(app, &found);
         if acr == Sufficiency::Preferable && !found.any() {
             acr = Sufficiency::Enough;
         }
@@ -125,6 +126,7 @@ pub async fn next(
         consent,
         acr,
         second_factor,
+        good_for,
     };
     Ok(authorize::next(&facts, now))
 }
@@ -156,7 +158,8 @@ pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session),
     let id = &open.interaction.id;
     let facts = (&open.client, &open.request, Some(session), Some(&open.interaction));
     match next(app, tx, facts, now).await? {
-        Next::SignIn(_) => Ok(see_other(&login_path(id))),
+        // The sign-in page knows who needs the second step alone.
+        Next::SignIn(_) | Next::StepUp => Ok(see_other(&login_path(id))),
         Next::AskConsent => Ok(see_other(&consent_path(id))),
         Next::Refuse(refusal) => {
             interactions::finish(tx, id, now).await?;

@@ -277,6 +277,10 @@ fn read(app: &App, mut document: Map<String, Value>, profile: SecurityProfile) -
         let all: Vec<_> = problems.into_iter().map(|problem| problem.description).collect();
         Refusal::new(error, all.join("; ").chars().take(500).collect::<String>())
     })?;
+    // Who registers itself manages nothing: those scopes are the operator's to give.
+    if metadata.scope.as_deref().is_some_and(|scope| scope.split(' ').any(|token| token.starts_with("habilis."))) {
+        return Err(invalid("the scopes of the management API are not given by registration"));
+    }
     if let Some(name) = metadata.out_of_reach(&app.fetcher) {
         return Err(invalid(format!("{name} is not an address this server reaches out to")));
     }

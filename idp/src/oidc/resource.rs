@@ -176,6 +176,11 @@ impl Access {
         if self.scope.contains(scope) { Ok(()) } else { Err(Challenge::insufficient_scope(scope).on(self.scheme)) }
     }
 
+    /// The challenge for a better sign-in, in the scheme of this token.
+    pub fn step_up(&self, needed: &StepUp<'_>) -> Challenge {
+        Challenge::step_up(needed).on(self.scheme)
+    }
+
     /// Asks for a sign-in that is good enough and recent enough (RFC 9470).
     ///
     /// # Errors
@@ -186,7 +191,7 @@ impl Access {
             let signed_in = self.claims.get("auth_time").and_then(Value::as_i64);
             signed_in.is_some_and(|at| now.as_second() - at <= i64::from(seconds))
         });
-        if strong && recent { Ok(()) } else { Err(Challenge::step_up(needed).on(self.scheme)) }
+        if strong && recent { Ok(()) } else { Err(self.step_up(needed)) }
     }
 }
 

@@ -203,6 +203,8 @@ mod tests {
             pages.extend(render::<crate::account::profile::ProfilePage>(locale));
             pages.extend(render::<crate::account::sign_up::SignUpForm>(locale));
             pages.extend(render::<crate::account::activity::Activity>(locale));
+            pages.extend(render::<crate::api::document::Reference>(locale));
+            pages.extend(render::<crate::api::document::ProblemPage>(locale));
             pages.extend(render::<crate::account::applications::Applications>(locale));
             pages.extend(render::<oidc::Consent>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));

@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 
 use habilis_integration_tests::protocol::{AuthorizationRequest, Proof};
 use habilis_integration_tests::{Client, Engine, Http, Person, TestServer, jose};
+use habilis_policies::authorization::{
+    Action, Context, Engine as Policies, OrganizationStatus, Principal, PrincipalKind, Resource, Subject,
+};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -312,6 +315,28 @@ fn report_floors((memory_kib, iterations): (u32, u32)) {
     let name = format!("floor, Argon2id m={memory_kib} t={iterations} p=1 alone:");
     println!("{name:<39} {hashes:.0} per s on two threads");
     println!("floor, ES256 signatures alone:          {signatures:.0} per s on two threads");
+    let decisions = per_second(Duration::from_secs(1), decisions());
+    println!("floor, policy decisions alone:          {decisions:.0} per s on two threads");
+}
+
+/// One decision of the management API's policies: an administrator gives a member a right.
+fn decisions() -> impl Fn() + Sync {
+    let policies = Policies::embedded().expect("policies that a test has checked");
+    move || {
+        let principal = Principal {
+            kind: PrincipalKind::Person,
+            id: "usr_01k0administrator",
+            operator: false,
+            privacy: false,
+            administers: &["org_01k0training"],
+            member_of: &["org_01k0training", "org_01k0other"],
+        };
+        let subject = Subject { id: "usr_01k0member", operator: false, privacy: false };
+        let resource = Resource { organization: Some("org_01k0training"), subject: Some(subject) };
+        let context = Context { organization_status: Some(OrganizationStatus::Active), ..Context::default() };
+        let decision = policies.decide(&principal, Action::GiveRight, &resource, &context);
+        assert!(decision.is_permitted(), "{decision:?}");
+    }
 }
 
 /// How often two threads together do `work` in a second.

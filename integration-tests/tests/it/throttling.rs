@@ -9,13 +9,13 @@ use tokio::sync::Semaphore;
 use crate::forgot::{NEW, choose, link_to, local_sign_in};
 
 /// Tries to sign in with the form as it is open; the page that refuses, or the account.
-async fn attempt(server: &TestServer, browser: &mut Browser, (login, password): (&str, &str)) -> Page {
+pub(crate) async fn attempt(server: &TestServer, browser: &mut Browser, (login, password): (&str, &str)) -> Page {
     browser.get(&server.url("/login?again=yes")).await.page();
     browser.submit("login-form", &[("username", login), ("password", password)]).await.page()
 }
 
 /// Guesses `count` times, each time from another address of another network, many at once; says how many were heard.
-async fn guess(server: &TestServer, login: &str, count: u32) -> usize {
+pub(crate) async fn guess(server: &TestServer, login: &str, count: u32) -> usize {
     let at_once = Arc::new(Semaphore::new(16));
     let mut tasks = Vec::new();
     for n in 0..count {

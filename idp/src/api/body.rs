@@ -1,0 +1,221 @@
+//! JSON bodies, read strictly: unknown members are refused, the first wrong one is named by its pointer, and what was read is
+//! valid. Fields are parsed by the types of `habilis_policies`, see [`fields`].
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, OriginalUri, Request};
+use axum::http::{HeaderMap, header};
+use habilis_keys::token::digest;
+use serde::de::DeserializeOwned;
+
+use super::problem::{Code, FieldError, Problem, Stop};
+use super::write::Idempotency;
+
+/// A JSON body, and by what the request is known when it comes again.
+#[derive(Debug)]
+pub struct Body<T> {
+    /// What was sent.
+    pub value: T,
+    /// See [`Idempotency`].
+    pub idempotency: Idempotency,
+}
+
+/// A write without a body.
+#[derive(Debug)]
+pub struct NoBody {
+    /// See [`Idempotency`].
+    pub idempotency: Idempotency,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Stop;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Stop> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(Code::UnsupportedMediaType, "send application/json").into());
+        }
+        let (idempotency, bytes) = read(request, state).await?;
+        let mut reader = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| refusal(&error))?;
+        reader.end().map_err(|error| Problem::new(Code::MalformedRequest, error.to_string()))?;
+        Ok(Self { value, idempotency })
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Stop;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Stop> {
+        let (idempotency, bytes) = read(request, state).await?;
+        if !bytes.is_empty() {
+            return Err(Problem::new(Code::MalformedRequest, "this request has no body").into());
+        }
+        Ok(Self { idempotency })
+    }
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<(Idempotency, Bytes), Stop> {
+    let target = request
+        .extensions()
+        .get::<OriginalUri>()
+        .map_or_else(|| request.uri().to_string(), |OriginalUri(uri)| uri.to_string());
+    let method = request.method().to_string();
+    let key = Idempotency::key(request.headers())?;
+    let bytes = Bytes::from_request(request, state).await.map_err(|_| Problem::bare(Code::TooLarge))?;
+    let body = String::from_utf8_lossy(&bytes);
+    let fingerprint = digest(&format!("{method} {target}\n{body}"));
+    Ok((Idempotency { key, fingerprint }, bytes))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json") || kind.eq_ignore_ascii_case("application/merge-patch+json")
+}
+
+/// A syntax error is a malformed request; anything else is a wrong field.
+fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    use serde_path_to_error::Segment;
+    let inner = error.inner();
+    if inner.is_syntax() || inner.is_eof() || inner.is_io() {
+        return Problem::new(Code::MalformedRequest, inner.to_string());
+    }
+    let mut pointer = String::new();
+    for segment in error.path() {
+        let name = match segment {
+            Segment::Seq { index } => index.to_string(),
+            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Enum { variant } => variant.clone(),
+            Segment::Unknown => continue,
+        };
+        pointer.push('/');
+        pointer.push_str(&name);
+    }
+    // serde_json adds where in the text it was; the pointer says it better.
+    let text = inner.to_string();
+    let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).chars().take(300).collect();
+    let code = if text.starts_with("missing field") {
+        "missing"
+    } else if text.starts_with("unknown field") {
+        "unknown"
+    } else {
+        "invalid"
+    };
+    Problem::fields(vec![FieldError { pointer, code, detail }])
+}
+
+/// Readers for `#[serde(deserialize_with = …)]`: a text that is parsed at the door.
+pub mod fields {
+    use habilis_policies::contact::{Email, Name};
+    use habilis_policies::identifiers::{Nda, OrganizationKind, Siren, Siret, Uai};
+    use serde::de::{Deserialize, Deserializer, Error};
+
+    /// A text that becomes a value, or says why not.
+    pub trait FromText: Sized {
+        /// Reads the text.
+        ///
+        /// # Errors
+        /// What is wrong with it, for people.
+        fn from_text(text: &str) -> Result<Self, String>;
+    }
+
+    impl FromText for Name {
+        fn from_text(text: &str) -> Result<Self, String> {
+            Self::parse(text)
+                .ok_or_else(|| "a name has 1 to 100 characters, letters among them, and no address".to_owned())
+        }
+    }
+
+    impl FromText for Email {
+        fn from_text(text: &str) -> Result<Self, String> {
+            Self::parse(text).ok_or_else(|| "not a mail address of at most 254 characters".to_owned())
+        }
+    }
+
+    macro_rules! from_parse {
+        ($($identifier:ty),*) => {$(
+            impl FromText for $identifier {
+                fn from_text(text: &str) -> Result<Self, String> {
+                    Self::parse(text).map_err(|error| error.to_string())
+                }
+            }
+        )*};
+    }
+    from_parse!(Siren, Siret, Uai, Nda);
+
+    impl FromText for OrganizationKind {
+        fn from_text(text: &str) -> Result<Self, String> {
+            serde_json::from_value(text.into())
+                .map_err(|_| "one of company, training_body, cfa, partner, individual".to_owned())
+        }
+    }
+
+    impl FromText for jiff::civil::Date {
+        fn from_text(text: &str) -> Result<Self, String> {
+            text.parse().map_err(|_| "a date is written YYYY-MM-DD".to_owned())
+        }
+    }
+
+    /// One line of 1 to 200 characters: no control character, no spaces around.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Line(pub String);
+
+    impl FromText for Line {
+        fn from_text(text: &str) -> Result<Self, String> {
+            let good =
+                (1..=200).contains(&text.chars().count()) && !text.contains(char::is_control) && text.trim() == text;
+            if good { Ok(Self(text.to_owned())) } else { Err("1 to 200 characters on one line".to_owned()) }
+        }
+    }
+
+    /// Words for people: 1 to 2,000 characters, line breaks allowed, no other control character.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Paragraph(pub String);
+
+    impl FromText for Paragraph {
+        fn from_text(text: &str) -> Result<Self, String> {
+            let text = text.trim();
+            let good =
+                (1..=2000).contains(&text.chars().count()) && !text.contains(|c: char| c.is_control() && c != '\n');
+            if good { Ok(Self(text.to_owned())) } else { Err("1 to 2,000 characters of text".to_owned()) }
+        }
+    }
+
+    /// A telephone number as people write it: digits, spaces and `+ . - ( )`, 4 to 32 characters.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Phone(pub String);
+
+    impl FromText for Phone {
+        fn from_text(text: &str) -> Result<Self, String> {
+            let text = text.trim();
+            let known = |byte: u8| byte.is_ascii_digit() || b" +.-()".contains(&byte);
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            let good = (4..=32).contains(&text.len()) && text.bytes().all(known) && digits >= 3;
+            if good { Ok(Self(text.to_owned())) } else { Err("digits, spaces and + . - ( )".to_owned()) }
+        }
+    }
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// Not a text, or not one that becomes a value.
+    pub fn parsed<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<T, D::Error> {
+        T::from_text(&String::deserialize(reader)?).map_err(Error::custom)
+    }
+
+    /// Reads a value that may be absent or null.
+    ///
+    /// # Errors
+    /// As [`parsed`].
+    pub fn optional<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+        let text = Option::<String>::deserialize(reader)?;
+        text.map(|text| T::from_text(&text)).transpose().map_err(Error::custom)
+    }
+
+    /// Reads a member of a merge patch (RFC 7396): null takes the value away, absence leaves it.
+    ///
+    /// # Errors
+    /// As [`parsed`].
+    pub fn patched<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<Option<Option<T>>, D::Error> {
+        optional(reader).map(Some)
+    }
+}

@@ -1,0 +1,342 @@
+//! Who calls the management API, and whether they may: the one way from a token to an organization's data.
+//!
+//! [`Caller`] is taken out of a request by its access token. From it come [`Acting`] and [`OnMember`], which only exist when the
+//! policy engine has said yes, and which hold what the handler needs to go on. A handler that forgot to ask lacks them.
+
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use habilis_policies::acr::Level;
+use habilis_policies::authorization::{
+    Action, Context, Decision, OrganizationStatus, Principal, PrincipalKind, Resource, Subject,
+};
+use habilis_policies::calendar;
+use jiff::Timestamp;
+
+use super::problem::{Answer, Code, Problem, Stop};
+use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::clients;
+use crate::db::members::{self, Member};
+use crate::db::organizations::{self, Organization};
+use crate::db::people::{self, Person};
+use crate::oidc::resource::{self, Access, Challenge, Presented, StepUp};
+use crate::web::Origin;
+
+/// What a client manages that is the operator's own automation.
+pub const MANAGES_ALL: &str = "operator";
+
+/// Who calls, as the token and the database say at this moment.
+#[derive(Debug)]
+pub struct Caller {
+    /// Where the request comes from.
+    pub origin: Origin,
+    id: String,
+    kind: PrincipalKind,
+    client: String,
+    operator: bool,
+    privacy: bool,
+    administers: Vec<String>,
+    member_of: Vec<String>,
+    step_up: bool,
+    /// What the client calls a sign-in with two factors.
+    strong: Option<String>,
+    access: Access,
+}
+
+/// Leave to act in an organization.
+#[derive(Debug)]
+pub struct Acting {
+    /// The organization as it was when leave was given.
+    pub organization: Organization,
+    /// The policy that gave leave.
+    pub policy: String,
+}
+
+/// Leave to act on a member of an organization.
+#[derive(Debug)]
+pub struct OnMember {
+    /// The organization as it was when leave was given.
+    pub organization: Organization,
+    /// The member as it was then.
+    pub member: Member,
+    /// The policy that gave leave.
+    pub policy: String,
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Stop;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Stop> {
+        let origin = Origin::from_request_parts(parts, app).await?;
+        let path =
+            parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.path(), |OriginalUri(uri)| uri.path());
+        let presented = Presented { headers: &parts.headers, method: parts.method.as_str(), path, in_form: None };
+        let now = app.clock.now();
+        let access = resource::open(app, presented, now).await??;
+        let caller = match &access.grant {
+            Some(_) => of_person(app, origin, access, now).await?,
+            None => of_client(app, origin, access).await?,
+        };
+        if app.api_calls.admit(&caller.id) {
+            return Ok(caller);
+        }
+        let wait = HeaderValue::from_static("60");
+        Err(Problem::bare(Code::RateLimited).with_header(header::RETRY_AFTER, wait).into())
+    }
+}
+
+async fn of_person(app: &App, origin: Origin, access: Access, now: Timestamp) -> Answer<Caller> {
+    let Some(grant) = &access.grant else { return Err(Challenge::invalid_token().into()) };
+    let mut reader = app.db.reader().await?;
+    let person = people::find(&mut reader, &grant.person_id).await?.filter(Person::is_active);
+    let Some(person) = person else { return Err(Challenge::invalid_token().into()) };
+    let memberships = members::in_force(&mut reader, &person.id, &calendar::date_at(now).to_string()).await?;
+    let (administers, member_of): (Vec<_>, Vec<_>) = memberships.into_iter().partition(|of| of.role == "administrator");
+    let ids = |of: Vec<members::InForce>| of.into_iter().map(|of| of.organization_id).collect();
+    let age = now.duration_since(grant.auth_time.into()).as_secs();
+    let step_up = age <= i64::from(app.config.api.step_up_seconds) && Level::of(&grant.amr) == Level::TwoFactors;
+    let client = app.client(&grant.client_id).await?;
+    let strong = client.as_ref().and_then(|client| {
+        let names = client.settings.acr.names();
+        names.into_iter().find(|name| !client.settings.acr.reaches(name, Level::OneFactor)).map(str::to_owned)
+    });
+    Ok(Caller {
+        origin,
+        id: person.id,
+        kind: PrincipalKind::Person,
+        client: grant.client_id.clone(),
+        operator: person.operator,
+        privacy: person.privacy,
+        administers: ids(administers),
+        member_of: ids(member_of),
+        step_up,
+        strong,
+        access,
+    })
+}
+
+async fn of_client(app: &App, origin: Origin, access: Access) -> Answer<Caller> {
+    let id = access.claim("client_id").to_owned();
+    let manages = clients::manages(&mut app.db.reader().await?, &id).await?;
+    let operator = manages.as_deref() == Some(MANAGES_ALL);
+    let administers = manages.into_iter().filter(|_| !operator).collect();
+    Ok(Caller {
+        origin,
+        client: id.clone(),
+        id,
+        kind: PrincipalKind::Client,
+        operator,
+        privacy: false,
+        administers,
+        member_of: Vec::new(),
+        step_up: false,
+        strong: None,
+        access,
+    })
+}
+
+impl Caller {
+    /// The person's id, or the client's.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The person who calls; none for a client that acts for itself.
+    pub fn person(&self) -> Option<&str> {
+        (self.kind == PrincipalKind::Person).then_some(self.id.as_str())
+    }
+
+    /// Staff of the operator, or its automation.
+    pub fn is_operator(&self) -> bool {
+        self.operator
+    }
+
+    /// The organizations that the caller administers.
+    pub fn administers(&self) -> &[String] {
+        &self.administers
+    }
+
+    /// Asks for leave to do something that concerns no organization.
+    ///
+    /// # Errors
+    /// A challenge, a refusal or a fault.
+    pub async fn may(&self, app: &App, action: Action) -> Answer<String> {
+        let context = Context { step_up: self.step_up, ..Context::default() };
+        self.ask(app, action, (&Resource { organization: None, subject: None }, &context)).await
+    }
+
+    /// Asks for leave to do something with one's own account.
+    ///
+    /// # Errors
+    /// 404 for a client that acts for itself; a challenge, a refusal or a fault.
+    pub async fn on_self(&self, app: &App, action: Action) -> Answer<String> {
+        self.access.needs_scope(action.scope())?;
+        if self.kind == PrincipalKind::Client {
+            return Err(Problem::not_found().into());
+        }
+        let subject = Subject { id: &self.id, operator: self.operator, privacy: self.privacy };
+        let context = Context { step_up: self.step_up, ..Context::default() };
+        self.ask(app, action, (&Resource { organization: None, subject: Some(subject) }, &context)).await
+    }
+
+    /// Asks for leave to act in the organization `id`.
+    ///
+    /// # Errors
+    /// 404 when there is none or the caller has nothing to do with it; a challenge, a refusal or a fault.
+    pub async fn in_organization(&self, app: &App, action: Action, id: &str) -> Answer<Acting> {
+        let organization = self.organization(app, action, id).await?;
+        let resource = Resource { organization: Some(&organization.id), subject: None };
+        let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
+        Ok(Acting { organization, policy })
+    }
+
+    /// Asks for leave to act on somebody who is not a member of the organization `id` yet, and nobody of the operator's.
+    ///
+    /// # Errors
+    /// As [`Self::in_organization`].
+    pub async fn on_newcomer(&self, app: &App, action: Action, id: &str) -> Answer<Acting> {
+        let organization = self.organization(app, action, id).await?;
+        let subject = Subject { id: "newcomer", operator: false, privacy: false };
+        let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
+        let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
+        Ok(Acting { organization, policy })
+    }
+
+    /// Asks for leave to act on the member `person` of the organization `id`.
+    ///
+    /// # Errors
+    /// 404 when there is no such member, or the caller has nothing to do with the organization, or may not know of the person; a
+    /// challenge, a refusal or a fault.
+    pub async fn on_member(&self, app: &App, action: Action, (id, person): (&str, &str)) -> Answer<OnMember> {
+        let organization = self.organization(app, action, id).await?;
+        let found = members::find(&mut app.db.reader().await?, &organization.id, person).await?;
+        let Some(member) = found else { return Err(Problem::not_found().into()) };
+        let subject = Subject { id: &member.person_id, operator: member.operator, privacy: member.privacy };
+        let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
+        let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
+        Ok(OnMember { organization, member, policy })
+    }
+
+    /// Asks for leave to act on a person, wherever they belong; gives the person back.
+    ///
+    /// # Errors
+    /// 404 when there is nobody, as `found` says, or the caller may not know of them; a challenge, a refusal or a fault.
+    pub async fn on_person(&self, app: &App, action: Action, found: Answer<Person>) -> Answer<Person> {
+        self.access.needs_scope(action.scope())?;
+        if !self.operator && !self.privacy {
+            return Err(Problem::not_found().into());
+        }
+        let person = found?;
+        let subject = Subject { id: &person.id, operator: person.operator, privacy: person.privacy };
+        let context = Context { step_up: self.step_up, ..Context::default() };
+        self.ask(app, action, (&Resource { organization: None, subject: Some(subject) }, &context)).await?;
+        Ok(person)
+    }
+
+    /// The organization `id`, if the caller may know of it.
+    async fn organization(&self, app: &App, action: Action, id: &str) -> Answer<Organization> {
+        self.access.needs_scope(action.scope())?;
+        let related =
+            self.operator || self.privacy || self.administers.iter().chain(&self.member_of).any(|it| it == id);
+        if !related || id.contains('\0') {
+            return Err(Problem::not_found().into());
+        }
+        let found = organizations::find(&mut app.db.reader().await?, id).await?;
+        found.ok_or_else(|| Problem::not_found().into())
+    }
+
+    fn context(&self, organization: &Organization) -> Context<'static> {
+        // A status this program does not know counts as terminated.
+        let organization_status = match organization.status.as_str() {
+            "active" => Some(OrganizationStatus::Active),
+            "suspended" => Some(OrganizationStatus::Suspended),
+            _ => Some(OrganizationStatus::Terminated),
+        };
+        Context { step_up: self.step_up, organization_status, ..Context::default() }
+    }
+
+    async fn ask(
+        &self,
+        app: &App,
+        action: Action,
+        (resource, context): (&Resource<'_>, &Context<'_>),
+    ) -> Answer<String> {
+        self.access.needs_scope(action.scope())?;
+        fn texts(ids: &[String]) -> Vec<&str> {
+            ids.iter().map(String::as_str).collect()
+        }
+        let (administers, member_of) = (texts(&self.administers), texts(&self.member_of));
+        let principal = Principal {
+            kind: self.kind,
+            id: &self.id,
+            operator: self.operator,
+            privacy: self.privacy,
+            administers: &administers,
+            member_of: &member_of,
+        };
+        let policy = match app.authorization.decide(&principal, action, resource, context) {
+            Decision::Permit { policy } => return Ok(policy),
+            Decision::StepUp { .. } => {
+                let acr_values: Vec<&str> = self.strong.as_deref().into_iter().collect();
+                let needed = StepUp { acr_values: &acr_values, max_age: Some(app.config.api.step_up_seconds) };
+                return Err(self.access.step_up(&needed).into());
+            }
+            Decision::Refuse { policy, errors } => {
+                if !errors.is_empty() {
+                    tracing::error!(event = "authorization_failed", action = action.name(), ?errors);
+                }
+                policy
+            }
+        };
+        let hidden = !app.authorization.knows(&principal, resource, context);
+        let now = app.clock.now();
+        let mut event = self.event("authorization.refused").with("action", action.name());
+        if let Some(policy) = &policy {
+            event = event.with("policy", policy.clone());
+        }
+        if let Some(subject) = &resource.subject {
+            event = event.about(subject.id);
+        }
+        if let Some(organization) = resource.organization {
+            event = event.in_organization(organization);
+        }
+        let mut tx = app.db.begin().await?;
+        audit::record(&mut tx, event, now).await?;
+        tx.commit().await?;
+        if hidden {
+            return Err(Problem::not_found().into());
+        }
+        let inactive =
+            !self.operator && context.organization_status.is_some_and(|status| status != OrganizationStatus::Active);
+        let problem = Problem::bare(if inactive { Code::OrganizationNotActive } else { Code::Forbidden });
+        Err(match policy {
+            Some(policy) => problem.with("policy", policy),
+            None => problem,
+        }
+        .into())
+    }
+
+    /// An audit event by this caller.
+    pub fn event(&self, name: &'static str) -> Event {
+        Event::new(name).by(&self.id).at_client(&self.client).from(&self.origin)
+    }
+}
+
+impl Acting {
+    /// An audit event by `caller` in this organization.
+    pub fn event(&self, caller: &Caller, name: &'static str) -> Event {
+        caller.event(name).in_organization(&self.organization.id).with("policy", self.policy.clone())
+    }
+}
+
+impl OnMember {
+    /// An audit event by `caller` about this member.
+    pub fn event(&self, caller: &Caller, name: &'static str) -> Event {
+        caller
+            .event(name)
+            .in_organization(&self.organization.id)
+            .about(&self.member.person_id)
+            .with("policy", self.policy.clone())
+    }
+}

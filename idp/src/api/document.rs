@@ -1,0 +1,276 @@
+//! What the API says of itself: the OpenAPI 3.1 document, a page for people made from it, and the page about each problem.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use habilis_policies::authorization::Action;
+use serde_json::Value;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{AuthorizationCode, ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
+
+use super::problem::{Code, ProblemDocument};
+use super::{PREFIX, openapi};
+use crate::app::App;
+use crate::login::forgot::ui_locales;
+use crate::outcome::Outcome;
+use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::text::Locale;
+use crate::web::{Origin, chrome, render};
+
+/// Title, words and what every endpoint shares.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Habilis management API",
+        description = "Organizations, their members and rights. Access tokens (RFC 6750, RFC 9449) with the scopes named at each operation; refusals are problems (RFC 9457); changes need `If-Match`; a POST with an `Idempotency-Key` may be repeated for a day.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(ProblemDocument)),
+    modifiers(&Security)
+)]
+pub(super) struct Document;
+
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, document: &mut OpenApi) {
+        let scopes = || {
+            let mut names: Vec<_> = Action::ALL.iter().map(|action| action.scope()).collect();
+            names.sort_unstable();
+            names.dedup();
+            Scopes::from_iter(names.into_iter().map(|name| (name, about_scope(name))))
+        };
+        let flows = [
+            Flow::AuthorizationCode(AuthorizationCode::new("/authorize", "/token", scopes())),
+            Flow::ClientCredentials(ClientCredentials::new("/token", scopes())),
+        ];
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("oauth2", SecurityScheme::OAuth2(OAuth2::new(flows)));
+    }
+}
+
+fn about_scope(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("read") => "Read",
+        Some("write") => "Read nothing, write",
+        _ => "Use",
+    }
+}
+
+/// The routes of the documents.
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route(&format!("{PREFIX}/openapi.json"), get(json))
+        .route(&format!("{PREFIX}/docs"), get(page))
+        .route("/problems/{code}", get(problem))
+}
+
+async fn json() -> Outcome {
+    let document = serde_json::to_string(&openapi())?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "public, max-age=300"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    Ok((headers, document).into_response())
+}
+
+/// The API for people who write programs.
+#[derive(Clone, Debug, Template)]
+#[template(path = "api/reference.html")]
+pub struct Reference {
+    /// The frame.
+    pub chrome: Chrome,
+    /// Its operations, by group.
+    pub groups: Vec<Group>,
+}
+
+/// Operations on the same things.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What they are about.
+    pub name: String,
+    /// The operations.
+    pub operations: Vec<Operation>,
+}
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// In capitals.
+    pub method: String,
+    /// Whole path.
+    pub path: String,
+    /// What it does, in a sentence.
+    pub summary: String,
+    /// The scope a token needs.
+    pub scope: String,
+    /// Members of the body: name, type, whether needed, meaning.
+    pub fields: Vec<Field>,
+    /// Parameters of the address and headers.
+    pub parameters: Vec<Field>,
+}
+
+/// A member of a body, or a parameter.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: String,
+    /// Whether it must be there.
+    pub needed: bool,
+    /// What it means.
+    pub meaning: String,
+}
+
+impl Sample for Reference {
+    fn samples(locale: Locale) -> Vec<Self> {
+        let field = |name: &str, needed| Field {
+            name: name.to_owned(),
+            kind: "string".to_owned(),
+            needed,
+            meaning: "<What> it means".to_owned(),
+        };
+        let operation = Operation {
+            method: "PATCH".to_owned(),
+            path: "/api/v1/organizations/{organization}".to_owned(),
+            summary: "Correct an organization".to_owned(),
+            scope: "habilis.organizations.write".to_owned(),
+            fields: vec![field("name", false)],
+            parameters: vec![field("organization", true)],
+        };
+        let groups = vec![Group { name: "organizations".to_owned(), operations: vec![operation] }];
+        vec![Self { chrome: sample_chrome(locale), groups }]
+    }
+}
+
+async fn page(State(app): State<App>, origin: Origin, RawQuery(query): RawQuery) -> Outcome {
+    let locale = origin.locale(ui_locales(query).as_deref());
+    let document = serde_json::to_value(openapi())?;
+    render(StatusCode::OK, &Reference { chrome: chrome(&app, locale, "/api/v1/docs"), groups: groups(&document) })
+}
+
+/// Reads the operations out of the document, so that the page cannot say anything else.
+fn groups(document: &Value) -> Vec<Group> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut groups: Vec<Group> = Vec::new();
+    for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+        for (method, described) in operations.as_object().into_iter().flatten() {
+            if !described.is_object() {
+                continue;
+            }
+            let schema = &described["requestBody"]["content"]["application/json"]["schema"];
+            let operation = Operation {
+                method: method.to_ascii_uppercase(),
+                path: path.clone(),
+                summary: text(&described["summary"]),
+                scope: text(&described["security"][0]["oauth2"][0]),
+                fields: fields(document, resolved(document, schema)),
+                parameters: described["parameters"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|parameter| Field {
+                        name: text(&parameter["name"]),
+                        kind: kind(&parameter["schema"]),
+                        needed: parameter["required"].as_bool().unwrap_or_default(),
+                        meaning: text(&parameter["description"]),
+                    })
+                    .collect(),
+            };
+            let name = text(&described["tags"][0]);
+            match groups.iter_mut().find(|group| group.name == name) {
+                Some(group) => group.operations.push(operation),
+                None => groups.push(Group { name, operations: vec![operation] }),
+            }
+        }
+    }
+    groups
+}
+
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let named = schema["$ref"].as_str().and_then(|name| name.strip_prefix("#"));
+    named.and_then(|pointer| document.pointer(pointer)).unwrap_or(schema)
+}
+
+fn fields(document: &Value, schema: &Value) -> Vec<Field> {
+    let needed = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties
+        .map(|(name, property)| {
+            let shown = resolved(document, property);
+            let words = property["description"].as_str().or_else(|| shown["description"].as_str());
+            Field {
+                name: name.clone(),
+                kind: kind(shown),
+                needed: needed(name),
+                meaning: words.unwrap_or_default().to_owned(),
+            }
+        })
+        .collect()
+}
+
+fn kind(schema: &Value) -> String {
+    if let Some(values) = schema["enum"].as_array() {
+        return values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | ");
+    }
+    match &schema["type"] {
+        Value::String(kind) => kind.clone(),
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "),
+        _ => "object".to_owned(),
+    }
+}
+
+/// The page about a problem: where its `type` leads.
+#[derive(Clone, Debug, Template)]
+#[template(path = "api/problem.html")]
+pub struct ProblemPage {
+    /// The frame.
+    pub chrome: Chrome,
+    /// The stable word.
+    pub code: String,
+    /// Its title.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What it means.
+    pub about: String,
+}
+
+impl Sample for ProblemPage {
+    fn samples(locale: Locale) -> Vec<Self> {
+        vec![Self::of(sample_chrome(locale), Code::VersionMismatch)]
+    }
+}
+
+impl ProblemPage {
+    fn of(chrome: Chrome, code: Code) -> Self {
+        Self {
+            chrome,
+            code: code.name().to_owned(),
+            title: code.title().to_owned(),
+            status: code.status().as_u16(),
+            about: code.about().trim().to_owned(),
+        }
+    }
+}
+
+async fn problem(
+    State(app): State<App>,
+    origin: Origin,
+    Path(code): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome<Response> {
+    let locale = origin.locale(ui_locales(query).as_deref());
+    match Code::ALL.iter().find(|one| one.name() == code) {
+        Some(found) => {
+            let path = format!("/problems/{}", found.name());
+            render(StatusCode::OK, &ProblemPage::of(chrome(&app, locale, &path), *found))
+        }
+        None => Ok(super::problem::Problem::not_found().into_response()),
+    }
+}

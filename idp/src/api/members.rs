@@ -1,0 +1,752 @@
+//! `/organizations/{organization}/members`: an administrator's people (R050–R058).
+
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use habilis_policies::authorization::Action;
+use habilis_policies::calendar;
+use habilis_policies::contact::{Email, Name};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::{Body, NoBody, fields};
+use super::caller::{Caller, OnMember};
+use super::page::{self, Asked, Page, Paging};
+use super::precondition::{IfMatch, stale};
+use super::problem::{Answer, Code, Problem};
+use super::rights::RightGiven;
+use super::write::{Write, Written, found};
+use super::{Problems, instant};
+use crate::account::invite::{self, Invitation, InviteRefusal};
+use crate::account::landing::Landing;
+use crate::app::App;
+use crate::db::members::{self, Member as Row, Terms};
+use crate::db::members_list::{self, MemberFilter, MemberRow};
+use crate::db::{Conn, Tx, account_links, audit, grants, people, portal_grants, sessions};
+use crate::outcome::Outcome;
+use crate::web::text::Locale;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, update, remove))
+        .routes(routes!(set_role))
+        .routes(routes!(set_status))
+        .routes(routes!(invitations))
+        .routes(routes!(resend))
+}
+
+/// A member of an organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Member {
+    /// `usr_…`.
+    pub(super) id: String,
+    /// What they sign in with.
+    pub(super) login: String,
+    /// Mail address.
+    pub(super) email: Option<String>,
+    /// Whether it was proven.
+    pub(super) email_verified: bool,
+    /// Given name.
+    pub(super) given_name: String,
+    /// Family name.
+    pub(super) family_name: String,
+    /// `fr` or `en`.
+    pub(super) locale: String,
+    /// Of the account: `pending` (invited), `active`, `suspended`, `suspended_password` or `closed`.
+    pub(super) account_status: String,
+    /// In the organization: `administrator` or `member`.
+    pub(super) role: String,
+    /// In the organization: `active` or `suspended`.
+    pub(super) status: String,
+    /// `employee` or `external` (R056).
+    pub(super) affiliation: String,
+    /// Last day, ISO 8601; externals have one.
+    pub(super) ends_on: Option<String>,
+    /// `legal_representative`, `delegation` or `invitation` (R011).
+    pub(super) mandate: Option<String>,
+    /// What they may do in portals.
+    pub(super) rights: Vec<RightGiven>,
+    /// RFC 3339.
+    pub(super) joined_at: String,
+}
+
+impl Member {
+    pub(super) fn new(row: Row, rights: Vec<members::Right>) -> Self {
+        Self {
+            id: row.person_id,
+            login: row.login,
+            email: row.email,
+            email_verified: row.email_verified,
+            given_name: row.given_name,
+            family_name: row.family_name,
+            locale: row.locale,
+            account_status: row.account_status,
+            role: row.role,
+            status: row.status,
+            affiliation: row.affiliation,
+            ends_on: row.ends_on,
+            mandate: row.mandate,
+            rights: rights.into_iter().map(RightGiven::from).collect(),
+            joined_at: instant(row.created_at),
+        }
+    }
+
+    /// What the audit trail keeps: names and addresses are with the person, who may have them erased, not in the trail.
+    pub(super) fn traced(&self) -> Value {
+        json!({
+            "role": self.role, "status": self.status, "affiliation": self.affiliation, "ends_on": self.ends_on,
+            "mandate": self.mandate, "rights": self.rights, "account_status": self.account_status,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RoleName {
+    Administrator,
+    Member,
+}
+
+impl RoleName {
+    pub(super) fn word(self) -> &'static str {
+        if self == Self::Administrator { "administrator" } else { "member" }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum AffiliationName {
+    Employee,
+    External,
+}
+
+impl AffiliationName {
+    fn word(self) -> &'static str {
+        if self == Self::External { "external" } else { "employee" }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum MandateName {
+    LegalRepresentative,
+    Delegation,
+    Invitation,
+}
+
+impl MandateName {
+    fn word(self) -> &'static str {
+        match self {
+            Self::LegalRepresentative => "legal_representative",
+            Self::Delegation => "delegation",
+            Self::Invitation => "invitation",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum LocaleName {
+    Fr,
+    En,
+}
+
+impl LocaleName {
+    fn locale(self) -> Locale {
+        if self == Self::En { Locale::En } else { Locale::Fr }
+    }
+}
+
+/// Somebody to invite. They get a one-time link; there is never an initial password (R025).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewMember {
+    /// Where the link goes, and what they sign in with unless `login` says otherwise.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, max_length = 254)]
+    email: Email,
+    /// What they sign in with; the mail address when absent.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, max_length = 200)]
+    login: Option<fields::Line>,
+    /// Given name.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    given_name: Name,
+    /// Family name.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    family_name: Name,
+    /// The language of the mail; `fr` when absent.
+    locale: Option<LocaleName>,
+    /// `member` when absent.
+    role: Option<RoleName>,
+    /// `employee` when absent.
+    affiliation: Option<AffiliationName>,
+    /// Last day; externals need one (R056).
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, format = Date)]
+    ends_on: Option<Date>,
+    /// `invitation` when absent.
+    mandate: Option<MandateName>,
+    /// What they may do in portals, within what the organization may give.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    rights: Vec<RightGiven>,
+}
+
+/// What is changed of a member: what is absent stays, null takes away (RFC 7396).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MemberPatch {
+    /// Given name, while the account was not opened yet.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    given_name: Option<Name>,
+    /// Family name, while the account was not opened yet.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    family_name: Option<Name>,
+    /// `employee` or `external`.
+    affiliation: Option<AffiliationName>,
+    /// Last day; externals need one (R056).
+    #[serde(default, deserialize_with = "fields::patched")]
+    #[schema(value_type = Option<String>, format = Date)]
+    ends_on: Option<Option<Date>>,
+    /// On what basis they act for the organization (R011).
+    mandate: Option<MandateName>,
+}
+
+/// The role a member is to have.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleChange {
+    /// `administrator` or `member`.
+    role: RoleName,
+    /// Why, for the audit trail.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
+    reason: Option<fields::Paragraph>,
+}
+
+/// The status a membership is to have.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MembershipStatusChange {
+    /// `active` or `suspended`.
+    status: MembershipStatus,
+    /// Why, for the audit trail.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    reason: fields::Paragraph,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum MembershipStatus {
+    Active,
+    Suspended,
+}
+
+/// Rules about externals and last days (R056).
+fn check_end(affiliation: &str, ends_on: Option<Date>, today: Date) -> Result<(), Problem> {
+    match ends_on {
+        None if affiliation == "external" => {
+            Err(Problem::field("/ends_on", "missing", "somebody external has a last day (R056)"))
+        }
+        Some(day) if day < today => Err(Problem::field("/ends_on", "past", "the last day is today or later")),
+        Some(day) if day > calendar::add_years(today, 10) => {
+            Err(Problem::field("/ends_on", "too_far", "the last day is within ten years"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The member as a caller sees it now.
+pub(super) async fn show(c: &mut impl Conn, organization: &str, person: &str) -> Answer<(Member, i64)> {
+    let row = members::find(c, organization, person).await?;
+    let Some(row) = row else { return Err(Problem::not_found().into()) };
+    let rights = members::rights(c, organization, person).await?;
+    let version = row.version;
+    Ok((Member::new(row, rights), version))
+}
+
+/// Which members.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct MemberQuery {
+    /// Beginnings of words of the name, the login or the mail address; accents and case do not matter, all must be found.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// Of the membership: `active` or `suspended`.
+    status: Option<String>,
+    /// `administrator` or `member`.
+    role: Option<String>,
+    /// `employee` or `external`.
+    affiliation: Option<String>,
+    /// `client_id` of a portal, with `right`.
+    #[param(max_length = 256)]
+    portal: Option<String>,
+    /// A role in that portal.
+    #[param(max_length = 64)]
+    right: Option<String>,
+    /// Whose last day is before this one.
+    #[param(value_type = Option<String>, format = Date)]
+    ends_before: Option<Date>,
+    /// `name`, `-name`, `joined` or `-joined`; by name when absent. A search has an order of its own.
+    sort: Option<String>,
+    /// Rows at the most, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(max_length = 2048)]
+    cursor: Option<String>,
+}
+
+/// A member in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MemberListed {
+    /// `usr_…`.
+    id: String,
+    /// What they sign in with.
+    login: String,
+    /// Mail address.
+    email: Option<String>,
+    /// Given name.
+    given_name: String,
+    /// Family name.
+    family_name: String,
+    /// Of the account.
+    account_status: String,
+    /// `administrator` or `member`.
+    role: String,
+    /// `active` or `suspended`.
+    status: String,
+    /// `employee` or `external`.
+    affiliation: String,
+    /// Last day.
+    ends_on: Option<String>,
+    /// RFC 3339.
+    joined_at: String,
+    /// RFC 3339; as far as a session still tells.
+    signed_in_at: Option<String>,
+}
+
+impl From<MemberRow> for MemberListed {
+    fn from(row: MemberRow) -> Self {
+        Self {
+            id: row.id,
+            login: row.login,
+            email: row.email,
+            given_name: row.given_name,
+            family_name: row.family_name,
+            account_status: row.account_status,
+            role: row.role,
+            status: row.status,
+            affiliation: row.affiliation,
+            ends_on: row.ends_on,
+            joined_at: instant(row.joined_at),
+            signed_in_at: row.signed_in_at.map(instant),
+        }
+    }
+}
+
+/// List or search the members of an organization.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/members", tag = "members",
+    params(("organization" = String, Path, description = "`org_…`"), MemberQuery),
+    responses((status = 200, description = "A page", body = Page<MemberListed>), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    Asked(query): Asked<MemberQuery>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::ListMembers, &organization).await?;
+    let words = page::words(query.q.as_deref())?;
+    let (order, after) = page::place((query.sort.as_deref(), "joined"), query.cursor.as_deref(), &words)?;
+    let right = match (query.portal.as_deref(), query.right.as_deref()) {
+        (None, None) => None,
+        (Some(portal), Some(right)) if !portal.contains('\0') && !right.contains('\0') => Some((portal, right)),
+        _ => return Err(Problem::parameter("right", "portal and right go together").into()),
+    };
+    let ends_before = query.ends_before.map(|day| day.to_string());
+    let filter = MemberFilter {
+        words: &words,
+        status: page::one_of("status", query.status.as_deref(), &["active", "suspended"])?,
+        role: page::one_of("role", query.role.as_deref(), &["administrator", "member"])?,
+        affiliation: page::one_of("affiliation", query.affiliation.as_deref(), &["employee", "external"])?,
+        right,
+        ends_before: ends_before.as_deref(),
+    };
+    let limit = page::limit(query.limit)?;
+    let mut reader = app.db.reader().await?;
+    let found = members_list::list(&mut reader, (&acting.organization.id, &filter), (order, after), limit).await?;
+    Ok(Page::shown(found, MemberListed::from).into_response())
+}
+
+/// Invite somebody.
+#[utoipa::path(
+    post, path = "/organizations/{organization}/members", tag = "members", request_body = NewMember,
+    params(("organization" = String, Path, description = "`org_…`")),
+    responses((status = 201, description = "Invited; the link is on its way", body = Member), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    body: Body<NewMember>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::InviteMember, &organization).await?;
+    let new = &body.value;
+    let role = new.role.unwrap_or(RoleName::Member);
+    if role == RoleName::Administrator {
+        caller.on_newcomer(&app, Action::SetMemberRole, &organization).await?;
+    }
+    let organization = &acting.organization.id;
+    let affiliation = new.affiliation.map_or("employee", AffiliationName::word);
+    check_end(affiliation, new.ends_on, calendar::date_at(app.clock.now()))?;
+    let login = people::fold_login(new.login.as_ref().map_or(new.email.as_str(), |login| &login.0));
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    check_granted(&mut write.tx, organization, &new.rights).await?;
+    let rights: Vec<_> = new.rights.iter().map(|right| (right.client_id.clone(), right.role.clone())).collect();
+    let invitation = Invitation {
+        login: &login,
+        email: &new.email,
+        names: (&new.given_name, &new.family_name),
+        locale: new.locale.map_or(Locale::Fr, LocaleName::locale),
+        organization: Some((organization, role.word())),
+        rights: &rights,
+        operator: false,
+        landing: Landing::default(),
+        by: caller.id(),
+    };
+    let invited = match invite::invite(&mut write.tx, &app.config, &invitation, write.now).await? {
+        Ok(invited) => invited,
+        Err(InviteRefusal::LoginTaken) => return Err(Problem::bare(Code::LoginTaken).into()),
+        Err(refusal) => return Err(Problem::field("/rights", "invalid", refusal.to_string()).into()),
+    };
+    let ends_on = new.ends_on.map(|day| day.to_string());
+    let mandate = new.mandate.unwrap_or(MandateName::Invitation).word();
+    let terms = Terms { affiliation, ends_on: ends_on.as_deref(), mandate: Some(mandate) };
+    members::update(&mut write.tx, (organization, &invited.person, 1), &terms, write.now).await?;
+    let (shown, version) = show(&mut write.tx, organization, &invited.person).await?;
+    let event = acting.event(&caller, "member.invited").about(&invited.person).with("mail", invited.mail);
+    audit::record(&mut write.tx, event.changed(Value::Null, shown.traced()), write.now).await?;
+    if role == RoleName::Administrator {
+        super::notice::administrator_changed(&mut write.tx, &app, (&acting.organization, &shown.id), write.now).await?;
+    }
+    let location = format!("/api/v1/organizations/{organization}/members/{}", invited.person);
+    let answer = write.finish(Written::created(location, &shown)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// What an administrator gives is within what the operator granted the organization.
+pub(super) async fn check_granted(tx: &mut Tx, organization: &str, rights: &[RightGiven]) -> Answer<()> {
+    if rights.len() > 100 {
+        return Err(Problem::field("/rights", "too_many", "at most 100 rights").into());
+    }
+    let granted = portal_grants::list(tx, organization).await?;
+    for (index, right) in rights.iter().enumerate() {
+        if !granted.iter().any(|one| one.client_id == right.client_id && one.role == right.role) {
+            let detail = "the operator has not granted this to the organization";
+            return Err(Problem::field(&format!("/rights/{index}"), "not_granted", detail).into());
+        }
+    }
+    Ok(())
+}
+
+/// Read a member.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/members/{person}", tag = "members",
+    params(("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`")),
+    responses((status = 200, description = "Found", body = Member), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn read(State(app): State<App>, caller: Caller, Path((organization, person)): Path<(String, String)>) -> Answer {
+    let on = caller.on_member(&app, Action::ReadMember, (&organization, &person)).await?;
+    let mut reader = app.db.reader().await?;
+    let (shown, version) = show(&mut reader, &on.organization.id, &on.member.person_id).await?;
+    found(&shown, version)
+}
+
+/// Change a member.
+#[utoipa::path(
+    patch, path = "/organizations/{organization}/members/{person}", tag = "members", request_body = MemberPatch,
+    params(
+        ("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`"),
+        ("If-Match" = String, Header, description = "`ETag` that was read")
+    ),
+    responses((status = 200, description = "As it is now", body = Member), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, person)): Path<(String, String)>,
+    if_match: IfMatch,
+    body: Body<MemberPatch>,
+) -> Answer {
+    let on = caller.on_member(&app, Action::UpdateMember, (&organization, &person)).await?;
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    let (before, version) = show(&mut write.tx, organization, person).await?;
+    if_match.check(version)?;
+    let patch = &body.value;
+    let renamed = patch.given_name.is_some() || patch.family_name.is_some();
+    if renamed && before.account_status != "pending" {
+        // Who opened the account answers for its names; a mistake is theirs to correct (R007).
+        let pointer = if patch.given_name.is_some() { "/given_name" } else { "/family_name" };
+        return Err(Problem::field(pointer, "not_yours", "the person corrects their own name").into());
+    }
+    let affiliation = match patch.affiliation {
+        Some(affiliation) => affiliation.word(),
+        None => &before.affiliation,
+    };
+    let old: Option<Date> = before.ends_on.as_deref().and_then(|day| day.parse().ok());
+    let ends_on = patch.ends_on.unwrap_or(old);
+    if patch.ends_on.is_some() || patch.affiliation.is_some() {
+        check_end(affiliation, ends_on, calendar::date_at(write.now))?;
+    }
+    let ends_on = ends_on.map(|day| day.to_string());
+    let mandate = patch.mandate.map(MandateName::word).or(before.mandate.as_deref());
+    let terms = Terms { affiliation, ends_on: ends_on.as_deref(), mandate };
+    if !members::update(&mut write.tx, (organization, person, version), &terms, write.now).await? {
+        return Err(stale(version).into());
+    }
+    if renamed {
+        let given = patch.given_name.as_ref().map_or(before.given_name.as_str(), Name::as_str);
+        let family = patch.family_name.as_ref().map_or(before.family_name.as_str(), Name::as_str);
+        members::set_names(&mut write.tx, person, (given, family, &before.locale), write.now).await?;
+    }
+    let (after, version) = show(&mut write.tx, organization, person).await?;
+    let event = on.event(&caller, "member.updated").with("renamed", renamed).changed(before.traced(), after.traced());
+    audit::record(&mut write.tx, event, write.now).await?;
+    write.finish(Written::changed(&after)?.with_version(version)).await
+}
+
+/// Make a member an administrator, or an administrator a member.
+#[utoipa::path(
+    put, path = "/organizations/{organization}/members/{person}/role", tag = "members", request_body = RoleChange,
+    params(("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`")),
+    responses((status = 200, description = "As it is now", body = Member), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn set_role(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, person)): Path<(String, String)>,
+    body: Body<RoleChange>,
+) -> Answer {
+    let on = caller.on_member(&app, Action::SetMemberRole, (&organization, &person)).await?;
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    members::lock(&mut write.tx, organization).await?;
+    let (before, version) = show(&mut write.tx, organization, person).await?;
+    let to = body.value.role.word();
+    if before.role == to {
+        return write.finish(Written::changed(&before)?.with_version(version)).await;
+    }
+    if to == "member" {
+        needs_another(&mut write, organization, person).await?;
+    }
+    members::set_role(&mut write.tx, (organization, person), (&before.role, to), write.now).await?;
+    let (after, version) = show(&mut write.tx, organization, person).await?;
+    let mut event = on.event(&caller, "member.role_changed").changed(before.traced(), after.traced());
+    if let Some(reason) = &body.value.reason {
+        event = event.with("reason", reason.0.clone());
+    }
+    audit::record(&mut write.tx, event, write.now).await?;
+    super::notice::administrator_changed(&mut write.tx, &app, (&on.organization, person), write.now).await?;
+    let answer = write.finish(Written::changed(&after)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// An organization keeps an administrator (R053). The organization is locked.
+async fn needs_another(write: &mut Write, organization: &str, person: &str) -> Answer<()> {
+    let today = calendar::date_at(write.now).to_string();
+    let administrators = members::administrators(&mut write.tx, organization, &today).await?;
+    let is_last = administrators.iter().any(|one| one == person) && administrators.len() == 1;
+    if is_last { Err(Problem::bare(Code::LastAdministrator).into()) } else { Ok(()) }
+}
+
+/// Suspend or reinstate a membership. The person's account stays theirs.
+#[utoipa::path(
+    put, path = "/organizations/{organization}/members/{person}/status", tag = "members", request_body = MembershipStatusChange,
+    params(("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`")),
+    responses((status = 200, description = "As it is now", body = Member), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn set_status(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, person)): Path<(String, String)>,
+    body: Body<MembershipStatusChange>,
+) -> Answer {
+    let suspends = body.value.status == MembershipStatus::Suspended;
+    let (action, to) =
+        if suspends { (Action::SuspendMember, "suspended") } else { (Action::ReinstateMember, "active") };
+    let on = caller.on_member(&app, action, (&organization, &person)).await?;
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    members::lock(&mut write.tx, organization).await?;
+    let (before, version) = show(&mut write.tx, organization, person).await?;
+    if before.status == to {
+        return write.finish(Written::changed(&before)?.with_version(version)).await;
+    }
+    if suspends {
+        needs_another(&mut write, organization, person).await?;
+    }
+    members::set_status(&mut write.tx, (organization, person), (&before.status, to), write.now).await?;
+    if suspends {
+        end_access(&mut write, person).await?;
+    }
+    let (after, version) = show(&mut write.tx, organization, person).await?;
+    let event = on.event(&caller, "member.status_changed").with("reason", body.value.reason.0.clone());
+    audit::record(&mut write.tx, event.changed(before.traced(), after.traced()), write.now).await?;
+    write.finish(Written::changed(&after)?.with_version(version)).await
+}
+
+/// Ends what a person has open where this organization was all they had; elsewhere the tokens of the organization stop by
+/// themselves, since each use looks at the membership.
+async fn end_access(write: &mut Write, person: &str) -> Outcome<()> {
+    if members::count_of_person(&mut write.tx, person).await? <= 1 {
+        sessions::end_of_person(&mut write.tx, person, write.now).await?;
+        grants::revoke_of_person(&mut write.tx, person, "", write.now).await?;
+    }
+    Ok(())
+}
+
+/// Remove a member, or withdraw an invitation (R052).
+#[utoipa::path(
+    delete, path = "/organizations/{organization}/members/{person}", tag = "members",
+    params(("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`")),
+    responses((status = 204, description = "Removed"), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, person)): Path<(String, String)>,
+    request: NoBody,
+) -> Answer {
+    let on = caller.on_member(&app, Action::RemoveMember, (&organization, &person)).await?;
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
+    let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
+    members::lock(&mut write.tx, organization).await?;
+    let (before, _) = show(&mut write.tx, organization, person).await?;
+    needs_another(&mut write, organization, person).await?;
+    end_access(&mut write, person).await?;
+    members::remove(&mut write.tx, organization, person).await?;
+    let mut event = on.event(&caller, "member.removed").changed(before.traced(), Value::Null);
+    if before.account_status == "pending" && members::count_of_person(&mut write.tx, person).await? == 0 {
+        // Nobody ever came: the invitation is withdrawn and its address free again.
+        account_links::void(&mut write.tx, person, account_links::Purpose::Activate, write.now).await?;
+        people::withdraw(&mut write.tx, person, write.now).await?;
+        event = event.with("withdrawn", true);
+    }
+    audit::record(&mut write.tx, event, write.now).await?;
+    if before.role == "administrator" {
+        super::notice::administrator_changed(&mut write.tx, &app, (&on.organization, person), write.now).await?;
+    }
+    let answer = write.finish(Written::nothing()).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// Somebody who was invited and has not come yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PendingInvitation {
+    /// `usr_…`: the member it is about.
+    person: String,
+    /// What they will sign in with.
+    login: String,
+    /// Where the link went.
+    email: Option<String>,
+    /// Given name.
+    given_name: String,
+    /// Family name.
+    family_name: String,
+    /// `administrator` or `member`.
+    role: String,
+    /// RFC 3339.
+    invited_at: String,
+    /// When the link stops working, RFC 3339; absent when none works: send it again.
+    expires_at: Option<String>,
+}
+
+impl From<members::Pending> for PendingInvitation {
+    fn from(row: members::Pending) -> Self {
+        Self {
+            person: row.person_id,
+            login: row.login,
+            email: row.email,
+            given_name: row.given_name,
+            family_name: row.family_name,
+            role: row.role,
+            invited_at: instant(row.created_at),
+            expires_at: row.expires_at.map(instant),
+        }
+    }
+}
+
+/// List the invitations nobody has answered yet, the newest first. Withdraw one by removing the member.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/invitations", tag = "members",
+    params(("organization" = String, Path, description = "`org_…`"), Paging),
+    responses((status = 200, description = "A page", body = Page<PendingInvitation>), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn invitations(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::ListInvitations, &organization).await?;
+    let (limit, (at, id)) = (paging.limit()?, paging.before()?);
+    let now = app.clock.now();
+    let mut reader = app.db.reader().await?;
+    let rows = members::pending(&mut reader, &acting.organization.id, (at, &id, limit + 1), now).await?;
+    let cursor = |row: &members::Pending| page::cursor_before(row.created_at.milliseconds(), &row.person_id);
+    Ok(Page::of(rows, limit, cursor, PendingInvitation::from).into_response())
+}
+
+/// Send the invitation again; earlier links are void.
+#[utoipa::path(
+    post, path = "/organizations/{organization}/members/{person}/invitation", tag = "members",
+    params(("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`")),
+    responses((status = 200, description = "On its way", body = Member), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn resend(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, person)): Path<(String, String)>,
+    request: NoBody,
+) -> Answer {
+    let on: OnMember = caller.on_member(&app, Action::ResendInvitation, (&organization, &person)).await?;
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
+    let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
+    let Some(account) = people::find(&mut write.tx, person).await? else { return Err(Problem::not_found().into()) };
+    let sent = invite::send_again(&mut write.tx, &app.config, &account, write.now).await?;
+    let Some(mail) = sent else {
+        return Err(Problem::new(Code::Conflict, "the account is open already: there is nothing to send").into());
+    };
+    let event = on.event(&caller, "account.invitation_resent").with("mail", mail);
+    audit::record(&mut write.tx, event, write.now).await?;
+    let (shown, version) = show(&mut write.tx, organization, person).await?;
+    let answer = write.finish(Written::changed(&shown)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
+}

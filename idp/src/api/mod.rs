@@ -1,0 +1,119 @@
+//! The management API, `/api/v1`: one file an endpoint group. The shape all share is told in
+//! `docs/decisions/0002-management-api.md`.
+
+pub mod body;
+pub mod caller;
+mod contacts;
+pub mod document;
+mod me;
+mod members;
+mod notice;
+mod organizations;
+pub mod page;
+mod people;
+pub mod precondition;
+pub mod problem;
+mod rights;
+mod trail;
+pub mod write;
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::http::{HeaderName, StatusCode, header};
+use jiff::Timestamp;
+use tower_http::cors::{Any, CorsLayer};
+use utoipa::openapi::{OpenApi, Ref, RefOr, ResponseBuilder, response};
+use utoipa::{IntoResponses, OpenApi as _};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+use crate::db::At;
+use problem::{Code, Problem, Stop};
+
+/// Where the API is.
+pub const PREFIX: &str = "/api/v1";
+
+/// Every endpoint, with the document made from them.
+fn endpoints() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(document::Document::openapi())
+        .merge(me::router())
+        .merge(organizations::router())
+        .merge(contacts::router())
+        .merge(rights::router())
+        .merge(members::router())
+        .merge(people::router())
+        .merge(trail::router())
+}
+
+/// The routes: what is not in the document is not routed.
+pub fn router() -> Router<App> {
+    let (endpoints, _) = endpoints().split_for_parts();
+    let api = endpoints
+        .fallback(|| async { Stop::from(Problem::not_found()) })
+        .method_not_allowed_fallback(|| async { Stop::from(Problem::bare(Code::MethodNotAllowed)) })
+        .layer(
+            // Consoles may be pages of another origin; no cookie counts here.
+            CorsLayer::new()
+                .allow_origin(Any)
+                .allow_methods(Any)
+                .allow_headers([
+                    header::AUTHORIZATION,
+                    header::CONTENT_TYPE,
+                    header::IF_MATCH,
+                    HeaderName::from_static("idempotency-key"),
+                    HeaderName::from_static("dpop"),
+                ])
+                .expose_headers([
+                    header::ETAG,
+                    header::LOCATION,
+                    header::RETRY_AFTER,
+                    header::WWW_AUTHENTICATE,
+                    HeaderName::from_static("idempotency-replayed"),
+                ]),
+        );
+    Router::new().nest(PREFIX, api).merge(document::router())
+}
+
+/// The OpenAPI description of the API, addresses whole.
+pub fn openapi() -> OpenApi {
+    let mut described = OpenApiRouter::<App>::new().nest(PREFIX, endpoints()).into_openapi();
+    described.info = document::Document::openapi().info;
+    described
+}
+
+/// An instant as the API writes it: RFC 3339 in UTC.
+fn instant(at: At) -> String {
+    Timestamp::from(at).to_string()
+}
+
+/// The refusals every endpoint may answer with, for the OpenAPI description.
+struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        let problem = |description: &str| {
+            let content = utoipa::openapi::ContentBuilder::new()
+                .schema(Some(RefOr::Ref(Ref::from_schema_name("Problem"))))
+                .build();
+            ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+        };
+        let unauthorized = ResponseBuilder::new()
+            .description("No token, one that opens nothing (RFC 6750), or one whose sign-in is not recent or strong enough (RFC 9470): `WWW-Authenticate` says which")
+            .build();
+        let mut responses: BTreeMap<String, RefOr<response::Response>> = Code::ALL
+            .iter()
+            .map(|code| code.status())
+            .map(|status| (status.as_u16().to_string(), RefOr::T(problem(&describe(status)))))
+            .collect();
+        responses.insert("401".to_owned(), RefOr::T(unauthorized));
+        responses
+    }
+}
+
+/// The problems with a status.
+fn describe(status: StatusCode) -> String {
+    let names: Vec<_> =
+        Code::ALL.iter().filter(|code| code.status() == status).map(|code| format!("`{}`", code.name())).collect();
+    names.join(", ")
+}

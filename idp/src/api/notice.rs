@@ -1,0 +1,41 @@
+//! Notices to an organization's signatory about sensitive acts of its administrators (R055).
+
+use jiff::Timestamp;
+
+use crate::app::App;
+use crate::db::organizations::Organization;
+use crate::db::{Tx, contacts, people};
+use crate::mail::organizations::SensitiveAct;
+use crate::mail::{self, Recipient};
+use crate::outcome::Outcome;
+use crate::web::text::Locale;
+
+/// Tells the signatories that who administers their organization has changed. Commit sends it.
+///
+/// # Errors
+/// The database or the template failed.
+pub(super) async fn administrator_changed(
+    tx: &mut Tx,
+    app: &App,
+    (organization, person): (&Organization, &str),
+    now: Timestamp,
+) -> Outcome<()> {
+    let name = people::find(tx, person).await?.map(|person| format!("{} {}", person.given_name, person.family_name));
+    let act = SensitiveAct::AdministratorChanged { person: name.unwrap_or_else(|| person.to_owned()) };
+    tell_signatories(tx, app, (organization, act), now).await
+}
+
+/// Tells the signatories of a sensitive act.
+async fn tell_signatories(
+    tx: &mut Tx,
+    app: &App,
+    (organization, act): (&Organization, SensitiveAct),
+    now: Timestamp,
+) -> Outcome<()> {
+    let letter = act.letter(&organization.name, now);
+    for signatory in contacts::of_duty(tx, &organization.id, "signatory").await? {
+        let to = Recipient { address: &signatory.email, person: signatory.person_id.as_deref(), locale: Locale::Fr };
+        mail::write_to(tx, &app.config, (&to, &letter), (now, now)).await?;
+    }
+    Ok(())
+}

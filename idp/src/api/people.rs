@@ -1,0 +1,193 @@
+//! `/people`: everybody on the server, for the operator and the data protection officer, and the duties of the operator's staff.
+
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use habilis_policies::authorization::Action;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::{Body, fields};
+use super::caller::Caller;
+use super::page::{self, Asked, Page};
+use super::problem::{Answer, Code, Problem};
+use super::write::{Write, Written, found};
+use super::{Problems, instant};
+use crate::app::App;
+use crate::db::people_list::{self, PersonFilter, PersonRow};
+use crate::db::{Conn, audit, people};
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read)).routes(routes!(set_duties))
+}
+
+/// A person with an account.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Person {
+    /// `usr_…`.
+    id: String,
+    /// What they sign in with.
+    login: String,
+    /// Mail address.
+    email: Option<String>,
+    /// Whether it was proven.
+    email_verified: bool,
+    /// Given name.
+    given_name: String,
+    /// Family name.
+    family_name: String,
+    /// `pending`, `active`, `suspended`, `suspended_password` or `closed`.
+    status: String,
+    /// Staff of the operator.
+    operator: bool,
+    /// Data protection officer of the operator.
+    privacy: bool,
+}
+
+impl From<people::Person> for Person {
+    fn from(row: people::Person) -> Self {
+        Self {
+            id: row.id,
+            login: row.login,
+            email: row.email,
+            email_verified: row.email_verified,
+            given_name: row.given_name,
+            family_name: row.family_name,
+            status: row.status,
+            operator: row.operator,
+            privacy: row.privacy,
+        }
+    }
+}
+
+/// A person in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PersonListed {
+    #[serde(flatten)]
+    person: Person,
+    /// RFC 3339.
+    created_at: String,
+    /// RFC 3339; as far as a session still tells.
+    signed_in_at: Option<String>,
+}
+
+impl From<PersonRow> for PersonListed {
+    fn from(row: PersonRow) -> Self {
+        Self {
+            person: Person {
+                id: row.id,
+                login: row.login,
+                email: row.email,
+                email_verified: row.email_verified,
+                given_name: row.given_name,
+                family_name: row.family_name,
+                status: row.status,
+                operator: row.operator,
+                privacy: row.privacy,
+            },
+            created_at: instant(row.created_at),
+            signed_in_at: row.signed_in_at.map(instant),
+        }
+    }
+}
+
+/// Which people.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PersonQuery {
+    /// Beginnings of words of the name, the login or the mail address; accents and case do not matter, all must be found.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// A status.
+    status: Option<String>,
+    /// Whether staff of the operator.
+    operator: Option<bool>,
+    /// `name`, `-name`, `created` or `-created`; by name when absent. A search has an order of its own.
+    sort: Option<String>,
+    /// Rows at the most, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(max_length = 2048)]
+    cursor: Option<String>,
+}
+
+/// The duties somebody is to have in the operator's house.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Duties {
+    /// Staff of the operator.
+    operator: bool,
+    /// Data protection officer.
+    privacy: bool,
+    /// Why, for the audit trail.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 2000)]
+    reason: fields::Paragraph,
+}
+
+/// List or search everybody.
+#[utoipa::path(
+    get, path = "/people", tag = "people", params(PersonQuery),
+    responses((status = 200, description = "A page", body = Page<PersonListed>), Problems),
+    security(("oauth2" = ["habilis.people.read"]))
+)]
+async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<PersonQuery>) -> Answer {
+    caller.may(&app, Action::ListPeople).await?;
+    let words = page::words(query.q.as_deref())?;
+    let (order, after) = page::place((query.sort.as_deref(), "created"), query.cursor.as_deref(), &words)?;
+    let statuses = ["pending", "active", "suspended", "suspended_password", "closed"];
+    let status = page::one_of("status", query.status.as_deref(), &statuses)?;
+    let filter = PersonFilter { words: &words, status, operator: query.operator };
+    let limit = page::limit(query.limit)?;
+    let found = people_list::list(&mut app.db.reader().await?, &filter, (order, after), limit).await?;
+    Ok(Page::shown(found, PersonListed::from).into_response())
+}
+
+async fn somebody(c: &mut impl Conn, id: &str) -> Answer<people::Person> {
+    let found = if id.contains('\0') { None } else { people::find(c, id).await? };
+    found.ok_or_else(|| Problem::not_found().into())
+}
+
+/// Read a person.
+#[utoipa::path(
+    get, path = "/people/{person}", tag = "people",
+    params(("person" = String, Path, description = "`usr_…`")),
+    responses((status = 200, description = "Found", body = Person), Problems),
+    security(("oauth2" = ["habilis.people.read"]))
+)]
+async fn read(State(app): State<App>, caller: Caller, Path(person): Path<String>) -> Answer {
+    let person = somebody(&mut app.db.reader().await?, &person).await;
+    let person = caller.on_person(&app, Action::ReadPerson, person).await?;
+    let version = person.version;
+    found(&Person::from(person), version)
+}
+
+/// Make somebody staff of the operator or its data protection officer, or end that.
+#[utoipa::path(
+    put, path = "/people/{person}/duties", tag = "people", request_body = Duties,
+    params(("person" = String, Path, description = "`usr_…`")),
+    responses((status = 200, description = "As it is now", body = Person), Problems),
+    security(("oauth2" = ["habilis.duties"]))
+)]
+async fn set_duties(State(app): State<App>, caller: Caller, Path(person): Path<String>, body: Body<Duties>) -> Answer {
+    let person = somebody(&mut app.db.reader().await?, &person).await;
+    let person = caller.on_person(&app, Action::ManageDuties, person).await?;
+    let duties = &body.value;
+    if duties.operator && duties.privacy {
+        // The one supervises the other (GDPR art. 38(6)).
+        return Err(Problem::new(Code::Conflict, "nobody is both operator and data protection officer").into());
+    }
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    let before = somebody(&mut write.tx, &person.id).await?;
+    people::set_duties(&mut write.tx, &person.id, (duties.operator, duties.privacy), write.now).await?;
+    let after = somebody(&mut write.tx, &person.id).await?;
+    let traced = |person: &people::Person| json!({ "operator": person.operator, "privacy": person.privacy });
+    let event = caller.event("person.duties_changed").about(&person.id).with("reason", duties.reason.0.clone());
+    audit::record(&mut write.tx, event.changed(traced(&before), traced(&after)), write.now).await?;
+    let version = after.version;
+    write.finish(Written::changed(&Person::from(after))?.with_version(version)).await
+}

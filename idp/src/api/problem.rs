@@ -1,0 +1,283 @@
+//! Refusals of the management API as problems (RFC 9457), and [`Stop`], which carries one out of a handler.
+//!
+//! `type` is the address of a page that explains the problem, `code` its last word: stable, for programs. `errors` names each
+//! wrong field by JSON pointer (RFC 6901) with a code of its own.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::oidc::resource::Challenge;
+use crate::outcome::Fault;
+
+/// Declares the codes: name, status, title, and what the page about it says.
+macro_rules! codes {
+    ($($(#[doc = $about:literal])+ $variant:ident = $code:literal, $status:ident, $title:literal;)*) => {
+        /// Every code a problem can have.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code { $($(#[doc = $about])+ $variant),* }
+
+        impl Code {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable word.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $code),* }
+            }
+
+            /// The HTTP status.
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status),* }
+            }
+
+            /// A short title, the same for every occurrence.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),* }
+            }
+
+            /// What it means and what to do about it.
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($about),+)),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is not JSON, or the request cannot be read at all.
+    MalformedRequest = "malformed_request", BAD_REQUEST, "The request cannot be read";
+    /// A parameter of the address is unknown, missing or has a value it cannot have; `errors` names it.
+    InvalidParameter = "invalid_parameter", BAD_REQUEST, "A parameter is wrong";
+    /// The cursor is not one that this list gave for this order; begin again without one.
+    InvalidCursor = "invalid_cursor", BAD_REQUEST, "The cursor is of no use";
+    /// The caller is known and belongs here, but may not do this. `policy` names the rule that says so, where there is one.
+    Forbidden = "forbidden", FORBIDDEN, "Not allowed";
+    /// The organization is suspended or terminated: nothing can be changed in it.
+    OrganizationNotActive = "organization_not_active", FORBIDDEN, "The organization is not active";
+    /// There is nothing at this address, or nothing that the caller may know of.
+    NotFound = "not_found", NOT_FOUND, "Not found";
+    /// The address exists, for other methods; `Allow` names them.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
+    /// What is asked contradicts the state of things; `detail` says how.
+    Conflict = "conflict", CONFLICT, "Conflict";
+    /// Another account has this login.
+    LoginTaken = "login_taken", CONFLICT, "The login is taken";
+    /// Another organization has this SIRET.
+    SiretTaken = "siret_taken", CONFLICT, "The SIRET is taken";
+    /// The organization would be left without an administrator; name a successor first (R053).
+    LastAdministrator = "last_administrator", CONFLICT, "The last administrator stays";
+    /// Somebody changed it since it was read; read it again. `current` is its version now.
+    VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "It has changed meanwhile";
+    /// The body is larger than the server reads.
+    TooLarge = "too_large", PAYLOAD_TOO_LARGE, "Too large";
+    /// The body must be `application/json`.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
+    /// The body is JSON, but fields of it are wrong; `errors` names each.
+    InvalidFields = "invalid_fields", UNPROCESSABLE_ENTITY, "Fields are wrong";
+    /// This `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key was used for another request";
+    /// A change needs `If-Match` with the `ETag` that was read.
+    PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "If-Match is needed";
+    /// Too many requests; `Retry-After` says when to go on.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+}
+
+/// One wrong field or parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer into the body (RFC 6901), or the name of the parameter.
+    pub pointer: String,
+    /// Stable word.
+    pub code: &'static str,
+    /// For people.
+    pub detail: String,
+}
+
+/// The document of a problem, for the OpenAPI description.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemDocument {
+    /// Where it is explained.
+    r#type: String,
+    /// Short, the same for every occurrence.
+    title: String,
+    /// HTTP status.
+    status: u16,
+    /// The last word of `type`.
+    code: String,
+    /// This occurrence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// The fields that are wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+/// A refusal.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: Option<String>,
+    errors: Vec<FieldError>,
+    further: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem with a sentence about this occurrence.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::bare(code) }
+    }
+
+    /// A problem whose title says all.
+    pub fn bare(code: Code) -> Self {
+        Self { code, detail: None, errors: Vec::new(), further: Map::new(), headers: Vec::new() }
+    }
+
+    /// Nothing here that the caller may know of.
+    pub fn not_found() -> Self {
+        Self::bare(Code::NotFound)
+    }
+
+    /// One wrong field of the body.
+    pub fn field(pointer: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        let error = FieldError { pointer: pointer.to_owned(), code, detail: detail.into() };
+        Self { errors: vec![error], ..Self::bare(Code::InvalidFields) }
+    }
+
+    /// One wrong parameter of the address.
+    pub fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        let error = FieldError { pointer: name.to_owned(), code: "invalid", detail: detail.into() };
+        Self { errors: vec![error], ..Self::bare(Code::InvalidParameter) }
+    }
+
+    /// Several wrong fields.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::bare(Code::InvalidFields) }
+    }
+
+    /// Adds a member of its own to the document.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.further.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Which problem.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut document = self.further;
+        let mut set = |name: &str, value: Value| {
+            document.insert(name.to_owned(), value);
+        };
+        set("type", format!("/problems/{}", self.code.name()).into());
+        set("title", self.code.title().into());
+        set("status", self.code.status().as_u16().into());
+        set("code", self.code.name().into());
+        if let Some(detail) = self.detail {
+            set("detail", detail.into());
+        }
+        if !self.errors.is_empty() {
+            set("errors", json!(self.errors));
+        }
+        let fixed = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
+        let mut response = (self.code.status(), fixed, Value::Object(document).to_string()).into_response();
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+/// Why a handler ends early. A refusal never becomes a fault, nor the other way round.
+#[derive(Debug)]
+pub enum Stop {
+    /// No.
+    Refused(Box<Problem>),
+    /// The token does not do (RFC 6750, RFC 9449, RFC 9470).
+    Challenged(Box<Challenge>),
+    /// The answer was given before (`Idempotency-Key`).
+    Answered(Box<Response>),
+    /// We broke.
+    Broken(Fault),
+}
+
+/// What a handler of the management API returns.
+pub type Answer<T = Response> = Result<T, Stop>;
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(Box::new(problem))
+    }
+}
+
+impl From<Challenge> for Stop {
+    fn from(challenge: Challenge) -> Self {
+        Self::Challenged(Box::new(challenge))
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Broken(fault)
+    }
+}
+
+impl From<sqlx::Error> for Stop {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<serde_json::Error> for Stop {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<jiff::Error> for Stop {
+    fn from(error: jiff::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl IntoResponse for Stop {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(problem) => problem.into_response(),
+            Self::Challenged(challenge) => challenge.into_response(),
+            Self::Answered(response) => *response,
+            Self::Broken(fault) => fault.into_response(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_words_of_their_own_and_refuse() {
+        let mut names: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.status().is_client_error() && !code.about().is_empty(), "{}", code.name());
+            assert!(code.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", code.name());
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Rights in portals: what the operator grants an organization, and what its administrators give their members within it.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use habilis_policies::authorization::Action;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Problems;
+use super::body::Body;
+use super::caller::Caller;
+use super::members::{Member, check_granted, show};
+use super::page::Page;
+use super::problem::{Answer, Problem};
+use super::write::{Write, Written};
+use crate::app::App;
+use crate::db::members::{self, Right};
+use crate::db::{audit, clients, organizations, portal_grants};
+
+/// Longest name of a role.
+const MAX_ROLE: usize = 64;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(portals)).routes(routes!(grant)).routes(routes!(give))
+}
+
+/// A right of a member in a portal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RightGiven {
+    /// `client_id` of the portal.
+    #[schema(max_length = 256)]
+    pub(super) client_id: String,
+    /// What it is called there.
+    #[schema(max_length = 64)]
+    pub(super) role: String,
+}
+
+impl From<Right> for RightGiven {
+    fn from(Right { client_id, role }: Right) -> Self {
+        Self { client_id, role }
+    }
+}
+
+/// What an organization's administrators may give in a portal.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Portal {
+    /// `client_id` of the portal.
+    client_id: String,
+    /// Its name, as people see it.
+    name: Option<String>,
+    /// The roles.
+    roles: Vec<String>,
+}
+
+/// The roles in one portal.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Roles {
+    /// All of them: what is not named is taken away.
+    #[schema(max_items = 50)]
+    roles: Vec<String>,
+}
+
+impl Roles {
+    /// The roles, each once.
+    fn checked(&self) -> Result<Vec<String>, Problem> {
+        if self.roles.len() > 50 {
+            return Err(Problem::field("/roles", "too_many", "at most 50 roles"));
+        }
+        for (index, role) in self.roles.iter().enumerate() {
+            let good = (1..=MAX_ROLE).contains(&role.len()) && role.bytes().all(|byte| byte.is_ascii_graphic());
+            if !good {
+                let detail = "a role is 1 to 64 visible ASCII characters without spaces";
+                return Err(Problem::field(&format!("/roles/{index}"), "invalid", detail));
+            }
+        }
+        let mut roles = self.roles.clone();
+        roles.sort_unstable();
+        roles.dedup();
+        Ok(roles)
+    }
+}
+
+/// List what the organization's administrators may give.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/portals", tag = "rights",
+    params(("organization" = String, Path, description = "`org_…`")),
+    responses((status = 200, description = "All portals with a role to give", body = Page<Portal>), Problems),
+    security(("oauth2" = ["habilis.organizations.read"]))
+)]
+async fn portals(State(app): State<App>, caller: Caller, Path(organization): Path<String>) -> Answer {
+    let acting = caller.in_organization(&app, Action::ReadOrganization, &organization).await?;
+    let mut by_client = BTreeMap::<String, Vec<String>>::new();
+    for Right { client_id, role } in portal_grants::list(&mut app.db.reader().await?, &acting.organization.id).await? {
+        by_client.entry(client_id).or_default().push(role);
+    }
+    let mut items = Vec::with_capacity(by_client.len());
+    for (client_id, roles) in by_client {
+        let name = app.client(&client_id).await?.and_then(|client| client.metadata.client_name.clone());
+        items.push(Portal { client_id, name, roles });
+    }
+    Ok(Page { items, next: None }.into_response())
+}
+
+/// Grant an organization the roles its administrators may give in a portal. Members' rights beyond them end.
+#[utoipa::path(
+    put, path = "/organizations/{organization}/portals/{client_id}", tag = "rights", request_body = Roles,
+    params(("organization" = String, Path, description = "`org_…`"), ("client_id" = String, Path, description = "The portal")),
+    responses((status = 200, description = "As it is now", body = Portal), Problems),
+    security(("oauth2" = ["habilis.organizations.write"]))
+)]
+async fn grant(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, client_id)): Path<(String, String)>,
+    body: Body<Roles>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::GrantPortal, &organization).await?;
+    let organization = &acting.organization.id;
+    let roles = body.value.checked()?;
+    let Some(client) = app.client(&client_id).await? else { return Err(Problem::not_found().into()) };
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    members::lock(&mut write.tx, organization).await?;
+    if clients::find(&mut write.tx, &client.id).await?.is_none() {
+        return Err(Problem::not_found().into());
+    }
+    let before = portal_grants::roles(&mut write.tx, organization, &client.id).await?;
+    let withdrawn = portal_grants::replace(&mut write.tx, (organization, &client.id), &roles, write.now).await?;
+    let event = acting
+        .event(&caller, "portal.granted")
+        .about(organization)
+        .with("portal", client.id.clone())
+        .with("rights_withdrawn", withdrawn)
+        .changed(json!(before), json!(roles));
+    audit::record(&mut write.tx, event, write.now).await?;
+    let name = client.metadata.client_name.clone();
+    write.finish(Written::changed(&Portal { client_id: client.id.clone(), name, roles })?).await
+}
+
+/// Give a member exactly these roles in a portal.
+#[utoipa::path(
+    put, path = "/organizations/{organization}/members/{person}/rights/{client_id}", tag = "rights", request_body = Roles,
+    params(
+        ("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`"),
+        ("client_id" = String, Path, description = "The portal")
+    ),
+    responses((status = 200, description = "The member as it is now", body = Member), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn give(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, person, client_id)): Path<(String, String, String)>,
+    body: Body<Roles>,
+) -> Answer {
+    let roles = body.value.checked()?;
+    let action = if roles.is_empty() { Action::WithdrawRight } else { Action::GiveRight };
+    let on = caller.on_member(&app, action, (&organization, &person)).await?;
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
+    let Some(client) = app.client(&client_id).await? else { return Err(Problem::not_found().into()) };
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    // The grant to the organization must not shrink meanwhile.
+    members::lock(&mut write.tx, organization).await?;
+    let given = |role: &String| RightGiven { client_id: client.id.clone(), role: role.clone() };
+    let asked: Vec<_> = roles.iter().map(given).collect();
+    check_granted(&mut write.tx, organization, &asked).await?;
+    let (before, _) = show(&mut write.tx, organization, person).await?;
+    members::clear_rights(&mut write.tx, (organization, person), &client.id, write.now).await?;
+    for role in &roles {
+        organizations::give_right(&mut write.tx, (person, organization), (&client.id, role), write.now).await?;
+    }
+    let (after, version) = show(&mut write.tx, organization, person).await?;
+    let event = on.event(&caller, "member.rights_changed").with("portal", client.id.clone());
+    audit::record(&mut write.tx, event.changed(before.traced(), after.traced()), write.now).await?;
+    write.finish(Written::changed(&after)?.with_version(version)).await
+}

@@ -1,0 +1,273 @@
+//! Members of organizations, one at a time: what the management API reads and changes. Lists are in `members_list`.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx, search};
+
+statements! {
+    IN_FORCE = "SELECT m.organization_id, m.role
+                FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
+                ORDER BY m.created_at, m.organization_id";
+    FIND = "SELECT m.person_id, p.login, p.email, p.email_verified, p.given_name, p.family_name, p.locale, p.status AS account_status,
+                   p.operator, p.privacy, m.role, m.status, m.affiliation, m.ends_on, m.mandate, m.version, m.created_at, m.updated_at
+            FROM memberships m JOIN people p ON p.id = m.person_id
+            WHERE m.organization_id = $1 AND m.person_id = $2";
+    RIGHTS = "SELECT client_id, role FROM rights WHERE organization_id = $1 AND person_id = $2 ORDER BY client_id, role";
+    LOCK_ORGANIZATION = "UPDATE organizations SET updated_at = updated_at WHERE id = $1";
+    ADMINISTRATORS = "SELECT m.person_id
+                      FROM memberships m JOIN people p ON p.id = m.person_id
+                      WHERE m.organization_id = $1 AND m.role = 'administrator' AND m.status = 'active'
+                        AND (m.ends_on IS NULL OR m.ends_on >= $2) AND p.status IN ('active', 'pending', 'suspended_password')
+                      ORDER BY m.created_at, m.person_id LIMIT 200";
+    UPDATE = "UPDATE memberships SET affiliation = $4, ends_on = $5, mandate = $6, updated_at = $7, version = version + 1
+              WHERE organization_id = $1 AND person_id = $2 AND version = $3";
+    SET_ROLE = "UPDATE memberships SET role = $4, updated_at = $5, version = version + 1
+                WHERE organization_id = $1 AND person_id = $2 AND role = $3";
+    SET_STATUS = "UPDATE memberships SET status = $4, updated_at = $5, version = version + 1
+                  WHERE organization_id = $1 AND person_id = $2 AND status = $3";
+    REMOVE = "DELETE FROM memberships WHERE organization_id = $1 AND person_id = $2";
+    COUNT_OF_PERSON = "SELECT COUNT(*) FROM memberships WHERE person_id = $1";
+    CLEAR_RIGHTS = "DELETE FROM rights WHERE organization_id = $1 AND person_id = $2 AND client_id = $3";
+    TOUCH = "UPDATE memberships SET updated_at = $3, version = version + 1 WHERE organization_id = $1 AND person_id = $2";
+    PENDING = "SELECT m.person_id, p.login, p.email, p.given_name, p.family_name, m.role, m.created_at,
+                      (SELECT MAX(l.expires_at) FROM account_links l
+                       WHERE l.person_id = m.person_id AND l.purpose = 'activate' AND l.used_at IS NULL AND l.expires_at > $5) AS expires_at
+               FROM memberships m JOIN people p ON p.id = m.person_id
+               WHERE m.organization_id = $1 AND p.status = 'pending' AND (m.created_at < $2 OR (m.created_at = $2 AND m.person_id < $3))
+               ORDER BY m.created_at DESC, m.person_id DESC LIMIT $4";
+    SET_LOCALE_AND_NAMES = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, updated_at = $5 WHERE id = $1";
+}
+
+/// An organization a person belongs to today, whatever its own status.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct InForce {
+    /// `org_…`.
+    pub organization_id: String,
+    /// `administrator` or `member`.
+    pub role: String,
+}
+
+/// A member, with what of the account concerns the organization.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Member {
+    /// `usr_…`.
+    pub person_id: String,
+    /// Folded login.
+    pub login: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Whether the address was proven.
+    pub email_verified: bool,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// `fr` or `en`.
+    pub locale: String,
+    /// `pending`, `active`, `suspended`, `suspended_password` or `closed`.
+    pub account_status: String,
+    /// Staff of the operator.
+    pub operator: bool,
+    /// Data protection officer of the operator.
+    pub privacy: bool,
+    /// `administrator` or `member`.
+    pub role: String,
+    /// `active` or `suspended`.
+    pub status: String,
+    /// `employee` or `external` (R056).
+    pub affiliation: String,
+    /// Last civil day in Paris, ISO 8601.
+    pub ends_on: Option<String>,
+    /// `legal_representative`, `delegation` or `invitation` (R011).
+    pub mandate: Option<String>,
+    /// For `ETag`.
+    pub version: i64,
+    /// Since when.
+    pub created_at: At,
+    /// Last change; 0 when never.
+    pub updated_at: At,
+}
+
+/// A right in a portal.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Right {
+    /// `client_id` of the portal.
+    pub client_id: String,
+    /// What it is called there.
+    pub role: String,
+}
+
+/// What is changed of a membership.
+#[derive(Debug)]
+pub struct Terms<'a> {
+    /// `employee` or `external`.
+    pub affiliation: &'a str,
+    /// Last civil day, ISO 8601.
+    pub ends_on: Option<&'a str>,
+    /// See [`Member::mandate`].
+    pub mandate: Option<&'a str>,
+}
+
+/// The memberships of `person` that count on the civil day `today` (ISO 8601, Paris), the oldest first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn in_force(c: &mut impl Conn, person: &str, today: &str) -> sqlx::Result<Vec<InForce>> {
+    sql!(c, all InForce: IN_FORCE, person, today)
+}
+
+/// The member `person` of `organization`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, organization: &str, person: &str) -> sqlx::Result<Option<Member>> {
+    // No id has a NUL, and PostgreSQL refuses to be asked for one.
+    if person.contains('\0') {
+        return Ok(None);
+    }
+    sql!(c, optional Member: FIND, organization, person)
+}
+
+/// Somebody invited whose account is not open yet.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Pending {
+    /// `usr_…`.
+    pub person_id: String,
+    /// Folded login.
+    pub login: String,
+    /// Mail address.
+    pub email: Option<String>,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// `administrator` or `member`.
+    pub role: String,
+    /// Since when.
+    pub created_at: At,
+    /// End of the link; none when no link works.
+    pub expires_at: Option<At>,
+}
+
+/// The invitations that wait, newest first, from before the instant (milliseconds since 1970) and person of another, at most so many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn pending(
+    c: &mut impl Conn,
+    organization: &str,
+    (at, person, limit): (i64, &str, u32),
+    now: Timestamp,
+) -> sqlx::Result<Vec<Pending>> {
+    sql!(c, all Pending: PENDING, organization, at, person, i64::from(limit), At::from(now))
+}
+
+/// What a member may do in portals, in order.
+///
+/// # Errors
+/// The engine failed.
+pub async fn rights(c: &mut impl Conn, organization: &str, person: &str) -> sqlx::Result<Vec<Right>> {
+    sql!(c, all Right: RIGHTS, organization, person)
+}
+
+/// Keeps others from changing who administers `organization` until the transaction ends.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lock(tx: &mut Tx, organization: &str) -> sqlx::Result<()> {
+    sql!(tx, execute LOCK_ORGANIZATION, organization).map(drop)
+}
+
+/// Who administers `organization` on the civil day `today` (ISO 8601, Paris) and can sign in or will: at most 200.
+///
+/// # Errors
+/// The engine failed.
+pub async fn administrators(c: &mut impl Conn, organization: &str, today: &str) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): ADMINISTRATORS, organization, today)?;
+    Ok(rows.into_iter().map(|(person,)| person).collect())
+}
+
+/// Changes the terms of a membership that is still at `version`; false when somebody was faster.
+///
+/// # Errors
+/// The engine failed.
+pub async fn update(
+    tx: &mut Tx,
+    (organization, person, version): (&str, &str, i64),
+    terms: &Terms<'_>,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let rows = sql!(tx, execute UPDATE, organization, person, version, terms.affiliation, terms.ends_on, terms.mandate, At::from(now))?;
+    Ok(rows == 1)
+}
+
+/// Changes the role of a member from one to another; false when it was not the first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_role(
+    tx: &mut Tx,
+    (organization, person): (&str, &str),
+    (from, to): (&str, &str),
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    sql!(tx, execute SET_ROLE, organization, person, from, to, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Changes the status of a membership from one to another; false when it was not the first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_status(
+    tx: &mut Tx,
+    (organization, person): (&str, &str),
+    (from, to): (&str, &str),
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    sql!(tx, execute SET_STATUS, organization, person, from, to, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Ends a membership with its rights; false when there was none.
+///
+/// # Errors
+/// The engine failed.
+pub async fn remove(tx: &mut Tx, organization: &str, person: &str) -> sqlx::Result<bool> {
+    sql!(tx, execute REMOVE, organization, person).map(|rows| rows == 1)
+}
+
+/// To how many organizations `person` belongs.
+///
+/// # Errors
+/// The engine failed.
+pub async fn count_of_person(c: &mut impl Conn, person: &str) -> sqlx::Result<i64> {
+    sql!(c, one (i64,): COUNT_OF_PERSON, person).map(|(count,)| count)
+}
+
+/// Takes a member's rights in a portal away, and gives a new version to the membership.
+///
+/// # Errors
+/// The engine failed.
+pub async fn clear_rights(
+    tx: &mut Tx,
+    (organization, person): (&str, &str),
+    client: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sql!(tx, execute CLEAR_RIGHTS, organization, person, client)?;
+    sql!(tx, execute TOUCH, organization, person, At::from(now)).map(drop)
+}
+
+/// Corrects the names of a person, and the language they are written to in.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_names(
+    tx: &mut Tx,
+    person: &str,
+    (given, family, locale): (&str, &str, &str),
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sql!(tx, execute SET_LOCALE_AND_NAMES, person, given, family, locale, At::from(now))?;
+    search::index(tx, person, now).await
+}

@@ -1,0 +1,49 @@
+//! Which roles an organization's administrators may give in which portal: what the operator granted.
+
+use jiff::Timestamp;
+
+use super::members::Right;
+use super::{At, Conn, Tx};
+
+statements! {
+    LIST = "SELECT client_id, role FROM portal_grants WHERE organization_id = $1 ORDER BY client_id, role LIMIT 2000";
+    ROLES = "SELECT role FROM portal_grants WHERE organization_id = $1 AND client_id = $2 ORDER BY role";
+    CLEAR = "DELETE FROM portal_grants WHERE organization_id = $1 AND client_id = $2";
+    INSERT = "INSERT INTO portal_grants (organization_id, client_id, role, created_at) VALUES ($1, $2, $3, $4)";
+    WITHDRAW_RIGHTS = "DELETE FROM rights WHERE organization_id = $1 AND client_id = $2
+                       AND role NOT IN (SELECT role FROM portal_grants WHERE organization_id = $1 AND client_id = $2)";
+}
+
+/// What is granted to `organization`, at most 2,000 roles.
+///
+/// # Errors
+/// The engine failed.
+pub async fn list(c: &mut impl Conn, organization: &str) -> sqlx::Result<Vec<Right>> {
+    sql!(c, all Right: LIST, organization)
+}
+
+/// The roles granted in one portal, in order.
+///
+/// # Errors
+/// The engine failed.
+pub async fn roles(c: &mut impl Conn, organization: &str, client: &str) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): ROLES, organization, client)?;
+    Ok(rows.into_iter().map(|(role,)| role).collect())
+}
+
+/// Grants exactly these roles in a portal and takes members' rights beyond them away; how many were.
+///
+/// # Errors
+/// The engine failed.
+pub async fn replace(
+    tx: &mut Tx,
+    (organization, client): (&str, &str),
+    roles: &[String],
+    now: Timestamp,
+) -> sqlx::Result<u64> {
+    sql!(tx, execute CLEAR, organization, client)?;
+    for role in roles {
+        sql!(tx, execute INSERT, organization, client, role, At::from(now))?;
+    }
+    sql!(tx, execute WITHDRAW_RIGHTS, organization, client)
+}

@@ -1,0 +1,591 @@
+//! The management API: organizations, their contacts, members and rights (R006–R011, R050–R058).
+
+use std::sync::Arc;
+
+use habilis_integration_tests::api::ALL;
+use habilis_integration_tests::protocol::{AuthorizationRequest, tokens_for};
+use habilis_integration_tests::{Api, Engine, Inbox, Person, TestServer};
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+
+pub(crate) async fn operator(server: &TestServer) -> Api {
+    Api::of_client(server, "demo-automation", ALL).await
+}
+
+/// The personnel software of one company, and the company.
+pub(crate) async fn personnel(server: &TestServer) -> (Api, String) {
+    let company = server.people.iter().find_map(|person| {
+        let organization = person.organization.as_ref()?;
+        (organization.kind == "company").then(|| organization.id.clone())
+    });
+    (Api::of_client(server, "demo-hr", ALL).await, company.unwrap())
+}
+
+fn of_kind(server: &TestServer, kind: &str) -> Person {
+    server.people.iter().find(|person| person.kind == kind).unwrap_or_else(|| panic!("no {kind}")).clone()
+}
+
+/// An organization of one's own, so that journeys do not meet.
+pub(crate) async fn new_organization(operator: &Api, name: &str) -> String {
+    let made = operator.post("/organizations", &json!({ "kind": "company", "name": name })).await.done(201);
+    made["id"].as_str().unwrap().to_owned()
+}
+
+pub(crate) fn new_member(mail: &str) -> Value {
+    json!({ "email": format!("{mail}@societe.example"), "given_name": "Maëlys", "family_name": "Kervadec" })
+}
+
+async fn invited(api: &Api, organization: &str, body: &Value) -> String {
+    let made = api.post(&format!("/organizations/{organization}/members"), body).await.done(201);
+    made["id"].as_str().unwrap().to_owned()
+}
+
+journeys! {
+    async fn an_organization_is_made_read_corrected_and_suspended(server: &TestServer) {
+        let api = operator(server).await;
+        let new = json!({ "kind": "cfa", "name": "CFA de l’Estuaire", "siret": "356 000 000 00048", "uai": "0752524L" });
+        let answer = api.post("/organizations", &new).await;
+        if answer.status == 409 {
+            // The other engine's server has its own database; the same server twice is a rerun.
+            answer.problem(409, "siret_taken");
+        }
+        let made = api.post("/organizations", &json!({ "kind": "training_body", "name": "Atelier", "nda": "11755555555" })).await;
+        let etag = made.header("etag").to_owned();
+        let shown = made.done(201);
+        let id = shown["id"].as_str().unwrap();
+        assert_eq!(made.header("location"), format!("/api/v1/organizations/{id}"));
+        let path = format!("/organizations/{id}");
+        assert_eq!(api.get(&path).await.done(200), shown);
+
+        let renamed = api.patch(&path, &etag, &json!({ "name": "Atelier Numérique", "nda": null })).await;
+        let now = renamed.done(200);
+        assert_eq!((&now["name"], &now["nda"]), (&json!("Atelier Numérique"), &Value::Null));
+        let problem = api.patch(&path, &etag, &json!({ "name": "Perdu" })).await.problem(412, "version_mismatch");
+        assert_eq!(problem["current"], renamed.header("etag"));
+        api.send(api.request("PATCH", &path).json(&json!({}))).await.problem(428, "precondition_required");
+
+        let status = format!("{path}/status");
+        let bare = json!({ "status": "suspended", "reason": "impayé" });
+        let problem = api.put(&status, &bare).await.problem(422, "invalid_fields");
+        assert_eq!(problem["errors"][0]["pointer"], "/breach");
+        let suspended = json!({ "status": "suspended", "reason": "impayé", "breach": "Facture impayée.", "remedy": "Régler." });
+        assert_eq!(api.put(&status, &suspended).await.done(200)["status"], "suspended");
+        let ended = json!({ "status": "terminated", "reason": "fin", "breach": "Manquement grave." });
+        assert_eq!(api.put(&status, &ended).await.done(200)["status"], "terminated");
+        let back = json!({ "status": "active", "reason": "retour" });
+        api.put(&status, &back).await.problem(409, "conflict");
+
+        let trail = api.get(&format!("{path}/audit")).await.done(200);
+        let events: Vec<_> = trail["items"].as_array().unwrap().iter().map(|line| line["event"].as_str().unwrap()).collect();
+        let expected = ["organization.status_changed", "organization.status_changed", "organization.updated", "organization.created"];
+        assert_eq!(events, expected);
+        let updated = &trail["items"][2];
+        assert_eq!(updated["detail"]["before"]["name"], "Atelier");
+        assert_eq!(updated["detail"]["after"]["name"], "Atelier Numérique");
+        assert_eq!(updated["actor"], "demo-automation");
+        assert!(updated["detail"]["policy"].as_str().is_some_and(|policy| !policy.is_empty()), "{updated}");
+        assert!(updated["request_id"].as_str().unwrap().starts_with("req_") && updated["address"].is_string(), "{updated}");
+    }
+
+    async fn wrong_fields_are_named_one_by_one(server: &TestServer) {
+        let api = operator(server).await;
+        for (body, pointer, code) in [
+            (json!({ "kind": "company" }), "", "missing"),
+            (json!({ "kind": "société", "name": "A" }), "/kind", "invalid"),
+            (json!({ "kind": "company", "name": "" }), "/name", "invalid"),
+            (json!({ "kind": "company", "name": "a\u{0}b" }), "/name", "invalid"),
+            (json!({ "kind": "company", "name": "a\nb" }), "/name", "invalid"),
+            (json!({ "kind": "company", "name": "a".repeat(201) }), "/name", "invalid"),
+            (json!({ "kind": "company", "name": 7 }), "/name", "invalid"),
+            (json!({ "kind": "company", "name": "A", "siret": "12345678901234" }), "/siret", "invalid"),
+            (json!({ "kind": "company", "name": "A", "other": 1 }), "/other", "unknown"),
+            (json!({ "kind": "company", "name": "A", "nda": "11755555555" }), "/nda", "not_of_kind"),
+            (json!({ "kind": "training_body", "name": "A", "uai": "0752524L" }), "/uai", "not_of_kind"),
+            (json!(["company"]), "", "invalid"),
+        ] {
+            let problem = api.post("/organizations", &body).await.problem(422, "invalid_fields");
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{body} {problem}");
+            assert_eq!(problem["errors"][0]["code"], code, "{body} {problem}");
+        }
+        let send = async |kind: &str, body: &str| {
+            api.send(api.request("POST", "/organizations").header("content-type", kind).body(body.to_owned())).await
+        };
+        send("application/json", "{\"kind\":").await.problem(400, "malformed_request");
+        send("application/json", "{} {}").await.problem(422, "invalid_fields");
+        send("text/plain", "{}").await.problem(415, "unsupported_media_type");
+        api.get("/nowhere").await.problem(404, "not_found");
+        api.delete("/organizations").await.problem(405, "method_not_allowed");
+        // Last: the connection ends with it.
+        send("application/json", &"9".repeat(2_000_000)).await.problem(413, "too_large");
+    }
+
+    async fn a_repeated_request_does_nothing_twice(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Répétition").await;
+        let path = format!("/organizations/{organization}/contacts");
+        let send = async |key: &str, name: &str| {
+            let body = json!({ "duty": "billing", "name": name, "email": "compta@societe.example" });
+            api.send(api.request("POST", &path).header("idempotency-key", key).json(&body)).await
+        };
+        let first = send("a-1", "Anne Faure").await;
+        let again = send("a-1", "Anne Faure").await;
+        assert_eq!((again.status, &again.body), (201, &first.body));
+        for name in ["location", "etag", "content-type"] {
+            assert_eq!(again.header(name), first.header(name), "{name}");
+        }
+        assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
+        send("a-1", "Jean Faure").await.problem(422, "idempotency_key_reused");
+        send("", "Jean Faure").await.problem(400, "invalid_parameter");
+        // Refused, so not kept: the corrected request may use the key.
+        send("a-2", "").await.problem(422, "invalid_fields");
+        send("a-2", "Jean Faure").await.done(201);
+        // Many at once are one.
+        let barrier = Arc::new(Barrier::new(8));
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (api, barrier, path) = (api.clone(), barrier.clone(), path.clone());
+                tokio::spawn(async move {
+                    barrier.wait().await;
+                    let body = json!({ "duty": "dpo", "name": "Zoé Dubois", "email": "dpo@societe.example" });
+                    api.send(api.request("POST", &path).header("idempotency-key", "a-3").json(&body)).await
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().done(201);
+        }
+        let contacts = api.get(&path).await.done(200);
+        assert_eq!(contacts["items"].as_array().unwrap().len(), 3, "{contacts}");
+    }
+
+    async fn contacts_are_kept_in_a_register(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Registre").await;
+        let path = format!("/organizations/{organization}/contacts");
+        let body = json!({ "duty": "signatory", "name": "Léa Martin", "email": "lea@societe.example", "phone": "+33 1 99 00 12 34" });
+        let made = api.post(&path, &body).await;
+        let id = made.done(201)["id"].as_str().unwrap().to_owned();
+        let one = format!("{path}/{id}");
+        let changed = json!({ "duty": "deputy", "name": "Léa Martin", "email": "lea@societe.example" });
+        let replace = async |etag: &str| api.send(api.request("PUT", &one).header("if-match", etag).json(&changed)).await;
+        let replaced = replace(made.header("etag")).await;
+        assert_eq!(replaced.done(200)["phone"], Value::Null);
+        replace(made.header("etag")).await.problem(412, "version_mismatch");
+        for wrong in [json!({ "duty": "king" }), json!({ "duty": "dpo", "name": "x\u{7}", "email": "a@b.example" }), json!({ "duty": "dpo", "name": "Léa", "email": "lea" })] {
+            api.post(&path, &wrong).await.problem(422, "invalid_fields");
+        }
+        let remove = async |etag: &str| api.send(api.request("DELETE", &one).header("if-match", etag)).await;
+        assert_eq!(remove(replaced.header("etag")).await.status, 204);
+        api.get(&one).await.problem(404, "not_found");
+        api.get(&format!("{path}/con_%00")).await.problem(404, "not_found");
+    }
+
+    async fn an_administrator_invites_changes_and_removes_their_own_people(server: &TestServer) {
+        let (api, company) = personnel(server).await;
+        let members = format!("/organizations/{company}/members");
+        let mut body = new_member(&format!("maelys.{:?}", server.engine).to_lowercase());
+        body["rights"] = json!([{ "client_id": "demo-portal", "role": "apprenant" }]);
+        let made = api.post(&members, &body).await;
+        let member = made.done(201);
+        assert_eq!((&member["account_status"], &member["role"], &member["mandate"]), (&json!("pending"), &json!("member"), &json!("invitation")));
+        assert_eq!(member["rights"], body["rights"]);
+        let mail = Inbox::of(server).to(body["email"].as_str().unwrap()).await;
+        assert_eq!(mail.len(), 1, "{mail:?}");
+        assert!(mail[0].links.iter().any(|link| link.contains("/activate/")), "{mail:?}");
+        api.post(&members, &body).await.problem(409, "login_taken");
+
+        let one = format!("{members}/{}", member["id"].as_str().unwrap());
+        let problem = api.patch(&one, made.header("etag"), &json!({ "affiliation": "external" })).await.problem(422, "invalid_fields");
+        assert_eq!(problem["errors"][0]["pointer"], "/ends_on", "{problem}");
+        let changed = api.patch(&one, made.header("etag"), &json!({ "affiliation": "external", "ends_on": "2031-03-31", "given_name": "Zoé" })).await;
+        let now = changed.done(200);
+        assert_eq!((&now["ends_on"], &now["given_name"]), (&json!("2031-03-31"), &json!("Zoé")));
+        api.patch(&one, made.header("etag"), &json!({ "affiliation": "employee" })).await.problem(412, "version_mismatch");
+        for (ends_on, code) in [("2001-01-01", "past"), ("2099-01-01", "too_far"), ("31/03/2031", "invalid")] {
+            let problem = api.patch(&one, "*", &json!({ "ends_on": ends_on })).await.problem(422, "invalid_fields");
+            assert_eq!(problem["errors"][0]["code"], code, "{problem}");
+        }
+
+        let rights = format!("{one}/rights/demo-portal");
+        let given = api.put(&rights, &json!({ "roles": ["formateur", "apprenant", "formateur"] })).await.done(200);
+        let roles: Vec<_> = given["rights"].as_array().unwrap().iter().map(|right| right["role"].as_str().unwrap()).collect();
+        assert_eq!(roles, ["apprenant", "formateur"]);
+        let problem = api.put(&rights, &json!({ "roles": ["directeur"] })).await.problem(422, "invalid_fields");
+        assert_eq!(problem["errors"][0]["code"], "not_granted");
+        api.put(&format!("{one}/rights/nowhere"), &json!({ "roles": [] })).await.problem(404, "not_found");
+        assert_eq!(api.put(&rights, &json!({ "roles": [] })).await.done(200)["rights"], json!([]));
+
+        let waiting = api.get(&format!("/organizations/{company}/invitations?limit=200")).await.done(200);
+        let waits = |it: &&Value| it["person"] == member["id"] && it["expires_at"].is_string();
+        assert_eq!(waiting["items"].as_array().unwrap().iter().filter(waits).count(), 1, "{waiting}");
+        let invitation = format!("{one}/invitation");
+        api.send(api.request("POST", &invitation)).await.done(200);
+        let mails = Inbox::of(server).to(body["email"].as_str().unwrap()).await;
+        assert_eq!(mails.len(), 2);
+        assert_eq!(api.delete(&one).await.status, 204);
+        api.get(&one).await.problem(404, "not_found");
+        // Withdrawn: the address may be invited again.
+        let made = api.post(&members, &body).await.done(201);
+        assert_ne!(made["id"], member["id"]);
+        assert_eq!(api.delete(&format!("{members}/{}", made["id"].as_str().unwrap())).await.status, 204);
+    }
+
+    async fn members_are_found_by_the_beginning_of_any_word(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Recherche").await;
+        let engine = format!("{:?}", server.engine).to_lowercase();
+        for (index, (given, family)) in [("Zoé", "Bénard"), ("Noël", "L’Hostis"), ("Anne-Lise", "Le Goff"), ("Élie", "Çelik")].iter().enumerate() {
+            let body = json!({ "email": format!("trouve.{index}.{engine}@societe.example"), "given_name": given, "family_name": family });
+            invited(&api, &organization, &body).await;
+        }
+        let members = format!("/organizations/{organization}/members");
+        let names = |found: &Value| -> Vec<String> {
+            found["items"].as_array().unwrap().iter().map(|one| one["family_name"].as_str().unwrap().to_owned()).collect()
+        };
+        for (query, expected) in [
+            ("?q=bena", vec!["Bénard"]),
+            ("?q=BÉN%20zo", vec!["Bénard"]),
+            ("?q=lise", vec!["Le Goff"]),
+            ("?q=goff%20anne", vec!["Le Goff"]),
+            ("?q=nobody", vec![]),
+            ("", vec!["Bénard", "Çelik", "L’Hostis", "Le Goff"]),
+            ("?sort=-name", vec!["Le Goff", "L’Hostis", "Çelik", "Bénard"]),
+            ("?sort=joined&limit=2", vec!["Bénard", "L’Hostis"]),
+        ] {
+            let found = api.get(&format!("{members}{query}")).await.done(200);
+            assert_eq!(names(&found), expected, "{query}");
+        }
+        // Page by page, and nobody twice.
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = api.get(&format!("{members}?limit=1{cursor}")).await.done(200);
+            all.extend(names(&page));
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(all, ["Bénard", "Çelik", "L’Hostis", "Le Goff"]);
+        for (query, code) in [
+            ("?limit=0", "invalid_parameter"),
+            ("?limit=201", "invalid_parameter"),
+            ("?limit=x", "invalid_parameter"),
+            ("?sort=age", "invalid_parameter"),
+            ("?q=%20", "invalid_parameter"),
+            ("?role=king", "invalid_parameter"),
+            ("?portal=demo-portal", "invalid_parameter"),
+            ("?other=1", "invalid_parameter"),
+            ("?cursor=none", "invalid_cursor"),
+        ] {
+            api.get(&format!("{members}{query}")).await.problem(400, code);
+        }
+        let found = api.get("/organizations?q=recher").await.done(200);
+        assert!(found["items"].as_array().unwrap().iter().any(|one| one["id"] == organization.as_str()), "{found}");
+        let found = api.get(&format!("/people?q=trouve%20{engine}&limit=200")).await.done(200);
+        assert_eq!(found["items"].as_array().unwrap().len(), 4, "{found}");
+    }
+
+    async fn what_the_operator_takes_back_no_member_keeps(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Portails").await;
+        let portal = format!("/organizations/{organization}/portals/demo-portal");
+        let granted = api.put(&portal, &json!({ "roles": ["formateur", "apprenant"] })).await.done(200);
+        assert_eq!(granted["roles"], json!(["apprenant", "formateur"]));
+        let mut body = new_member(&format!("portails.{:?}", server.engine).to_lowercase());
+        body["rights"] = json!([{ "client_id": "demo-portal", "role": "apprenant" }, { "client_id": "demo-portal", "role": "formateur" }]);
+        let member = invited(&api, &organization, &body).await;
+        api.put(&portal, &json!({ "roles": ["apprenant"] })).await.done(200);
+        let member = api.get(&format!("/organizations/{organization}/members/{member}")).await.done(200);
+        assert_eq!(member["rights"], json!([{ "client_id": "demo-portal", "role": "apprenant" }]));
+        for roles in [json!([""]), json!(["a b"]), json!(["é"]), json!(["a".repeat(65)]), json!("apprenant"), json!(vec!["a"; 51])] {
+            api.put(&portal, &json!({ "roles": roles })).await.problem(422, "invalid_fields");
+        }
+        api.put(&format!("/organizations/{organization}/portals/nowhere"), &json!({ "roles": [] })).await.problem(404, "not_found");
+        let portals = api.get(&format!("/organizations/{organization}/portals")).await.done(200);
+        assert_eq!(portals["items"], json!([{ "client_id": "demo-portal", "name": "Campus Formation", "roles": ["apprenant"] }]));
+    }
+
+    async fn an_organization_keeps_its_last_administrator_whoever_is_faster(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Succession").await;
+        let engine = format!("{:?}", server.engine).to_lowercase();
+        let members = format!("/organizations/{organization}/members");
+        let mut administrators = Vec::new();
+        for index in 0..2 {
+            let mut body = new_member(&format!("administre.{index}.{engine}"));
+            body["role"] = json!("administrator");
+            administrators.push(invited(&api, &organization, &body).await);
+        }
+        let barrier = Arc::new(Barrier::new(2));
+        let tasks: Vec<_> = administrators
+            .iter()
+            .map(|person| {
+                let (api, barrier, one) = (api.clone(), barrier.clone(), format!("{members}/{person}"));
+                tokio::spawn(async move {
+                    barrier.wait().await;
+                    api.delete(&one).await
+                })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.push(task.await.unwrap());
+        }
+        answers.sort_by_key(|answer| answer.status);
+        assert_eq!((answers[0].status, answers[1].status), (204, 409), "{answers:?}");
+        answers[1].problem(409, "last_administrator");
+        let mut left = None;
+        for person in &administrators {
+            if api.get(&format!("{members}/{person}")).await.status == 200 {
+                left = Some(format!("{members}/{person}"));
+            }
+        }
+        let left = left.unwrap();
+        api.put(&format!("{left}/role"), &json!({ "role": "member" })).await.problem(409, "last_administrator");
+        let suspended = json!({ "status": "suspended", "reason": "essai" });
+        api.put(&format!("{left}/status"), &suspended).await.problem(409, "last_administrator");
+    }
+
+    async fn the_signatory_is_told_who_administers(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Signature & Fils").await;
+        let address = format!("signataire.{:?}@societe.example", server.engine).to_lowercase();
+        let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": address });
+        api.post(&format!("/organizations/{organization}/contacts"), &contact).await.done(201);
+        let person = invited(&api, &organization, &new_member(&format!("signe.{:?}", server.engine).to_lowercase())).await;
+        assert!(Inbox::of(server).to(&address).await.is_empty());
+        let role = format!("/organizations/{organization}/members/{person}/role");
+        assert_eq!(api.put(&role, &json!({ "role": "administrator" })).await.done(200)["role"], "administrator");
+        // The same again is no change and no mail.
+        api.put(&role, &json!({ "role": "administrator" })).await.done(200);
+        let mails = Inbox::of(server).to(&address).await;
+        assert_eq!(mails.len(), 1, "{mails:?}");
+        assert!(mails[0].text.contains("Maëlys Kervadec") && mails[0].text.contains("Signature & Fils"), "{}", mails[0].text);
+    }
+
+    async fn a_token_opens_what_its_scope_names(server: &TestServer) {
+        let organization = new_organization(&operator(server).await, "Portées").await;
+        let api = Api::of_client(server, "demo-automation", "habilis.members.read").await;
+        let answer = api.get(&format!("/organizations/{organization}")).await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.header("www-authenticate").contains("insufficient_scope"), "{}", answer.header("www-authenticate"));
+        let nobody = Api::with_token(server, "none");
+        assert_eq!(nobody.get("/me").await.status, 401);
+        // A portal's token has no scope for this, whoever signed in.
+        let request = AuthorizationRequest::of(server.client("demo-portal")).with("scope", "openid habilis.self");
+        let tokens = tokens_for(server, &request, server.learner_number(0)).await;
+        assert_eq!(Api::with_token(server, tokens.access_token()).get("/me").await.status, 403);
+        // A client that acts for itself is nobody.
+        operator(server).await.get("/me").await.problem(404, "not_found");
+    }
+
+    async fn the_document_and_the_problems_are_explained(server: &TestServer) {
+        let http = habilis_integration_tests::Http::new();
+        let document = http.get(&server.url("/api/v1/openapi.json")).await.ok_json();
+        assert_eq!(document["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                assert!(operation["security"][0]["oauth2"][0].is_string(), "{method} {path}");
+                assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{method} {path}");
+                assert!(operation["responses"]["404"].is_object(), "{method} {path}");
+            }
+        }
+        let page = http.get(&server.url("/api/v1/docs")).await;
+        assert!(page.status == 200 && page.body.contains("/api/v1/organizations/{organization}/members"), "{}", page.body);
+        let page = http.get(&server.url("/problems/version_mismatch")).await;
+        assert!(page.status == 200 && page.body.contains("412"), "{}", page.body);
+        http.get(&server.url("/problems/nothing")).await.problem(404, "not_found");
+    }
+}
+
+own_journeys! {
+    /// Walks the document: any administrator, any route, any id of another organization is answered as if it did not exist, and
+    /// nothing changes. A route added tomorrow is walked tomorrow.
+    async fn other_organizations_do_not_exist(mut server: TestServer) {
+        let (stranger, own) = personnel(&server).await;
+        let administrator = Api::of_person(&server, &of_kind(&server, "second factor administrator"), ALL).await;
+        let boss = operator(&server).await;
+        let other = new_organization(&boss, "Ailleurs").await;
+        boss.put(&format!("/organizations/{other}/portals/demo-portal"), &json!({ "roles": ["apprenant"] })).await.done(200);
+        let person = invited(&boss, &other, &new_member("ailleurs")).await;
+        let contact = json!({ "duty": "dpo", "name": "Zoé Dubois", "email": "dpo@ailleurs.example" });
+        let contact = boss.post(&format!("/organizations/{other}/contacts"), &contact).await.done(201);
+        let before = everything(&boss, &other, &person).await;
+        let document = habilis_integration_tests::Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
+        let mut walked = 0;
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            if !path.contains("{organization}") {
+                continue;
+            }
+            for (method, operation) in operations.as_object().unwrap() {
+                let missing = format!("org_{}", "0".repeat(26));
+                for (organization, within) in [(other.as_str(), "other"), (missing.as_str(), "none"), (own.as_str(), "own")] {
+                    // In one's own organization the ids of another's things are nobody's.
+                    if within == "own" && path.matches('{').count() < 2 {
+                        continue;
+                    }
+                    let target = path
+                        .strip_prefix("/api/v1")
+                        .unwrap()
+                        .replace("{organization}", organization)
+                        .replace("{person}", &person)
+                        .replace("{contact}", contact["id"].as_str().unwrap())
+                        .replace("{client_id}", if within == "own" { "nowhere" } else { "demo-portal" });
+                    assert!(!target.contains('{'), "an id of another organization for {target} is missing in this test");
+                    for api in [&stranger, &administrator] {
+                        let mut request = api.request(&method.to_ascii_uppercase(), &target).header("if-match", "*");
+                        if operation["requestBody"].is_object() {
+                            request = request.json(&example(&document, &operation["requestBody"]["content"]["application/json"]["schema"]));
+                        }
+                        let answer = api.send(request).await;
+                        let refused = within == "own" && answer.status == 403;
+                        assert!(answer.status == 404 || refused, "{method} {target} as a stranger: {} {}", answer.status, answer.body);
+                        walked += 1;
+                    }
+                }
+            }
+        }
+        assert!(walked > 60, "only {walked} calls");
+        assert_eq!(everything(&boss, &other, &person).await, before);
+        server.kill();
+    }
+}
+
+#[tokio::test]
+async fn people_act_within_their_organization_and_sensitive_acts_need_two_factors_on_sqlite() {
+    people_act_within_their_organization(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn people_act_within_their_organization_and_sensitive_acts_need_two_factors_on_postgres() {
+    people_act_within_their_organization(Engine::Postgres).await;
+}
+
+async fn people_act_within_their_organization(engine: Engine) {
+    let mut server = TestServer::own_with(engine, &["--set", "api.step_up_seconds=120"]).await;
+    let scope = ALL;
+    let strong = of_kind(&server, "second factor administrator");
+    let organization = strong.organization.clone().unwrap().id;
+    let weak = server.people.iter().find(|person| {
+        person.kind == "administrator" && person.organization.as_ref().is_some_and(|it| it.id == organization)
+    });
+    let weak = Api::of_person(&server, weak.unwrap(), scope).await;
+    let members = format!("/organizations/{organization}/members");
+    let person = invited(&weak, &organization, &new_member("conseil")).await;
+    let role = format!("{members}/{person}/role");
+    let answer = weak.put(&role, &json!({ "role": "administrator" })).await;
+    assert_eq!(answer.status, 401, "{}", answer.body);
+    let challenge = answer.header("www-authenticate");
+    assert!(
+        challenge.contains("insufficient_user_authentication") && challenge.contains("max_age=\"120\""),
+        "{challenge}"
+    );
+    assert!(challenge.contains("acr_values=\"eidas1-mfa\""), "{challenge}");
+
+    let administrator = Api::of_person(&server, &strong, scope).await;
+    let me = administrator.get("/me").await.done(200);
+    assert_eq!(me["organizations"][0]["role"], "administrator");
+    assert_eq!(administrator.put(&role, &json!({ "role": "administrator" })).await.done(200)["role"], "administrator");
+    let own = format!("{members}/{}", me["id"].as_str().unwrap());
+    administrator.put(&format!("{own}/role"), &json!({ "role": "member" })).await.problem(403, "forbidden");
+    administrator
+        .put(&format!("{own}/rights/demo-portal"), &json!({ "roles": ["formateur"] }))
+        .await
+        .problem(403, "forbidden");
+    administrator.delete(&own).await.problem(403, "forbidden");
+    administrator
+        .post("/organizations", &json!({ "kind": "company", "name": "À moi" }))
+        .await
+        .problem(403, "forbidden");
+    administrator
+        .put(&format!("/organizations/{organization}/portals/demo-portal"), &json!({ "roles": ["roi"] }))
+        .await
+        .problem(403, "forbidden");
+    administrator.get("/audit").await.problem(403, "forbidden");
+    // What was refused is told to the organization's own administrators.
+    let trail = administrator.get(&format!("/organizations/{organization}/audit?limit=200")).await.done(200);
+    let refused =
+        trail["items"].as_array().unwrap().iter().filter(|line| line["event"] == "authorization.refused").count();
+    assert!(refused >= 4, "{trail}");
+
+    // Two minutes later the sign-in is no longer recent.
+    server.advance(121).await;
+    let answer = administrator.put(&role, &json!({ "role": "member" })).await;
+    assert_eq!(answer.status, 401, "{}", answer.body);
+    // A learner reads themselves at most.
+    let learner = Api::of_person(&server, server.learner(), scope).await;
+    learner.get(&members).await.problem(404, "not_found");
+    administrator.get("/people").await.problem(403, "forbidden");
+    administrator.get("/organizations").await.problem(403, "forbidden");
+    // Who works for the operator is decided by people, not by programs, and never about oneself.
+    let chief = Api::of_person(&server, &of_kind(&server, "second factor operator"), scope).await;
+    let itself = chief.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
+    let duties = json!({ "operator": false, "privacy": true, "reason": "nomination" });
+    chief.put(&format!("/people/{itself}/duties"), &duties).await.problem(403, "forbidden");
+    operator(&server).await.put(&format!("/people/{person}/duties"), &duties).await.problem(403, "forbidden");
+    let both = json!({ "operator": true, "privacy": true, "reason": "cumul" });
+    chief.put(&format!("/people/{person}/duties"), &both).await.problem(409, "conflict");
+    assert_eq!(chief.put(&format!("/people/{person}/duties"), &duties).await.done(200)["privacy"], true);
+    // From now on the organization's administrator does not know them.
+    administrator.get(&format!("{members}/{person}")).await.problem(404, "not_found");
+    let none = json!({ "operator": false, "privacy": false, "reason": "fin" });
+    chief.put(&format!("/people/{person}/duties"), &none).await.done(200);
+    learner.get(&format!("{members}/{person}")).await.problem(404, "not_found");
+    learner.get(&format!("/organizations/{organization}")).await.problem(404, "not_found");
+    let myself = learner.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
+    learner.get(&format!("{members}/{myself}")).await.done(200);
+    let rights = format!("{members}/{myself}/rights/demo-portal");
+    learner.put(&rights, &json!({ "roles": ["formateur"] })).await.problem(403, "forbidden");
+    // The operator suspends the organization: its administrators read on, and write no more.
+    let suspended = json!({ "status": "suspended", "reason": "impayé", "breach": "Facture.", "remedy": "Régler." });
+    let path = format!("/organizations/{organization}/status");
+    operator(&server).await.put(&path, &suspended).await.done(200);
+    administrator.get(&format!("/organizations/{organization}")).await.done(200);
+    weak.post(&members, &new_member("tard")).await.problem(403, "organization_not_active");
+    server.kill();
+}
+
+/// What a stranger must not have changed.
+async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
+    let mut found = Vec::new();
+    for path in ["", "/contacts", "/portals"] {
+        found.push(api.get(&format!("/organizations/{organization}{path}")).await.done(200));
+    }
+    found.push(api.get(&format!("/organizations/{organization}/members/{person}")).await.done(200));
+    let trail = api.get(&format!("/organizations/{organization}/audit?limit=200")).await.done(200);
+    found.push(trail["items"].as_array().unwrap().len().into());
+    found
+}
+
+/// A body that a schema of the document admits.
+pub(crate) fn example(document: &Value, schema: &Value) -> Value {
+    if let Some(name) = schema["$ref"].as_str() {
+        return example(document, document.pointer(name.trim_start_matches('#')).unwrap());
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        return values[0].clone();
+    }
+    if let Some(choices) = schema["oneOf"].as_array().or_else(|| schema["allOf"].as_array()) {
+        return example(document, choices.last().unwrap());
+    }
+    let kind = schema["type"].as_array().map_or(&schema["type"], |kinds| &kinds[0]);
+    match kind.as_str().unwrap_or("object") {
+        "object" => {
+            let needed: Vec<_> =
+                schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let properties = schema["properties"].as_object().into_iter().flatten();
+            let members = properties.filter(|(name, _)| needed.contains(&name.as_str()));
+            Value::Object(members.map(|(name, schema)| (name.clone(), named(document, name, schema))).collect())
+        }
+        "array" => json!([]),
+        "boolean" => json!(false),
+        "integer" | "number" => json!(1),
+        _ => json!("texte"),
+    }
+}
+
+fn named(document: &Value, name: &str, schema: &Value) -> Value {
+    match name {
+        "email" => json!("quelquun@ailleurs.example"),
+        "kind" => json!("company"),
+        _ => example(document, schema),
+    }
+}

@@ -1,0 +1,160 @@
+//! The acts of the management API: one list, which the schema of the policies is held against.
+
+/// Declares the acts with their names and the scope that a token needs for each.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $act:ident $name:literal $scope:literal,)*) => {
+        /// An act of the management API.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Action {
+            $($(#[$doc])* $act,)*
+        }
+
+        impl Action {
+            /// Every act, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$act),*];
+
+            /// The name, as in the policies and in the audit.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$act => $name,)*
+                }
+            }
+
+            /// The scope that an access token needs for the act (RFC 6749 §3.3).
+            ///
+            /// The scope limits what a program does in somebody's name; whether that somebody may is the policies' affair. A scope
+            /// ending in `.read` is enough for acts that only look.
+            pub fn scope(self) -> &'static str {
+                match self {
+                    $(Self::$act => $scope,)*
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Lists organizations.
+    ListOrganizations "list_organizations" "habilis.organizations.read",
+    /// Creates an organization.
+    CreateOrganization "create_organization" "habilis.organizations.write",
+    /// Reads an organization.
+    ReadOrganization "read_organization" "habilis.organizations.read",
+    /// Changes an organization's identity: names, identifiers, kind.
+    UpdateOrganization "update_organization" "habilis.organizations.write",
+    /// Suspends, reinstates or terminates an organization.
+    SetOrganizationStatus "set_organization_status" "habilis.organizations.write",
+    /// Reads an organization's register of contacts.
+    ReadContacts "read_contacts" "habilis.organizations.read",
+    /// Changes the register of contacts.
+    WriteContacts "write_contacts" "habilis.organizations.write",
+    /// Says which portals and roles an organization may give to its members.
+    GrantPortal "grant_portal" "habilis.organizations.write",
+    /// Lists the members of an organization.
+    ListMembers "list_members" "habilis.members.read",
+    /// Reads one membership. The subject is the member.
+    ReadMember "read_member" "habilis.members.read",
+    /// Invites somebody into an organization.
+    InviteMember "invite_member" "habilis.members.write",
+    /// Changes a membership: affiliation, end date, names.
+    UpdateMember "update_member" "habilis.members.write",
+    /// Suspends a membership.
+    SuspendMember "suspend_member" "habilis.members.write",
+    /// Ends the suspension of a membership.
+    ReinstateMember "reinstate_member" "habilis.members.write",
+    /// Removes a member.
+    RemoveMember "remove_member" "habilis.members.write",
+    /// Makes a member an administrator, or an administrator a member.
+    SetMemberRole "set_member_role" "habilis.members.write",
+    /// Gives a member a role on a portal.
+    GiveRight "give_right" "habilis.members.write",
+    /// Takes a role on a portal away.
+    WithdrawRight "withdraw_right" "habilis.members.write",
+    /// Lists the pending invitations.
+    ListInvitations "list_invitations" "habilis.members.read",
+    /// Sends an invitation again.
+    ResendInvitation "resend_invitation" "habilis.members.write",
+    /// Withdraws an invitation.
+    WithdrawInvitation "withdraw_invitation" "habilis.members.write",
+    /// Imports members from a file.
+    ImportMembers "import_members" "habilis.members.write",
+    /// Reads the state and the report of an import.
+    ReadImport "read_import" "habilis.members.read",
+    /// Exports the members of an organization.
+    ExportMembers "export_members" "habilis.members.read",
+    /// Decides, member by member, who still needs access.
+    ReviewAccess "review_access" "habilis.members.write",
+    /// Signs a review off.
+    SignOffReview "sign_off_review" "habilis.members.write",
+    /// Reads who has not signed in for long.
+    ReadActivity "read_activity" "habilis.members.read",
+    /// Asks for the succession of an administrator.
+    RequestSuccession "request_succession" "habilis.members.write",
+    /// Approves a succession; [`requested_by`](super::Context::requested_by) names who asked. The subject is the successor.
+    ApproveSuccession "approve_succession" "habilis.members.write",
+    /// Appoints or removes an administrator on the organization's written request: asking for it, and approving it, when
+    /// [`requested_by`](super::Context::requested_by) names who asked.
+    OverrideAdministrator "override_administrator" "habilis.members.write",
+    /// Reads the audit.
+    ReadAudit "read_audit" "habilis.audit.read",
+    /// Reads the feed of events.
+    ReadEvents "read_events" "habilis.webhooks",
+    /// Creates, changes, tests and removes webhooks.
+    ManageWebhooks "manage_webhooks" "habilis.webhooks",
+    /// Reads webhooks and their deliveries.
+    ReadWebhooks "read_webhooks" "habilis.webhooks",
+    /// Reads one's own account. The subject is oneself.
+    ReadSelf "read_self" "habilis.self",
+    /// Changes one's own account. The subject is oneself.
+    UpdateSelf "update_self" "habilis.self",
+    /// Lists people of all organizations.
+    ListPeople "list_people" "habilis.people.read",
+    /// Reads a person, wherever they are a member.
+    ReadPerson "read_person" "habilis.people.read",
+    /// Makes somebody an operator or a data protection officer, or ends that.
+    ManageDuties "manage_duties" "habilis.duties",
+    /// Reads the state of long work. The subject is who started it.
+    ReadJobs "read_jobs" "habilis.jobs.read",
+    /// Issues an API key.
+    IssueApiKey "issue_api_key" "habilis.keys",
+    /// Lists API keys, without their secrets.
+    ReadApiKeys "read_api_keys" "habilis.keys",
+    /// Revokes an API key.
+    RevokeApiKey "revoke_api_key" "habilis.keys",
+    /// Reads the orders of an organization.
+    ReadOrders "read_orders" "habilis.orders",
+    /// Records orders.
+    WriteOrders "write_orders" "habilis.orders",
+    /// Ends every session, token and key of an organization at once (R033).
+    KillSwitch "kill_switch" "habilis.members.write",
+    /// Reads a person's consents.
+    ReadConsents "read_consents" "habilis.privacy",
+    /// Answers a person's request about their data.
+    AnswerDataRequest "answer_data_request" "habilis.privacy",
+    /// Sees an identity document (R124).
+    ReadIdentityImage "read_identity_image" "habilis.identity_images",
+}
+
+/// Every scope of the management API, in alphabetical order.
+pub const SCOPES: [&str; 14] = [
+    "habilis.audit.read",
+    "habilis.duties",
+    "habilis.identity_images",
+    "habilis.jobs.read",
+    "habilis.keys",
+    "habilis.members.read",
+    "habilis.members.write",
+    "habilis.orders",
+    "habilis.organizations.read",
+    "habilis.organizations.write",
+    "habilis.people.read",
+    "habilis.privacy",
+    "habilis.self",
+    "habilis.webhooks",
+];
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
