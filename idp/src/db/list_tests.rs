@@ -132,7 +132,7 @@ async fn walk(db: &Db, organization: &str, filter: &MemberFilter<'_>, order: Ord
 async fn lists_tell_what_a_look_at_every_row_tells() {
     let (lite, _folder) = sqlite().await;
     for db in [lite, postgres("lists").await] {
-        let all = plant(&db, 420).await;
+        let all = plant(&db, 180).await;
         let by_id: BTreeMap<_, _> = all.iter().map(|person| (person.id.as_str(), person)).collect();
         for status in [None, Some("suspended"), Some("active")] {
             for role in [None, Some("administrator"), Some("member")] {
@@ -204,12 +204,12 @@ async fn lists_tell_what_a_look_at_every_row_tells() {
 async fn the_operator_finds_people_and_organizations() {
     let (lite, _folder) = sqlite().await;
     for db in [lite, postgres("operator_lists").await] {
-        let all = plant(&db, 230).await;
+        let all = plant(&db, 120).await;
         let mut c = db.reader().await.unwrap();
         for (filter, wanted) in [
             (PersonFilter::default(), all.len()),
-            (PersonFilter { operator: Some(true), ..PersonFilter::default() }, 5),
-            (PersonFilter { operator: Some(false), ..PersonFilter::default() }, all.len() - 5),
+            (PersonFilter { operator: Some(true), ..PersonFilter::default() }, 3),
+            (PersonFilter { operator: Some(false), ..PersonFilter::default() }, all.len() - 3),
             (PersonFilter { status: Some("closed"), ..PersonFilter::default() }, 0),
         ] {
             for order in [Order::Name, Order::NameDescending, Order::Time, Order::TimeDescending] {
@@ -347,7 +347,7 @@ async fn no_list_reads_a_large_table_from_end_to_end() {
     let (lite, _folder) = sqlite().await;
     let pg = postgres("plans").await;
     for db in [&lite, &pg] {
-        plant(db, 600).await;
+        plant(db, 200).await;
     }
     let statements = [members_list::ALL, people_list::ALL, organizations_list::ALL, search::ALL].concat();
     assert!(statements.len() > 50, "{}", statements.len());
