@@ -51,13 +51,26 @@ const HEADERS: [(Column, &[&str]); 8] = [
     (Column::Given, &["prenom", "prenoms", "givenname", "firstname"]),
     (
         Column::Email,
-        &["courriel", "email", "mail", "mel", "adressemail", "adresseemail", "adressecourriel", "adresseelectronique", "emailaddress"],
+        &[
+            "courriel",
+            "email",
+            "mail",
+            "mel",
+            "adressemail",
+            "adresseemail",
+            "adressecourriel",
+            "adresseelectronique",
+            "emailaddress",
+        ],
     ),
     (Column::Login, &["identifiant", "login", "username", "nomdutilisateur", "identifiantdeconnexion"]),
     (Column::Role, &["role", "fonction"]),
     (Column::Affiliation, &["affiliation", "statut", "lien", "appartenance"]),
     (Column::EndsOn, &["fin", "datedefin", "datefin", "finle", "dernierjour", "jusquau", "end", "enddate", "endson"]),
-    (Column::Phone, &["telephone", "tel", "mobile", "portable", "telephoneportable", "numerodetelephone", "phone", "phonenumber"]),
+    (
+        Column::Phone,
+        &["telephone", "tel", "mobile", "portable", "telephoneportable", "numerodetelephone", "phone", "phonenumber"],
+    ),
 ];
 
 /// Role of a person in the organization.
@@ -353,14 +366,17 @@ impl Header {
         let mut known: Vec<(Column, usize)> = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let folded = search::words(name).concat();
-            let Some((column, _)) = HEADERS.iter().find(|(_, headers)| headers.contains(&folded.as_str())) else { continue };
+            let Some((column, _)) = HEADERS.iter().find(|(_, headers)| headers.contains(&folded.as_str())) else {
+                continue;
+            };
             if known.iter().any(|(other, _)| other == column) {
                 return Err(FileError::RepeatedColumn(name.clone()));
             }
             known.push((*column, index));
         }
         let has = |column: Column| known.iter().any(|(known, _)| *known == column);
-        let mut missing: Vec<Column> = [Column::Family, Column::Given].into_iter().filter(|column| !has(*column)).collect();
+        let mut missing: Vec<Column> =
+            [Column::Family, Column::Given].into_iter().filter(|column| !has(*column)).collect();
         if !has(Column::Email) && !has(Column::Login) {
             missing.push(Column::Email);
         }
@@ -369,7 +385,10 @@ impl Header {
 
     fn unknown(&self) -> Vec<String> {
         let named = self.names.iter().enumerate().filter(|(_, name)| !name.is_empty());
-        named.filter(|(index, _)| !self.known.iter().any(|(_, known)| known == index)).map(|(_, name)| name.clone()).collect()
+        named
+            .filter(|(index, _)| !self.known.iter().any(|(_, known)| known == index))
+            .map(|(_, name)| name.clone())
+            .collect()
     }
 
     fn find(&self, column: Column) -> Option<usize> {
@@ -454,7 +473,8 @@ impl Reading<'_> {
 }
 
 fn parse_login(cell: &str) -> Option<String> {
-    let good = cell.chars().count() <= MAX_LOGIN_CHARACTERS && !cell.contains(|c: char| c.is_whitespace() || c.is_control());
+    let good =
+        cell.chars().count() <= MAX_LOGIN_CHARACTERS && !cell.contains(|c: char| c.is_whitespace() || c.is_control());
     good.then(|| cell.to_owned())
 }
 

@@ -263,6 +263,16 @@ impl Bounds {
         };
         Self { scanned, rows }
     }
+
+    /// Whether there are so many rows that another page follows.
+    pub(super) fn are_met_by(self, rows: usize) -> bool {
+        i64::try_from(rows).is_ok_and(|rows| rows >= self.rows)
+    }
+}
+
+/// Whether so many rows are few.
+pub(super) fn are_few(rows: usize) -> bool {
+    i64::try_from(rows).is_ok_and(|rows| rows <= FEW)
 }
 
 /// How many of the rows looked at are rows of the page.

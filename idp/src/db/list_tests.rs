@@ -14,7 +14,17 @@ use super::tests::{postgres, sqlite};
 use super::{Conn as _, Db, Raw, Tx, organizations, people, search};
 
 const FAMILIES: [&str; 12] = [
-    "Martin", "Martinez", "Marty", "Lefèvre", "LEFEVRE", "d’Alembert", "Le Gall", "Côté", "Œuvrard", "Marie-Martin", "N’Diaye",
+    "Martin",
+    "Martinez",
+    "Marty",
+    "Lefèvre",
+    "LEFEVRE",
+    "d’Alembert",
+    "Le Gall",
+    "Côté",
+    "Œuvrard",
+    "Marie-Martin",
+    "N’Diaye",
     "Müller",
 ];
 const GIVENS: [&str; 10] =
@@ -167,15 +177,35 @@ async fn lists_tell_what_a_look_at_every_row_tells() {
             }
         }
         for typed in [
-            "mar", "MARTIN", "marié", "martin marie", "m j", "lefèvre zoe", "e", "alem", "@exemple.fr", "oeu", "l1", "marie mar jean",
-            "12", "zzz", "mar zzz", "de", "laet", "ndiaye", "diaye n",
+            "mar",
+            "MARTIN",
+            "marié",
+            "martin marie",
+            "m j",
+            "lefèvre zoe",
+            "e",
+            "alem",
+            "@exemple.fr",
+            "oeu",
+            "l1",
+            "marie mar jean",
+            "12",
+            "zzz",
+            "mar zzz",
+            "de",
+            "laet",
+            "ndiaye",
+            "diaye n",
         ] {
             let words = query(typed);
             for (filter, organization) in [
                 (MemberFilter { words: &words, ..MemberFilter::default() }, "org_big"),
                 (MemberFilter { words: &words, ..MemberFilter::default() }, "org_other"),
                 (MemberFilter { words: &words, status: Some("suspended"), ..MemberFilter::default() }, "org_big"),
-                (MemberFilter { words: &words, right: Some(("portal", "reader")), ..MemberFilter::default() }, "org_big"),
+                (
+                    MemberFilter { words: &words, right: Some(("portal", "reader")), ..MemberFilter::default() },
+                    "org_big",
+                ),
             ] {
                 let wanted: BTreeSet<&str> = all
                     .iter()
@@ -269,14 +299,25 @@ async fn changes_of_names_and_memberships_are_found_at_once() {
         assert_eq!(search::index_waiting(&mut tx, 100, at(60)).await.unwrap(), 0, "nothing waits");
 
         // What an earlier version does beside this one: another name, a person, a membership, one fewer.
-        execute(&mut tx, "UPDATE people SET family_name = 'Öztürk', updated_at = 61000 WHERE id = 'usr_00001'".to_owned()).await;
+        execute(
+            &mut tx,
+            "UPDATE people SET family_name = 'Öztürk', updated_at = 61000 WHERE id = 'usr_00001'".to_owned(),
+        )
+        .await;
         execute(&mut tx, "INSERT INTO people (id, login, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
                           VALUES ('usr_old', 'vieux', FALSE, 'Agnès', 'Vieux', 'fr', '{}', 'active', FALSE, 0, 0)".to_owned()).await;
         for (person, organization) in [("usr_old", "org_big"), ("usr_00002", "org_other")] {
             execute(&mut tx, format!("INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ('{person}', '{organization}', 'member', 0)")).await;
         }
         execute(&mut tx, "DELETE FROM rights WHERE person_id = 'usr_00000'".to_owned()).await;
-        assert_eq!(execute(&mut tx, "DELETE FROM memberships WHERE person_id = 'usr_00000' AND organization_id = 'org_big'".to_owned()).await, 1);
+        assert_eq!(
+            execute(
+                &mut tx,
+                "DELETE FROM memberships WHERE person_id = 'usr_00000' AND organization_id = 'org_big'".to_owned()
+            )
+            .await,
+            1
+        );
         tx.commit().await.unwrap();
         assert_eq!(found("l0").await, [""; 0], "who is no member any more");
         let mut tx = db.begin().await.unwrap();
@@ -326,7 +367,8 @@ async fn concurrent_changes_leave_an_index_that_agrees() {
         }
         let mut c = db.reader().await.unwrap();
         let person = people::find(&mut c, "usr_00000").await.unwrap().unwrap();
-        let found = Found { family: &person.family_name, given: &person.given_name, login: "l0", email: Some("l0@exemple.fr") };
+        let found =
+            Found { family: &person.family_name, given: &person.given_name, login: "l0", email: Some("l0@exemple.fr") };
         let expected: Vec<_> = words_of_person(&found).into_iter().map(String::into_bytes).collect();
         for organization in ["org_big", "org_other", "org_third"] {
             let text = "SELECT word, sort_key FROM member_words WHERE organization_id = $1 ORDER BY word";

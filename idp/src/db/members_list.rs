@@ -240,7 +240,7 @@ macro_rules! ordered {
                 organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right,
                 bounds.scanned, bounds.rows, &after.$key, &after.id,
             )?;
-            let reached = if rows.len() as i64 == bounds.rows || bounds.scanned == bounds.rows {
+            let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
                 None
             } else {
                 sql!(c, optional Place: $reached, organization, &after.$key, &after.id, bounds.scanned - 1)?
@@ -274,7 +274,7 @@ async fn few(c: &mut impl Conn, organization: &str, filter: &MemberFilter<'_>) -
     if let Some(day) = filter.ends_before {
         found.push(sql!(c, all (String,): FEW_ENDING, organization, day, most)?);
     }
-    let least = found.into_iter().min_by_key(Vec::len).filter(|ids| (ids.len() as i64) < most);
+    let least = found.into_iter().min_by_key(Vec::len).filter(|ids| cursor::are_few(ids.len()));
     Ok(least.map(|ids| ids.into_iter().map(|(id,)| id).collect()))
 }
 
@@ -304,7 +304,7 @@ async fn search(
         bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
         a.0, &a.1, b.0, &b.1, d.0, &d.1, e.0, &e.1, f.0, &f.1,
     )?;
-    let reached = if rows.len() as i64 == bounds.rows {
+    let reached = if bounds.are_met_by(rows.len()) {
         None
     } else {
         sql!(c, optional Place: REACHED_BY_WORD, organization, &end, &word, &key, &id, bounds.scanned - 1)?

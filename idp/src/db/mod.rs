@@ -9,9 +9,9 @@
 
 pub mod cursor;
 mod engine;
-mod migrate;
 #[cfg(test)]
 mod list_tests;
+mod migrate;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -175,7 +175,7 @@ macro_rules! ordered {
                 all OrganizationRow: $page,
                 filter.status, filter.kind, bounds.scanned, bounds.rows, &after.$key, &after.id,
             )?;
-            let reached = if rows.len() as i64 == bounds.rows || bounds.scanned == bounds.rows {
+            let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
                 None
             } else {
                 sql!(c, optional Place: $reached, &after.$key, &after.id, bounds.scanned - 1)?
@@ -214,7 +214,7 @@ async fn search(
         filter.status, filter.kind, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
         a.0, &a.1, b.0, &b.1, d.0, &d.1, e.0, &e.1, f.0, &f.1,
     )?;
-    let reached = if rows.len() as i64 == bounds.rows {
+    let reached = if bounds.are_met_by(rows.len()) {
         None
     } else {
         sql!(c, optional Place: REACHED_BY_WORD, &end, &word, &key, &id, bounds.scanned - 1)?

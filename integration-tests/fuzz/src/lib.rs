@@ -23,11 +23,11 @@ use habilis_keys::dpop::{Expected, MAX_JTI_BYTES, Proof, WINDOW_SECONDS};
 use habilis_keys::jwk::{Jwk, Jwks, MAX_KEYS};
 use habilis_keys::jws::{Algorithm, JoseError, Unverified};
 use habilis_policies::authorize::Prompt;
+use habilis_policies::csv_out::Sheet;
 use habilis_policies::profiles::{RequestObjectClaims, SecurityProfile};
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::request_objects;
 use habilis_policies::scopes::Scope;
-use habilis_policies::csv_out::Sheet;
 use habilis_policies::{acr, assertions, csv_people};
 use jiff::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -121,7 +121,8 @@ pub fn csv_people(data: &[u8]) {
         ]);
     }
     let again = csv_people::read(&sheet.finish()).expect("a table of ours");
-    let plain = |rows: Vec<csv_people::Row>| rows.into_iter().map(|row| csv_people::Row { line: 0, ..row }).collect::<Vec<_>>();
+    let plain =
+        |rows: Vec<csv_people::Row>| rows.into_iter().map(|row| csv_people::Row { line: 0, ..row }).collect::<Vec<_>>();
     assert_eq!(plain(again.rows), plain(preview.rows));
 }
 

@@ -69,7 +69,8 @@ const FAMILY: &str = "Martin Bernard Thomas Petit Robert Richard Durand Dubois M
     Le\u{a0}Goff Le\u{a0}Roux Le\u{a0}Guen Le\u{a0}Bihan De\u{a0}Oliveira De\u{a0}Sousa De\u{a0}La\u{a0}Tour Du\u{a0}Pont \
     De\u{a0}Villiers D’Aubigné Œuvrard Kœnig Côté Bœuf Strauß Kowalski Nowak Wójcik Łukasik Horvát Åström Øster Bjørnsen";
 const KINDS: [&str; 4] = ["company", "training_body", "cfa", "partner"];
-const PLACES: &str = "Lyon Paris Nantes Brest Lille Orléans Nîmes Béziers Évry Épinal Angoulême Besançon Mâcon Nevers Sète Ajaccio";
+const PLACES: &str =
+    "Lyon Paris Nantes Brest Lille Orléans Nîmes Béziers Évry Épinal Angoulême Besançon Mâcon Nevers Sète Ajaccio";
 /// The portal in which members have rights.
 const PORTAL: &str = "dataset-portal";
 /// Rows of one statement into `SQLite`, bytes of one piece of a COPY into `PostgreSQL`.
@@ -77,7 +78,14 @@ const ROWS_AT_ONCE: usize = 400;
 const BYTES_AT_ONCE: usize = 1 << 20;
 /// What is written, in an order in which references hold.
 const TABLES: [&str; 8] = [
-    "clients", "organizations", "organization_words", "people", "memberships", "rights", "person_words", "member_words",
+    "clients",
+    "organizations",
+    "organization_words",
+    "people",
+    "memberships",
+    "rights",
+    "person_words",
+    "member_words",
 ];
 
 /// A message for the person who started this.
@@ -120,7 +128,8 @@ async fn run() -> Result<(), Failure> {
             if clean_first {
                 clean(&db).await?;
             }
-            let set = Dataset::make(number("--people", 1_000_000, 2_000_000)?, number("--organizations", 10_000, 100_000)?);
+            let set =
+                Dataset::make(number("--people", 1_000_000, 2_000_000)?, number("--organizations", 10_000, 100_000)?);
             fill(&db, &set).await?;
         }
         "clean" => clean(&db).await?,
@@ -197,13 +206,20 @@ impl Dataset {
     fn make(people: usize, organizations: usize) -> Self {
         let began = Instant::now();
         let mut numbers = Numbers(20_261_124);
-        let split = |list: &'static str| -> Vec<&'static str> { list.split([' ', '\n']).filter(|name| !name.is_empty()).collect() };
+        let split = |list: &'static str| -> Vec<&'static str> {
+            list.split([' ', '\n']).filter(|name| !name.is_empty()).collect()
+        };
         let (given, family, places) = (split(GIVEN), split(FAMILY), split(PLACES));
         let organizations: Vec<_> = (0..organizations)
             .map(|index| Organization {
                 id: format!("org_set{index:023}"),
                 kind: KINDS[numbers.below(KINDS.len())],
-                name: format!("{} {} {}", ["Institut", "CFA", "École", "Ateliers", "Société"][numbers.below(5)], numbers.name(&family), numbers.name(&places)),
+                name: format!(
+                    "{} {} {}",
+                    ["Institut", "CFA", "École", "Ateliers", "Société"][numbers.below(5)],
+                    numbers.name(&family),
+                    numbers.name(&places)
+                ),
                 siret: format!("{:014}", 10_000_000_000_000_u64 + index as u64 * 7919),
             })
             .collect();
@@ -229,11 +245,15 @@ impl Dataset {
                 };
                 let plain = search::words(&format!("{given} {family}")).join(".");
                 let login = format!("{plain}{index}");
-                let email = format!("{login}@{}", ["exemple.fr", "apprenant.example", "entreprise.example"][numbers.below(3)]);
+                let email =
+                    format!("{login}@{}", ["exemple.fr", "apprenant.example", "entreprise.example"][numbers.below(3)]);
                 let found = Found { family: &family, given: &given, login: &login, email: Some(&email) };
                 let mut organizations: Vec<usize> = places.next().into_iter().collect();
                 // What is left over when everybody has a place: some belong to two.
-                if numbers.below(50) == 0 && let Some(second) = places.next() && !organizations.contains(&second) {
+                if numbers.below(50) == 0
+                    && let Some(second) = places.next()
+                    && !organizations.contains(&second)
+                {
                     organizations.push(second);
                 }
                 Person {
@@ -241,7 +261,7 @@ impl Dataset {
                     key: search::sort_key(&family, &given),
                     words: search::words_of_person(&found).into_iter().collect(),
                     status: if numbers.below(40) == 0 { "pending" } else { "active" },
-                    created_at: 1_700_000_000_000 + index as i64 * 10_000,
+                    created_at: 1_700_000_000_000 + i64::try_from(index).expect("few") * 10_000,
                     family,
                     given,
                     login,
@@ -302,19 +322,38 @@ async fn fill(db: &Db, set: &Dataset) -> Result<(), Failure> {
     let began = Instant::now();
     let indexes = drop_indexes(db).await?;
     let now = 1_750_000_000_000;
-    write(db, "clients", &["id", "metadata", "settings", "status", "created_at", "updated_at"], (std::iter::once(PORTAL), |portal| {
-        vec![vec![Text(portal), Text("{}"), Text("{}"), Text("active"), Number(0), Number(0)]]
-    }))
+    write(
+        db,
+        "clients",
+        &["id", "metadata", "settings", "status", "created_at", "updated_at"],
+        (std::iter::once(PORTAL), |portal| {
+            vec![vec![Text(portal), Text("{}"), Text("{}"), Text("active"), Number(0), Number(0)]]
+        }),
+    )
     .await?;
     let keys: Vec<Vec<u8>> = set.organizations.iter().map(|one| search::sort_key(&one.name, "")).collect();
-    let columns = ["id", "kind", "name", "siret", "siren", "status", "created_at", "updated_at", "indexed_at", "sort_key"];
-    write(db, "organizations", &columns, (set.organizations.iter().zip(&keys), |(one, key)| {
-        let (siret, siren) = (Text(&one.siret), Text(&one.siret[..9]));
-        vec![vec![
-            Text(&one.id), Text(one.kind), Text(&one.name), siret, siren, Text("active"), Number(now), Number(now), Number(now),
-            Bytes(key),
-        ]]
-    }))
+    let columns =
+        ["id", "kind", "name", "siret", "siren", "status", "created_at", "updated_at", "indexed_at", "sort_key"];
+    write(
+        db,
+        "organizations",
+        &columns,
+        (set.organizations.iter().zip(&keys), |(one, key)| {
+            let (siret, siren) = (Text(&one.siret), Text(&one.siret[..9]));
+            vec![vec![
+                Text(&one.id),
+                Text(one.kind),
+                Text(&one.name),
+                siret,
+                siren,
+                Text("active"),
+                Number(now),
+                Number(now),
+                Number(now),
+                Bytes(key),
+            ]]
+        }),
+    )
     .await?;
     let words: Vec<(&str, &[u8], String)> = set
         .organizations
@@ -325,64 +364,131 @@ async fn fill(db: &Db, set: &Dataset) -> Result<(), Failure> {
             words.into_iter().map(|word| (one.id.as_str(), key.as_slice(), word))
         })
         .collect();
-    write(db, "organization_words", &["organization_id", "word", "sort_key"], (words.iter(), |(id, key, word)| {
-        vec![vec![Text(id), Bytes(word.as_bytes()), Bytes(key)]]
-    }))
+    write(
+        db,
+        "organization_words",
+        &["organization_id", "word", "sort_key"],
+        (words.iter(), |(id, key, word)| vec![vec![Text(id), Bytes(word.as_bytes()), Bytes(key)]]),
+    )
     .await?;
     let columns = [
-        "id", "login", "email", "email_verified", "given_name", "family_name", "locale", "claims", "status", "operator",
-        "created_at", "updated_at", "indexed_at", "sort_key",
+        "id",
+        "login",
+        "email",
+        "email_verified",
+        "given_name",
+        "family_name",
+        "locale",
+        "claims",
+        "status",
+        "operator",
+        "created_at",
+        "updated_at",
+        "indexed_at",
+        "sort_key",
     ];
-    write(db, "people", &columns, (set.people.iter(), |one| {
-        vec![vec![
-            Text(&one.id), Text(&one.login), Text(&one.email), Bool(true), Text(&one.given), Text(&one.family), Text("fr"),
-            Text("{}"), Text(one.status), Bool(false), Number(one.created_at), Number(one.created_at),
-            Number(one.created_at), Bytes(&one.key),
-        ]]
-    }))
+    write(
+        db,
+        "people",
+        &columns,
+        (set.people.iter(), |one| {
+            vec![vec![
+                Text(&one.id),
+                Text(&one.login),
+                Text(&one.email),
+                Bool(true),
+                Text(&one.given),
+                Text(&one.family),
+                Text("fr"),
+                Text("{}"),
+                Text(one.status),
+                Bool(false),
+                Number(one.created_at),
+                Number(one.created_at),
+                Number(one.created_at),
+                Bytes(&one.key),
+            ]]
+        }),
+    )
     .await?;
-    let columns = ["person_id", "organization_id", "role", "created_at", "status", "affiliation", "ends_on", "sort_key"];
+    let columns =
+        ["person_id", "organization_id", "role", "created_at", "status", "affiliation", "ends_on", "sort_key"];
     let numbered = || set.people.iter().enumerate();
-    write(db, "memberships", &columns, (numbered(), |(index, one)| {
-        let role = if index % 500 == 0 { "administrator" } else { "member" };
-        let status = if index % 300 == 7 { "suspended" } else { "active" };
-        let (affiliation, end) = if index % 20 == 3 { ("external", Text("2027-06-30")) } else { ("employee", Null) };
-        let mut end = Some(end);
-        one.organizations
-            .iter()
-            .map(|organization| {
-                vec![
-                    Text(&one.id), Text(&set.organizations[*organization].id), Text(role), Number(one.created_at), Text(status),
-                    Text(affiliation), end.take().unwrap_or(Text("2027-06-30")), Bytes(&one.key),
-                ]
-            })
-            .collect()
-    }))
+    write(
+        db,
+        "memberships",
+        &columns,
+        (numbered(), |(index, one)| {
+            let role = if index % 500 == 0 { "administrator" } else { "member" };
+            let status = if index % 300 == 7 { "suspended" } else { "active" };
+            let (affiliation, end) =
+                if index % 20 == 3 { ("external", Text("2027-06-30")) } else { ("employee", Null) };
+            let mut end = Some(end);
+            one.organizations
+                .iter()
+                .map(|organization| {
+                    vec![
+                        Text(&one.id),
+                        Text(&set.organizations[*organization].id),
+                        Text(role),
+                        Number(one.created_at),
+                        Text(status),
+                        Text(affiliation),
+                        end.take().unwrap_or(Text("2027-06-30")),
+                        Bytes(&one.key),
+                    ]
+                })
+                .collect()
+        }),
+    )
     .await?;
     let columns = ["person_id", "organization_id", "client_id", "role", "created_at"];
-    write(db, "rights", &columns, (numbered(), |(index, one)| {
-        let role = match index % 100 {
-            0 => "trainer",
-            1..40 => "learner",
-            _ => return Vec::new(),
-        };
-        one.organizations
-            .iter()
-            .map(|at| vec![Text(&one.id), Text(&set.organizations[*at].id), Text(PORTAL), Text(role), Number(one.created_at)])
-            .collect()
-    }))
+    write(
+        db,
+        "rights",
+        &columns,
+        (numbered(), |(index, one)| {
+            let role = match index % 100 {
+                0 => "trainer",
+                1..40 => "learner",
+                _ => return Vec::new(),
+            };
+            one.organizations
+                .iter()
+                .map(|at| {
+                    vec![
+                        Text(&one.id),
+                        Text(&set.organizations[*at].id),
+                        Text(PORTAL),
+                        Text(role),
+                        Number(one.created_at),
+                    ]
+                })
+                .collect()
+        }),
+    )
     .await?;
-    write(db, "person_words", &["person_id", "word", "sort_key"], (set.people.iter(), |one| {
-        one.words.iter().map(|word| vec![Text(&one.id), Bytes(word.as_bytes()), Bytes(&one.key)]).collect()
-    }))
+    write(
+        db,
+        "person_words",
+        &["person_id", "word", "sort_key"],
+        (set.people.iter(), |one| {
+            one.words.iter().map(|word| vec![Text(&one.id), Bytes(word.as_bytes()), Bytes(&one.key)]).collect()
+        }),
+    )
     .await?;
     let rows = set.member_words();
     let columns = ["organization_id", "word", "sort_key", "person_id"];
-    write(db, "member_words", &columns, (rows.iter(), |(organization, word, person)| {
-        let one = &set.people[*person as usize];
-        let word = one.words[*word as usize].as_bytes();
-        vec![vec![Text(&set.organizations[*organization as usize].id), Bytes(word), Bytes(&one.key), Text(&one.id)]]
-    }))
+    write(
+        db,
+        "member_words",
+        &columns,
+        (rows.iter(), |(organization, word, person)| {
+            let one = &set.people[*person as usize];
+            let word = one.words[*word as usize].as_bytes();
+            vec![vec![Text(&set.organizations[*organization as usize].id), Bytes(word), Bytes(&one.key), Text(&one.id)]]
+        }),
+    )
     .await?;
     for text in indexes {
         execute(db, &text).await?;
@@ -484,7 +590,8 @@ async fn write<'a, T: 'a>(
         Raw::Postgres(c) => {
             // Every reference was made by this program; checking each of millions takes longer than writing them.
             c.execute("SET LOCAL session_replication_role = replica").await.map_err(told)?;
-            let mut copy = c.copy_in_raw(&format!("COPY {table} ({}) FROM STDIN", columns.join(", "))).await.map_err(told)?;
+            let mut copy =
+                c.copy_in_raw(&format!("COPY {table} ({}) FROM STDIN", columns.join(", "))).await.map_err(told)?;
             let (mut piece, mut written) = (String::with_capacity(BYTES_AT_ONCE + 4096), 0);
             for row in items.flat_map(&rows) {
                 push_row(&mut piece, row);
@@ -615,8 +722,9 @@ impl<'a> Side<'a> {
         let mut c = reader(db).await?;
         let (mut after, filter) = (None, MemberFilter::default());
         loop {
-            let page =
-                members_list::list(&mut c, (&side.organization, &filter), (Order::Name, after), 200).await.map_err(told)?;
+            let page = members_list::list(&mut c, (&side.organization, &filter), (Order::Name, after), 200)
+                .await
+                .map_err(told)?;
             side.members.extend(page.rows.into_iter().map(|row| (row.id, row.given_name, row.family_name)));
             let Some(next) = page.next else { break };
             side.deep.push(next.clone());
@@ -631,9 +739,14 @@ impl<'a> Side<'a> {
         }
         // The words of the rows are those the server makes: whom it would find, it finds.
         for (id, given, family) in side.members.iter().step_by(side.members.len() / 20 + 1) {
-            let words = search::query(&format!("{given} {family} {}", id.trim_start_matches("usr_set").trim_start_matches('0')));
+            let words = search::query(&format!(
+                "{given} {family} {}",
+                id.trim_start_matches("usr_set").trim_start_matches('0')
+            ));
             let filter = MemberFilter { words: &words, ..MemberFilter::default() };
-            let page = members_list::list(&mut c, (&side.organization, &filter), (Order::Match, None), 200).await.map_err(told)?;
+            let page = members_list::list(&mut c, (&side.organization, &filter), (Order::Match, None), 200)
+                .await
+                .map_err(told)?;
             if !page.rows.iter().any(|row| row.id == *id) {
                 return Err(format!("{given} {family} is not found: the words of this database are not the server's"));
             }
@@ -676,7 +789,10 @@ impl<'a> Side<'a> {
             }
             Work::OperatorPage | Work::OperatorSearch => {
                 let filter = PersonFilter { words: &words, ..PersonFilter::default() };
-                people_list::list(&mut c, &filter, (order, after), limit).await.map(|page| page.rows.len()).map_err(told)
+                people_list::list(&mut c, &filter, (order, after), limit)
+                    .await
+                    .map(|page| page.rows.len())
+                    .map_err(told)
             }
             _ => members_list::list(&mut c, (&self.organization, &filter), (order, after), limit)
                 .await
