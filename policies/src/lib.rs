@@ -11,6 +11,8 @@ pub mod authorize;
 pub mod calendar;
 pub mod codes;
 pub mod contact;
+pub mod csv_out;
+pub mod csv_people;
 pub mod device;
 pub mod identifiers;
 pub mod login;

@@ -14,12 +14,12 @@ use super::At;
 
 /// The most rows of a page.
 pub const MAX_LIMIT: u32 = 200;
-/// The most rows looked at for one page.
-pub(super) const SCANNED: i64 = 1000;
+/// The most rows looked at for one page. Small in tests, so that they meet every bound with few people.
+pub(super) const SCANNED: i64 = if cfg!(test) { 40 } else { 1000 };
 /// Up to so many rows are few: they are all read, and sorted here.
-pub(super) const FEW: i64 = 200;
+pub(super) const FEW: i64 = if cfg!(test) { 10 } else { 200 };
 /// The words of a search are weighed against each other up to so many people.
-pub(super) const WEIGHED: i64 = 500;
+pub(super) const WEIGHED: i64 = if cfg!(test) { 15 } else { 500 };
 
 /// The longest text that is read as a cursor, in bytes.
 const MAX_TEXT: usize = 2048;
@@ -263,6 +263,16 @@ impl Bounds {
         };
         Self { scanned, rows }
     }
+
+    /// Whether there are so many rows that another page follows.
+    pub(super) fn are_met_by(self, rows: usize) -> bool {
+        i64::try_from(rows).is_ok_and(|rows| rows >= self.rows)
+    }
+}
+
+/// Whether so many rows are few.
+pub(super) fn are_few(rows: usize) -> bool {
+    i64::try_from(rows).is_ok_and(|rows| rows <= FEW)
 }
 
 /// How many of the rows looked at are rows of the page.

@@ -29,9 +29,9 @@ macro_rules! columns {
 // A scalar subquery in place of EXISTS: of the latter PostgreSQL might read all who have the right, at once.
 macro_rules! filters {
     () => {
-        "($2 IS NULL OR m.status = $2) AND ($3 IS NULL OR m.role = $3) AND ($4 IS NULL OR m.affiliation = $4)
-         AND ($5 IS NULL OR m.ends_on < $5)
-         AND ($6 IS NULL OR 1 = (SELECT 1 FROM rights r WHERE r.person_id = m.person_id AND r.organization_id = $1
+        "(CAST($2 AS TEXT) IS NULL OR m.status = $2) AND (CAST($3 AS TEXT) IS NULL OR m.role = $3) AND (CAST($4 AS TEXT) IS NULL OR m.affiliation = $4)
+         AND (CAST($5 AS TEXT) IS NULL OR m.ends_on < $5)
+         AND (CAST($6 AS TEXT) IS NULL OR 1 = (SELECT 1 FROM rights r WHERE r.person_id = m.person_id AND r.organization_id = $1
                                                            AND r.client_id = $6 AND r.role = $7 LIMIT 1)) "
     };
 }
@@ -93,11 +93,11 @@ statements! {
                                 ORDER BY word, sort_key, person_id LIMIT $8) k
                JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
                WHERE ", filters!(), "AND k.word = ", first_word!("$10"),
-        " AND ($15 IS NULL OR ", first_word!("$15"), " < $16)
-          AND ($17 IS NULL OR ", first_word!("$17"), " < $18)
-          AND ($19 IS NULL OR ", first_word!("$19"), " < $20)
-          AND ($21 IS NULL OR ", first_word!("$21"), " < $22)
-          AND ($23 IS NULL OR ", first_word!("$23"), " < $24)
+        " AND (CAST($15 AS blob) IS NULL OR ", first_word!("$15"), " < $16)
+          AND (CAST($17 AS blob) IS NULL OR ", first_word!("$17"), " < $18)
+          AND (CAST($19 AS blob) IS NULL OR ", first_word!("$19"), " < $20)
+          AND (CAST($21 AS blob) IS NULL OR ", first_word!("$21"), " < $22)
+          AND (CAST($23 AS blob) IS NULL OR ", first_word!("$23"), " < $24)
           ORDER BY k.word, k.sort_key, k.person_id LIMIT $9) k
         JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
         JOIN people p ON p.id = k.person_id
@@ -240,7 +240,7 @@ macro_rules! ordered {
                 organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right,
                 bounds.scanned, bounds.rows, &after.$key, &after.id,
             )?;
-            let reached = if rows.len() as i64 == bounds.rows || bounds.scanned == bounds.rows {
+            let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
                 None
             } else {
                 sql!(c, optional Place: $reached, organization, &after.$key, &after.id, bounds.scanned - 1)?
@@ -274,7 +274,7 @@ async fn few(c: &mut impl Conn, organization: &str, filter: &MemberFilter<'_>) -
     if let Some(day) = filter.ends_before {
         found.push(sql!(c, all (String,): FEW_ENDING, organization, day, most)?);
     }
-    let least = found.into_iter().min_by_key(Vec::len).filter(|ids| (ids.len() as i64) < most);
+    let least = found.into_iter().min_by_key(Vec::len).filter(|ids| cursor::are_few(ids.len()));
     Ok(least.map(|ids| ids.into_iter().map(|(id,)| id).collect()))
 }
 
@@ -304,7 +304,7 @@ async fn search(
         bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
         second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
     )?;
-    let reached = if rows.len() as i64 == bounds.rows {
+    let reached = if bounds.are_met_by(rows.len()) {
         None
     } else {
         sql!(c, optional Place: REACHED_BY_WORD, organization, &end, &word, &key, &id, bounds.scanned - 1)?

@@ -9,6 +9,8 @@
 
 pub mod cursor;
 mod engine;
+#[cfg(test)]
+mod list_tests;
 mod migrate;
 #[cfg(test)]
 mod tests;

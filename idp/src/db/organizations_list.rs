@@ -18,7 +18,7 @@ macro_rules! columns {
 
 macro_rules! filters {
     () => {
-        "($1 IS NULL OR p.status = $1) AND ($2 IS NULL OR p.kind = $2) "
+        "(CAST($1 AS TEXT) IS NULL OR p.status = $1) AND (CAST($2 AS TEXT) IS NULL OR p.kind = $2) "
     };
 }
 
@@ -67,11 +67,11 @@ statements! {
                                 ORDER BY word, sort_key, organization_id LIMIT $3) k
                JOIN organizations p ON p.id = k.id
                WHERE ", filters!(), "AND k.word = ", first_word!("$5"),
-        " AND ($10 IS NULL OR ", first_word!("$10"), " < $11)
-          AND ($12 IS NULL OR ", first_word!("$12"), " < $13)
-          AND ($14 IS NULL OR ", first_word!("$14"), " < $15)
-          AND ($16 IS NULL OR ", first_word!("$16"), " < $17)
-          AND ($18 IS NULL OR ", first_word!("$18"), " < $19)
+        " AND (CAST($10 AS blob) IS NULL OR ", first_word!("$10"), " < $11)
+          AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
+          AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
+          AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
+          AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
           ORDER BY k.word, k.sort_key, k.id LIMIT $4) k
         JOIN organizations p ON p.id = k.id
         ORDER BY k.word, k.sort_key, k.id"
@@ -175,7 +175,7 @@ macro_rules! ordered {
                 all OrganizationRow: $page,
                 filter.status, filter.kind, bounds.scanned, bounds.rows, &after.$key, &after.id,
             )?;
-            let reached = if rows.len() as i64 == bounds.rows || bounds.scanned == bounds.rows {
+            let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
                 None
             } else {
                 sql!(c, optional Place: $reached, &after.$key, &after.id, bounds.scanned - 1)?
@@ -214,7 +214,7 @@ async fn search(
         filter.status, filter.kind, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
         second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
     )?;
-    let reached = if rows.len() as i64 == bounds.rows {
+    let reached = if bounds.are_met_by(rows.len()) {
         None
     } else {
         sql!(c, optional Place: REACHED_BY_WORD, &end, &word, &key, &id, bounds.scanned - 1)?

@@ -20,7 +20,7 @@ macro_rules! columns {
 
 macro_rules! filters {
     () => {
-        "($1 IS NULL OR p.status = $1) AND ($2 IS NULL OR p.operator = $2) "
+        "(CAST($1 AS TEXT) IS NULL OR p.status = $1) AND (CAST($2 AS BOOLEAN) IS NULL OR p.operator = $2) "
     };
 }
 
@@ -75,11 +75,11 @@ statements! {
                                 ORDER BY word, sort_key, person_id LIMIT $3) k
                JOIN people p ON p.id = k.id
                WHERE ", filters!(), "AND k.word = ", first_word!("$5"),
-        " AND ($10 IS NULL OR ", first_word!("$10"), " < $11)
-          AND ($12 IS NULL OR ", first_word!("$12"), " < $13)
-          AND ($14 IS NULL OR ", first_word!("$14"), " < $15)
-          AND ($16 IS NULL OR ", first_word!("$16"), " < $17)
-          AND ($18 IS NULL OR ", first_word!("$18"), " < $19)
+        " AND (CAST($10 AS blob) IS NULL OR ", first_word!("$10"), " < $11)
+          AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
+          AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
+          AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
+          AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
           ORDER BY k.word, k.sort_key, k.id LIMIT $4) k
         JOIN people p ON p.id = k.id
         ORDER BY k.word, k.sort_key, k.id"
@@ -197,7 +197,7 @@ macro_rules! ordered {
                 all PersonRow: $page,
                 filter.status, filter.operator, bounds.scanned, bounds.rows, &after.$key, &after.id,
             )?;
-            let reached = if rows.len() as i64 == bounds.rows || bounds.scanned == bounds.rows {
+            let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
                 None
             } else {
                 sql!(c, optional Place: $reached, &after.$key, &after.id, bounds.scanned - 1)?
@@ -222,7 +222,7 @@ async fn few(c: &mut impl Conn, filter: &PersonFilter<'_>) -> sqlx::Result<Optio
     if let Some(status) = filter.status.filter(|status| *status != "active") {
         found.push(sql!(c, all (String,): FEW_OF_STATUS, status, most)?);
     }
-    let least = found.into_iter().min_by_key(Vec::len).filter(|ids| (ids.len() as i64) < most);
+    let least = found.into_iter().min_by_key(Vec::len).filter(|ids| cursor::are_few(ids.len()));
     Ok(least.map(|ids| ids.into_iter().map(|(id,)| id).collect()))
 }
 
@@ -250,7 +250,7 @@ async fn search(
         filter.status, filter.operator, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
         second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
     )?;
-    let reached = if rows.len() as i64 == bounds.rows {
+    let reached = if bounds.are_met_by(rows.len()) {
         None
     } else {
         sql!(c, optional Place: REACHED_BY_WORD, &end, &word, &key, &id, bounds.scanned - 1)?

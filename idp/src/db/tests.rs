@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Either, Executor, Statement as _};
 use super::{Conn, Db, Raw, all_statements};
 
 /// A fresh, migrated `SQLite` in a folder that goes away with the guard.
-async fn sqlite() -> (Db, tempfile::TempDir) {
+pub(super) async fn sqlite() -> (Db, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let db = Db::open(&format!("sqlite://{}/habilis.db", folder.path().display()), 1).await.unwrap();
     db.migrate(Timestamp::UNIX_EPOCH).await.unwrap();
@@ -16,7 +16,7 @@ async fn sqlite() -> (Db, tempfile::TempDir) {
 }
 
 /// A fresh, migrated database on the throwaway cluster that `integration-tests/run` starts.
-async fn postgres(name: &str) -> Db {
+pub(super) async fn postgres(name: &str) -> Db {
     let cluster = std::env::var("HABILIS_TEST_POSTGRES")
         .expect("HABILIS_TEST_POSTGRES names a throwaway PostgreSQL; run integration-tests/run");
     let admin = sqlx::PgPool::connect(&cluster).await.unwrap();

@@ -23,11 +23,12 @@ use habilis_keys::dpop::{Expected, MAX_JTI_BYTES, Proof, WINDOW_SECONDS};
 use habilis_keys::jwk::{Jwk, Jwks, MAX_KEYS};
 use habilis_keys::jws::{Algorithm, JoseError, Unverified};
 use habilis_policies::authorize::Prompt;
+use habilis_policies::csv_out::Sheet;
 use habilis_policies::profiles::{RequestObjectClaims, SecurityProfile};
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::request_objects;
 use habilis_policies::scopes::Scope;
-use habilis_policies::{acr, assertions};
+use habilis_policies::{acr, assertions, csv_people};
 use jiff::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Map, Value, json};
@@ -99,6 +100,30 @@ fn check_parameters(params: &Params) {
     if let Some((id, secret)) = params.get("authorization").and_then(client_auth::basic) {
         assert!(!id.contains('\0') && !secret.expose().contains('\0'), "no text of ours holds NUL");
     }
+}
+
+/// A list of people as a spreadsheet writes it: what was read can be written and read again, and is the same.
+pub fn csv_people(data: &[u8]) {
+    let Ok(preview) = csv_people::read(data) else { return };
+    assert!(preview.problems.len() <= preview.problem_count && preview.bad_rows <= preview.problem_count);
+    let mut sheet = Sheet::new(["Nom", "Prénom", "Courriel", "Identifiant", "Fin", "Téléphone", "Rôle", "Affiliation"]);
+    for row in &preview.rows {
+        let end = row.ends_on.map(|day| day.to_string()).unwrap_or_default();
+        sheet.row([
+            row.family.as_str(),
+            row.given.as_str(),
+            row.email.as_ref().map_or("", |email| email.as_str()),
+            row.login.as_deref().unwrap_or_default(),
+            &end,
+            row.phone.as_deref().unwrap_or_default(),
+            if row.role == csv_people::Role::Administrator { "admin" } else { "membre" },
+            if row.affiliation == csv_people::Affiliation::External { "externe" } else { "interne" },
+        ]);
+    }
+    let again = csv_people::read(&sheet.finish()).expect("a table of ours");
+    let plain =
+        |rows: Vec<csv_people::Row>| rows.into_iter().map(|row| csv_people::Row { line: 0, ..row }).collect::<Vec<_>>();
+    assert_eq!(plain(again.rows), plain(preview.rows));
 }
 
 /// What is taken for a registered redirect URI leads to its very place, but for the port of a native application.
@@ -327,5 +352,5 @@ mod tests {
         )*};
     }
 
-    replayed! { request_parameters jose dpop_proof registration_metadata request_object }
+    replayed! { request_parameters jose dpop_proof registration_metadata request_object csv_people }
 }

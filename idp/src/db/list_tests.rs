@@ -1,0 +1,429 @@
+//! Lists and searches tell what a naive look at every row tells, on both engines, page by page; and read indexes only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use habilis_policies::search::{Found, matches, query, sort_key, words_of_person};
+use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Executor as _};
+
+use super::cursor::{Cursor, Order, Page};
+use super::members_list::{self, MemberFilter, MemberRow};
+use super::organizations_list::{self, OrganizationFilter};
+use super::people_list::{self, PersonFilter};
+use super::tests::{postgres, sqlite};
+use super::{Conn as _, Db, Raw, Tx, organizations, people, search};
+
+const FAMILIES: [&str; 12] = [
+    "Martin",
+    "Martinez",
+    "Marty",
+    "Lefèvre",
+    "LEFEVRE",
+    "d’Alembert",
+    "Le Gall",
+    "Côté",
+    "Œuvrard",
+    "Marie-Martin",
+    "N’Diaye",
+    "Müller",
+];
+const GIVENS: [&str; 10] =
+    ["Marie", "Jean-Marie", "Zoé", "Élodie", "Eloïse", "Anne Sophie", "Cécile", "Martin", "Loïc", "Lætitia"];
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+async fn execute(tx: &mut Tx, text: String) -> u64 {
+    match tx.raw() {
+        Raw::Sqlite(c) => c.execute(AssertSqlSafe(text)).await.unwrap().rows_affected(),
+        Raw::Postgres(c) => c.execute(AssertSqlSafe(text)).await.unwrap().rows_affected(),
+    }
+}
+
+/// Whom the lists are asked about: all in one organization, every third in another as well.
+#[derive(Debug, Clone)]
+struct Expected {
+    id: String,
+    family: &'static str,
+    given: &'static str,
+    login: String,
+    role: &'static str,
+    status: &'static str,
+    external: bool,
+    right: bool,
+    joined: i64,
+}
+
+impl Expected {
+    fn key(&self) -> (Vec<u8>, String) {
+        (sort_key(self.family, self.given), self.id.clone())
+    }
+
+    fn words(&self) -> BTreeSet<String> {
+        let email = format!("{}@exemple.fr", self.login);
+        words_of_person(&Found { family: self.family, given: self.given, login: &self.login, email: Some(&email) })
+    }
+}
+
+async fn plant(db: &Db, count: usize) -> Vec<Expected> {
+    let mut tx = db.begin().await.unwrap();
+    for (id, name) in [("org_big", "CFA de l’Éclair"), ("org_other", "Éclairs et Cie"), ("org_third", "Autre")] {
+        let siret = (id == "org_big").then_some("82345678900012");
+        let new = organizations::NewOrganization { id, kind: "cfa", name, siret };
+        organizations::insert(&mut tx, &new, at(10)).await.unwrap();
+    }
+    execute(&mut tx, "INSERT INTO clients (id, metadata, settings, status, created_at, updated_at) VALUES ('portal', '{}', '{}', 'active', 0, 0)".to_owned()).await;
+    let mut all = Vec::new();
+    for number in 0..count {
+        let person = Expected {
+            id: format!("usr_{number:05}"),
+            family: FAMILIES[number * 7 % FAMILIES.len()],
+            given: GIVENS[(number / 3) % GIVENS.len()],
+            login: format!("l{number}"),
+            role: if number % 11 == 0 { "administrator" } else { "member" },
+            status: if number % 13 == 0 { "suspended" } else { "active" },
+            external: number % 5 == 0,
+            right: number % 4 == 0,
+            joined: i64::try_from(number / 2).unwrap(),
+        };
+        let email = format!("{}@exemple.fr", person.login);
+        let new = people::NewPerson {
+            id: &person.id,
+            login: &person.login,
+            email: Some((&email, true)),
+            names: (person.given, person.family),
+            locale: "fr",
+            claims: serde_json::Map::new(),
+            operator: number % 50 == 0,
+        };
+        people::insert(&mut tx, new, at(person.joined)).await.unwrap();
+        let member = (person.id.as_str(), "org_big");
+        organizations::add_member(&mut tx, &person.id, ("org_big", person.role), at(person.joined)).await.unwrap();
+        if number % 3 == 0 {
+            organizations::add_member(&mut tx, &person.id, ("org_other", "member"), at(person.joined)).await.unwrap();
+        }
+        if person.right {
+            organizations::give_right(&mut tx, member, ("portal", "reader"), at(person.joined)).await.unwrap();
+        }
+        all.push(person);
+    }
+    for person in &all {
+        let (affiliation, end) = if person.external { ("external", "'2026-12-31'") } else { ("employee", "NULL") };
+        execute(
+            &mut tx,
+            format!(
+                "UPDATE memberships SET status = '{}', affiliation = '{affiliation}', ends_on = {end}
+                 WHERE person_id = '{}' AND organization_id = 'org_big'",
+                person.status, person.id
+            ),
+        )
+        .await;
+    }
+    tx.commit().await.unwrap();
+    all
+}
+
+/// Every page of a list, put together; cursors go through their text.
+async fn walk(db: &Db, organization: &str, filter: &MemberFilter<'_>, order: Order) -> Vec<MemberRow> {
+    let mut c = db.reader().await.unwrap();
+    let (mut rows, mut after): (Vec<MemberRow>, Option<Cursor>) = (Vec::new(), None);
+    loop {
+        let page: Page<MemberRow> =
+            members_list::list(&mut c, (organization, filter), (order, after.take()), 7).await.unwrap();
+        assert!(page.rows.len() <= 7);
+        rows.extend(page.rows);
+        let Some(next) = page.next else { return rows };
+        after = Some(order.resume(&next.encode(), filter.words).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn lists_tell_what_a_look_at_every_row_tells() {
+    let (lite, _folder) = sqlite().await;
+    for db in [lite, postgres("lists").await] {
+        let all = plant(&db, 180).await;
+        let by_id: BTreeMap<_, _> = all.iter().map(|person| (person.id.as_str(), person)).collect();
+        for status in [None, Some("suspended"), Some("active")] {
+            for role in [None, Some("administrator"), Some("member")] {
+                for (external, right) in [(false, false), (true, false), (false, true), (true, true)] {
+                    let filter = MemberFilter {
+                        status,
+                        role,
+                        affiliation: external.then_some("external"),
+                        right: right.then_some(("portal", "reader")),
+                        ends_before: external.then_some("2027-01-01"),
+                        words: &[],
+                    };
+                    let mut expected: Vec<&Expected> = all
+                        .iter()
+                        .filter(|person| status.is_none_or(|status| status == person.status))
+                        .filter(|person| role.is_none_or(|role| role == person.role))
+                        .filter(|person| (!external || person.external) && (!right || person.right))
+                        .collect();
+                    for order in [Order::Name, Order::NameDescending, Order::Time, Order::TimeDescending] {
+                        match order {
+                            Order::Name => expected.sort_by_key(|person| person.key()),
+                            Order::NameDescending => expected.sort_by_key(|person| std::cmp::Reverse(person.key())),
+                            Order::Time => expected.sort_by_key(|person| (person.joined, person.id.clone())),
+                            _ => expected.sort_by_key(|person| std::cmp::Reverse((person.joined, person.id.clone()))),
+                        }
+                        let got = walk(&db, "org_big", &filter, order).await;
+                        let got: Vec<_> = got.iter().map(|row| row.id.as_str()).collect();
+                        let wanted: Vec<_> = expected.iter().map(|person| person.id.as_str()).collect();
+                        assert_eq!(got, wanted, "{filter:?} {order:?}");
+                    }
+                }
+            }
+        }
+        for typed in [
+            "mar",
+            "MARTIN",
+            "marié",
+            "martin marie",
+            "m j",
+            "lefèvre zoe",
+            "e",
+            "alem",
+            "@exemple.fr",
+            "oeu",
+            "l1",
+            "marie mar jean",
+            "12",
+            "zzz",
+            "mar zzz",
+            "de",
+            "laet",
+            "ndiaye",
+            "diaye n",
+        ] {
+            let words = query(typed);
+            for (filter, organization) in [
+                (MemberFilter { words: &words, ..MemberFilter::default() }, "org_big"),
+                (MemberFilter { words: &words, ..MemberFilter::default() }, "org_other"),
+                (MemberFilter { words: &words, status: Some("suspended"), ..MemberFilter::default() }, "org_big"),
+                (
+                    MemberFilter { words: &words, right: Some(("portal", "reader")), ..MemberFilter::default() },
+                    "org_big",
+                ),
+            ] {
+                let wanted: BTreeSet<&str> = all
+                    .iter()
+                    .enumerate()
+                    .filter(|(number, person)| {
+                        matches(&words, &person.words())
+                            && (organization == "org_big" || number % 3 == 0)
+                            && filter.status.is_none_or(|status| status == person.status)
+                            && (filter.right.is_none() || person.right)
+                    })
+                    .map(|(_, person)| person.id.as_str())
+                    .collect();
+                let got = walk(&db, organization, &filter, Order::Match).await;
+                let once: BTreeSet<&str> = got.iter().map(|row| row.id.as_str()).collect();
+                assert_eq!(got.len(), once.len(), "nobody twice: {typed}");
+                assert_eq!(once, wanted, "{typed} in {organization}, {filter:?}");
+                let order: Vec<_> = got.iter().map(|row| super::cursor::Placed::place(row).word).collect();
+                assert!(order.is_sorted(), "by the word that was found: {typed}");
+                assert!(got.iter().all(|row| by_id[row.id.as_str()].family == row.family_name));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_operator_finds_people_and_organizations() {
+    let (lite, _folder) = sqlite().await;
+    for db in [lite, postgres("operator_lists").await] {
+        let all = plant(&db, 120).await;
+        let mut c = db.reader().await.unwrap();
+        for (filter, wanted) in [
+            (PersonFilter::default(), all.len()),
+            (PersonFilter { operator: Some(true), ..PersonFilter::default() }, 3),
+            (PersonFilter { operator: Some(false), ..PersonFilter::default() }, all.len() - 3),
+            (PersonFilter { status: Some("closed"), ..PersonFilter::default() }, 0),
+        ] {
+            for order in [Order::Name, Order::NameDescending, Order::Time, Order::TimeDescending] {
+                let (mut seen, mut after) = (BTreeSet::new(), None);
+                loop {
+                    let page = people_list::list(&mut c, &filter, (order, after.take()), 40).await.unwrap();
+                    seen.extend(page.rows.into_iter().map(|row| row.id));
+                    let Some(next) = page.next else { break };
+                    after = Some(order.resume(&next.encode(), &[]).unwrap());
+                }
+                assert_eq!(seen.len(), wanted, "{filter:?} {order:?}");
+            }
+        }
+        let words = query("élodie lefevre");
+        let filter = PersonFilter { words: &words, ..PersonFilter::default() };
+        let page = people_list::list(&mut c, &filter, (Order::Match, None), 200).await.unwrap();
+        assert_eq!(page.rows.len(), all.iter().filter(|person| matches(&words, &person.words())).count());
+        for (typed, wanted) in [
+            ("eclair", vec!["org_big", "org_other"]),
+            ("cfa", vec!["org_big"]),
+            ("823 456 789", vec!["org_big"]),
+            ("ecl cfa", vec!["org_big"]),
+            ("", vec!["org_third", "org_big", "org_other"]),
+        ] {
+            let words = query(typed);
+            let order = Order::parse(None, "created", &words).unwrap();
+            let filter = OrganizationFilter { words: &words, kind: Some("cfa"), status: Some("active") };
+            let page = organizations_list::list_page(&mut c, &filter, (order, None), 50).await.unwrap();
+            let got: Vec<_> = page.rows.iter().map(|row| row.id.as_str()).collect();
+            assert_eq!(got, wanted, "{typed}");
+            let filter = OrganizationFilter { kind: Some("partner"), ..filter };
+            let page = organizations_list::list_page(&mut c, &filter, (order, None), 50).await.unwrap();
+            assert!(page.rows.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn changes_of_names_and_memberships_are_found_at_once() {
+    let (lite, _folder) = sqlite().await;
+    for db in [lite, postgres("reindex").await] {
+        plant(&db, 3).await;
+        let found = async |typed: &str| -> Vec<String> {
+            let words = query(typed);
+            let filter = MemberFilter { words: &words, ..MemberFilter::default() };
+            walk(&db, "org_big", &filter, Order::Match).await.into_iter().map(|row| row.id).collect()
+        };
+        let mut tx = db.begin().await.unwrap();
+        let profile = people::Profile { names: ("Ève", "Ñandú"), locale: "fr", claims: "{}" };
+        people::set_profile(&mut tx, "usr_00001", &profile, at(50)).await.unwrap();
+        people::set_email(&mut tx, "usr_00001", ("eve@ailleurs.example", "eve"), at(50)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(found("nandu eve").await, ["usr_00001"]);
+        assert_eq!(found("@ailleurs.example").await, ["usr_00001"]);
+        assert_eq!(found("l1").await, [""; 0], "the old login is forgotten");
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(search::index_waiting(&mut tx, 100, at(60)).await.unwrap(), 0, "nothing waits");
+
+        // What an earlier version does beside this one: another name, a person, a membership, one fewer.
+        execute(
+            &mut tx,
+            "UPDATE people SET family_name = 'Öztürk', updated_at = 61000 WHERE id = 'usr_00001'".to_owned(),
+        )
+        .await;
+        execute(&mut tx, "INSERT INTO people (id, login, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
+                          VALUES ('usr_old', 'vieux', FALSE, 'Agnès', 'Vieux', 'fr', '{}', 'active', FALSE, 0, 0)".to_owned()).await;
+        for (person, organization) in [("usr_old", "org_big"), ("usr_00002", "org_other")] {
+            execute(&mut tx, format!("INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ('{person}', '{organization}', 'member', 0)")).await;
+        }
+        execute(&mut tx, "DELETE FROM rights WHERE person_id = 'usr_00000'".to_owned()).await;
+        assert_eq!(
+            execute(
+                &mut tx,
+                "DELETE FROM memberships WHERE person_id = 'usr_00000' AND organization_id = 'org_big'".to_owned()
+            )
+            .await,
+            1
+        );
+        tx.commit().await.unwrap();
+        assert_eq!(found("l0").await, [""; 0], "who is no member any more");
+        let mut tx = db.begin().await.unwrap();
+        let mut indexed = 0;
+        loop {
+            match search::index_waiting(&mut tx, 100, at(62)).await.unwrap() {
+                0 => break,
+                count => indexed += count,
+            }
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(indexed, 3);
+        assert_eq!(found("ozturk").await, ["usr_00001"]);
+        assert_eq!(found("nandu").await, [""; 0]);
+        assert_eq!(found("vieux agnes").await, ["usr_old"]);
+        let words = query("l2");
+        let filter = MemberFilter { words: &words, ..MemberFilter::default() };
+        assert_eq!(walk(&db, "org_other", &filter, Order::Match).await.len(), 1);
+    }
+}
+
+/// Sixteen tasks change the same person's name and memberships at once; afterwards the index agrees with the rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn concurrent_changes_leave_an_index_that_agrees() {
+    let (lite, _folder) = sqlite().await;
+    for db in [lite, postgres("index_races").await] {
+        plant(&db, 1).await;
+        let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(16));
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..16 {
+            let (db, barrier) = (db.clone(), barrier.clone());
+            tasks.spawn(async move {
+                barrier.wait().await;
+                let mut tx = db.begin().await.unwrap();
+                if number == 7 {
+                    organizations::add_member(&mut tx, "usr_00000", ("org_third", "member"), at(70)).await.unwrap();
+                } else {
+                    let family = FAMILIES[number % FAMILIES.len()];
+                    let profile = people::Profile { names: ("Zoé", family), locale: "fr", claims: "{}" };
+                    people::set_profile(&mut tx, "usr_00000", &profile, at(70)).await.unwrap();
+                }
+                tx.commit().await.unwrap();
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        let mut c = db.reader().await.unwrap();
+        let person = people::find(&mut c, "usr_00000").await.unwrap().unwrap();
+        let found =
+            Found { family: &person.family_name, given: &person.given_name, login: "l0", email: Some("l0@exemple.fr") };
+        let expected: Vec<_> = words_of_person(&found).into_iter().map(String::into_bytes).collect();
+        for organization in ["org_big", "org_other", "org_third"] {
+            let text = "SELECT word, sort_key FROM member_words WHERE organization_id = $1 ORDER BY word";
+            let rows: Vec<(Vec<u8>, Vec<u8>)> = match c.raw() {
+                Raw::Sqlite(c) => sqlx::query_as(text).bind(organization).fetch_all(c).await.unwrap(),
+                Raw::Postgres(c) => sqlx::query_as(text).bind(organization).fetch_all(c).await.unwrap(),
+            };
+            let (words, keys): (Vec<_>, BTreeSet<_>) = rows.into_iter().unzip();
+            assert_eq!(words, expected, "{organization}");
+            assert_eq!(keys.into_iter().collect::<Vec<_>>(), [sort_key(&person.family_name, &person.given_name)]);
+        }
+    }
+}
+
+/// What the planner of each engine does with every statement of the lists and of indexing, at some size.
+#[tokio::test]
+async fn no_list_reads_a_large_table_from_end_to_end() {
+    let (lite, _folder) = sqlite().await;
+    let pg = postgres("plans").await;
+    for db in [&lite, &pg] {
+        plant(db, 200).await;
+    }
+    let statements = [members_list::ALL, people_list::ALL, organizations_list::ALL, search::ALL].concat();
+    assert!(statements.len() > 50, "{}", statements.len());
+    let mut c = lite.reader().await.unwrap();
+    let Raw::Sqlite(c) = c.raw() else { unreachable!() };
+    for statement in &statements {
+        let text = format!("EXPLAIN QUERY PLAN {}", statement.sqlite);
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(text)).fetch_all(&mut *c).await.unwrap();
+        for (_, _, _, step) in plan {
+            // Fine: what a subquery gave, a JSON value, and an index in order, of which a LIMIT takes the beginning.
+            let scan = step.strip_prefix("SCAN ");
+            let whole = scan.is_some_and(|what| {
+                !["k", "p", "m", "w", "f VIRTUAL TABLE", "json_each VIRTUAL TABLE", "CONSTANT ROW"]
+                    .iter()
+                    .any(|fine| *fine == what || (fine.contains(' ') && what.starts_with(fine)))
+                    && !what.contains("USING INDEX")
+                    && !what.contains("USING COVERING INDEX")
+            });
+            assert!(!whole, "{}: {step}", statement.name);
+        }
+    }
+    let mut c = pg.reader().await.unwrap();
+    let Raw::Postgres(c) = c.raw() else { unreachable!() };
+    // At this size a scan would be right; what is asked is whether there is an index for it.
+    c.execute("SET enable_seqscan = off").await.unwrap();
+    c.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    c.execute("ANALYZE").await.unwrap();
+    for (number, statement) in statements.iter().enumerate() {
+        c.execute(AssertSqlSafe(format!("PREPARE s{number} AS {}", statement.postgres))).await.unwrap();
+        let values = vec!["NULL"; statement.parameters()].join(", ");
+        let text = format!("EXPLAIN EXECUTE s{number}({values})");
+        let plan: Vec<(String,)> = sqlx::query_as(AssertSqlSafe(text)).fetch_all(&mut *c).await.unwrap();
+        for (step,) in &plan {
+            assert!(!step.contains("Seq Scan on"), "{}: {step}\n{plan:#?}", statement.name);
+        }
+    }
+}
