@@ -55,13 +55,13 @@ async fn no_link_in_a_dump(engine: Engine) {
     assert_no_link(&server, &link, "after it was sent");
     // What stays proves what was said, to whom it was said and what the mail server answered.
     let shown = server.manage(&["person", "show", &login]).await.printed();
-    let line = shown.lines().find(|line| line.starts_with("mail: ")).unwrap();
+    let noted = shown.lines().find(|line| line.starts_with("mail: ")).unwrap();
     let digest = ring::digest::digest(&ring::digest::SHA256, waiting["text"].as_str().unwrap().as_bytes());
     assert!(
         line.contains("password_link.1")
             && line.contains("250")
-            && line.ends_with(&format!("sha256:{}", hex(digest.as_ref()))),
-        "{line}"
+            && noted.ends_with(&format!("sha256:{}", hex(digest.as_ref()))),
+        "{noted}"
     );
     // The link was a live one all the time.
     assert!(choose(&mut Browser::new(), &link, NEW).await.has("password-changed-page"));
