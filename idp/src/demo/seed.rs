@@ -452,17 +452,19 @@ fn luhn_completed(digits: &str) -> String {
     format!("{digits}{}", (10 - sum % 10) % 10)
 }
 
+/// The metadata of a portal, `extra` over what they all have.
+fn web(name: &str, extra: Value) -> Value {
+    let mut metadata = json!({
+        "client_name": name,
+        "redirect_uris": ["https://rp.example/callback", "https://rp.example/callback?portal=1"],
+        "post_logout_redirect_uris": ["https://rp.example/signed-out"],
+        "grant_types": ["authorization_code", "refresh_token"],
+    });
+    merge(&mut metadata, extra);
+    metadata
+}
+
 fn demo_clients(number: u64, portal: &str) -> Vec<DemoClient> {
-    let web = |name: &str, extra: Value| {
-        let mut metadata = json!({
-            "client_name": name,
-            "redirect_uris": ["https://rp.example/callback", "https://rp.example/callback?portal=1"],
-            "post_logout_redirect_uris": ["https://rp.example/signed-out"],
-            "grant_types": ["authorization_code", "refresh_token"],
-        });
-        merge(&mut metadata, extra);
-        metadata
-    };
     let jwk = private_jwk(&number.to_string());
     let public = public_jwk(&jwk);
     let all = [
