@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn each_request_gets_what_it_needs() {
-        use Next::{Answer, AskConsent, AskOrganization, Refuse, SignIn};
+        use Next::{Answer, Refuse, SignIn};
         let nobody = Facts { auth_time: None, ..facts() };
         let signed = Facts { signed_in_for_this: true, ..facts() };
         let cases: &[(&str, Facts, Next)] = &[
