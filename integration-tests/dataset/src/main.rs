@@ -5,9 +5,9 @@
 //! process: what HTTP and tokens cost beside them is another program's figure.
 //!
 //! ```text
-//! cargo run --release --bin dataset -- fill --url sqlite:///var/tmp/small.db --people 1000 --organizations 1
-//! cargo run --release --bin dataset -- fill --url sqlite:///var/tmp/large.db --people 1000000 --organizations 10000
-//! cargo run --release --bin dataset -- measure --url sqlite:///var/tmp/large.db --baseline sqlite:///var/tmp/small.db
+//! cargo run --release -p habilis-dataset -- fill --url sqlite:///var/tmp/small.db --people 1000 --organizations 1
+//! cargo run --release -p habilis-dataset -- fill --url sqlite:///var/tmp/large.db --people 1000000 --organizations 10000
+//! cargo run --release -p habilis-dataset -- measure --url sqlite:///var/tmp/large.db --baseline sqlite:///var/tmp/small.db
 //! ```
 //!
 //! It writes into tables itself, the one program beside the server that does: a million people invited one by one, each in a
