@@ -257,9 +257,16 @@ mod tests {
         Prompt::parse(text).unwrap()
     }
 
+    fn check(cases: &[(&str, Facts, Next)]) {
+        let now = Timestamp::from_second(NOW).unwrap();
+        for (name, facts, expected) in cases {
+            assert_eq!(next(facts, now), *expected, "{name}");
+        }
+    }
+
     #[test]
     fn each_request_gets_what_it_needs() {
-        use Next::{Answer, AskConsent, AskOrganization, Refuse, SignIn};
+        use Next::{Answer, Refuse, SignIn};
         let nobody = Facts { auth_time: None, ..facts() };
         let signed = Facts { signed_in_for_this: true, ..facts() };
         let cases: &[(&str, Facts, Next)] = &[
@@ -287,6 +294,16 @@ mod tests {
             ),
             ("hint differs after sign-in", Facts { hint: Hint::Differs, ..signed }, Refuse(Refusal::LoginRequired)),
             ("hint agrees, none", Facts { hint: Hint::Agrees, prompt: prompt("none"), ..facts() }, Answer),
+        ];
+        check(cases);
+    }
+
+    #[test]
+    fn a_request_that_asks_for_more_gets_it_or_is_refused() {
+        use Next::{Answer, AskConsent, AskOrganization, Refuse, SignIn};
+        let nobody = Facts { auth_time: None, ..facts() };
+        let signed = Facts { signed_in_for_this: true, ..facts() };
+        let cases: &[(&str, Facts, Next)] = &[
             ("too weak", Facts { acr: Sufficiency::TooWeak, ..facts() }, SignIn(SignInReason::TooWeak)),
             ("too weak, nobody", Facts { acr: Sufficiency::TooWeak, ..nobody }, SignIn(SignInReason::NoSession)),
             (
@@ -365,10 +382,7 @@ mod tests {
                 SignIn(SignInReason::NoSession),
             ),
         ];
-        let now = Timestamp::from_second(NOW).unwrap();
-        for (name, facts, expected) in cases {
-            assert_eq!(next(facts, now), *expected, "{name}");
-        }
+        check(cases);
     }
 
     #[test]

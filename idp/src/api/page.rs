@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_last_page_has_no_next() {
-        let page = |rows: Vec<u32>| Page::of(rows, 2, |row| row.to_string(), |row| row);
+        let page = |rows: Vec<u32>| Page::of(rows, 2, ToString::to_string, |row| row);
         assert_eq!(page(vec![1, 2, 3]).next.as_deref(), Some("2"));
         assert_eq!(page(vec![1, 2, 3]).items, [1, 2]);
         assert_eq!(page(vec![1, 2]).next, None);

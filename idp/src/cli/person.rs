@@ -1,5 +1,7 @@
 //! `habilis person`: people and their invitations.
 
+use std::fmt::Write as _;
+
 use clap::Subcommand;
 use habilis_policies::contact::{Email, Name};
 use habilis_policies::memberships::ACTIVE;
@@ -194,13 +196,13 @@ async fn show(c: &mut impl Conn, person: &Person) -> Outcome<()> {
     for membership in organizations::all_of_person(c, &person.id).await? {
         let mut said = format!("organization: {}  {}  {}", membership.id, membership.name, membership.role);
         if let Some(day) = &membership.ends_on {
-            said.push_str(&format!("  until {day}"));
+            let _ = write!(said, "  until {day}");
         }
         if membership.status != ACTIVE {
-            said.push_str(&format!("  membership {}", membership.status));
+            let _ = write!(said, "  membership {}", membership.status);
         }
         if membership.organization_status != ACTIVE {
-            said.push_str(&format!("  organization {}", membership.organization_status));
+            let _ = write!(said, "  organization {}", membership.organization_status);
         }
         say(said);
     }

@@ -217,13 +217,16 @@ pub(super) trait Placed {
     fn place(&self) -> Place;
 }
 
+/// A word with the end of its range; nothing where there are fewer words.
+type Other<'a> = (Option<&'a [u8]>, Option<Vec<u8>>);
+
 /// The words of a search: the one that drives, as a range, and the ranges of the others.
 #[derive(Debug)]
 pub(super) struct Driven<'a> {
     /// The word whose range is read.
     pub(super) driver: &'a str,
     /// The others, up to five, each with the end of its range.
-    pub(super) others: [(Option<&'a [u8]>, Option<Vec<u8>>); MAX_QUERY_WORDS - 1],
+    pub(super) others: [Other<'a>; MAX_QUERY_WORDS - 1],
 }
 
 impl<'a> Driven<'a> {

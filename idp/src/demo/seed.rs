@@ -452,17 +452,19 @@ fn luhn_completed(digits: &str) -> String {
     format!("{digits}{}", (10 - sum % 10) % 10)
 }
 
+/// The metadata of a portal, `extra` over what they all have.
+fn web(name: &str, extra: Value) -> Value {
+    let mut metadata = json!({
+        "client_name": name,
+        "redirect_uris": ["https://rp.example/callback", "https://rp.example/callback?portal=1"],
+        "post_logout_redirect_uris": ["https://rp.example/signed-out"],
+        "grant_types": ["authorization_code", "refresh_token"],
+    });
+    merge(&mut metadata, extra);
+    metadata
+}
+
 fn demo_clients(number: u64, portal: &str) -> Vec<DemoClient> {
-    let web = |name: &str, extra: Value| {
-        let mut metadata = json!({
-            "client_name": name,
-            "redirect_uris": ["https://rp.example/callback", "https://rp.example/callback?portal=1"],
-            "post_logout_redirect_uris": ["https://rp.example/signed-out"],
-            "grant_types": ["authorization_code", "refresh_token"],
-        });
-        merge(&mut metadata, extra);
-        metadata
-    };
     let jwk = private_jwk(&number.to_string());
     let public = public_jwk(&jwk);
     let all = [
@@ -540,16 +542,6 @@ fn demo_clients(number: u64, portal: &str) -> Vec<DemoClient> {
                 }),
             ),
         ),
-        (
-            "demo-service",
-            true,
-            json!({
-                "client_name": "Service de paie",
-                "grant_types": ["client_credentials"],
-                "response_types": [],
-                "scope": "apicfa.dossiers.read apicfa.dossiers.write",
-            }),
-        ),
     ];
     let clients = all.into_iter().filter_map(|(id, first_party, metadata)| {
         let metadata: Metadata = serde_json::from_value(metadata).ok()?;
@@ -579,7 +571,7 @@ fn all_clients(number: u64, portal: &str) -> Vec<DemoClient> {
     clients.extend(fapi_clients(number));
     clients.extend(signed_userinfo_client(number));
     clients.extend(resource_server(number));
-    clients.extend(management_clients(number));
+    clients.extend(service_clients(number));
     clients
 }
 
@@ -622,8 +614,8 @@ fn resource_server(number: u64) -> Option<DemoClient> {
 }
 
 /// Clients of the management API: one through which people manage, one that is the operator's own automation, and the personnel
-/// software of one company.
-fn management_clients(number: u64) -> Vec<DemoClient> {
+/// software of one company; and a service that acts for itself elsewhere.
+fn service_clients(number: u64) -> Vec<DemoClient> {
     let mut scopes: Vec<_> = Action::ALL.iter().map(|action| action.scope()).collect();
     scopes.sort_unstable();
     scopes.dedup();
@@ -645,6 +637,15 @@ fn management_clients(number: u64) -> Vec<DemoClient> {
         ),
         ("demo-automation", own("Automatisation de l’opérateur")),
         ("demo-hr", own("Logiciel du personnel")),
+        (
+            "demo-service",
+            json!({
+                "client_name": "Service de paie",
+                "grant_types": ["client_credentials"],
+                "response_types": [],
+                "scope": "apicfa.dossiers.read apicfa.dossiers.write",
+            }),
+        ),
     ];
     let clients = all.into_iter().filter_map(|(id, metadata)| {
         Some(DemoClient {

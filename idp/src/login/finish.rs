@@ -202,8 +202,8 @@ pub(super) async fn step_up(
     now: Timestamp,
 ) -> Outcome<Option<Response>> {
     let facts = (&open.client, &open.request, Some(session), Some(&open.interaction));
-    let next = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
-    if next != Next::StepUp || !app.begun.admit(&origin.network()) {
+    let verdict = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
+    if verdict.next != Next::StepUp || !app.begun.admit(&origin.network()) {
         return Ok(None);
     }
     let id = habilis_keys::random::id("step", now);

@@ -139,6 +139,10 @@ mod tests {
     use crate::mail::organizations::SensitiveActLetter;
     use crate::mail::passwords::PasswordLetter;
 
+    fn named<L: Letter>(letters: Vec<L>) -> impl Iterator<Item = (&'static str, Kind)> {
+        letters.into_iter().map(|letter| (letter.template(), letter.kind()))
+    }
+
     /// Whoever writes a letter decides here whether it ends with the link to report a compromise. A letter that is not in the
     /// table, or a line without its letter, fails.
     #[test]
@@ -173,9 +177,6 @@ mod tests {
             ("second_factors_reset.1", Security),
             ("second_step_guessed.1", Security),
         ];
-        fn named<L: Letter>(letters: Vec<L>) -> impl Iterator<Item = (&'static str, Kind)> {
-            letters.into_iter().map(|letter| (letter.template(), letter.kind()))
-        }
         let sign_in =
             NewSignIn { at: Timestamp::UNIX_EPOCH, address: "192.0.2.7".to_owned(), device: "Firefox".to_owned() };
         let mut found: Vec<_> = named(vec![sign_in])

@@ -191,7 +191,7 @@ impl Settings {
     /// A service without sign-in that could send people to one (R010).
     pub fn check(&self, metadata: &Metadata) -> Result<(), MetadataProblem> {
         let signs_in = ["authorization_code", "implicit", DEVICE_CODE].iter().any(|grant| metadata.allows_grant(grant));
-        if self.auth_required || !(signs_in || !metadata.response_types.is_empty()) {
+        if self.auth_required || (!signs_in && metadata.response_types.is_empty()) {
             return Ok(());
         }
         Err(MetadataProblem {

@@ -73,8 +73,6 @@ const PLACES: &str =
     "Lyon Paris Nantes Brest Lille Orléans Nîmes Béziers Évry Épinal Angoulême Besançon Mâcon Nevers Sète Ajaccio";
 /// The portal in which members have rights.
 const PORTAL: &str = "dataset-portal";
-/// The time of every question: the rows are older.
-const NOW: Timestamp = Timestamp::constant(1_770_000_000, 0);
 /// Rows of one statement into `SQLite`, bytes of one piece of a COPY into `PostgreSQL`.
 const ROWS_AT_ONCE: usize = 400;
 const BYTES_AT_ONCE: usize = 1 << 20;
@@ -323,6 +321,31 @@ async fn fill(db: &Db, set: &Dataset) -> Result<(), Failure> {
     }
     let began = Instant::now();
     let indexes = drop_indexes(db).await?;
+    fill_organizations(db, set).await?;
+    fill_people(db, set).await?;
+    fill_members(db, set).await?;
+    fill_words(db, set).await?;
+    for text in indexes {
+        execute(db, &text).await?;
+    }
+    println!("indexes built after {:.1} s", began.elapsed().as_secs_f64());
+    match reader(db).await?.raw() {
+        Raw::Sqlite(_) => execute(db, "ANALYZE").await?,
+        Raw::Postgres(c) => {
+            c.execute("VACUUM ANALYZE").await.map_err(told)?;
+        }
+    }
+    println!(
+        "{} people in {} organizations: {:.1} s, {:.2} GB",
+        set.people.len(),
+        set.organizations.len(),
+        began.elapsed().as_secs_f64(),
+        size_gb(db).await?
+    );
+    Ok(())
+}
+
+async fn fill_organizations(db: &Db, set: &Dataset) -> Result<(), Failure> {
     let now = 1_750_000_000_000;
     write(
         db,
@@ -341,13 +364,12 @@ async fn fill(db: &Db, set: &Dataset) -> Result<(), Failure> {
         "organizations",
         &columns,
         (set.organizations.iter().zip(&keys), |(one, key)| {
-            let (siret, siren) = (Text(&one.siret), Text(&one.siret[..9]));
             vec![vec![
                 Text(&one.id),
                 Text(one.kind),
                 Text(&one.name),
-                siret,
-                siren,
+                Text(&one.siret),
+                Text(&one.siret[..9]),
                 Text("active"),
                 Number(now),
                 Number(now),
@@ -372,7 +394,10 @@ async fn fill(db: &Db, set: &Dataset) -> Result<(), Failure> {
         &["organization_id", "word", "sort_key"],
         (words.iter(), |(id, key, word)| vec![vec![Text(id), Bytes(word.as_bytes()), Bytes(key)]]),
     )
-    .await?;
+    .await
+}
+
+async fn fill_people(db: &Db, set: &Dataset) -> Result<(), Failure> {
     let columns = [
         "id",
         "login",
@@ -412,7 +437,10 @@ async fn fill(db: &Db, set: &Dataset) -> Result<(), Failure> {
             ]]
         }),
     )
-    .await?;
+    .await
+}
+
+async fn fill_members(db: &Db, set: &Dataset) -> Result<(), Failure> {
     let columns =
         ["person_id", "organization_id", "role", "created_at", "status", "affiliation", "ends_on", "sort_key"];
     let numbered = || set.people.iter().enumerate();
@@ -469,7 +497,10 @@ async fn fill(db: &Db, set: &Dataset) -> Result<(), Failure> {
                 .collect()
         }),
     )
-    .await?;
+    .await
+}
+
+async fn fill_words(db: &Db, set: &Dataset) -> Result<(), Failure> {
     write(
         db,
         "person_words",
@@ -491,25 +522,7 @@ async fn fill(db: &Db, set: &Dataset) -> Result<(), Failure> {
             vec![vec![Text(&set.organizations[*organization as usize].id), Bytes(word), Bytes(&one.key), Text(&one.id)]]
         }),
     )
-    .await?;
-    for text in indexes {
-        execute(db, &text).await?;
-    }
-    println!("indexes built after {:.1} s", began.elapsed().as_secs_f64());
-    match reader(db).await?.raw() {
-        Raw::Sqlite(_) => execute(db, "ANALYZE").await?,
-        Raw::Postgres(c) => {
-            c.execute("VACUUM ANALYZE").await.map_err(told)?;
-        }
-    }
-    println!(
-        "{} people in {} organizations: {:.1} s, {:.2} GB",
-        set.people.len(),
-        set.organizations.len(),
-        began.elapsed().as_secs_f64(),
-        size_gb(db).await?
-    );
-    Ok(())
+    .await
 }
 
 fn told(error: impl std::fmt::Display) -> Failure {
@@ -785,7 +798,7 @@ impl<'a> Side<'a> {
         match work {
             Work::Open => {
                 let person = people::find(&mut c, id).await.map_err(told)?;
-                organizations::of_person(&mut c, id, NOW).await.map_err(told)?;
+                organizations::of_person(&mut c, id, Timestamp::UNIX_EPOCH).await.map_err(told)?;
                 organizations::rights_of(&mut c, (id, &self.organization), PORTAL).await.map_err(told)?;
                 Ok(usize::from(person.is_some()))
             }
