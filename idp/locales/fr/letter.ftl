@@ -36,7 +36,7 @@ letter-session-ended-what = { $count ->
 letter-session-ended-device = Appareil déconnecté : { $device }
 letter-session-ended-if-not = Si cette nouvelle connexion n’est pas la vôtre, ouvrez votre compte et signalez une compromission.
 
-letter-administrator-changed-subject = { $organization } : administrateurs modifiés
+letter-administrator-changed-subject = { $organization } : administrateurs modifiés
 letter-administrator-changed-what = Les administrateurs de { $organization } ont changé. Vous recevez ce message en tant que signataire de l’organisation.
-letter-administrator-changed-person = Personne concernée : { $person }
+letter-administrator-changed-person = Personne concernée : { $person }
 letter-administrator-changed-if-not = Si ce changement n’est pas voulu, prévenez-nous sans attendre en répondant à ce message.

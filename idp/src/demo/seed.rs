@@ -829,7 +829,7 @@ mod tests {
             |number| Seed::new(number, "http://localhost:1").people.into_iter().map(|p| p.login).collect::<Vec<_>>();
         assert_eq!(logins(1), logins(1));
         assert_ne!(logins(1), logins(2));
-        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 14);
+        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 17);
     }
 
     #[test]
