@@ -152,6 +152,11 @@ impl Caller {
         self.operator
     }
 
+    /// Whether the caller may know of `person` in a list: the operator's staff are shown to each other and to nobody else.
+    pub fn sees(&self, person: &str, (operator, privacy): (bool, bool)) -> bool {
+        self.operator || self.privacy || person == self.id || !(operator || privacy)
+    }
+
     /// The organizations that the caller administers.
     pub fn administers(&self) -> &[String] {
         &self.administers

@@ -389,7 +389,8 @@ async fn list(
     };
     let limit = page::limit(query.limit)?;
     let mut reader = app.db.reader().await?;
-    let found = members_list::list(&mut reader, (&acting.organization.id, &filter), (order, after), limit).await?;
+    let mut found = members_list::list(&mut reader, (&acting.organization.id, &filter), (order, after), limit).await?;
+    found.rows.retain(|row| caller.sees(&row.id, (row.operator, row.privacy)));
     Ok(Page::shown(found, MemberListed::from).into_response())
 }
 
@@ -720,7 +721,10 @@ async fn invitations(
     let mut reader = app.db.reader().await?;
     let rows = members::pending(&mut reader, &acting.organization.id, (at, &id, limit + 1), now).await?;
     let cursor = |row: &members::Pending| page::cursor_before(row.created_at.milliseconds(), &row.person_id);
-    Ok(Page::of(rows, limit, cursor, PendingInvitation::from).into_response())
+    let mut page = Page::of(rows, limit, cursor, |row| row);
+    page.items.retain(|row| caller.sees(&row.person_id, (row.operator, row.privacy)));
+    let items = page.items.into_iter().map(PendingInvitation::from).collect();
+    Ok(Page { items, next: page.next }.into_response())
 }
 
 /// Send the invitation again; earlier links are void.

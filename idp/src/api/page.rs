@@ -145,7 +145,7 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-impl<T: Serialize> Page<T> {
+impl<T> Page<T> {
     /// A page of at most `limit` of the `rows`, of which one more was read to know whether there is a next.
     pub fn of<R>(mut rows: Vec<R>, limit: u32, cursor: impl Fn(&R) -> String, show: impl Fn(R) -> T) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);

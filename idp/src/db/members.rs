@@ -30,7 +30,7 @@ statements! {
     COUNT_OF_PERSON = "SELECT COUNT(*) FROM memberships WHERE person_id = $1";
     CLEAR_RIGHTS = "DELETE FROM rights WHERE organization_id = $1 AND person_id = $2 AND client_id = $3";
     TOUCH = "UPDATE memberships SET updated_at = $3, version = version + 1 WHERE organization_id = $1 AND person_id = $2";
-    PENDING = "SELECT m.person_id, p.login, p.email, p.given_name, p.family_name, m.role, m.created_at,
+    PENDING = "SELECT m.person_id, p.login, p.email, p.given_name, p.family_name, p.operator, p.privacy, m.role, m.created_at,
                       (SELECT MAX(l.expires_at) FROM account_links l
                        WHERE l.person_id = m.person_id AND l.purpose = 'activate' AND l.used_at IS NULL AND l.expires_at > $5) AS expires_at
                FROM memberships m JOIN people p ON p.id = m.person_id
@@ -144,6 +144,10 @@ pub struct Pending {
     pub family_name: String,
     /// `administrator` or `member`.
     pub role: String,
+    /// Staff of the operator.
+    pub operator: bool,
+    /// Data protection officer of the operator.
+    pub privacy: bool,
     /// Since when.
     pub created_at: At,
     /// End of the link; none when no link works.

@@ -18,7 +18,7 @@ macro_rules! columns {
     ($word:literal) => {
         concat!(
             "SELECT p.id, p.login, p.email, p.given_name, p.family_name, p.status AS account_status, m.role, m.status, m.affiliation,
-                    m.ends_on, m.mandate, m.version, m.created_at AS joined_at,
+                    m.ends_on, m.mandate, m.version, m.created_at AS joined_at, p.operator, p.privacy,
                     (SELECT MAX(s.auth_time) FROM sessions s WHERE s.person_id = p.id) AS signed_in_at, m.sort_key, ",
             $word,
             " AS word "
@@ -168,6 +168,10 @@ pub struct MemberRow {
     pub joined_at: At,
     /// When the person last signed in, as far as a session still tells.
     pub signed_in_at: Option<At>,
+    /// Staff of the operator.
+    pub operator: bool,
+    /// Data protection officer of the operator.
+    pub privacy: bool,
     sort_key: Vec<u8>,
     word: Vec<u8>,
 }

@@ -526,6 +526,13 @@ async fn people_act_within_their_organization(engine: Engine) {
     assert_eq!(chief.put(&format!("/people/{person}/duties"), &duties).await.done(200)["privacy"], true);
     // From now on the organization's administrator does not know them.
     administrator.get(&format!("{members}/{person}")).await.problem(404, "not_found");
+    let shows = async |api: &Api, list: &str| {
+        let found = api.get(&format!("/organizations/{organization}/{list}?limit=200")).await.done(200);
+        found.to_string().contains(&person)
+    };
+    for list in ["members", "invitations"] {
+        assert!(!shows(&administrator, list).await && shows(&chief, list).await, "{list}");
+    }
     let none = json!({ "operator": false, "privacy": false, "reason": "fin" });
     chief.put(&format!("/people/{person}/duties"), &none).await.done(200);
     learner.get(&format!("{members}/{person}")).await.problem(404, "not_found");
