@@ -465,7 +465,8 @@ own_journeys! {
             let visit = arrive(&server, &mut Browser::new(), &request, person).await;
             let tokens = tokens(&server, &request, visit).await;
             let told = userinfo(&server, tokens.access_token()).await.ok_json();
-            let names: Vec<&str> = told.as_object().unwrap().keys().map(String::as_str).collect();
+            let mut names: Vec<&str> = told.as_object().unwrap().keys().map(String::as_str).collect();
+            names.sort_unstable();
             assert_eq!(names, ["email", "family_name", "given_name", "sub"]);
             assert_eq!(tokens.response["scope"], "openid email profile");
             for claims in [tokens.id_claims(), jose::claims(tokens.access_token()), introspect(&server, "demo-portal", tokens.access_token()).await] {
