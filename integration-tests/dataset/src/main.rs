@@ -720,11 +720,19 @@ impl Work {
     ];
 }
 
+/// A member whom questions are about.
+struct Known {
+    id: String,
+    login: String,
+    given: String,
+    family: String,
+}
+
 /// A database and what the questions need to know of it.
 struct Side<'a> {
     db: &'a Db,
     organization: String,
-    members: Vec<(String, String, String)>,
+    members: Vec<Known>,
     deep: Vec<Cursor>,
     deep_all: Vec<Cursor>,
 }
@@ -740,7 +748,12 @@ impl<'a> Side<'a> {
             let page = members_list::list(&mut c, (&side.organization, &filter), (Order::Name, after), 200)
                 .await
                 .map_err(told)?;
-            side.members.extend(page.rows.into_iter().map(|row| (row.id, row.given_name, row.family_name)));
+            side.members.extend(page.rows.into_iter().map(|row| Known {
+                id: row.id,
+                login: row.login,
+                given: row.given_name,
+                family: row.family_name,
+            }));
             let Some(next) = page.next else { break };
             side.deep.push(next.clone());
             after = Some(next);
@@ -753,11 +766,8 @@ impl<'a> Side<'a> {
             after = Some(next);
         }
         // The words of the rows are those the server makes: whom it would find, it finds.
-        for (id, given, family) in side.members.iter().step_by(side.members.len() / 20 + 1) {
-            let words = search::query(&format!(
-                "{given} {family} {}",
-                id.trim_start_matches("usr_set").trim_start_matches('0')
-            ));
+        for Known { id, login, given, family } in side.members.iter().step_by(side.members.len() / 20 + 1) {
+            let words = search::query(&format!("{given} {family} {login}"));
             let filter = MemberFilter { words: &words, ..MemberFilter::default() };
             let page = members_list::list(&mut c, (&side.organization, &filter), (Order::Match, None), 200)
                 .await
@@ -773,7 +783,7 @@ impl<'a> Side<'a> {
     async fn ask(&self, work: Work, seed: u64, limit: u32) -> Result<usize, Failure> {
         let mut numbers = Numbers(seed);
         let mut c = reader(self.db).await?;
-        let (id, given, family) = &self.members[numbers.below(self.members.len())];
+        let Known { id, given, family, .. } = &self.members[numbers.below(self.members.len())];
         let start = |name: &str| name.chars().take(3).collect::<String>();
         let typed = match work {
             Work::ByPrefix => start(family),
