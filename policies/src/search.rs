@@ -15,7 +15,9 @@ pub const MAX_WORDS: usize = 24;
 /// The longest word kept, in characters; of a longer one the beginning counts.
 pub const MAX_WORD_CHARACTERS: usize = 64;
 /// The most words of a query that count; of more, the longest.
-pub const MAX_QUERY_WORDS: usize = 6;
+pub const MAX_QUERY_WORDS: usize = 5;
+/// Characters of a word that count in a pair.
+const PAIRED_CHARACTERS: usize = 3;
 /// The most characters that are read of one text.
 const MAX_TEXT_CHARACTERS: usize = 512;
 /// The most characters of each name in a sort key.
@@ -84,7 +86,7 @@ pub struct Found<'a> {
 
 /// The words a person is found by, sorted, at most [`MAX_WORDS`]: of the names first, then of the login, then of the address.
 ///
-/// Of a login also its numbers; of an address the parts before the `@`, and the domain as a whole.
+/// Of a login also its numbers; of an address the parts before the `@`, and the domain as a whole, as `@exemple.fr`.
 pub fn words_of_person(person: &Found<'_>) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     let mut keep = |words: Vec<String>| {
@@ -113,7 +115,7 @@ pub fn words_of_organization<'a>(name: &str, identifiers: impl IntoIterator<Item
     kept
 }
 
-/// The parts before the last `@`, and what comes after it as one word.
+/// The parts before the last `@`, and what comes after it as one word with the `@`.
 fn words_of_address(address: &str) -> Vec<String> {
     let Some((local, domain)) = address.rsplit_once('@') else { return words(address) };
     let mut all = words(local);
@@ -125,7 +127,7 @@ fn domain_word(domain: &str) -> Option<String> {
     let domain = fold(domain);
     let domain = domain.trim_matches(|c: char| !c.is_alphanumeric());
     let good = !domain.is_empty() && domain.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
-    good.then(|| cut(domain))
+    good.then(|| cut(&format!("@{domain}")))
 }
 
 /// Runs of two digits and more that are part of a longer word.
@@ -153,6 +155,28 @@ pub fn query(typed: &str) -> Vec<String> {
         }
     }
     kept
+}
+
+/// The pairs of words by which whoever has both is found at once: three characters of each, in alphabetical order.
+///
+/// Kept beside the words of a person; a query of two words and more is answered from the range of one of its own pairs. Words of
+/// fewer characters and domains are in no pair, nor are two of which one begins the other: the words of a query never do.
+/// Each pair begins with a control character and so is no word.
+pub fn pairs<'a>(words: impl IntoIterator<Item = &'a String>) -> BTreeSet<String> {
+    let begin = |word: &str| word.chars().take(PAIRED_CHARACTERS).collect::<String>();
+    let paired = |word: &&String| !word.starts_with('@') && word.chars().count() >= PAIRED_CHARACTERS;
+    let words: Vec<&String> = words.into_iter().filter(paired).collect();
+    let mut pairs = BTreeSet::new();
+    for (index, one) in words.iter().enumerate() {
+        for other in &words[index + 1..] {
+            if !one.starts_with(other.as_str()) && !other.starts_with(one.as_str()) {
+                let (one, other) = (begin(one), begin(other));
+                let (first, second) = if one <= other { (one, other) } else { (other, one) };
+                pairs.insert(format!("\u{1}{first}\u{1}{second}"));
+            }
+        }
+    }
+    pairs
 }
 
 /// Whether every word of `query` begins one of `words`: what the statements of the server answer, for tests and small lists.
@@ -243,7 +267,7 @@ mod tests {
             email: Some("zoe.l_b-c+of@Exemple.FR"),
         };
         let words: Vec<_> = words_of_person(&person).into_iter().collect();
-        assert_eq!(words, ["42", "b", "c", "d", "exemple.fr", "l", "lefevre", "oeil", "of", "zlefevre42", "zoe"],);
+        assert_eq!(words, ["42", "@exemple.fr", "b", "c", "d", "l", "lefevre", "oeil", "of", "zlefevre42", "zoe"],);
         let many = (0..60).map(|number| format!("mot{number}")).collect::<Vec<_>>().join(" ");
         assert_eq!(words_of_person(&Found { family: &many, ..person }).len(), MAX_WORDS);
     }
@@ -264,8 +288,9 @@ mod tests {
             ("mar marie", vec!["marie"]),
             ("marie marie", vec!["marie"]),
             ("d'al", vec!["al", "d"]),
-            ("jean.dupont@exemple.fr", vec!["exemple.fr", "dupont", "jean"]),
-            ("@exemple.fr", vec!["exemple.fr"]),
+            ("jean.dupont@exemple.fr", vec!["@exemple.fr", "dupont", "jean"]),
+            ("@exemple.fr", vec!["@exemple.fr"]),
+            ("a@", vec!["a"]),
             ("jean.dupont", vec!["dupont", "jean"]),
             ("823 456", vec!["823456"]),
             ("", vec![]),
@@ -274,6 +299,19 @@ mod tests {
             assert_eq!(query(typed), expected, "{typed}");
         }
         assert_eq!(query("aa bb cc dd ee ff gg hh").len(), MAX_QUERY_WORDS);
+    }
+
+    #[test]
+    fn pairs_are_of_words_that_a_query_may_have_together() {
+        let pairs_of = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            pairs(&words).into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(pairs_of(&["zoe", "lefevre"]), ["\u{1}lef\u{1}zoe"]);
+        assert_eq!(pairs_of(&["marie", "martin"]), ["\u{1}mar\u{1}mar"]);
+        assert_eq!(pairs_of(&["david", "david2", "lou"]), ["\u{1}dav\u{1}lou"]);
+        assert_eq!(pairs_of(&["le", "gall", "@exemple.fr"]), [""; 0]);
+        assert_eq!(pairs_of(&["éél", "œil", "ail"]).len(), 3);
     }
 
     #[test]
@@ -342,6 +380,16 @@ mod tests {
             }
             let whole = format!("{given} {family}");
             prop_assert!(matches(&query(&whole), &kept), "{whole:?} in {kept:?}");
+        }
+
+        #[test]
+        fn whoever_has_the_words_of_a_query_has_its_pairs(
+            words in prop::collection::btree_set("[ab]{1,5}|@[ab]{1,3}", 0..8), typed in "[ab]{1,5}( [ab]{1,5}){1,3}",
+        ) {
+            let query = query(&typed);
+            if matches(&query, &words) {
+                prop_assert!(pairs(&query).is_subset(&pairs(&words)), "{query:?} {words:?}");
+            }
         }
 
         #[test]

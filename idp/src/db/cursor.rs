@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use habilis_policies::search::{MAX_QUERY_WORDS, end_of_prefix};
+use habilis_policies::search::{self, MAX_QUERY_WORDS, end_of_prefix};
 use serde::{Deserialize, Serialize};
 
 use super::At;
@@ -158,7 +158,7 @@ impl Order {
     /// [`BadCursor`]: broken, of another order, or of another search.
     pub fn resume(self, text: &str, words: &[String]) -> Result<Cursor, BadCursor> {
         let cursor = Cursor::decode(text, self.tag())?;
-        if self == Self::Match && !words.iter().any(|word| cursor.word.starts_with(word.as_bytes())) {
+        if self == Self::Match && Driven::resumed(words, &cursor).is_none() {
             return Err(BadCursor);
         }
         Ok(cursor)
@@ -220,30 +220,37 @@ pub(super) trait Placed {
 /// A word with the end of its range; nothing where there are fewer words.
 type Other<'a> = (Option<&'a [u8]>, Option<Vec<u8>>);
 
-/// The words of a search: the one that drives, as a range, and the ranges of the others.
+/// The words of a search: the one that drives, or a pair of them, as a range; and the ranges of the others.
 #[derive(Debug)]
 pub(super) struct Driven<'a> {
-    /// The word whose range is read.
-    pub(super) driver: &'a str,
-    /// The others, up to five, each with the end of its range.
-    pub(super) others: [Other<'a>; MAX_QUERY_WORDS - 1],
+    /// The word, or the pair, whose range is read.
+    pub(super) driver: String,
+    /// The other words, each with the end of its range.
+    pub(super) others: [Other<'a>; MAX_QUERY_WORDS],
 }
 
 impl<'a> Driven<'a> {
-    /// Sets the word apart that drives. None when there is no such word.
-    pub(super) fn by(words: &'a [String], driver: usize) -> Option<Self> {
-        let mut others = [const { (None, None) }; MAX_QUERY_WORDS - 1];
-        let rest = words.iter().enumerate().filter(|(index, _)| *index != driver);
-        for (place, (_, word)) in others.iter_mut().zip(rest) {
+    /// Sets the word apart that drives; a pair leaves all of them to be looked at.
+    pub(super) fn by(words: &'a [String], driver: String) -> Self {
+        let mut others = [const { (None, None) }; MAX_QUERY_WORDS];
+        for (place, word) in others.iter_mut().zip(words.iter().filter(|word| **word != driver)) {
             *place = (Some(word.as_bytes()), Some(end_of_prefix(word)));
         }
-        Some(Self { driver: words.get(driver)?, others })
+        Self { driver, others }
     }
 
-    /// The word that drove the page before.
+    /// The word, or the pair, that drove the page before.
     pub(super) fn resumed(words: &'a [String], cursor: &Cursor) -> Option<Self> {
-        Self::by(words, words.iter().position(|word| cursor.word.starts_with(word.as_bytes()))?)
+        let pairs = search::pairs(words);
+        let driver = words.iter().chain(&pairs).find(|driver| cursor.word.starts_with(driver.as_bytes()))?.clone();
+        Some(Self::by(words, driver))
     }
+}
+
+/// What may drive the search for people: the pairs of its words, or the words where they make none.
+pub(super) fn drivers(words: &[String]) -> Vec<String> {
+    let pairs = search::pairs(words);
+    if pairs.is_empty() { words.to_vec() } else { pairs.into_iter().collect() }
 }
 
 /// How far one page reads.

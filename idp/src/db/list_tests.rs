@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use habilis_policies::search::{Found, matches, query, sort_key, words_of_person};
+use habilis_policies::search::{Found, matches, pairs, query, sort_key, words_of_person};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Executor as _};
 
@@ -195,6 +195,10 @@ async fn lists_tell_what_a_look_at_every_row_tells() {
             "de",
             "laet",
             "ndiaye",
+            "mar marie elo",
+            "lefe zoé",
+            "anne soph alem",
+            "marie @exemple.fr",
             "diaye n",
         ] {
             let words = query(typed);
@@ -369,7 +373,9 @@ async fn concurrent_changes_leave_an_index_that_agrees() {
         let person = people::find(&mut c, "usr_00000").await.unwrap().unwrap();
         let found =
             Found { family: &person.family_name, given: &person.given_name, login: "l0", email: Some("l0@exemple.fr") };
-        let expected: Vec<_> = words_of_person(&found).into_iter().map(String::into_bytes).collect();
+        let mut expected = words_of_person(&found);
+        expected.append(&mut pairs(&expected));
+        let expected: Vec<_> = expected.into_iter().map(String::into_bytes).collect();
         for organization in ["org_big", "org_other", "org_third"] {
             let text = "SELECT word, sort_key FROM member_words WHERE organization_id = $1 ORDER BY word";
             let rows: Vec<(Vec<u8>, Vec<u8>)> = match c.raw() {

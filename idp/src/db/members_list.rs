@@ -2,10 +2,10 @@
 //!
 //! Every statement reads a range of one index and stops: the size of the organization does not count. There are three ways:
 //!
-//! * **in order**: a range of `memberships_by_name` or `memberships_by_creation`, filtered;
-//! * **by word**: a range of `member_words` from the word of the search that the fewest people have; the other words are
-//!   looked up for each row. The order is that of the matched word, then of the name;
-//! * **of few**, when a filter leaves few members (administrators, suspended ones, externals, holders of a rare right): those
+//! * **in order**: a range of `memberships_by_name`, `memberships_by_role` or `memberships_by_creation`, filtered;
+//! * **by word**: a range of `member_words` from the word of the search that the fewest people have, or from a pair of its
+//!   words; the other words are looked up for each row. The order is that of the matched word, then of the name;
+//! * **of few**, when a filter leaves few members (suspended ones, externals, holders of a rare right): those
 //!   few are read from the index of that filter, and sorted here.
 //!
 //! Where filters could leave out nearly everything, a page ends after so many rows looked at, with a cursor to go on.
@@ -37,10 +37,11 @@ macro_rules! filters {
 }
 
 macro_rules! in_order {
-    ($column:literal $beyond:literal $direction:literal) => {
+    ($column:literal $beyond:literal $direction:literal $($of_role:literal)?) => {
         concat!(
             columns!("m.sort_key"),
-            "FROM (SELECT m.* FROM (SELECT * FROM memberships WHERE organization_id = $1 AND (", $column, ", person_id) ", $beyond,
+            "FROM (SELECT m.* FROM (SELECT * FROM memberships WHERE organization_id = $1 ", $($of_role,)? "AND (", $column,
+            ", person_id) ", $beyond,
             " ($10, $11) ORDER BY ", $column, " ", $direction, ", person_id ", $direction, " LIMIT $8) m WHERE ", filters!(),
             "ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction, " LIMIT $9) m JOIN people p ON p.id = m.person_id
              ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction
@@ -49,9 +50,11 @@ macro_rules! in_order {
 }
 
 macro_rules! reached {
-    ($column:literal $beyond:literal $direction:literal) => {
+    ($column:literal $beyond:literal $direction:literal $($of_role:literal)?) => {
         concat!(
-            "SELECT sort_key, created_at AS at, person_id AS id, sort_key AS word FROM memberships WHERE organization_id = $1 AND (",
+            "SELECT sort_key, created_at AS at, person_id AS id, sort_key AS word FROM memberships WHERE organization_id = $1 ",
+            $($of_role,)?
+            "AND (",
             $column, ", person_id) ", $beyond, " ($2, $3) ORDER BY ", $column, " ", $direction, ", person_id ", $direction,
             " LIMIT 1 OFFSET $4"
         )
@@ -79,10 +82,14 @@ macro_rules! of_few {
 statements! {
     BY_NAME = (in_order!("sort_key" ">" "ASC"));
     BY_NAME_DESCENDING = (in_order!("sort_key" "<" "DESC"));
+    BY_ROLE = (in_order!("sort_key" ">" "ASC" "AND role = $3 "));
+    BY_ROLE_DESCENDING = (in_order!("sort_key" "<" "DESC" "AND role = $3 "));
     BY_TIME = (in_order!("created_at" ">" "ASC"));
     BY_TIME_DESCENDING = (in_order!("created_at" "<" "DESC"));
     REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
     REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
+    REACHED_BY_ROLE = (reached!("sort_key" ">" "ASC" "AND role = $5 "));
+    REACHED_BY_ROLE_DESCENDING = (reached!("sort_key" "<" "DESC" "AND role = $5 "));
     REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
     REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
     // Somebody with two words in the range counts once, at the first of them.
@@ -198,7 +205,7 @@ pub async fn list(
         return search(c, (organization, filter), after, limit).await;
     }
     let after = after.unwrap_or_else(|| order.start());
-    if let Some(few) = few(c, organization, filter).await? {
+    if let Some(few) = few(c, (organization, filter), order).await? {
         let ids = serde_json::Value::from(few).to_string();
         let (client, right) = filter.right.unzip();
         let rows = sql!(
@@ -208,29 +215,36 @@ pub async fn list(
         )?;
         return Ok(cursor::page_of_few(rows, order, &after, limit));
     }
-    let bounds = Bounds::new(limit, if filter.is_open() { Density::Every } else { Density::Some });
-    match order {
-        Order::Name | Order::Match => by_name(c, (organization, filter), after, bounds).await,
-        Order::NameDescending => by_name_descending(c, (organization, filter), after, bounds).await,
-        Order::Time => by_time(c, (organization, filter), after, bounds).await,
-        Order::TimeDescending => by_time_descending(c, (organization, filter), after, bounds).await,
+    let by_name = matches!(order, Order::Name | Order::NameDescending);
+    // Of one role by name: its index holds nobody else.
+    let dense = filter.rest_is_open() && (filter.role.is_none() || by_name);
+    let bounds = Bounds::new(limit, if dense { Density::Every } else { Density::Some });
+    let asked = (organization, filter);
+    match (order, filter.role) {
+        (Order::Name | Order::Match, None) => by_name_ascending(c, asked, after, bounds).await,
+        (Order::Name | Order::Match, Some(_)) => by_role(c, asked, after, bounds).await,
+        (Order::NameDescending, None) => by_name_descending(c, asked, after, bounds).await,
+        (Order::NameDescending, Some(_)) => by_role_descending(c, asked, after, bounds).await,
+        (Order::Time, _) => by_time(c, asked, after, bounds).await,
+        (Order::TimeDescending, _) => by_time_descending(c, asked, after, bounds).await,
     }
 }
 
 impl MemberFilter<'_> {
     /// Whether everybody passes, words aside.
     fn is_open(&self) -> bool {
-        self.status.is_none()
-            && self.role.is_none()
-            && self.affiliation.is_none()
-            && self.right.is_none()
-            && self.ends_before.is_none()
+        self.role.is_none() && self.rest_is_open()
+    }
+
+    /// Whether everybody of the role passes, words aside.
+    fn rest_is_open(&self) -> bool {
+        self.status.is_none() && self.affiliation.is_none() && self.right.is_none() && self.ends_before.is_none()
     }
 }
 
 /// One way through the members in one order: the page, and where it ended when filters left rows out.
 macro_rules! ordered {
-    ($name:ident, $page:ident, $reached:ident, $order:expr, $key:ident) => {
+    ($name:ident, $page:ident, $reached:ident, $order:expr, $key:ident $(, $role:ident)?) => {
         async fn $name(
             c: &mut impl Conn,
             (organization, filter): (&str, &MemberFilter<'_>),
@@ -247,26 +261,34 @@ macro_rules! ordered {
             let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
                 None
             } else {
-                sql!(c, optional Place: $reached, organization, &after.$key, &after.id, bounds.scanned - 1)?
+                sql!(c, optional Place: $reached, organization, &after.$key, &after.id, bounds.scanned - 1 $(, filter.$role)?)?
             };
             Ok(cursor::page(rows, $order, bounds, reached))
         }
     };
 }
 
-ordered!(by_name, BY_NAME, REACHED_BY_NAME, Order::Name, key);
+ordered!(by_name_ascending, BY_NAME, REACHED_BY_NAME, Order::Name, key);
 ordered!(by_name_descending, BY_NAME_DESCENDING, REACHED_BY_NAME_DESCENDING, Order::NameDescending, key);
+ordered!(by_role, BY_ROLE, REACHED_BY_ROLE, Order::Name, key, role);
+ordered!(by_role_descending, BY_ROLE_DESCENDING, REACHED_BY_ROLE_DESCENDING, Order::NameDescending, key, role);
 ordered!(by_time, BY_TIME, REACHED_BY_TIME, Order::Time, at);
 ordered!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::TimeDescending, at);
 
 /// The members that a filter leaves, when they are few.
-async fn few(c: &mut impl Conn, organization: &str, filter: &MemberFilter<'_>) -> sqlx::Result<Option<Vec<String>>> {
+async fn few(
+    c: &mut impl Conn,
+    (organization, filter): (&str, &MemberFilter<'_>),
+    order: Order,
+) -> sqlx::Result<Option<Vec<String>>> {
     let most = FEW + 1;
     let mut found: Vec<Vec<(String,)>> = Vec::new();
     if let Some((client, role)) = filter.right {
         found.push(sql!(c, all (String,): FEW_WITH_RIGHT, organization, client, role, most)?);
     }
-    if let Some(role) = filter.role.filter(|role| *role != "member") {
+    // By name they have an index in the order of the list.
+    let by_time = matches!(order, Order::Time | Order::TimeDescending);
+    if let Some(role) = filter.role.filter(|role| by_time && *role != "member") {
         found.push(sql!(c, all (String,): FEW_OF_ROLE, organization, role, most)?);
     }
     if let Some(status) = filter.status.filter(|status| *status != "active") {
@@ -295,7 +317,7 @@ async fn search(
     let Some(Driven { driver, others }) = driven else { return Ok(Page { rows: Vec::new(), next: None }) };
     let alone = filter.words.len() == 1 && filter.is_open();
     let bounds = Bounds::new(limit, if alone { Density::Most } else { Density::Some });
-    let end = end_of_prefix(driver);
+    let end = end_of_prefix(&driver);
     // The empty key and id come before those of every row.
     let (word, key, id) =
         after.map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
@@ -316,24 +338,26 @@ async fn search(
     Ok(cursor::page(rows, Order::Match, bounds, reached))
 }
 
-/// The word that the fewest members have; none when there is one that nobody has.
+/// The word, or the pair of words, that the fewest members have; none when there is one that nobody has.
 async fn rarest<'a>(
     c: &mut impl Conn,
     organization: &str,
     words: &'a [String],
 ) -> sqlx::Result<Option<Driven<'a>>> {
-    let (mut rarest, mut least) = (0, i64::MAX);
-    if words.len() > 1 {
-        for (index, word) in words.iter().enumerate() {
-            let (count,) =
-                sql!(c, one (i64,): WEIGH, organization, word.as_bytes(), end_of_prefix(word), least.min(WEIGHED))?;
-            if count == 0 {
-                return Ok(None);
-            }
-            if count < least {
-                (rarest, least) = (index, count);
-            }
+    let mut drivers = cursor::drivers(words);
+    if drivers.len() == 1 {
+        return Ok(drivers.pop().map(|driver| Driven::by(words, driver)));
+    }
+    let (mut rarest, mut least) = (None, i64::MAX);
+    for driver in drivers {
+        let (count,) =
+            sql!(c, one (i64,): WEIGH, organization, driver.as_bytes(), end_of_prefix(&driver), least.min(WEIGHED))?;
+        if count == 0 {
+            return Ok(None);
+        }
+        if count < least {
+            (rarest, least) = (Some(driver), count);
         }
     }
-    Ok(Driven::by(words, rarest))
+    Ok(rarest.map(|driver| Driven::by(words, driver)))
 }

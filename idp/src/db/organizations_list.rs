@@ -203,7 +203,7 @@ async fn search(
     let Some(Driven { driver, others }) = driven else { return Ok(Page { rows: Vec::new(), next: None }) };
     let alone = filter.words.len() == 1 && filter.is_open();
     let bounds = Bounds::new(limit, if alone { Density::Most } else { Density::Some });
-    let end = end_of_prefix(driver);
+    let end = end_of_prefix(&driver);
     // The empty key and id come before those of every row.
     let (word, key, id) =
         after.map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
@@ -224,17 +224,20 @@ async fn search(
 
 /// The word that the fewest have; none when there is one that nobody has.
 async fn rarest<'a>(c: &mut impl Conn, words: &'a [String]) -> sqlx::Result<Option<Driven<'a>>> {
-    let (mut rarest, mut least) = (0, i64::MAX);
-    if words.len() > 1 {
-        for (index, word) in words.iter().enumerate() {
-            let (count,) = sql!(c, one (i64,): WEIGH, word.as_bytes(), end_of_prefix(word), least.min(WEIGHED))?;
-            if count == 0 {
-                return Ok(None);
-            }
-            if count < least {
-                (rarest, least) = (index, count);
-            }
+    let mut drivers = words.to_vec();
+    if drivers.len() == 1 {
+        return Ok(drivers.pop().map(|driver| Driven::by(words, driver)));
+    }
+    let (mut rarest, mut least) = (None, i64::MAX);
+    for driver in drivers {
+        let (count,) =
+            sql!(c, one (i64,): WEIGH, driver.as_bytes(), end_of_prefix(&driver), least.min(WEIGHED))?;
+        if count == 0 {
+            return Ok(None);
+        }
+        if count < least {
+            (rarest, least) = (Some(driver), count);
         }
     }
-    Ok(Driven::by(words, rarest))
+    Ok(rarest.map(|driver| Driven::by(words, driver)))
 }

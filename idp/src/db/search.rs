@@ -84,7 +84,9 @@ pub async fn index(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<()
         login: &named.login,
         email: named.email.as_deref(),
     };
-    let words = array(search::words_of_person(&found));
+    let mut words = search::words_of_person(&found);
+    words.append(&mut search::pairs(&words));
+    let words = array(words);
     let key = search::sort_key(&named.family_name, &named.given_name);
     sql!(tx, execute FORGET_MEMBER_WORDS, person)?;
     sql!(tx, execute FORGET_PERSON_WORDS, person)?;

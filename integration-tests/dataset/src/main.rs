@@ -196,6 +196,13 @@ struct Organization {
     siret: String,
 }
 
+/// The words of a person and their pairs, sorted, as the server keeps them.
+fn indexed_words(found: &Found<'_>) -> Vec<String> {
+    let mut words = search::words_of_person(found);
+    words.append(&mut search::pairs(&words));
+    words.into_iter().collect()
+}
+
 /// Everything that is written.
 struct Dataset {
     people: Vec<Person>,
@@ -259,7 +266,7 @@ impl Dataset {
                 Person {
                     id: format!("usr_set{index:023}"),
                     key: search::sort_key(&family, &given),
-                    words: search::words_of_person(&found).into_iter().collect(),
+                    words: indexed_words(&found),
                     status: if numbers.below(40) == 0 { "pending" } else { "active" },
                     created_at: 1_700_000_000_000 + i64::try_from(index).expect("few") * 10_000,
                     family,
