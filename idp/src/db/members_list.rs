@@ -11,7 +11,7 @@
 //! Where filters could leave out nearly everything, a page ends after so many rows looked at, with a cursor to go on.
 
 use super::cursor::{self, Bounds, Cursor, Density, Driven, FEW, Order, Page, Place, Placed, WEIGHED};
-use super::{At, Conn};
+use super::{At, Conn, walk};
 use habilis_policies::search::end_of_prefix;
 
 macro_rules! columns {
@@ -242,38 +242,25 @@ impl MemberFilter<'_> {
     }
 }
 
-/// One way through the members in one order: the page, and where it ended when filters left rows out.
-macro_rules! ordered {
+macro_rules! way {
     ($name:ident, $page:ident, $reached:ident, $order:expr, $key:ident $(, $role:ident)?) => {
-        async fn $name(
-            c: &mut impl Conn,
-            (organization, filter): (&str, &MemberFilter<'_>),
-            after: Cursor,
-            bounds: Bounds,
-        ) -> sqlx::Result<Page<MemberRow>> {
-            let (client, right) = filter.right.unzip();
-            let rows = sql!(
-                c,
-                all MemberRow: $page,
-                organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right,
-                bounds.scanned, bounds.rows, &after.$key, &after.id,
-            )?;
-            let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
-                None
-            } else {
-                sql!(c, optional Place: $reached, organization, &after.$key, &after.id, bounds.scanned - 1 $(, filter.$role)?)?
-            };
-            Ok(cursor::page(rows, $order, bounds, reached))
-        }
+        walk::ordered!(
+            $name((organization, filter), (&str, &MemberFilter<'_>)) -> MemberRow,
+            $page(
+                organization, filter.status, filter.role, filter.affiliation, filter.ends_before,
+                filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role)
+            ),
+            $reached(organization; $(filter.$role)?), $order, $key
+        );
     };
 }
 
-ordered!(by_name_ascending, BY_NAME, REACHED_BY_NAME, Order::Name, key);
-ordered!(by_name_descending, BY_NAME_DESCENDING, REACHED_BY_NAME_DESCENDING, Order::NameDescending, key);
-ordered!(by_role, BY_ROLE, REACHED_BY_ROLE, Order::Name, key, role);
-ordered!(by_role_descending, BY_ROLE_DESCENDING, REACHED_BY_ROLE_DESCENDING, Order::NameDescending, key, role);
-ordered!(by_time, BY_TIME, REACHED_BY_TIME, Order::Time, at);
-ordered!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::TimeDescending, at);
+way!(by_name_ascending, BY_NAME, REACHED_BY_NAME, Order::Name, key);
+way!(by_name_descending, BY_NAME_DESCENDING, REACHED_BY_NAME_DESCENDING, Order::NameDescending, key);
+way!(by_role, BY_ROLE, REACHED_BY_ROLE, Order::Name, key, role);
+way!(by_role_descending, BY_ROLE_DESCENDING, REACHED_BY_ROLE_DESCENDING, Order::NameDescending, key, role);
+way!(by_time, BY_TIME, REACHED_BY_TIME, Order::Time, at);
+way!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::TimeDescending, at);
 
 /// The members that a filter leaves, when they are few.
 async fn few(
@@ -304,60 +291,12 @@ async fn few(
     Ok(least.map(|ids| ids.into_iter().map(|(id,)| id).collect()))
 }
 
-async fn search(
-    c: &mut impl Conn,
-    (organization, filter): (&str, &MemberFilter<'_>),
-    after: Option<Cursor>,
-    limit: u32,
-) -> sqlx::Result<Page<MemberRow>> {
-    let driven = match &after {
-        Some(cursor) => Driven::resumed(filter.words, cursor),
-        None => rarest(c, organization, filter.words).await?,
-    };
-    let Some(Driven { driver, others }) = driven else { return Ok(Page { rows: Vec::new(), next: None }) };
-    let alone = filter.words.len() == 1 && filter.is_open();
-    let bounds = Bounds::new(limit, if alone { Density::Most } else { Density::Some });
-    let end = end_of_prefix(&driver);
-    // The empty key and id come before those of every row.
-    let (word, key, id) =
-        after.map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
-    let (client, right) = filter.right.unzip();
-    let [second, third, fourth, fifth, sixth] = &others;
-    let rows = sql!(
-        c,
-        all MemberRow: BY_WORD,
-        organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right,
-        bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
-        second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
-    )?;
-    let reached = if bounds.are_met_by(rows.len()) {
-        None
-    } else {
-        sql!(c, optional Place: REACHED_BY_WORD, organization, &end, &word, &key, &id, bounds.scanned - 1)?
-    };
-    Ok(cursor::page(rows, Order::Match, bounds, reached))
-}
-
-/// The word, or the pair of words, that the fewest members have; none when there is one that nobody has.
-async fn rarest<'a>(
-    c: &mut impl Conn,
-    organization: &str,
-    words: &'a [String],
-) -> sqlx::Result<Option<Driven<'a>>> {
-    let mut drivers = cursor::drivers(words);
-    if drivers.len() == 1 {
-        return Ok(drivers.pop().map(|driver| Driven::by(words, driver)));
-    }
-    let (mut rarest, mut least) = (None, i64::MAX);
-    for driver in drivers {
-        let (count,) =
-            sql!(c, one (i64,): WEIGH, organization, driver.as_bytes(), end_of_prefix(&driver), least.min(WEIGHED))?;
-        if count == 0 {
-            return Ok(None);
-        }
-        if count < least {
-            (rarest, least) = (Some(driver), count);
-        }
-    }
-    Ok(rarest.map(|driver| Driven::by(words, driver)))
-}
+walk::searched!(
+    ((organization, filter), (&str, &MemberFilter<'_>)) -> MemberRow,
+    BY_WORD(
+        organization, filter.status, filter.role, filter.affiliation, filter.ends_before,
+        filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role)
+    ),
+    REACHED_BY_WORD, WEIGH, scope(organization),
+    words filter.words, open filter.is_open(), drivers cursor::drivers
+);

@@ -14,6 +14,7 @@ mod list_tests;
 mod migrate;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod writer;
 
 pub use engine::{Db, OpenError, Reader, Tx};

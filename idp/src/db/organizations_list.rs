@@ -3,7 +3,7 @@
 //! The ways are those of [`super::members_list`]; the filters are cheap, and there are few organizations beside the people.
 
 use super::cursor::{self, Bounds, Cursor, Density, Driven, Order, Page, Place, Placed, WEIGHED};
-use super::{At, Conn};
+use super::{At, Conn, walk};
 use habilis_policies::search::end_of_prefix;
 
 macro_rules! columns {
@@ -161,83 +161,22 @@ impl OrganizationFilter<'_> {
     }
 }
 
-/// One way through the list in one order: the page, and where it ended when filters left rows out.
-macro_rules! ordered {
+macro_rules! way {
     ($name:ident, $page:ident, $reached:ident, $order:expr, $key:ident) => {
-        async fn $name(
-            c: &mut impl Conn,
-            filter: &OrganizationFilter<'_>,
-            after: Cursor,
-            bounds: Bounds,
-        ) -> sqlx::Result<Page<OrganizationRow>> {
-            let rows = sql!(
-                c,
-                all OrganizationRow: $page,
-                filter.status, filter.kind, bounds.scanned, bounds.rows, &after.$key, &after.id,
-            )?;
-            let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
-                None
-            } else {
-                sql!(c, optional Place: $reached, &after.$key, &after.id, bounds.scanned - 1)?
-            };
-            Ok(cursor::page(rows, $order, bounds, reached))
-        }
+        walk::ordered!(
+            $name(filter, &OrganizationFilter<'_>) -> OrganizationRow,
+            $page(filter.status, filter.kind), $reached(;), $order, $key
+        );
     };
 }
 
-ordered!(by_name, BY_NAME, REACHED_BY_NAME, Order::Name, key);
-ordered!(by_name_descending, BY_NAME_DESCENDING, REACHED_BY_NAME_DESCENDING, Order::NameDescending, key);
-ordered!(by_time, BY_TIME, REACHED_BY_TIME, Order::Time, at);
-ordered!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::TimeDescending, at);
+way!(by_name, BY_NAME, REACHED_BY_NAME, Order::Name, key);
+way!(by_name_descending, BY_NAME_DESCENDING, REACHED_BY_NAME_DESCENDING, Order::NameDescending, key);
+way!(by_time, BY_TIME, REACHED_BY_TIME, Order::Time, at);
+way!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::TimeDescending, at);
 
-async fn search(
-    c: &mut impl Conn,
-    filter: &OrganizationFilter<'_>,
-    after: Option<Cursor>,
-    limit: u32,
-) -> sqlx::Result<Page<OrganizationRow>> {
-    let driven = match &after {
-        Some(cursor) => Driven::resumed(filter.words, cursor),
-        None => rarest(c, filter.words).await?,
-    };
-    let Some(Driven { driver, others }) = driven else { return Ok(Page { rows: Vec::new(), next: None }) };
-    let alone = filter.words.len() == 1 && filter.is_open();
-    let bounds = Bounds::new(limit, if alone { Density::Most } else { Density::Some });
-    let end = end_of_prefix(&driver);
-    // The empty key and id come before those of every row.
-    let (word, key, id) =
-        after.map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
-    let [second, third, fourth, fifth, sixth] = &others;
-    let rows = sql!(
-        c,
-        all OrganizationRow: BY_WORD,
-        filter.status, filter.kind, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
-        second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
-    )?;
-    let reached = if bounds.are_met_by(rows.len()) {
-        None
-    } else {
-        sql!(c, optional Place: REACHED_BY_WORD, &end, &word, &key, &id, bounds.scanned - 1)?
-    };
-    Ok(cursor::page(rows, Order::Match, bounds, reached))
-}
-
-/// The word that the fewest have; none when there is one that nobody has.
-async fn rarest<'a>(c: &mut impl Conn, words: &'a [String]) -> sqlx::Result<Option<Driven<'a>>> {
-    let mut drivers = words.to_vec();
-    if drivers.len() == 1 {
-        return Ok(drivers.pop().map(|driver| Driven::by(words, driver)));
-    }
-    let (mut rarest, mut least) = (None, i64::MAX);
-    for driver in drivers {
-        let (count,) =
-            sql!(c, one (i64,): WEIGH, driver.as_bytes(), end_of_prefix(&driver), least.min(WEIGHED))?;
-        if count == 0 {
-            return Ok(None);
-        }
-        if count < least {
-            (rarest, least) = (Some(driver), count);
-        }
-    }
-    Ok(rarest.map(|driver| Driven::by(words, driver)))
-}
+walk::searched!(
+    (filter, &OrganizationFilter<'_>) -> OrganizationRow,
+    BY_WORD(filter.status, filter.kind), REACHED_BY_WORD, WEIGH, scope(),
+    words filter.words, open filter.is_open(), drivers <[String]>::to_vec
+);

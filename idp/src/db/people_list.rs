@@ -3,7 +3,7 @@
 //! The ways are those of [`super::members_list`], over everybody.
 
 use super::cursor::{self, Bounds, Cursor, Density, Driven, FEW, Order, Page, Place, Placed, WEIGHED};
-use super::{At, Conn};
+use super::{At, Conn, walk};
 use habilis_policies::search::end_of_prefix;
 
 macro_rules! columns {
@@ -183,34 +183,19 @@ impl PersonFilter<'_> {
     }
 }
 
-/// One way through the list in one order: the page, and where it ended when filters left rows out.
-macro_rules! ordered {
+macro_rules! way {
     ($name:ident, $page:ident, $reached:ident, $order:expr, $key:ident) => {
-        async fn $name(
-            c: &mut impl Conn,
-            filter: &PersonFilter<'_>,
-            after: Cursor,
-            bounds: Bounds,
-        ) -> sqlx::Result<Page<PersonRow>> {
-            let rows = sql!(
-                c,
-                all PersonRow: $page,
-                filter.status, filter.operator, bounds.scanned, bounds.rows, &after.$key, &after.id,
-            )?;
-            let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
-                None
-            } else {
-                sql!(c, optional Place: $reached, &after.$key, &after.id, bounds.scanned - 1)?
-            };
-            Ok(cursor::page(rows, $order, bounds, reached))
-        }
+        walk::ordered!(
+            $name(filter, &PersonFilter<'_>) -> PersonRow,
+            $page(filter.status, filter.operator), $reached(;), $order, $key
+        );
     };
 }
 
-ordered!(by_name, BY_NAME, REACHED_BY_NAME, Order::Name, key);
-ordered!(by_name_descending, BY_NAME_DESCENDING, REACHED_BY_NAME_DESCENDING, Order::NameDescending, key);
-ordered!(by_time, BY_TIME, REACHED_BY_TIME, Order::Time, at);
-ordered!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::TimeDescending, at);
+way!(by_name, BY_NAME, REACHED_BY_NAME, Order::Name, key);
+way!(by_name_descending, BY_NAME_DESCENDING, REACHED_BY_NAME_DESCENDING, Order::NameDescending, key);
+way!(by_time, BY_TIME, REACHED_BY_TIME, Order::Time, at);
+way!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::TimeDescending, at);
 
 /// The people that a filter leaves, when they are few.
 async fn few(c: &mut impl Conn, filter: &PersonFilter<'_>) -> sqlx::Result<Option<Vec<String>>> {
@@ -226,54 +211,8 @@ async fn few(c: &mut impl Conn, filter: &PersonFilter<'_>) -> sqlx::Result<Optio
     Ok(least.map(|ids| ids.into_iter().map(|(id,)| id).collect()))
 }
 
-async fn search(
-    c: &mut impl Conn,
-    filter: &PersonFilter<'_>,
-    after: Option<Cursor>,
-    limit: u32,
-) -> sqlx::Result<Page<PersonRow>> {
-    let driven = match &after {
-        Some(cursor) => Driven::resumed(filter.words, cursor),
-        None => rarest(c, filter.words).await?,
-    };
-    let Some(Driven { driver, others }) = driven else { return Ok(Page { rows: Vec::new(), next: None }) };
-    let alone = filter.words.len() == 1 && filter.is_open();
-    let bounds = Bounds::new(limit, if alone { Density::Most } else { Density::Some });
-    let end = end_of_prefix(&driver);
-    // The empty key and id come before those of every row.
-    let (word, key, id) =
-        after.map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
-    let [second, third, fourth, fifth, sixth] = &others;
-    let rows = sql!(
-        c,
-        all PersonRow: BY_WORD,
-        filter.status, filter.operator, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
-        second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
-    )?;
-    let reached = if bounds.are_met_by(rows.len()) {
-        None
-    } else {
-        sql!(c, optional Place: REACHED_BY_WORD, &end, &word, &key, &id, bounds.scanned - 1)?
-    };
-    Ok(cursor::page(rows, Order::Match, bounds, reached))
-}
-
-/// The word, or the pair of words, that the fewest people have; none when there is one that nobody has.
-async fn rarest<'a>(c: &mut impl Conn, words: &'a [String]) -> sqlx::Result<Option<Driven<'a>>> {
-    let mut drivers = cursor::drivers(words);
-    if drivers.len() == 1 {
-        return Ok(drivers.pop().map(|driver| Driven::by(words, driver)));
-    }
-    let (mut rarest, mut least) = (None, i64::MAX);
-    for driver in drivers {
-        let (count,) =
-            sql!(c, one (i64,): WEIGH, driver.as_bytes(), end_of_prefix(&driver), least.min(WEIGHED))?;
-        if count == 0 {
-            return Ok(None);
-        }
-        if count < least {
-            (rarest, least) = (Some(driver), count);
-        }
-    }
-    Ok(rarest.map(|driver| Driven::by(words, driver)))
-}
+walk::searched!(
+    (filter, &PersonFilter<'_>) -> PersonRow,
+    BY_WORD(filter.status, filter.operator), REACHED_BY_WORD, WEIGH, scope(),
+    words filter.words, open filter.is_open(), drivers cursor::drivers
+);
