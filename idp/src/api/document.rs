@@ -6,7 +6,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use habilis_policies::authorization::Action;
+use habilis_policies::authorization::SCOPES;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{AuthorizationCode, ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
@@ -37,12 +37,7 @@ struct Security;
 
 impl utoipa::Modify for Security {
     fn modify(&self, document: &mut OpenApi) {
-        let scopes = || {
-            let mut names: Vec<_> = Action::ALL.iter().map(|action| action.scope()).collect();
-            names.sort_unstable();
-            names.dedup();
-            names.into_iter().map(|name| (name, about_scope(name))).collect::<Scopes>()
-        };
+        let scopes = || SCOPES.into_iter().map(|name| (name, about_scope(name))).collect::<Scopes>();
         let flows = [
             Flow::AuthorizationCode(AuthorizationCode::new("/authorize", "/token", scopes())),
             Flow::ClientCredentials(ClientCredentials::new("/token", scopes())),

@@ -3,6 +3,7 @@
 //!
 //! When ready it writes `demo.json` into its data folder; tests rely on that and on the JSON beside each page.
 
+mod clients;
 mod clock;
 mod mailbox;
 pub mod pages;
@@ -119,8 +120,8 @@ pub async fn run(options: Options) -> Outcome<()> {
         seed = seed.with_logout_at(options.seed, base);
     }
     let mut config = config(&options, &issuer, listen)?;
-    seed::CONSOLE.clone_into(&mut config.console.client_id);
-    config.console.client_secret = Secret::new(seed.secret(seed::CONSOLE).unwrap_or_default());
+    clients::CONSOLE.clone_into(&mut config.console.client_id);
+    config.console.client_secret = Secret::new(seed.secret(clients::CONSOLE).unwrap_or_default());
     start_log(&config.log)?;
     let tls = tls::Files::of(&config.server).map(tls::watch).transpose()?;
     let db = Db::open(config.database.url.expose(), config.database.connections).await?;

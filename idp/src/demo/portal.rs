@@ -86,7 +86,7 @@ impl Portal {
 type Place = (&'static str, &'static str, &'static str);
 
 const OPEN_TO_ALL: Place = ("demo-portal", "Campus Formation", "");
-const CLOSED: Place = (super::seed::CLOSED, super::seed::CLOSED_NAME, "/closed");
+const CLOSED: Place = (super::clients::CLOSED, super::clients::CLOSED_NAME, "/closed");
 
 /// Who is signed in.
 #[derive(Serialize, Deserialize)]
