@@ -81,6 +81,8 @@ pub struct Reference {
     pub chrome: Chrome,
     /// Its operations, by group.
     pub groups: Vec<Group>,
+    /// Every problem: code, status, title.
+    pub problems: Vec<(&'static str, u16, &'static str)>,
 }
 
 /// Operations on the same things.
@@ -99,14 +101,34 @@ pub struct Operation {
     pub method: String,
     /// Whole path.
     pub path: String,
-    /// What it does, in a sentence.
-    pub summary: String,
+    /// What it does.
+    pub summary: Vec<Piece>,
     /// The scope a token needs.
     pub scope: String,
     /// Members of the body: name, type, whether needed, meaning.
     pub fields: Vec<Field>,
     /// Parameters of the address and headers.
     pub parameters: Vec<Field>,
+}
+
+/// A piece of a sentence: words, or a name between backticks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Words.
+    Words(String),
+    /// A name, shown as code.
+    Name(String),
+}
+
+/// The pieces of a sentence of the document.
+fn pieces(text: &str) -> Vec<Piece> {
+    let pieces = text.split('`').enumerate().filter(|(_, piece)| !piece.is_empty());
+    pieces
+        .map(|(place, piece)| match place % 2 {
+            0 => Piece::Words(piece.to_owned()),
+            _ => Piece::Name(piece.to_owned()),
+        })
+        .collect()
 }
 
 /// A member of a body, or a parameter.
@@ -119,7 +141,7 @@ pub struct Field {
     /// Whether it must be there.
     pub needed: bool,
     /// What it means.
-    pub meaning: String,
+    pub meaning: Vec<Piece>,
 }
 
 impl Sample for Reference {
@@ -128,25 +150,30 @@ impl Sample for Reference {
             name: name.to_owned(),
             kind: "string".to_owned(),
             needed,
-            meaning: "<What> it means".to_owned(),
+            meaning: pieces("<What> it means: `<name>`"),
         };
         let operation = Operation {
             method: "PATCH".to_owned(),
             path: "/api/v1/organizations/{organization}".to_owned(),
-            summary: "Correct an organization".to_owned(),
+            summary: pieces("Correct an organization."),
             scope: "habilis.organizations.write".to_owned(),
             fields: vec![field("name", false)],
             parameters: vec![field("organization", true)],
         };
         let groups = vec![Group { name: "organizations".to_owned(), operations: vec![operation] }];
-        vec![Self { chrome: sample_chrome(locale), groups }]
+        vec![Self { chrome: sample_chrome(locale), groups, problems: problems() }]
     }
 }
 
 async fn page(State(app): State<App>, origin: Origin, RawQuery(query): RawQuery) -> Outcome {
     let locale = origin.locale(ui_locales(query).as_deref());
     let document = serde_json::to_value(openapi())?;
-    render(StatusCode::OK, &Reference { chrome: chrome(&app, locale, "/api/v1/docs"), groups: groups(&document) })
+    let chrome = chrome(&app, locale, "/api/v1/docs");
+    render(StatusCode::OK, &Reference { chrome, groups: groups(&document), problems: problems() })
+}
+
+fn problems() -> Vec<(&'static str, u16, &'static str)> {
+    Code::ALL.iter().map(|code| (code.name(), code.status().as_u16(), code.title())).collect()
 }
 
 /// Reads the operations out of the document, so that the page cannot say anything else.
@@ -162,7 +189,7 @@ fn groups(document: &Value) -> Vec<Group> {
             let operation = Operation {
                 method: method.to_ascii_uppercase(),
                 path: path.clone(),
-                summary: text(&described["summary"]),
+                summary: pieces(&text(&described["summary"])),
                 scope: text(&described["security"][0]["oauth2"][0]),
                 fields: fields(document, resolved(document, schema)),
                 parameters: described["parameters"]
@@ -173,7 +200,7 @@ fn groups(document: &Value) -> Vec<Group> {
                         name: text(&parameter["name"]),
                         kind: kind(&parameter["schema"]),
                         needed: parameter["required"].as_bool().unwrap_or_default(),
-                        meaning: text(&parameter["description"]),
+                        meaning: pieces(&text(&parameter["description"])),
                     })
                     .collect(),
             };
@@ -203,7 +230,7 @@ fn fields(document: &Value, schema: &Value) -> Vec<Field> {
                 name: name.clone(),
                 kind: kind(shown),
                 needed: needed(name),
-                meaning: words.unwrap_or_default().to_owned(),
+                meaning: pieces(words.unwrap_or_default()),
             }
         })
         .collect()
@@ -267,5 +294,20 @@ async fn problem(
             render(StatusCode::OK, &ProblemPage::of(chrome(&app, locale, &path), *found))
         }
         None => Ok(super::problem::Problem::not_found().into_response()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_between_backticks_are_told_apart() {
+        let words = |text: &str| Piece::Words(text.to_owned());
+        let name = |text: &str| Piece::Name(text.to_owned());
+        assert_eq!(pieces("`org_…`"), [name("org_…")]);
+        assert_eq!(pieces("`a` or `b`."), [name("a"), words(" or "), name("b"), words(".")]);
+        assert_eq!(pieces("plain"), [words("plain")]);
+        assert_eq!(pieces(""), []);
     }
 }

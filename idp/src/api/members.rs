@@ -1,10 +1,12 @@
 //! `/organizations/{organization}/members`: an administrator's people (R050–R058).
 
 use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,6 +31,9 @@ use crate::db::{Conn, Tx, account_links, audit, grants, people, portal_grants};
 use crate::login::session;
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
+
+/// How long an invitation waits before it is sent again: a mailbox is not to be flooded.
+const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -519,6 +524,13 @@ async fn update(
     if patch.ends_on != fields::Patched::Kept || patch.affiliation.is_some() {
         check_end(affiliation, ends_on, calendar::date_at(write.now))?;
     }
+    if before.role == "administrator"
+        && let Some(day) = ends_on.filter(|_| patch.ends_on != fields::Patched::Kept)
+    {
+        // The day after, somebody else still administers.
+        members::lock(&mut write.tx, organization).await?;
+        needs_another(&mut write, (organization, person), calendar::add_days(day, 1)).await?;
+    }
     let ends_on = ends_on.map(|day| day.to_string());
     let mandate = patch.mandate.map(MandateName::word).or(before.mandate.as_deref());
     let terms = Terms { affiliation, ends_on: ends_on.as_deref(), mandate };
@@ -559,7 +571,8 @@ async fn set_role(
         return write.finish(Written::changed(&before)?.with_version(version)).await;
     }
     if to == "member" {
-        needs_another(&mut write, organization, person).await?;
+        let today = calendar::date_at(write.now);
+        needs_another(&mut write, (organization, person), today).await?;
     }
     members::set_role(&mut write.tx, (organization, person), (&before.role, to), write.now).await?;
     let (after, version) = show(&mut write.tx, organization, person).await?;
@@ -574,12 +587,16 @@ async fn set_role(
     answer
 }
 
-/// An organization keeps an administrator (R053). The organization is locked.
-async fn needs_another(write: &mut Write, organization: &str, person: &str) -> Answer<()> {
-    let today = calendar::date_at(write.now).to_string();
-    let administrators = members::administrators(&mut write.tx, organization, &today).await?;
-    let is_last = administrators.iter().any(|one| one == person) && administrators.len() == 1;
-    if is_last { Err(Problem::bare(Code::LastAdministrator).into()) } else { Ok(()) }
+/// An organization that has an administrator keeps one, on `day` too, without this person (R053). The organization is locked.
+async fn needs_another(write: &mut Write, (organization, person): (&str, &str), day: Date) -> Answer<()> {
+    let today = calendar::date_at(write.now);
+    let now = members::administrators(&mut write.tx, organization, &today.to_string()).await?;
+    if !now.iter().any(|one| one == person) {
+        return Ok(());
+    }
+    let then = members::administrators(&mut write.tx, organization, &day.to_string()).await?;
+    let another = then.iter().any(|one| one != person);
+    if another { Ok(()) } else { Err(Problem::bare(Code::LastAdministrator).into()) }
 }
 
 /// Suspend or reinstate a membership. The person's account stays theirs.
@@ -607,7 +624,8 @@ async fn set_status(
         return write.finish(Written::changed(&before)?.with_version(version)).await;
     }
     if suspends {
-        needs_another(&mut write, organization, person).await?;
+        let today = calendar::date_at(write.now);
+        needs_another(&mut write, (organization, person), today).await?;
     }
     members::set_status(&mut write.tx, (organization, person), (&before.status, to), write.now).await?;
     if suspends {
@@ -647,7 +665,8 @@ async fn remove(
     let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
     members::lock(&mut write.tx, organization).await?;
     let (before, _) = show(&mut write.tx, organization, person).await?;
-    needs_another(&mut write, organization, person).await?;
+    let today = calendar::date_at(write.now);
+    needs_another(&mut write, (organization, person), today).await?;
     end_access(&mut write, person).await?;
     members::remove(&mut write.tx, organization, person).await?;
     let mut event = on.event(&caller, "member.removed").changed(before.traced(), Value::Null);
@@ -744,6 +763,14 @@ async fn resend(
     let (organization, person) = (&on.organization.id, &on.member.person_id);
     let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
     let Some(account) = people::find(&mut write.tx, person).await? else { return Err(Problem::not_found().into()) };
+    people::lock(&mut write.tx, person).await?;
+    let last = account_links::latest_made(&mut write.tx, person, account_links::Purpose::Activate).await?;
+    let waited = last.map_or(RESEND_AFTER, |last| write.now.duration_since(last));
+    if waited < RESEND_AFTER {
+        let left = HeaderValue::from((RESEND_AFTER - waited).as_secs() + 1);
+        let detail = "the link was sent less than five minutes ago";
+        return Err(Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, left).into());
+    }
     let sent = invite::send_again(&mut write.tx, (&app).into(), &account, write.now).await?;
     let Some(mail) = sent else {
         return Err(Problem::new(Code::Conflict, "the account is open already: there is nothing to send").into());

@@ -98,15 +98,11 @@ impl IntoResponses for Problems {
                 .build();
             ResponseBuilder::new().description(description).content("application/problem+json", content).build()
         };
-        let unauthorized = ResponseBuilder::new()
-            .description("No token, one that opens nothing (RFC 6750), or one whose sign-in is not recent or strong enough (RFC 9470): `WWW-Authenticate` says which")
-            .build();
-        let mut responses: BTreeMap<String, RefOr<response::Response>> = Code::ALL
+        let responses: BTreeMap<String, RefOr<response::Response>> = Code::ALL
             .iter()
             .map(|code| code.status())
             .map(|status| (status.as_u16().to_string(), RefOr::T(problem(&describe(status)))))
             .collect();
-        responses.insert("401".to_owned(), RefOr::T(unauthorized));
         responses
     }
 }

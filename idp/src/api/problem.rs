@@ -53,6 +53,13 @@ codes! {
     InvalidParameter = "invalid_parameter", BAD_REQUEST, "A parameter is wrong";
     /// The cursor is not one that this list gave for this order; begin again without one.
     InvalidCursor = "invalid_cursor", BAD_REQUEST, "The cursor is of no use";
+    /// The access token is missing, expired, revoked, of another scheme or malformed (RFC 6750 §3.1, RFC 9449 §7.1); `WWW-Authenticate` says how to ask.
+    InvalidToken = "invalid_token", UNAUTHORIZED, "A valid access token is needed";
+    /// The sign-in behind the token is not recent or not strong enough: send the person through the authorization endpoint with the
+    /// `acr_values` and the `max_age` of `WWW-Authenticate` (RFC 9470).
+    InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED, "A better sign-in is needed";
+    /// The token lacks the scope that the operation names (RFC 6750 §3.1).
+    InsufficientScope = "insufficient_scope", FORBIDDEN, "The scope is missing";
     /// The caller is known and belongs here, but may not do this. `policy` names the rule that says so, where there is one.
     Forbidden = "forbidden", FORBIDDEN, "Not allowed";
     /// The organization is suspended or terminated: nothing can be changed in it.
@@ -266,11 +273,28 @@ impl IntoResponse for Stop {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(problem) => problem.into_response(),
-            Self::Challenged(challenge) => challenge.into_response(),
+            Self::Challenged(challenge) => challenged(*challenge),
             Self::Answered(response) => *response,
             Self::Broken(fault) => fault.into_response(),
         }
     }
+}
+
+/// A challenge as a problem: its status and headers, which clients act on, stay what the RFCs say.
+fn challenged(challenge: Challenge) -> Response {
+    let code = match challenge.error() {
+        Some("insufficient_user_authentication") => Code::InsufficientUserAuthentication,
+        Some("insufficient_scope") => Code::InsufficientScope,
+        Some("invalid_request") => Code::MalformedRequest,
+        _ => Code::InvalidToken,
+    };
+    let challenge = challenge.into_response();
+    let mut response = Problem::bare(code).into_response();
+    *response.status_mut() = challenge.status();
+    for value in challenge.headers().get_all(header::WWW_AUTHENTICATE) {
+        response.headers_mut().append(header::WWW_AUTHENTICATE, value.clone());
+    }
+    response
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ statements! {
     VOID = "UPDATE account_links SET used_at = $3 WHERE person_id = $1 AND purpose = $2 AND used_at IS NULL";
     LATEST_DETAIL = "SELECT detail FROM account_links WHERE person_id = $1 AND purpose = $2
                      ORDER BY created_at DESC, digest LIMIT 1";
+    LATEST_MADE = "SELECT MAX(created_at) FROM account_links WHERE person_id = $1 AND purpose = $2";
     PURGE = "DELETE FROM account_links
              WHERE expires_at < $1
                AND NOT (purpose = 'activate' AND EXISTS (SELECT 1 FROM people p WHERE p.id = account_links.person_id AND p.status = 'pending'))";
@@ -112,6 +113,15 @@ pub async fn void(tx: &mut Tx, person: &str, purpose: Purpose, now: Timestamp) -
 /// The engine failed.
 pub async fn latest_detail(c: &mut impl Conn, person: &str, purpose: Purpose) -> sqlx::Result<Option<String>> {
     Ok(sql!(c, optional (String,): LATEST_DETAIL, person, purpose.name())?.map(|(detail,)| detail))
+}
+
+/// When the newest link of `person` for `purpose` was made, usable or not.
+///
+/// # Errors
+/// The engine failed.
+pub async fn latest_made(c: &mut impl Conn, person: &str, purpose: Purpose) -> sqlx::Result<Option<Timestamp>> {
+    let (at,) = sql!(c, one (Option<At>,): LATEST_MADE, person, purpose.name())?;
+    Ok(at.map(Timestamp::from))
 }
 
 /// Removes links that expired before `before`, except the invitations of people who have not come yet: they say where the

@@ -76,6 +76,11 @@ impl Challenge {
         challenge
     }
 
+    /// The registered error; none when no token was sent.
+    pub fn error(&self) -> Option<&'static str> {
+        self.error.as_ref().map(|(error, _)| *error)
+    }
+
     fn on(mut self, scheme: Scheme) -> Self {
         self.scheme = scheme;
         self
