@@ -51,6 +51,8 @@ pub struct Config {
     pub device: Device,
     /// `[api]`
     pub api: Api,
+    /// `[reviews]`
+    pub reviews: Reviews,
     /// `[fetch]`
     pub fetch: Fetch,
     /// `[mail]`
@@ -252,6 +254,14 @@ pub struct Device {
 pub struct Api {
     pub requests_per_minute: u32,
     pub step_up_seconds: u32,
+}
+
+/// `[reviews]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Reviews {
+    pub every_months: u8,
+    pub due_days: u16,
 }
 
 /// `[fetch]`
@@ -456,6 +466,8 @@ impl Config {
             !(60..=86_400).contains(&self.api.step_up_seconds),
             "api.step_up_seconds is between 60 and 86400 (a day)",
         );
+        refuse(self.reviews.every_months > 60, "reviews.every_months is at most 60");
+        refuse(!(1..=365).contains(&self.reviews.due_days), "reviews.due_days is between 1 and 365");
         self.problems_of_flows().into_iter().for_each(|(wrong, text)| refuse(wrong, text));
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         let floor = self.password_floor();

@@ -20,6 +20,11 @@ pub fn digest_hex(token: &str) -> String {
     hex(sha::digest(&sha::SHA256, token.as_bytes()).as_ref())
 }
 
+/// The SHA-256 of a file, as 64 lower-case hexadecimal characters.
+pub fn file_digest_hex(bytes: &[u8]) -> String {
+    hex(sha::digest(&sha::SHA256, bytes).as_ref())
+}
+
 /// Compares without telling, by the time it takes, where two values first differ. Lengths are not secret.
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()

@@ -8,14 +8,18 @@ pub mod compromise;
 mod devices;
 pub mod invite;
 pub mod landing;
+pub mod membership;
 pub mod notice;
 pub mod pages;
 pub mod password;
 pub mod profile;
+pub mod review;
 pub mod security;
 pub mod security_page;
 pub mod sharing;
 pub mod sign_up;
+pub mod signatories;
+pub mod succession;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};

@@ -53,6 +53,27 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
     }
 }
 
+/// A body that is not JSON: a file.
+#[derive(Debug)]
+pub struct RawBody {
+    /// What was sent.
+    pub bytes: Bytes,
+    /// Its media type, in lower case, without parameters.
+    pub media_type: String,
+    /// See [`Idempotency`].
+    pub idempotency: Idempotency,
+}
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = Stop;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Stop> {
+        let media_type = media_type(request.headers()).to_ascii_lowercase();
+        let (idempotency, bytes) = read(request, state).await?;
+        Ok(Self { bytes, media_type, idempotency })
+    }
+}
+
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<(Idempotency, Bytes), Stop> {
     let target = request
         .extensions()
@@ -66,9 +87,13 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<(Idempotenc
     Ok((Idempotency { key, fingerprint }, bytes))
 }
 
+fn media_type(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let kind = media_type(headers);
     kind.eq_ignore_ascii_case("application/json") || kind.eq_ignore_ascii_case("application/merge-patch+json")
 }
 

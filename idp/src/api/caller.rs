@@ -214,12 +214,27 @@ impl Caller {
     /// 404 when there is no such member, or the caller has nothing to do with the organization, or may not know of the person; a
     /// challenge, a refusal or a fault.
     pub async fn on_member(&self, app: &App, action: Action, (id, person): (&str, &str)) -> Answer<OnMember> {
+        self.on_member_asked(app, action, (id, person), None).await
+    }
+
+    /// Asks for leave to approve what `requested_by` asked for about the member `person` of the organization `id`.
+    ///
+    /// # Errors
+    /// As [`Self::on_member`].
+    pub async fn on_member_asked(
+        &self,
+        app: &App,
+        action: Action,
+        (id, person): (&str, &str),
+        requested_by: Option<&str>,
+    ) -> Answer<OnMember> {
         let organization = self.organization(app, action, id).await?;
         let found = members::find(&mut app.db.reader().await?, &organization.id, person).await?;
         let Some(member) = found else { return Err(Problem::not_found().into()) };
         let subject = Subject { id: &member.person_id, operator: member.operator, privacy: member.privacy };
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
-        let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
+        let context = Context { requested_by, ..self.context(&organization) };
+        let policy = self.ask(app, action, (&resource, &context)).await?;
         Ok(OnMember { organization, member, policy })
     }
 
@@ -251,7 +266,7 @@ impl Caller {
         found.ok_or_else(|| Problem::not_found().into())
     }
 
-    fn context(&self, organization: &Organization) -> Context<'static> {
+    fn context<'a>(&self, organization: &Organization) -> Context<'a> {
         // A status this program does not know counts as terminated.
         let organization_status = match organization.status.as_str() {
             "active" => Some(OrganizationStatus::Active),

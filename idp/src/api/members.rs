@@ -24,12 +24,11 @@ use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::account::invite::{self, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
+use crate::account::{membership, signatories};
 use crate::app::App;
 use crate::db::members::{self, Member as Row, Terms};
 use crate::db::members_list::{self, MemberFilter, MemberRow};
-use crate::db::{Conn, Tx, account_links, audit, grants, people, portal_grants};
-use crate::login::session;
-use crate::outcome::Outcome;
+use crate::db::{Conn, Tx, account_links, audit, people, portal_grants};
 use crate::web::text::Locale;
 
 /// How long an invitation waits before it is sent again: a mailbox is not to be flooded.
@@ -339,7 +338,7 @@ pub(super) struct MemberListed {
     ends_on: Option<String>,
     /// RFC 3339.
     joined_at: String,
-    /// RFC 3339; as far as a session still tells.
+    /// RFC 3339; absent for somebody who never did as a member.
     signed_in_at: Option<String>,
 }
 
@@ -449,7 +448,7 @@ async fn create(
     let event = acting.event(&caller, "member.invited").about(&invited.person).with("mail", invited.mail);
     audit::record(&mut write.tx, event.changed(Value::Null, shown.traced()), write.now).await?;
     if role == RoleName::Administrator {
-        super::notice::administrator_changed(&mut write.tx, &app, (&acting.organization, &shown.id), write.now).await?;
+        signatories::administrator_changed(&mut write.tx, &app, (&acting.organization, &shown.id), write.now).await?;
     }
     let location = format!("/api/v1/organizations/{organization}/members/{}", invited.person);
     let answer = write.finish(Written::created(location, &shown)?.with_version(version)).await;
@@ -581,7 +580,7 @@ async fn set_role(
         event = event.with("reason", reason.0.clone());
     }
     audit::record(&mut write.tx, event, write.now).await?;
-    super::notice::administrator_changed(&mut write.tx, &app, (&on.organization, person), write.now).await?;
+    signatories::administrator_changed(&mut write.tx, &app, (&on.organization, person), write.now).await?;
     let answer = write.finish(Written::changed(&after)?.with_version(version)).await;
     app.mail_waiting.notify_one();
     answer
@@ -589,14 +588,12 @@ async fn set_role(
 
 /// An organization that has an administrator keeps one, on `day` too, without this person (R053). The organization is locked.
 async fn needs_another(write: &mut Write, (organization, person): (&str, &str), day: Date) -> Answer<()> {
-    let today = calendar::date_at(write.now);
-    let now = members::administrators(&mut write.tx, organization, &today.to_string()).await?;
-    if !now.iter().any(|one| one == person) {
+    let another = membership::another_administers(&mut write.tx, (organization, person), day, write.now).await?;
+    if another {
         return Ok(());
     }
-    let then = members::administrators(&mut write.tx, organization, &day.to_string()).await?;
-    let another = then.iter().any(|one| one != person);
-    if another { Ok(()) } else { Err(Problem::bare(Code::LastAdministrator).into()) }
+    let successions = format!("/api/v1/organizations/{organization}/successions");
+    Err(Problem::bare(Code::LastAdministrator).with("successions", successions).into())
 }
 
 /// Suspend or reinstate a membership. The person's account stays theirs.
@@ -627,24 +624,15 @@ async fn set_status(
         let today = calendar::date_at(write.now);
         needs_another(&mut write, (organization, person), today).await?;
     }
-    members::set_status(&mut write.tx, (organization, person), (&before.status, to), write.now).await?;
     if suspends {
-        end_access(&mut write, person).await?;
+        membership::suspend(&mut write.tx, (organization, person), write.now).await?;
+    } else {
+        members::set_status(&mut write.tx, (organization, person), (&before.status, to), write.now).await?;
     }
     let (after, version) = show(&mut write.tx, organization, person).await?;
     let event = on.event(&caller, "member.status_changed").with("reason", body.value.reason.0.clone());
     audit::record(&mut write.tx, event.changed(before.traced(), after.traced()), write.now).await?;
     write.finish(Written::changed(&after)?.with_version(version)).await
-}
-
-/// Ends what a person has open where this organization was all they had; elsewhere the tokens of the organization stop by
-/// themselves, since each use looks at the membership.
-async fn end_access(write: &mut Write, person: &str) -> Outcome<()> {
-    if members::count_of_person(&mut write.tx, person).await? <= 1 {
-        session::end_of_person(&mut write.tx, (person, ""), write.now).await?;
-        grants::revoke_of_person(&mut write.tx, person, "", write.now).await?;
-    }
-    Ok(())
 }
 
 /// Remove a member, or withdraw an invitation (R052).
@@ -667,18 +655,14 @@ async fn remove(
     let (before, _) = show(&mut write.tx, organization, person).await?;
     let today = calendar::date_at(write.now);
     needs_another(&mut write, (organization, person), today).await?;
-    end_access(&mut write, person).await?;
-    members::remove(&mut write.tx, organization, person).await?;
+    let withdrawn = membership::remove(&mut write.tx, (organization, &on.member), write.now).await?;
     let mut event = on.event(&caller, "member.removed").changed(before.traced(), Value::Null);
-    if before.account_status == "pending" && members::count_of_person(&mut write.tx, person).await? == 0 {
-        // Nobody ever came: the invitation is withdrawn and its address free again.
-        account_links::void(&mut write.tx, person, account_links::Purpose::Activate, write.now).await?;
-        people::withdraw(&mut write.tx, person, write.now).await?;
+    if withdrawn {
         event = event.with("withdrawn", true);
     }
     audit::record(&mut write.tx, event, write.now).await?;
     if before.role == "administrator" {
-        super::notice::administrator_changed(&mut write.tx, &app, (&on.organization, person), write.now).await?;
+        signatories::administrator_changed(&mut write.tx, &app, (&on.organization, person), write.now).await?;
     }
     let answer = write.finish(Written::nothing()).await;
     app.mail_waiting.notify_one();

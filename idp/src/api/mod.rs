@@ -5,15 +5,19 @@ pub mod body;
 pub mod caller;
 mod contacts;
 pub mod document;
+mod evidence;
+mod inactivity;
 mod me;
 mod members;
-mod notice;
 mod organizations;
+mod overrides;
 pub mod page;
 mod people;
 pub mod precondition;
 pub mod problem;
+mod reviews;
 mod rights;
+mod successions;
 mod trail;
 pub mod write;
 
@@ -42,6 +46,10 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(contacts::router())
         .merge(rights::router())
         .merge(members::router())
+        .merge(successions::router())
+        .merge(overrides::router())
+        .merge(inactivity::router())
+        .merge(reviews::router())
         .merge(people::router())
         .merge(trail::router())
 }

@@ -54,6 +54,11 @@ pub struct Paging {
 }
 
 impl Paging {
+    /// What a list with further parameters was asked for.
+    pub fn new(limit: Option<u32>, cursor: Option<String>) -> Self {
+        Self { limit, cursor }
+    }
+
     /// Rows at the most.
     ///
     /// # Errors
@@ -67,7 +72,19 @@ impl Paging {
     /// # Errors
     /// A cursor that this list never gave.
     pub fn before(&self) -> Result<(i64, String), Problem> {
-        let Some(cursor) = &self.cursor else { return Ok((i64::MAX, String::new())) };
+        self.place(i64::MAX)
+    }
+
+    /// The instant and id to go on from in a list that goes forward in time.
+    ///
+    /// # Errors
+    /// A cursor that this list never gave.
+    pub fn after(&self) -> Result<(i64, String), Problem> {
+        self.place(-1)
+    }
+
+    fn place(&self, first: i64) -> Result<(i64, String), Problem> {
+        let Some(cursor) = &self.cursor else { return Ok((first, String::new())) };
         let read = || {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().filter(|bytes| bytes.len() <= MAX_CURSOR)?;
             let (at, id) = std::str::from_utf8(&bytes).ok()?.split_once(' ')?;
@@ -130,7 +147,7 @@ pub fn limit(asked: Option<u32>) -> Result<u32, Problem> {
     }
 }
 
-/// The cursor that goes on before this row.
+/// The cursor that goes on from this row, whichever way the list runs.
 pub fn cursor_before(at: i64, id: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{at} {id}"))
 }

@@ -76,6 +76,10 @@ codes! {
     SiretTaken = "siret_taken", CONFLICT, "The SIRET is taken";
     /// The organization would be left without an administrator; name a successor first (R053).
     LastAdministrator = "last_administrator", CONFLICT, "The last administrator stays";
+    /// The written request that the override rests on was not uploaded (R054).
+    DocumentMissing = "document_missing", CONFLICT, "The written request is missing";
+    /// Members were not looked at yet; `left` says how many (R057).
+    ReviewIncomplete = "review_incomplete", CONFLICT, "The review is not complete";
     /// Somebody changed it since it was read; read it again. `current` is its version now.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "It has changed meanwhile";
     /// The body is larger than the server reads.

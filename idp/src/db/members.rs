@@ -36,6 +36,12 @@ statements! {
                FROM memberships m JOIN people p ON p.id = m.person_id
                WHERE m.organization_id = $1 AND p.status = 'pending' AND (m.created_at < $2 OR (m.created_at = $2 AND m.person_id < $3))
                ORDER BY m.created_at DESC, m.person_id DESC LIMIT $4";
+    USED = "UPDATE memberships SET signed_in_at = $2 WHERE person_id = $1 AND signed_in_at < $2";
+    INACTIVE = "SELECT m.person_id, p.login, p.given_name, p.family_name, p.status AS account_status, p.operator, p.privacy, m.role, m.status,
+                       m.signed_in_at, m.created_at
+                FROM memberships m JOIN people p ON p.id = m.person_id
+                WHERE m.organization_id = $1 AND (m.signed_in_at, m.person_id) > ($2, $3) AND m.signed_in_at < $4 AND m.created_at < $4
+                ORDER BY m.signed_in_at, m.person_id LIMIT $5";
     SET_LOCALE_AND_NAMES = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, updated_at = $5 WHERE id = $1";
 }
 
@@ -260,6 +266,55 @@ pub async fn clear_rights(
 ) -> sqlx::Result<()> {
     sql!(tx, execute CLEAR_RIGHTS, organization, person, client)?;
     sql!(tx, execute TOUCH, organization, person, At::from(now)).map(drop)
+}
+
+/// A member who has not signed in for long.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Inactive {
+    /// `usr_…`.
+    pub person_id: String,
+    /// Folded login.
+    pub login: String,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// Of the account.
+    pub account_status: String,
+    /// Staff of the operator.
+    pub operator: bool,
+    /// Data protection officer of the operator.
+    pub privacy: bool,
+    /// `administrator` or `member`.
+    pub role: String,
+    /// Of the membership.
+    pub status: String,
+    /// 1970 for never.
+    pub signed_in_at: At,
+    /// Member since when.
+    pub created_at: At,
+}
+
+/// Notes that a person signed in.
+///
+/// # Errors
+/// The engine failed.
+pub async fn used(tx: &mut Tx, person: &str, at: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute USED, person, At::from(at)).map(drop)
+}
+
+/// The members of `organization` since before `before` who have not signed in since, the longest first, after the instant
+/// (milliseconds since 1970) and person of another, at most so many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn inactive(
+    c: &mut impl Conn,
+    organization: &str,
+    (at, person, limit): (i64, &str, u32),
+    before: Timestamp,
+) -> sqlx::Result<Vec<Inactive>> {
+    sql!(c, all Inactive: INACTIVE, organization, at, person, At::from(before), i64::from(limit))
 }
 
 /// Corrects the names of a person, and the language they are written to in.

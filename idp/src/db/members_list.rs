@@ -19,7 +19,7 @@ macro_rules! columns {
         concat!(
             "SELECT p.id, p.login, p.email, p.given_name, p.family_name, p.status AS account_status, m.role, m.status, m.affiliation,
                     m.ends_on, m.mandate, m.version, m.created_at AS joined_at, p.operator, p.privacy,
-                    (SELECT MAX(s.auth_time) FROM sessions s WHERE s.person_id = p.id) AS signed_in_at, m.sort_key, ",
+                    NULLIF(m.signed_in_at, 0) AS signed_in_at, m.sort_key, ",
             $word,
             " AS word "
         )

@@ -162,6 +162,7 @@ tables! {
     organizations,
     organizations_list,
     outbox,
+    overrides,
     passkeys,
     password_links,
     password_notices,
@@ -173,6 +174,7 @@ tables! {
     recovery_codes,
     refresh_tokens,
     resources,
+    reviews,
     revoked_tokens,
     search,
     second_factors,
@@ -180,6 +182,7 @@ tables! {
     sharing_suspicions,
     sign_in_steps,
     signing_keys,
+    successions,
     totp_devices,
     used_tokens,
 }

@@ -2,6 +2,7 @@
 //!
 //! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
 
+mod delegation;
 mod passwords;
 mod search;
 
@@ -59,6 +60,7 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
         app.keys.reload(&app.db).await?;
         app.keys.rotate_if_due(&app.db, now).await?;
         passwords::run(app, now).await?;
+        delegation::run(app, now).await?;
         search::run(app, now).await?;
         purge(app, now).await?;
     }

@@ -11,7 +11,7 @@ use crate::account::sharing;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::sessions::{self, NewSession, Session};
-use crate::db::{Tx, clients, grants, logout_outbox, people};
+use crate::db::{Tx, clients, grants, logout_outbox, members, people};
 use crate::mail;
 use crate::mail::accounts::AccountLetter;
 use crate::mail::letters::device;
@@ -125,6 +125,7 @@ pub async fn start(
     let digest = digest(cookie.expose());
     let amr = authenticated.amr;
     let auth_time = authenticated.since.unwrap_or(now);
+    members::used(tx, authenticated.person, auth_time).await?;
     if let Some(old) = old {
         if old.person_id == authenticated.person && sessions::renew(tx, &old.id, (&digest, amr, auth_time), now).await?
         {

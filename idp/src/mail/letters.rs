@@ -136,7 +136,7 @@ mod tests {
     use super::*;
     use crate::mail::accounts::AccountLetter;
     use crate::mail::factors::FactorLetter;
-    use crate::mail::organizations::SensitiveActLetter;
+    use crate::mail::organizations::{ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
 
     fn named<L: Letter>(letters: Vec<L>) -> impl Iterator<Item = (&'static str, Kind)> {
@@ -162,6 +162,8 @@ mod tests {
             ("authenticator_app_added.1", Security),
             ("authenticator_app_removed.1", Security),
             ("new_sign_in.1", Security),
+            ("override_done.1", Other),
+            ("override_requested.1", Other),
             ("passkey_added.1", Security),
             ("passkey_removed.1", Security),
             ("password_changed.1", Security),
@@ -172,10 +174,15 @@ mod tests {
             ("password_suspended.1", Other),
             ("recovery_code_used.1", Security),
             ("recovery_codes_made.1", Security),
+            ("review_opened.1", Other),
+            ("review_overdue.1", Other),
+            ("review_reminder.1", Other),
             ("second_factors_removal_asked.1", Security),
             ("second_factors_removed.1", Security),
             ("second_factors_reset.1", Security),
             ("second_step_guessed.1", Security),
+            ("succession_done.1", Other),
+            ("succession_requested.1", Other),
         ];
         let sign_in =
             NewSignIn { at: Timestamp::UNIX_EPOCH, address: "192.0.2.7".to_owned(), device: "Firefox".to_owned() };
@@ -184,6 +191,7 @@ mod tests {
             .chain(named(FactorLetter::samples()))
             .chain(named(PasswordLetter::samples()))
             .chain(named(SensitiveActLetter::samples()))
+            .chain(named(ReviewLetter::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);
         found.dedup();

@@ -2,20 +2,49 @@
 
 use askama::Template as _;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::letters::{Kind, Letter, paris};
-use super::passwords::PasswordText;
+use super::passwords::{PasswordText, day};
 use crate::outcome::Outcome;
 use crate::web::page::Chrome;
 use crate::web::text::Locale;
 
-/// What an administrator did that the organization's signatory is told of (R055).
+/// What was done to an organization that its signatory is told of (R055).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SensitiveAct {
     /// Somebody became an administrator, or is none any more.
     AdministratorChanged {
         /// Their name.
         person: String,
+    },
+    /// It was asked that an administrator follows another (R053).
+    SuccessionRequested {
+        /// Who leaves.
+        leaving: String,
+        /// Who would take over.
+        successor: String,
+    },
+    /// An administrator has followed another.
+    SuccessionDone {
+        /// Who left.
+        leaving: String,
+        /// Who took over.
+        successor: String,
+    },
+    /// The operator recorded a written request of the organization about an administrator (R054).
+    OverrideRequested {
+        /// The person concerned.
+        person: String,
+        /// Who signed the request.
+        signed_by: String,
+    },
+    /// The operator has done what the written request asks.
+    OverrideDone {
+        /// The person concerned.
+        person: String,
+        /// Who signed the request.
+        signed_by: String,
     },
 }
 
@@ -43,23 +72,125 @@ impl Letter for SensitiveActLetter {
     fn template(&self) -> &'static str {
         match self.act {
             SensitiveAct::AdministratorChanged { .. } => "administrator_changed.1",
+            SensitiveAct::SuccessionRequested { .. } => "succession_requested.1",
+            SensitiveAct::SuccessionDone { .. } => "succession_done.1",
+            SensitiveAct::OverrideRequested { .. } => "override_requested.1",
+            SensitiveAct::OverrideDone { .. } => "override_done.1",
         }
     }
 
     fn subject(&self, locale: Locale) -> String {
-        locale.text_with("letter-administrator-changed-subject", &[("organization", &self.organization)])
+        let subject = match self.act {
+            SensitiveAct::AdministratorChanged { .. } => "letter-administrator-changed-subject",
+            SensitiveAct::SuccessionRequested { .. } => "letter-succession-requested-subject",
+            SensitiveAct::SuccessionDone { .. } => "letter-succession-done-subject",
+            SensitiveAct::OverrideRequested { .. } => "letter-override-requested-subject",
+            SensitiveAct::OverrideDone { .. } => "letter-override-done-subject",
+        };
+        locale.text_with(subject, &[("organization", &self.organization)])
     }
 
     fn body(&self, chrome: Chrome) -> Outcome<String> {
         let locale = chrome.locale;
-        let SensitiveAct::AdministratorChanged { person } = &self.act;
+        let organization = ("organization", self.organization.as_str());
+        let mut lines = match &self.act {
+            SensitiveAct::AdministratorChanged { person } => vec![
+                locale.text_with("letter-administrator-changed-what", &[organization]),
+                locale.text_with("letter-administrator-changed-person", &[("person", person)]),
+            ],
+            SensitiveAct::SuccessionRequested { leaving, successor } => vec![
+                locale.text_with("letter-succession-requested-what", &[organization]),
+                locale.text_with("letter-succession-who", &[("leaving", leaving), ("successor", successor)]),
+            ],
+            SensitiveAct::SuccessionDone { leaving, successor } => vec![
+                locale.text_with("letter-succession-done-what", &[organization]),
+                locale.text_with("letter-succession-who", &[("leaving", leaving), ("successor", successor)]),
+            ],
+            SensitiveAct::OverrideRequested { person, signed_by } => vec![
+                locale.text_with("letter-override-requested-what", &[organization, ("signatory", signed_by)]),
+                locale.text_with("letter-administrator-changed-person", &[("person", person)]),
+            ],
+            SensitiveAct::OverrideDone { person, signed_by } => vec![
+                locale.text_with("letter-override-done-what", &[organization, ("signatory", signed_by)]),
+                locale.text_with("letter-administrator-changed-person", &[("person", person)]),
+            ],
+        };
+        lines.push(locale.text_with("mail-new-sign-in-when", &[("when", &paris(self.at, locale))]));
+        lines.push(locale.text("letter-administrator-changed-if-not"));
+        Ok(PasswordText { chrome, lines }.render()?)
+    }
+}
+
+/// Where a review of access stands when its administrators are written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReviewStage {
+    /// It has opened.
+    Opened,
+    /// It ends soon.
+    Reminder,
+    /// It should have been signed.
+    Overdue,
+}
+
+/// The letter to administrators about a review of access (R052).
+#[derive(Debug)]
+pub struct ReviewLetter {
+    /// Where it stands.
+    pub stage: ReviewStage,
+    /// The organization's name.
+    pub organization: String,
+    /// The day by which it is to be signed.
+    pub due_on: Date,
+    /// Members nobody has decided about.
+    pub left: i64,
+}
+
+impl Letter for ReviewLetter {
+    fn kind(&self) -> Kind {
+        Kind::Other
+    }
+
+    fn template(&self) -> &'static str {
+        match self.stage {
+            ReviewStage::Opened => "review_opened.1",
+            ReviewStage::Reminder => "review_reminder.1",
+            ReviewStage::Overdue => "review_overdue.1",
+        }
+    }
+
+    fn subject(&self, locale: Locale) -> String {
+        let subject = match self.stage {
+            ReviewStage::Opened => "letter-review-opened-subject",
+            ReviewStage::Reminder => "letter-review-reminder-subject",
+            ReviewStage::Overdue => "letter-review-overdue-subject",
+        };
+        locale.text_with(subject, &[("organization", &self.organization), ("date", &day(self.due_on, locale))])
+    }
+
+    fn body(&self, chrome: Chrome) -> Outcome<String> {
+        let locale = chrome.locale;
+        let what = match self.stage {
+            ReviewStage::Opened => "letter-review-opened-what",
+            ReviewStage::Reminder => "letter-review-reminder-what",
+            ReviewStage::Overdue => "letter-review-overdue-what",
+        };
+        let date = day(self.due_on, locale);
         let lines = vec![
-            locale.text_with("letter-administrator-changed-what", &[("organization", &self.organization)]),
-            locale.text_with("letter-administrator-changed-person", &[("person", person)]),
-            locale.text_with("mail-new-sign-in-when", &[("when", &paris(self.at, locale))]),
-            locale.text("letter-administrator-changed-if-not"),
+            locale.text_with(what, &[("organization", &self.organization), ("date", &date)]),
+            locale.text_with("letter-review-left", &[("count", &self.left.to_string())]),
         ];
         Ok(PasswordText { chrome, lines }.render()?)
+    }
+}
+
+#[cfg(test)]
+impl ReviewLetter {
+    /// A letter of every sort.
+    pub(super) fn samples() -> Vec<Self> {
+        let stages = [ReviewStage::Opened, ReviewStage::Reminder, ReviewStage::Overdue];
+        let due_on = jiff::civil::date(2027, 3, 31);
+        let letter = |stage| Self { stage, organization: "Boulangeries Lefèvre".to_owned(), due_on, left: 12 };
+        stages.map(letter).into()
     }
 }
 
@@ -67,8 +198,15 @@ impl Letter for SensitiveActLetter {
 impl SensitiveActLetter {
     /// A letter of every sort.
     pub(super) fn samples() -> Vec<Self> {
-        let act = SensitiveAct::AdministratorChanged { person: "Zoé Bénard".to_owned() };
-        vec![act.letter("Boulangeries Lefèvre", Timestamp::UNIX_EPOCH)]
+        let name = || "Zoé Bénard".to_owned();
+        let acts = [
+            SensitiveAct::AdministratorChanged { person: name() },
+            SensitiveAct::SuccessionRequested { leaving: "Luc Roy".to_owned(), successor: name() },
+            SensitiveAct::SuccessionDone { leaving: "Luc Roy".to_owned(), successor: name() },
+            SensitiveAct::OverrideRequested { person: name(), signed_by: "Luc Roy".to_owned() },
+            SensitiveAct::OverrideDone { person: name(), signed_by: "Luc Roy".to_owned() },
+        ];
+        acts.into_iter().map(|act| act.letter("Boulangeries Lefèvre", Timestamp::UNIX_EPOCH)).collect()
     }
 }
 

@@ -106,7 +106,8 @@ impl PasswordLetter {
     }
 }
 
-fn day(date: Date, locale: Locale) -> String {
+/// A civil date as people read it.
+pub(super) fn day(date: Date, locale: Locale) -> String {
     let format = match locale {
         Locale::Fr => "%d/%m/%Y",
         Locale::En => "%-d %B %Y",

@@ -21,7 +21,7 @@ pub(crate) async fn personnel(server: &TestServer) -> (Api, String) {
     (Api::of_client(server, "demo-hr", ALL).await, company.unwrap())
 }
 
-fn of_kind(server: &TestServer, kind: &str) -> Person {
+pub(crate) fn of_kind(server: &TestServer, kind: &str) -> Person {
     server.people.iter().find(|person| person.kind == kind).unwrap_or_else(|| panic!("no {kind}")).clone()
 }
 
@@ -36,12 +36,12 @@ pub(crate) fn new_member(mail: &str) -> Value {
 }
 
 /// The civil date so many days after the server's today.
-async fn in_days(server: &TestServer, days: i64) -> String {
+pub(crate) async fn in_days(server: &TestServer, days: i64) -> String {
     let date = server.now().await.to_zoned(jiff::tz::TimeZone::UTC).date();
     date.saturating_add(jiff::Span::new().days(days)).to_string()
 }
 
-async fn invited(api: &Api, organization: &str, body: &Value) -> String {
+pub(crate) async fn invited(api: &Api, organization: &str, body: &Value) -> String {
     let made = api.post(&format!("/organizations/{organization}/members"), body).await.done(201);
     made["id"].as_str().unwrap().to_owned()
 }
@@ -484,11 +484,12 @@ own_journeys! {
         let (stranger, own) = personnel(&server).await;
         let administrator = Api::of_person(&server, &of_kind(&server, "second factor administrator"), ALL).await;
         let boss = operator(&server).await;
-        let other = new_organization(&boss, "Ailleurs").await;
+        let other = organization_of_kind(&server, "cfa");
         boss.put(&format!("/organizations/{other}/portals/demo-portal"), &json!({ "roles": ["apprenant"] })).await.done(200);
         let person = invited(&boss, &other, &new_member("ailleurs")).await;
         let contact = json!({ "duty": "dpo", "name": "Zoé Dubois", "email": "dpo@ailleurs.example" });
         let contact = boss.post(&format!("/organizations/{other}/contacts"), &contact).await.done(201);
+        let things = things_of(&server, &boss, &other).await;
         let before = everything(&boss, &other, &person).await;
         let document = habilis_integration_tests::Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
         let mut walked = 0;
@@ -510,6 +511,7 @@ own_journeys! {
                         .replace("{person}", &person)
                         .replace("{contact}", contact["id"].as_str().unwrap())
                         .replace("{client_id}", if within == "own" { "nowhere" } else { "demo-portal" });
+                    let target = things.iter().fold(target, |target, (name, id)| target.replace(name, id));
                     assert!(!target.contains('{'), "an id of another organization for {target} is missing in this test");
                     for api in [&stranger, &administrator] {
                         let mut request = api.request(&method.to_ascii_uppercase(), &target).header("if-match", "*");
@@ -631,10 +633,40 @@ async fn people_act_within_their_organization(engine: Engine) {
     server.kill();
 }
 
+/// An organization of the demonstration.
+pub(crate) fn organization_of_kind(server: &TestServer, kind: &str) -> String {
+    let of = server.people.iter().filter_map(|person| person.organization.as_ref());
+    of.into_iter().find(|organization| organization.kind == kind).unwrap().id.clone()
+}
+
+/// One of each thing that belongs to an organization, by the parameter that names it in addresses.
+async fn things_of(server: &TestServer, boss: &Api, organization: &str) -> Vec<(&'static str, String)> {
+    let of = format!("/organizations/{organization}");
+    let with_role = async |role: &str| {
+        let found = boss.get(&format!("{of}/members?role={role}")).await.done(200);
+        let active =
+            found["items"].as_array().unwrap().iter().find(|member| member["account_status"] == "active").cloned();
+        active.unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let (administrator, member) = (with_role("administrator").await, with_role("member").await);
+    let succession = json!({ "leaving": administrator, "successor": member, "reason": "départ" });
+    let override_ = json!({
+        "person": member, "outcome": "administrator", "signed_by": "Anne Prévost", "capacity": "gérante", "verification": "Kbis",
+        "reason": "demande écrite",
+    });
+    let chief = Api::of_person(server, &of_kind(server, "second factor operator"), ALL).await;
+    let made = [
+        ("{succession}", boss.post(&format!("{of}/successions"), &succession).await),
+        ("{override}", chief.post(&format!("{of}/overrides"), &override_).await),
+        ("{review}", boss.post(&format!("{of}/reviews"), &json!({})).await),
+    ];
+    made.map(|(name, answer)| (name, answer.done(201)["id"].as_str().unwrap().to_owned())).into()
+}
+
 /// What a stranger must not have changed.
 async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
     let mut found = Vec::new();
-    for path in ["", "/contacts", "/portals"] {
+    for path in ["", "/contacts", "/portals", "/successions", "/overrides", "/reviews"] {
         found.push(api.get(&format!("/organizations/{organization}{path}")).await.done(200));
     }
     found.push(api.get(&format!("/organizations/{organization}/members/{person}")).await.done(200));
@@ -662,6 +694,9 @@ pub(crate) fn example(document: &Value, schema: &Value) -> Value {
             let properties = schema["properties"].as_object().into_iter().flatten();
             let members = properties.filter(|(name, _)| needed.contains(&name.as_str()));
             Value::Object(members.map(|(name, schema)| (name.clone(), named(document, name, schema))).collect())
+        }
+        "array" if schema["minItems"].as_u64().is_some_and(|least| least > 0) => {
+            json!([example(document, &schema["items"])])
         }
         "array" => json!([]),
         "boolean" => json!(false),

@@ -67,6 +67,7 @@ mod cli;
 mod compromise;
 mod conformance;
 mod console;
+mod delegation;
 mod demo;
 mod device;
 mod discovery;

@@ -95,6 +95,8 @@ actions! {
     /// Appoints or removes an administrator on the organization's written request: asking for it, and approving it, when
     /// [`requested_by`](super::Context::requested_by) names who asked.
     OverrideAdministrator "override_administrator" "habilis.members.write",
+    /// Reads successions, and what the operator did on written requests.
+    ReadSuccessions "read_successions" "habilis.members.read",
     /// Reads the audit.
     ReadAudit "read_audit" "habilis.audit.read",
     /// Reads the feed of events.

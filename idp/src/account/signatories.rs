@@ -1,4 +1,4 @@
-//! Notices to an organization's signatory about sensitive acts of its administrators (R055).
+//! Letters to an organization's signatory about sensitive acts of its administrators (R055).
 
 use jiff::Timestamp;
 
@@ -14,7 +14,7 @@ use crate::web::text::Locale;
 ///
 /// # Errors
 /// The database or the template failed.
-pub(super) async fn administrator_changed(
+pub async fn administrator_changed(
     tx: &mut Tx,
     app: &App,
     (organization, person): (&Organization, &str),
@@ -22,11 +22,14 @@ pub(super) async fn administrator_changed(
 ) -> Outcome<()> {
     let name = people::find(tx, person).await?.map(|person| format!("{} {}", person.given_name, person.family_name));
     let act = SensitiveAct::AdministratorChanged { person: name.unwrap_or_else(|| person.to_owned()) };
-    tell_signatories(tx, app, (organization, act), now).await
+    tell(tx, app, (organization, act), now).await
 }
 
-/// Tells the signatories of a sensitive act.
-async fn tell_signatories(
+/// Tells the signatories of a sensitive act. Commit sends it.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn tell(
     tx: &mut Tx,
     app: &App,
     (organization, act): (&Organization, SensitiveAct),
