@@ -4,6 +4,7 @@ account-name = Name
 account-login = Login
 account-email = E-mail address
 account-password = Change the password
+account-organizations = My organizations
 account-applications = My portals and applications
 account-edit-profile = Change my profile or my address
 account-sign-out-device = Sign out

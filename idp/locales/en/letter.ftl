@@ -56,3 +56,10 @@ letter-review-reminder-what = The review of access to { $organization } is to be
 letter-review-overdue-subject = { $organization }: the review of access is overdue
 letter-review-overdue-what = The review of access to { $organization } was to be signed off by { $date }. It stays open.
 letter-review-left = Members yet to be looked at: { $count }.
+letter-offer-subject = { $organization } invites you to join
+letter-offer-what = { $organization } invites you to join with the account you already have.
+letter-offer-link = { $count ->
+    [one] Sign in to accept or decline, within a day:
+   *[other] Sign in to accept or decline, within { $count } days:
+}
+letter-offer-if-not = If you do not know this organization, decline: it will learn nothing about you.

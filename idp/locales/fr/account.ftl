@@ -4,6 +4,7 @@ account-name = Nom
 account-login = Identifiant
 account-email = Adresse électronique
 account-password = Changer de mot de passe
+account-organizations = Mes organisations
 account-applications = Mes portails et applications
 account-edit-profile = Modifier mon profil ou mon adresse
 account-sign-out-device = Déconnecter

@@ -56,3 +56,10 @@ letter-review-reminder-what = La revue des accès de { $organization } est à si
 letter-review-overdue-subject = { $organization } : la revue des accès est en retard
 letter-review-overdue-what = La revue des accès de { $organization } devait être signée avant le { $date }. Elle reste ouverte.
 letter-review-left = Membres encore à examiner : { $count }.
+letter-offer-subject = { $organization } vous invite à la rejoindre
+letter-offer-what = { $organization } vous invite à la rejoindre avec le compte que vous avez déjà.
+letter-offer-link = { $count ->
+    [one] Connectez-vous pour accepter ou refuser, dans la journée :
+   *[other] Connectez-vous pour accepter ou refuser, dans les { $count } jours :
+}
+letter-offer-if-not = Si vous ne connaissez pas cette organisation, refusez : elle n’apprendra rien de vous.

@@ -10,6 +10,8 @@ pub mod invite;
 pub mod landing;
 pub mod membership;
 pub mod notice;
+pub mod offers;
+pub mod organizations_page;
 pub mod pages;
 pub mod password;
 pub mod profile;
@@ -48,6 +50,7 @@ pub fn router() -> Router<App> {
         .route(activity::PATH, get(activity::show))
         .route("/account/applications", get(applications::show))
         .route("/account/applications/revoke", post(applications::revoke))
+        .route(organizations_page::PATH, get(organizations_page::show).post(organizations_page::answer))
         .route("/account/sign-out-others", post(sign_out_others))
         .route("/account/compromise", post(report))
         .route(password::PATH, get(password::get).post(password::post))

@@ -15,7 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, fields};
-use super::caller::{Caller, OnMember};
+use super::caller::{Acting, Caller, OnMember};
+use super::offers::Offer;
 use super::page::{self, Asked, Page, Paging};
 use super::precondition::{IfMatch, stale};
 use super::problem::{Answer, Code, Problem};
@@ -24,11 +25,13 @@ use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::account::invite::{self, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
-use crate::account::{membership, signatories};
+use crate::account::{membership, offers, signatories};
 use crate::app::App;
 use crate::db::members::{self, Member as Row, Terms};
 use crate::db::members_list::{self, MemberFilter, MemberRow};
-use crate::db::{Conn, Tx, account_links, audit, people, portal_grants};
+use crate::db::membership_offers::NewOffer;
+use crate::db::people::Person;
+use crate::db::{Conn, Tx, account_links, audit, membership_offers, people, portal_grants};
 use crate::web::text::Locale;
 
 /// How long an invitation waits before it is sent again: a mailbox is not to be flooded.
@@ -402,7 +405,11 @@ async fn list(
 #[utoipa::path(
     post, path = "/organizations/{organization}/members", tag = "members", request_body = NewMember,
     params(("organization" = String, Path, description = "`org_…`")),
-    responses((status = 201, description = "Invited; the link is on its way", body = Member), Problems),
+    responses(
+        (status = 201, description = "Invited; the link is on its way", body = Member),
+        (status = 202, description = "The address has an account: a membership is offered, the person accepts or declines", body = Offer),
+        Problems
+    ),
     security(("oauth2" = ["habilis.members.write"]))
 )]
 async fn create(
@@ -423,6 +430,9 @@ async fn create(
     let login = people::fold_login(new.login.as_ref().map_or(new.email.as_str(), |login| &login.0));
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     check_granted(&mut write.tx, organization, &new.rights).await?;
+    if let Some(person) = people::find_by_login(&mut write.tx, &login).await? {
+        return offer(&app, write, (&caller, &acting), (&person, new)).await;
+    }
     let rights: Vec<_> = new.rights.iter().map(|right| (right.client_id.clone(), right.role.clone())).collect();
     let invitation = Invitation {
         login: &login,
@@ -452,6 +462,48 @@ async fn create(
     }
     let location = format!("/api/v1/organizations/{organization}/members/{}", invited.person);
     let answer = write.finish(Written::created(location, &shown)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// Offers a membership to somebody who has an account.
+async fn offer(
+    app: &App,
+    mut write: Write,
+    (caller, acting): (&Caller, &Acting),
+    (person, new): (&Person, &NewMember),
+) -> Answer {
+    // Who cannot sign in yet, or is nobody an administrator may know of, is a login that is taken.
+    let open = matches!(person.status.as_str(), "active" | "suspended_password");
+    if !open || !caller.sees(&person.id, (person.operator, person.privacy)) || caller.person() == Some(&person.id) {
+        return Err(Problem::bare(Code::LoginTaken).into());
+    }
+    let organization = &acting.organization;
+    let rights: Vec<_> = new.rights.iter().map(|right| format!("{} {}", right.client_id, right.role)).collect();
+    let ends_on = new.ends_on.map(|day| day.to_string());
+    let offered = NewOffer {
+        id: "",
+        organization: &organization.id,
+        person: &person.id,
+        email: new.email.as_str(),
+        role: new.role.unwrap_or(RoleName::Member).word(),
+        affiliation: new.affiliation.map_or("employee", AffiliationName::word),
+        ends_on: ends_on.as_deref(),
+        mandate: new.mandate.unwrap_or(MandateName::Invitation).word(),
+        rights: &rights.join("\n"),
+        by: caller.id(),
+    };
+    let made = offers::make(&mut write.tx, app.into(), (person, organization, offered), write.now).await?;
+    let (id, mail) = match made {
+        Ok(made) => made,
+        Err(refusal) => return Err(Problem::new(Code::Conflict, refusal.to_string()).into()),
+    };
+    let event = acting.event(caller, "member.offered").about(&person.id).with("offer", id.clone()).with("mail", mail);
+    audit::record(&mut write.tx, event, write.now).await?;
+    let row = membership_offers::find(&mut write.tx, &organization.id, &id).await?;
+    let Some(row) = row else { return Err(Problem::not_found().into()) };
+    let location = format!("/api/v1/organizations/{}/offers", organization.id);
+    let answer = write.finish(Written::accepted(location, &Offer::from(row))?).await;
     app.mail_waiting.notify_one();
     answer
 }

@@ -9,6 +9,7 @@ mod evidence;
 mod inactivity;
 mod me;
 mod members;
+mod offers;
 mod organizations;
 mod overrides;
 pub mod page;
@@ -46,6 +47,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(contacts::router())
         .merge(rights::router())
         .merge(members::router())
+        .merge(offers::router())
         .merge(successions::router())
         .merge(overrides::router())
         .merge(inactivity::router())

@@ -41,6 +41,12 @@ pub(super) struct RightGiven {
     pub(super) role: String,
 }
 
+impl RightGiven {
+    pub(super) fn new(client_id: &str, role: &str) -> Self {
+        Self { client_id: client_id.to_owned(), role: role.to_owned() }
+    }
+}
+
 impl From<Right> for RightGiven {
     fn from(Right { client_id, role }: Right) -> Self {
         Self { client_id, role }

@@ -158,6 +158,7 @@ tables! {
     logout_outbox,
     members,
     members_list,
+    membership_offers,
     organization_choices,
     organizations,
     organizations_list,

@@ -15,6 +15,8 @@ statements! {
     FIND_CREDENTIALS_OF = "SELECT p.id, p.status, w.phc, w.changed_at
                            FROM people p LEFT JOIN passwords w ON w.person_id = p.id
                            WHERE p.id = $1";
+    FIND_BY_LOGIN = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
+                     FROM people WHERE login = $1";
     FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
                               FROM people WHERE login = $1 OR email = $1 OR email = $2
                               ORDER BY id LIMIT 5";
@@ -168,6 +170,14 @@ pub async fn find_credentials_of(c: &mut impl Conn, id: &str) -> sqlx::Result<Op
 /// The engine failed.
 pub async fn find_by_login_or_email(c: &mut impl Conn, typed: &str) -> sqlx::Result<Vec<Person>> {
     sql!(c, all Person: FIND_BY_LOGIN_OR_EMAIL, fold_login(typed), typed.trim())
+}
+
+/// The person with a folded login.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find_by_login(c: &mut impl Conn, login: &str) -> sqlx::Result<Option<Person>> {
+    sql!(c, optional Person: FIND_BY_LOGIN, login)
 }
 
 /// Keeps others from changing the credentials of `id` until the transaction ends.

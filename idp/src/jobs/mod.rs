@@ -13,9 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::app::App;
 use crate::db::{
     account_links, browsers, compromise_links, device_requests, factor_removals, failures, grants, idempotency_keys,
-    initial_access_tokens, interactions, logout_outbox, passkeys, password_links, password_notices, pushed_requests,
-    refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices,
-    used_tokens,
+    initial_access_tokens, interactions, logout_outbox, membership_offers, passkeys, password_links, password_notices,
+    pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys,
+    totp_devices, used_tokens,
 };
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
@@ -37,6 +37,8 @@ const FORGET_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 800);
 const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How long signs of sharing are kept.
 const FORGET_SHARING: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// An offer of a membership that was answered so long ago is of no use any more: the audit trail has it.
+const FORGET_OFFER: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// An ID token older than this is no hint any more.
 const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
@@ -105,6 +107,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += account_links::purge(&mut tx, before).await?;
     rows += sharing_suspicions::purge(&mut tx, now.saturating_sub(FORGET_SHARING)?).await?;
     rows += idempotency_keys::purge(&mut tx, now).await?;
+    rows += membership_offers::purge(&mut tx, now, now.saturating_sub(FORGET_OFFER)?).await?;
     rows += failures::purge(&mut tx, before).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;
     rows += signing_keys::purge(&mut tx, now.saturating_sub(FORGET_KEY)?).await?;

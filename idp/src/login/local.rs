@@ -35,14 +35,23 @@ pub enum Place {
     Activity,
     /// `/account/applications`
     Applications,
+    /// `/account/organizations`
+    Organizations,
     /// `/device/confirm`
     Device,
 }
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 6] =
-        [Self::Account, Self::Security, Self::Profile, Self::Activity, Self::Applications, Self::Device];
+    pub const ALL: [Self; 7] = [
+        Self::Account,
+        Self::Security,
+        Self::Profile,
+        Self::Activity,
+        Self::Applications,
+        Self::Organizations,
+        Self::Device,
+    ];
 
     /// Its name in `to`.
     pub fn name(self) -> &'static str {
@@ -52,6 +61,7 @@ impl Place {
             Self::Profile => "profile",
             Self::Activity => "activity",
             Self::Applications => "applications",
+            Self::Organizations => "organizations",
             Self::Device => "device",
         }
     }
@@ -64,6 +74,7 @@ impl Place {
             Self::Profile => crate::account::profile::PATH,
             Self::Activity => crate::account::activity::PATH,
             Self::Applications => "/account/applications",
+            Self::Organizations => crate::account::organizations_page::PATH,
             Self::Device => "/device/confirm",
         }
     }

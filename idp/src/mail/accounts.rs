@@ -22,6 +22,15 @@ pub enum AccountLetter {
         /// The one-time link.
         href: String,
     },
+    /// An organization offers a membership to somebody who has an account.
+    Offer {
+        /// The organization's name.
+        organization: String,
+        /// Days it can be accepted.
+        days: u32,
+        /// Where to answer, signed in.
+        href: String,
+    },
     /// Somebody, likely the person, asked for an account.
     SignUp {
         /// The one-time link.
@@ -84,6 +93,12 @@ impl AccountLetter {
                     text("letter-invitation-personal"),
                 ]
             }
+            Self::Offer { organization, days, href } => vec![
+                locale.text_with("letter-offer-what", &[("organization", organization)]),
+                locale.text_count("letter-offer-link", u64::from(*days)),
+                href.clone(),
+                text("letter-offer-if-not"),
+            ],
             Self::SignUp { href } => vec![text("letter-sign-up-what"), href.clone(), text("letter-sign-up-if-not")],
             Self::AlreadyKnown { href } => {
                 vec![text("letter-known-what"), text("letter-known-how"), href.clone(), text("letter-known-if-not")]
@@ -125,6 +140,7 @@ impl Letter for AccountLetter {
             Self::SessionEnded { .. } => Kind::Security,
             Self::EmailChanged { .. } => Kind::Undoable,
             Self::Invitation { .. }
+            | Self::Offer { .. }
             | Self::SignUp { .. }
             | Self::AlreadyKnown { .. }
             | Self::NewEmail { .. }
@@ -136,6 +152,7 @@ impl Letter for AccountLetter {
     fn template(&self) -> &'static str {
         match self {
             Self::Invitation { .. } => "account_invitation.1",
+            Self::Offer { .. } => "membership_offer.1",
             Self::SignUp { .. } => "account_sign_up.1",
             Self::AlreadyKnown { .. } => "account_already_known.1",
             Self::NewEmail { .. } => "account_new_email.1",
@@ -147,7 +164,10 @@ impl Letter for AccountLetter {
     }
 
     fn subject(&self, locale: Locale) -> String {
-        locale.text(match self {
+        let key = match self {
+            Self::Offer { organization, .. } => {
+                return locale.text_with("letter-offer-subject", &[("organization", organization)]);
+            }
             Self::Invitation { .. } => "letter-invitation-subject",
             Self::SignUp { .. } => "letter-sign-up-subject",
             Self::AlreadyKnown { .. } => "letter-known-subject",
@@ -156,7 +176,8 @@ impl Letter for AccountLetter {
             Self::EmailTakenBack { .. } => "letter-email-taken-back-subject",
             Self::AddressRefused { .. } => "letter-address-refused-subject",
             Self::SessionEnded { .. } => "letter-session-ended-subject",
-        })
+        };
+        locale.text(key)
     }
 
     fn body(&self, chrome: Chrome) -> Outcome<String> {
@@ -174,6 +195,7 @@ impl AccountLetter {
         vec![
             invitation(None),
             invitation(Some("Campus Formation".to_owned())),
+            Self::Offer { organization: "Campus Formation".to_owned(), days: 7, href: href() },
             Self::SignUp { href: href() },
             Self::AlreadyKnown { href: href() },
             Self::NewEmail { href: href() },

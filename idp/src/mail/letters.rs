@@ -161,6 +161,7 @@ mod tests {
             ("administrator_changed.1", Other),
             ("authenticator_app_added.1", Security),
             ("authenticator_app_removed.1", Security),
+            ("membership_offer.1", Other),
             ("new_sign_in.1", Security),
             ("override_done.1", Other),
             ("override_requested.1", Other),

@@ -206,6 +206,7 @@ mod tests {
             pages.extend(render::<crate::api::document::Reference>(locale));
             pages.extend(render::<crate::api::document::ProblemPage>(locale));
             pages.extend(render::<crate::account::applications::Applications>(locale));
+            pages.extend(render::<crate::account::organizations_page::Organizations>(locale));
             pages.extend(render::<oidc::Consent>(locale));
             pages.extend(render::<crate::oidc::organization_pages::ChooseOrganization>(locale));
             pages.extend(render::<crate::oidc::organization_pages::NotForYou>(locale));

@@ -640,7 +640,7 @@ pub(crate) fn organization_of_kind(server: &TestServer, kind: &str) -> String {
 }
 
 /// One of each thing that belongs to an organization, by the parameter that names it in addresses.
-async fn things_of(server: &TestServer, boss: &Api, organization: &str) -> Vec<(&'static str, String)> {
+pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &str) -> Vec<(&'static str, String)> {
     let of = format!("/organizations/{organization}");
     let with_role = async |role: &str| {
         let found = boss.get(&format!("{of}/members?role={role}")).await.done(200);
@@ -655,18 +655,24 @@ async fn things_of(server: &TestServer, boss: &Api, organization: &str) -> Vec<(
         "reason": "demande écrite",
     });
     let chief = Api::of_person(server, &of_kind(server, "second factor operator"), ALL).await;
+    let stranger = server.people.iter().find(|person| person.kind == "trainer").unwrap();
+    let existing = json!({ "email": stranger.login, "given_name": "Peu", "family_name": "Importe" });
     let made = [
         ("{succession}", boss.post(&format!("{of}/successions"), &succession).await),
         ("{override}", chief.post(&format!("{of}/overrides"), &override_).await),
+        ("{offer}", boss.post(&format!("{of}/members"), &existing).await),
         ("{review}", boss.post(&format!("{of}/reviews"), &json!({})).await),
     ];
-    made.map(|(name, answer)| (name, answer.done(201)["id"].as_str().unwrap().to_owned())).into()
+    made.map(|(name, answer)| {
+        (name, if name == "{offer}" { answer.done(202) } else { answer.done(201) }["id"].as_str().unwrap().to_owned())
+    })
+    .into()
 }
 
 /// What a stranger must not have changed.
 async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
     let mut found = Vec::new();
-    for path in ["", "/contacts", "/portals", "/successions", "/overrides", "/reviews"] {
+    for path in ["", "/contacts", "/portals", "/successions", "/overrides", "/reviews", "/offers"] {
         found.push(api.get(&format!("/organizations/{organization}{path}")).await.done(200));
     }
     found.push(api.get(&format!("/organizations/{organization}/members/{person}")).await.done(200));

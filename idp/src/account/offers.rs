@@ -1,0 +1,139 @@
+//! Memberships offered to people who have an account already. Nobody becomes a member against their will: they accept or decline,
+//! signed in, on `/account/organizations` or through the management API. Until then the administrator learns nothing of them but
+//! that the address has an account.
+
+use habilis_keys::random;
+use habilis_policies::calendar;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+
+use super::organizations_page;
+use super::signatories;
+use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::members::{self, Terms};
+use crate::db::membership_offers::{self, NewOffer, Offer};
+use crate::db::organizations::{self, Organization};
+use crate::db::people::Person;
+use crate::db::{Tx, is_unique_violation, people, portal_grants};
+use crate::mail::accounts::AccountLetter;
+use crate::mail::{self, Post, Recipient};
+use crate::outcome::Outcome;
+use crate::web::Origin;
+use crate::web::text::Locale;
+
+/// Why an offer is not made, or cannot be taken any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OfferRefusal {
+    /// The person is a member.
+    #[error("the person is a member already")]
+    AlreadyMember,
+    /// Another offer is open.
+    #[error("the person was invited already and has not answered")]
+    AlreadyOffered,
+    /// Settled, lapsed, or the organization is not active.
+    #[error("the offer is not open any more")]
+    Over,
+}
+
+/// Makes an offer to somebody with an open account, and writes to them. Gives the offer's id and the mail's. The caller records and
+/// commits, or rolls back.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn make(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (person, organization, new): (&Person, &Organization, NewOffer<'_>),
+    now: Timestamp,
+) -> Outcome<Result<(String, Option<String>), OfferRefusal>> {
+    if members::find(tx, &organization.id, &person.id).await?.is_some() {
+        return Ok(Err(OfferRefusal::AlreadyMember));
+    }
+    let id = random::id("off", now);
+    let days = post.config.accounts.invitation_days;
+    let until = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?;
+    match membership_offers::insert(tx, &NewOffer { id: &id, ..new }, (now, until)).await {
+        Err(error) if is_unique_violation(&error) => return Ok(Err(OfferRefusal::AlreadyOffered)),
+        inserted => inserted?,
+    }
+    let Some(address) = &person.email else { return Ok(Ok((id, None))) };
+    let letter = AccountLetter::Offer {
+        organization: organization.name.clone(),
+        days,
+        href: format!("{}{}", post.config.server.issuer, organizations_page::PATH),
+    };
+    let to = Recipient { address, person: Some(&person.id), locale: Locale::negotiate(Some(&person.locale), None) };
+    let mail = mail::write_to(tx, post, (&to, &letter), (now, now)).await?;
+    Ok(Ok((id, Some(mail))))
+}
+
+/// Takes an offer: the person is a member from now on, with the rights that the organization may still give. The caller commits, or
+/// rolls back.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn accept(
+    tx: &mut Tx,
+    app: &App,
+    (offer, origin): (&Offer, &Origin),
+    now: Timestamp,
+) -> Outcome<Result<(), OfferRefusal>> {
+    let (organization, person) = (&offer.organization_id, &offer.person_id);
+    members::lock(tx, organization).await?;
+    let found = organizations::find(tx, organization).await?.filter(|found| found.status == "active");
+    let Some(found) = found else { return Ok(Err(OfferRefusal::Over)) };
+    let last_day = offer.ends_on.as_deref().and_then(|day| day.parse::<Date>().ok());
+    let too_late = last_day.is_some_and(|day| day < calendar::date_at(now));
+    if too_late || !membership_offers::settle(tx, &offer.id, "accepted", now).await? {
+        return Ok(Err(OfferRefusal::Over));
+    }
+    if members::find(tx, organization, person).await?.is_some() {
+        return Ok(Err(OfferRefusal::AlreadyMember));
+    }
+    organizations::add_member(tx, person, (organization, &offer.role), now).await?;
+    let terms =
+        Terms { affiliation: &offer.affiliation, ends_on: offer.ends_on.as_deref(), mandate: Some(&offer.mandate) };
+    members::update(tx, (organization, person, 1), &terms, now).await?;
+    let granted = portal_grants::list(tx, organization).await?;
+    let mut rights = Vec::new();
+    for (client, role) in offer.rights() {
+        if granted.iter().any(|one| one.client_id == client && one.role == role) {
+            organizations::give_right(tx, (person, organization), (client, role), now).await?;
+            rights.push(serde_json::json!({ "client_id": client, "role": role }));
+        }
+    }
+    let event = event("member.joined", offer, origin).with("role", offer.role.clone()).with("rights", rights);
+    audit::record(tx, event, now).await?;
+    if offer.role == "administrator" {
+        signatories::administrator_changed(tx, app, (&found, person), now).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// Declines an offer; false when it was not open any more. The caller commits.
+///
+/// # Errors
+/// The database failed.
+pub async fn decline(tx: &mut Tx, (offer, origin): (&Offer, &Origin), now: Timestamp) -> Outcome<bool> {
+    if !membership_offers::settle(tx, &offer.id, "declined", now).await? {
+        return Ok(false);
+    }
+    audit::record(tx, event("member.declined", offer, origin), now).await?;
+    Ok(true)
+}
+
+fn event(name: &'static str, offer: &Offer, origin: &Origin) -> Event {
+    let event = Event::new(name).by(&offer.person_id).about(&offer.person_id).from(origin);
+    event.in_organization(&offer.organization_id).with("offer", offer.id.clone())
+}
+
+/// The offer `id` to `person`, if they can take it, with the person locked against answering twice at once.
+///
+/// # Errors
+/// The database failed.
+pub async fn open_to(tx: &mut Tx, (person, id): (&str, &str), now: Timestamp) -> Outcome<Option<Offer>> {
+    people::lock(tx, person).await?;
+    let open = membership_offers::of_person(tx, person, now).await?;
+    Ok(open.into_iter().find(|offer| offer.id == id))
+}

@@ -1,0 +1,161 @@
+//! Memberships offered to people who have an account already.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx};
+
+/// The columns of [`Offer`].
+macro_rules! offers {
+    () => {
+        "SELECT f.id, f.organization_id, o.name AS organization_name, f.person_id, f.email, f.role, f.affiliation, f.ends_on, f.mandate, f.rights,
+                f.offered_by, f.created_at, f.expires_at, f.status, f.settled_at
+         FROM membership_offers f JOIN organizations o ON o.id = f.organization_id "
+    };
+}
+
+statements! {
+    INSERT = "INSERT INTO membership_offers (id, organization_id, person_id, email, role, affiliation, ends_on, mandate, rights, offered_by, created_at, expires_at, status)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open')";
+    FIND = (concat!(offers!(), "WHERE f.organization_id = $1 AND f.id = $2"));
+    OF_ORGANIZATION = (concat!(offers!(), "WHERE f.organization_id = $1 AND (CAST($2 AS TEXT) IS NULL OR f.status = $2)
+                                           AND (f.created_at < $3 OR (f.created_at = $3 AND f.id < $4)) ORDER BY f.created_at DESC, f.id DESC LIMIT $5"));
+    OF_PERSON = (concat!(offers!(), "WHERE f.person_id = $1 AND f.status = 'open' AND f.expires_at > $2 AND o.status = 'active' ORDER BY f.created_at, f.id LIMIT 100"));
+    SETTLE = "UPDATE membership_offers SET status = $2, settled_at = $3 WHERE id = $1 AND status = 'open' AND expires_at > $3";
+    LAPSE = "UPDATE membership_offers SET status = 'expired', settled_at = expires_at WHERE status = 'open' AND expires_at <= $1";
+    LAPSE_OF = "UPDATE membership_offers SET status = 'expired', settled_at = expires_at WHERE organization_id = $1 AND person_id = $2 AND status = 'open' AND expires_at <= $3";
+    PURGE = "DELETE FROM membership_offers WHERE status <> 'open' AND settled_at < $1";
+}
+
+/// An offer.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Offer {
+    /// `off_…`.
+    pub id: String,
+    /// Who offers.
+    pub organization_id: String,
+    /// Its name now.
+    pub organization_name: String,
+    /// To whom.
+    pub person_id: String,
+    /// The address as the administrator typed it.
+    pub email: String,
+    /// `administrator` or `member`.
+    pub role: String,
+    /// `employee` or `external`.
+    pub affiliation: String,
+    /// Last day.
+    pub ends_on: Option<String>,
+    /// See [`super::members::Member::mandate`].
+    pub mandate: String,
+    /// Lines of client and role.
+    pub rights: String,
+    /// A person, or a client.
+    pub offered_by: String,
+    /// When.
+    pub created_at: At,
+    /// Until when it can be accepted.
+    pub expires_at: At,
+    /// `open`, `accepted`, `declined`, `withdrawn` or `expired`.
+    pub status: String,
+    /// When it ceased to be open.
+    pub settled_at: Option<At>,
+}
+
+impl Offer {
+    /// The rights that go with it, as client and role.
+    pub fn rights(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rights.lines().filter_map(|line| line.split_once(' '))
+    }
+}
+
+/// What is offered.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "as in Offer")]
+pub struct NewOffer<'a> {
+    pub id: &'a str,
+    pub organization: &'a str,
+    pub person: &'a str,
+    pub email: &'a str,
+    pub role: &'a str,
+    pub affiliation: &'a str,
+    pub ends_on: Option<&'a str>,
+    pub mandate: &'a str,
+    pub rights: &'a str,
+    pub by: &'a str,
+}
+
+/// Records an offer. At most one is open for a person in an organization: another violates a unique index.
+///
+/// # Errors
+/// The engine failed.
+pub async fn insert(
+    tx: &mut Tx,
+    new: &NewOffer<'_>,
+    (now, expires_at): (Timestamp, Timestamp),
+) -> sqlx::Result<()> {
+    sql!(tx, execute LAPSE_OF, new.organization, new.person, At::from(now))?;
+    sql!(
+        tx,
+        execute INSERT,
+        new.id,
+        new.organization,
+        new.person,
+        new.email,
+        new.role,
+        new.affiliation,
+        new.ends_on,
+        new.mandate,
+        new.rights,
+        new.by,
+        At::from(now),
+        At::from(expires_at),
+    )
+    .map(drop)
+}
+
+/// The offer `id` of `organization`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, organization: &str, id: &str) -> sqlx::Result<Option<Offer>> {
+    if id.contains('\0') {
+        return Ok(None);
+    }
+    sql!(c, optional Offer: FIND, organization, id)
+}
+
+/// Those of `organization`, newest first, from before the instant (milliseconds since 1970) and id of another, at most so many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_organization(
+    c: &mut impl Conn,
+    (organization, status): (&str, Option<&str>),
+    (at, id, limit): (i64, &str, u32),
+) -> sqlx::Result<Vec<Offer>> {
+    sql!(c, all Offer: OF_ORGANIZATION, organization, status, at, id, i64::from(limit))
+}
+
+/// What `person` can accept, from active organizations, at most 100.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_person(c: &mut impl Conn, person: &str, now: Timestamp) -> sqlx::Result<Vec<Offer>> {
+    sql!(c, all Offer: OF_PERSON, person, At::from(now))
+}
+
+/// Settles an open offer that has not lapsed; false when there is none any more.
+///
+/// # Errors
+/// The engine failed.
+pub async fn settle(tx: &mut Tx, id: &str, to: &str, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute SETTLE, id, to, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Lets offers lapse, and forgets those settled before `before`; says how many rows changed.
+///
+/// # Errors
+/// The engine failed.
+pub async fn purge(tx: &mut Tx, now: Timestamp, before: Timestamp) -> sqlx::Result<u64> {
+    Ok(sql!(tx, execute LAPSE, At::from(now))? + sql!(tx, execute PURGE, At::from(before))?)
+}

@@ -1,0 +1,150 @@
+//! Every field of every route of the management API, from its own document: a wrong type, too long a text, control characters, a
+//! word that is none of those listed, an unknown member, a lost update. A route added tomorrow is walked tomorrow.
+
+use habilis_integration_tests::{Answer, Api, Http, TestServer};
+use serde_json::{Value, json};
+
+use crate::api::{example, operator, organization_of_kind, things_of};
+
+/// What a schema is once names and alternatives with null are followed.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    if let Some(name) = schema["$ref"].as_str() {
+        return resolved(document, document.pointer(name.trim_start_matches('#')).unwrap());
+    }
+    let choices = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array());
+    match choices.and_then(|choices| choices.iter().find(|choice| choice["type"] != "null")) {
+        Some(choice) => resolved(document, choice),
+        None => schema,
+    }
+}
+
+fn is(schema: &Value, kind: &str) -> bool {
+    schema["type"] == kind || schema["type"].as_array().is_some_and(|kinds| kinds.contains(&json!(kind)))
+}
+
+/// Values that a field cannot have, each with the pointer below the field that names it.
+fn wrong(document: &Value, schema: &Value, at: &str) -> Vec<(Value, String)> {
+    let schema = resolved(document, schema);
+    let here = |value: Value| (value, String::new());
+    if schema["enum"].is_array() {
+        return vec![here(json!("no such word")), here(json!(7)), here(json!({})), here(json!(""))];
+    }
+    if is(schema, "string") {
+        let mut values = vec![here(json!(7)), here(json!({ "a": 1 })), here(json!(["a"])), here(json!(true))];
+        values.extend(["", "a\u{0}b", "a\u{7}b", "\u{1b}[2J"].map(|text| here(json!(text))));
+        let longest = schema["maxLength"].as_u64();
+        assert!(longest.is_some() || schema["format"] == "date", "{at} has no maxLength");
+        if let Some(longest) = longest {
+            values.push(here(json!("x".repeat(usize::try_from(longest).unwrap() + 1))));
+        }
+        if schema["format"] == "date" {
+            values.extend(["31/12/2027", "2027-02-30", "tomorrow"].map(|text| here(json!(text))));
+        }
+        return values;
+    }
+    if is(schema, "array") {
+        let mut values = vec![here(json!("a")), here(json!({})), here(json!(7))];
+        let items = resolved(document, &schema["items"]);
+        let nested = wrong(document, items, at);
+        values.extend(nested.into_iter().map(|(value, below)| (json!([value]), format!("/0{below}"))));
+        return values;
+    }
+    if is(schema, "boolean") {
+        return vec![here(json!("yes")), here(json!(1)), here(json!([]))];
+    }
+    if is(schema, "integer") {
+        return vec![here(json!("1")), here(json!(-1)), here(json!(1.5)), here(json!([])), here(json!(u64::MAX))];
+    }
+    let mut values = vec![here(json!("a")), here(json!(7))];
+    for (body, pointer) in wrong_bodies(document, schema, at) {
+        values.push((body, pointer));
+    }
+    values
+}
+
+/// Bodies with one wrong member each, and its pointer.
+fn wrong_bodies(document: &Value, schema: &Value, at: &str) -> Vec<(Value, String)> {
+    let schema = resolved(document, schema);
+    let mut bodies = Vec::new();
+    let mut unknown = example(document, schema);
+    unknown["no_such_member"] = json!(1);
+    bodies.push((unknown, "/no_such_member".to_owned()));
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        for (value, below) in wrong(document, field, &format!("{at}/{name}")) {
+            let mut body = example(document, schema);
+            body[name] = value;
+            bodies.push((body, format!("/{name}{below}")));
+        }
+    }
+    bodies
+}
+
+fn judge(answer: &Answer, what: &str, pointer: &str, complaints: &mut Vec<String>) {
+    let named =
+        (answer.status == 422).then(|| answer.json()["errors"][0]["pointer"].as_str().unwrap_or_default().to_owned());
+    if named.as_deref() != Some(pointer) {
+        complaints.push(format!(
+            "{what} {pointer}: {} {}",
+            answer.status,
+            answer.body.chars().take(300).collect::<String>()
+        ));
+    }
+}
+
+own_journeys! {
+    async fn every_field_of_every_route_refuses_what_it_cannot_be(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = organization_of_kind(&server, "cfa");
+        let mut things = things_of(&server, &boss, &organization).await;
+        let members = boss.get(&format!("/organizations/{organization}/members")).await.done(200);
+        things.push(("{organization}", organization));
+        things.push(("{person}", members["items"][0]["id"].as_str().unwrap().to_owned()));
+        things.push(("{client_id}", "demo-portal".to_owned()));
+        let document = Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
+        let (mut sent, mut complaints) = (0, Vec::new());
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+                let changes = operation["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == "If-Match");
+                let target = things.iter().fold(path.replace("/api/v1", ""), |target, (name, id)| target.replace(name, id));
+                let target = target.split('{').next().map(|start| if target.contains('{') { format!("{start}none") } else { target.clone() }).unwrap();
+                let what = format!("{method} {path}");
+                let request = |api: &Api| api.request(&method.to_ascii_uppercase(), &target);
+                if schema.is_object() {
+                    for (body, pointer) in wrong_bodies(&document, schema, &what) {
+                        let answer = boss.send(request(&boss).header("if-match", "*").json(&body)).await;
+                        judge(&answer, &what, &pointer, &mut complaints);
+                        sent += 1;
+                    }
+                    for body in [json!([1]), json!("a"), json!(7), Value::Null] {
+                        let answer = boss.send(request(&boss).header("if-match", "*").json(&body)).await;
+                        judge(&answer, &what, "", &mut complaints);
+                    }
+                }
+                if changes {
+                    let body = if schema.is_object() { Some(example(&document, schema)) } else { None };
+                    let send = async |etag: Option<&str>| {
+                        let mut request = request(&boss);
+                        if let Some(etag) = etag {
+                            request = request.header("if-match", etag);
+                        }
+                        if let Some(body) = &body {
+                            request = request.json(body);
+                        }
+                        boss.send(request).await.status
+                    };
+                    for (etag, expected) in [(None, 428), (Some("\"v99999\""), 412), (Some("v1"), 412)] {
+                        let status = send(etag).await;
+                        // What is not there is not stale.
+                        if status != expected && status != 404 {
+                            complaints.push(format!("{what} with If-Match {etag:?}: {status}"));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(complaints.is_empty(), "{} of {sent}:\n{}", complaints.len(), complaints.join("\n"));
+        assert!(sent > 500, "only {sent} bodies");
+        server.kill();
+    }
+}
