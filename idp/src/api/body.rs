@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, header};
 use habilis_keys::token::digest;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{Code, FieldError, Problem, Stop};
 use super::write::Idempotency;
@@ -34,9 +34,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             return Err(Problem::new(Code::UnsupportedMediaType, "send application/json").into());
         }
         let (idempotency, bytes) = read(request, state).await?;
+        // Told apart first: serde_json calls a wrong type where a word is expected a syntax error, too.
+        serde_json::from_slice::<IgnoredAny>(&bytes)
+            .map_err(|error| Problem::new(Code::MalformedRequest, error.to_string()))?;
+        // serde would take the members of an array, in order, for those of an object.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(Problem::field("", "invalid", "the body is a JSON object").into());
+        }
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| refusal(&error))?;
-        reader.end().map_err(|error| Problem::new(Code::MalformedRequest, error.to_string()))?;
         Ok(Self { value, idempotency })
     }
 }
@@ -97,13 +103,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application/json") || kind.eq_ignore_ascii_case("application/merge-patch+json")
 }
 
-/// A syntax error is a malformed request; anything else is a wrong field.
+/// Names the field that is wrong in a body that is JSON.
 fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     use serde_path_to_error::Segment;
     let inner = error.inner();
-    if inner.is_syntax() || inner.is_eof() || inner.is_io() {
-        return Problem::new(Code::MalformedRequest, inner.to_string());
-    }
     let mut pointer = String::new();
     for segment in error.path() {
         let name = match segment {
@@ -117,7 +120,9 @@ fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     }
     // serde_json adds where in the text it was; the pointer says it better.
     let text = inner.to_string();
-    let detail = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).chars().take(300).collect();
+    let detail =
+        text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).chars().take(300).collect::<String>();
+    let detail = if inner.is_syntax() { "another type of value is expected".to_owned() } else { detail };
     let code = if text.starts_with("missing field") {
         "missing"
     } else if text.starts_with("unknown field") {

@@ -77,7 +77,7 @@ impl From<organizations::Organization> for Organization {
 pub(super) struct NewOrganization {
     /// `company`, `training_body`, `cfa`, `partner` or `individual`.
     #[serde(deserialize_with = "fields::parsed")]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, max_length = 20)]
     kind: OrganizationKind,
     /// Name as registered.
     #[serde(deserialize_with = "fields::parsed")]
@@ -85,19 +85,19 @@ pub(super) struct NewOrganization {
     name: fields::Line,
     /// 14 digits, spaces allowed.
     #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 24)]
     siret: Option<Siret>,
     /// 9 digits; that of the SIRET when absent.
     #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 16)]
     siren: Option<Siren>,
     /// Declaration number of a training body.
     #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 20)]
     nda: Option<Nda>,
     /// Code of a school.
     #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 12)]
     uai: Option<Uai>,
 }
 
@@ -111,19 +111,19 @@ pub(super) struct OrganizationPatch {
     name: Option<fields::Line>,
     /// 14 digits.
     #[serde(default, deserialize_with = "fields::patched")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 24)]
     siret: fields::Patched<Siret>,
     /// 9 digits.
     #[serde(default, deserialize_with = "fields::patched")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 16)]
     siren: fields::Patched<Siren>,
     /// Declaration number of a training body.
     #[serde(default, deserialize_with = "fields::patched")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 20)]
     nda: fields::Patched<Nda>,
     /// Code of a school.
     #[serde(default, deserialize_with = "fields::patched")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 12)]
     uai: fields::Patched<Uai>,
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_policies::authorization::Action;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,6 +25,8 @@ use crate::db::{audit, clients, organizations, portal_grants};
 
 /// Longest name of a role.
 const MAX_ROLE: usize = 64;
+/// Longest id of a client.
+const MAX_CLIENT_ID: usize = 256;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(portals)).routes(routes!(grant)).routes(routes!(give))
@@ -34,10 +37,12 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 pub(super) struct RightGiven {
     /// `client_id` of the portal.
-    #[schema(max_length = 256)]
+    #[serde(deserialize_with = "client_id")]
+    #[schema(min_length = 1, max_length = 256)]
     pub(super) client_id: String,
-    /// What it is called there.
-    #[schema(max_length = 64)]
+    /// What it is called there: visible ASCII characters without spaces.
+    #[serde(deserialize_with = "role")]
+    #[schema(min_length = 1, max_length = 64)]
     pub(super) role: String,
 }
 
@@ -64,12 +69,39 @@ pub(super) struct Portal {
     roles: Vec<String>,
 }
 
+/// A role in a portal: visible ASCII characters without spaces.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(min_length = 1, max_length = 64)]
+struct PortalRole(#[serde(deserialize_with = "role")] String);
+
+fn role<'de, D: Deserializer<'de>>(reader: D) -> Result<String, D::Error> {
+    graphic(reader, MAX_ROLE)
+}
+
+fn client_id<'de, D: Deserializer<'de>>(reader: D) -> Result<String, D::Error> {
+    graphic(reader, MAX_CLIENT_ID)
+}
+
+fn graphic<'de, D: Deserializer<'de>>(reader: D, most: usize) -> Result<String, D::Error> {
+    let text = String::deserialize(reader)?;
+    if (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text);
+    }
+    Err(D::Error::custom(format!("1 to {most} visible ASCII characters without spaces")))
+}
+
+fn roles<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<String>, D::Error> {
+    Ok(Vec::<PortalRole>::deserialize(reader)?.into_iter().map(|PortalRole(role)| role).collect())
+}
+
 /// The roles in one portal.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Roles {
     /// All of them: what is not named is taken away.
-    #[schema(max_items = 50)]
+    #[serde(deserialize_with = "roles")]
+    #[schema(max_items = 50, value_type = Vec<PortalRole>)]
     roles: Vec<String>,
 }
 
@@ -78,13 +110,6 @@ impl Roles {
     fn checked(&self) -> Result<Vec<String>, Problem> {
         if self.roles.len() > 50 {
             return Err(Problem::field("/roles", "too_many", "at most 50 roles"));
-        }
-        for (index, role) in self.roles.iter().enumerate() {
-            let good = (1..=MAX_ROLE).contains(&role.len()) && role.bytes().all(|byte| byte.is_ascii_graphic());
-            if !good {
-                let detail = "a role is 1 to 64 visible ASCII characters without spaces";
-                return Err(Problem::field(&format!("/roles/{index}"), "invalid", detail));
-            }
         }
         let mut roles = self.roles.clone();
         roles.sort_unstable();

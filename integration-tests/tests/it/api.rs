@@ -117,7 +117,7 @@ journeys! {
             api.send(api.request("POST", "/organizations").header("content-type", kind).body(body.to_owned())).await
         };
         send("application/json", "{\"kind\":").await.problem(400, "malformed_request");
-        send("application/json", "{} {}").await.problem(422, "invalid_fields");
+        send("application/json", "{} {}").await.problem(400, "malformed_request");
         send("text/plain", "{}").await.problem(415, "unsupported_media_type");
         api.get("/nowhere").await.problem(404, "not_found");
         api.delete("/organizations").await.problem(405, "method_not_allowed");
