@@ -5,6 +5,7 @@ pub mod body;
 pub mod caller;
 mod contacts;
 pub mod document;
+mod invitations;
 mod evidence;
 mod inactivity;
 mod me;
@@ -46,6 +47,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(contacts::router())
         .merge(rights::router())
         .merge(members::router())
+        .merge(invitations::router())
         .merge(successions::router())
         .merge(overrides::router())
         .merge(inactivity::router())
