@@ -7,6 +7,7 @@ mod contacts;
 pub mod document;
 mod evidence;
 mod inactivity;
+mod invitations;
 mod me;
 mod members;
 mod offers;
@@ -48,6 +49,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(rights::router())
         .merge(members::router())
         .merge(offers::router())
+        .merge(invitations::router())
         .merge(successions::router())
         .merge(overrides::router())
         .merge(inactivity::router())

@@ -123,7 +123,7 @@ own_journeys! {
                 }
                 if changes {
                     let body = if schema.is_object() { Some(example(&document, schema)) } else { None };
-                    let send = async |etag: Option<&str>| {
+                    let change = async |etag: Option<&str>| {
                         let mut request = request(&boss);
                         if let Some(etag) = etag {
                             request = request.header("if-match", etag);
@@ -134,7 +134,7 @@ own_journeys! {
                         boss.send(request).await.status
                     };
                     for (etag, expected) in [(None, 428), (Some("\"v99999\""), 412), (Some("v1"), 412)] {
-                        let status = send(etag).await;
+                        let status = change(etag).await;
                         // What is not there is not stale.
                         if status != expected && status != 404 {
                             complaints.push(format!("{what} with If-Match {etag:?}: {status}"));
