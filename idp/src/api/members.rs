@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
+use habilis_policies::api_keys::Event as Happening;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
@@ -24,6 +25,7 @@ use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::account::invite::{self, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
+use crate::api_keys::happened_to_issuer;
 use crate::app::App;
 use crate::db::members::{self, Member as Row, Terms};
 use crate::db::members_list::{self, MemberFilter, MemberRow};
@@ -669,6 +671,8 @@ async fn remove(
     needs_another(&mut write, (organization, person), today).await?;
     end_access(&mut write, person).await?;
     members::remove(&mut write.tx, organization, person).await?;
+    let left = (person.as_str(), Some(organization.as_str()), Happening::IssuerRemoved);
+    happened_to_issuer(&mut write.tx, &app, left, write.now).await?;
     let mut event = on.event(&caller, "member.removed").changed(before.traced(), Value::Null);
     if before.account_status == "pending" && members::count_of_person(&mut write.tx, person).await? == 0 {
         // Nobody ever came: the invitation is withdrawn and its address free again.

@@ -1,6 +1,7 @@
 //! The management API, `/api/v1`: one file an endpoint group. The shape all share is told in
 //! `docs/decisions/0002-management-api.md`.
 
+mod api_keys;
 pub mod body;
 pub mod caller;
 mod contacts;
@@ -43,6 +44,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(rights::router())
         .merge(members::router())
         .merge(people::router())
+        .merge(api_keys::router())
         .merge(trail::router())
 }
 

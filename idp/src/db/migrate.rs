@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = migrations![
     13 "0013_sign_in_organizations",
     14 "0014_search",
     19 "0019_pairs",
+    20 "0020_api_keys",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

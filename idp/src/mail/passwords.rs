@@ -106,7 +106,7 @@ impl PasswordLetter {
     }
 }
 
-fn day(date: Date, locale: Locale) -> String {
+pub(super) fn day(date: Date, locale: Locale) -> String {
     let format = match locale {
         Locale::Fr => "%d/%m/%Y",
         Locale::En => "%-d %B %Y",

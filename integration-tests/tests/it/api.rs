@@ -36,7 +36,7 @@ pub(crate) fn new_member(mail: &str) -> Value {
 }
 
 /// The civil date so many days after the server's today.
-async fn in_days(server: &TestServer, days: i64) -> String {
+pub(crate) async fn in_days(server: &TestServer, days: i64) -> String {
     let date = server.now().await.to_zoned(jiff::tz::TimeZone::UTC).date();
     date.saturating_add(jiff::Span::new().days(days)).to_string()
 }
@@ -507,6 +507,7 @@ own_journeys! {
                         .strip_prefix("/api/v1")
                         .unwrap()
                         .replace("{organization}", organization)
+                        .replace("{key}", "key_00000000000000000000000000")
                         .replace("{person}", &person)
                         .replace("{contact}", contact["id"].as_str().unwrap())
                         .replace("{client_id}", if within == "own" { "nowhere" } else { "demo-portal" });
