@@ -170,7 +170,7 @@ mod tests {
                 .into_iter()
                 .zip(values)
                 .filter(|(_, value)| !value.is_empty())
-                .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+                .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap()))
                 .collect::<HeaderMap>()
         };
         let software = Software::of(&headers(["Éditeur", " Suivi ", "2.1"])).unwrap();
