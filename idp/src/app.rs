@@ -11,6 +11,7 @@ use moka::future::Cache;
 use tokio::sync::{Notify, Semaphore};
 use webauthn_rs::Webauthn;
 
+use crate::api_keys::ApiKeys;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -70,6 +71,8 @@ pub struct Inner {
     pub registered: RateLimit,
     /// Calls of the management API lately, by person or client.
     pub api_calls: RateLimit,
+    /// API keys of apprenticeship centres read lately, and their uses.
+    pub api_keys: ApiKeys,
     /// Fetches what clients point at.
     pub fetcher: Fetcher,
     /// Keys fetched from clients.
@@ -106,6 +109,7 @@ impl App {
         let begun = RateLimit::per_minute(config.sign_in.interactions_per_address_per_minute);
         let registered = RateLimit::per_minute(config.registration.clients_per_address_per_minute);
         let api_calls = RateLimit::per_minute(config.api.requests_per_minute);
+        let api_keys = ApiKeys::new(&config);
         let fetcher = Fetcher::new(&config.fetch)?;
         let hasher = Hasher::new(&config.password_hash, config.hash_params());
         let leaked = Arc::new(LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?);
@@ -128,6 +132,7 @@ impl App {
             begun,
             registered,
             api_calls,
+            api_keys,
             authorization,
             fetcher,
             fetched_keys: FetchedKeys::new(),

@@ -53,6 +53,8 @@ pub struct Config {
     pub api: Api,
     /// `[reviews]`
     pub reviews: Reviews,
+    /// `[api_keys]`
+    pub api_keys: ApiKeys,
     /// `[fetch]`
     pub fetch: Fetch,
     /// `[mail]`
@@ -264,6 +266,31 @@ pub struct Reviews {
     pub due_days: u16,
 }
 
+/// `[api_keys]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct ApiKeys {
+    pub environment: String,
+    pub scopes: Vec<String>,
+    pub vendor_required: bool,
+    pub software_required: bool,
+    pub unknown_per_network_per_minute: u32,
+}
+
+impl ApiKeys {
+    fn check(&self, refuse: &mut impl FnMut(bool, &str)) {
+        refuse(
+            !habilis_keys::api_key::is_environment(&self.environment),
+            "api_keys.environment is 1 to 8 lower-case letters and digits",
+        );
+        refuse(
+            self.scopes.len() > 64 || !self.scopes.iter().all(|scope| habilis_policies::api_keys::is_for_keys(scope)),
+            "api_keys.scopes are at most 64 scope tokens, none of them of this server itself",
+        );
+        refuse(self.unknown_per_network_per_minute == 0, "api_keys.unknown_per_network_per_minute is at least 1");
+    }
+}
+
 /// `[fetch]`
 #[derive(Debug, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
@@ -457,6 +484,7 @@ impl Config {
         refuse(!(1..=720).contains(&self.keys.publish_ahead_hours), "keys.publish_ahead_hours is between 1 and 720");
         self.sign_in.check(&mut refuse);
         self.accounts.check(&mut refuse);
+        self.api_keys.check(&mut refuse);
         refuse(
             self.registration.clients_per_address_per_minute == 0,
             "registration.clients_per_address_per_minute is at least 1",

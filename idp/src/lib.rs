@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod api;
+pub mod api_keys;
 pub mod app;
 pub mod assets;
 pub mod authorization;
@@ -14,6 +15,7 @@ pub mod console;
 pub mod db;
 pub mod demo;
 pub mod fetch;
+pub mod gateway;
 pub mod jobs;
 pub mod keyring;
 pub mod login;

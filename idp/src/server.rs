@@ -24,7 +24,7 @@ use crate::outcome::{Fault, Outcome};
 use crate::web::cookies::Cookies;
 use crate::web::params::Params;
 use crate::web::{Origin, boundary, chrome, render};
-use crate::{account, api, assets, oidc};
+use crate::{account, api, assets, gateway, oidc};
 
 /// How long a stop waits for running requests.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -40,6 +40,7 @@ pub fn router(app: &App, extra: Router<App>) -> Router {
         .merge(oidc::router())
         .merge(account::router())
         .merge(api::router())
+        .merge(gateway::router())
         .merge(extra)
         .nest("/assets", assets::router())
         .fallback(not_found)

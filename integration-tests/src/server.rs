@@ -175,10 +175,36 @@ impl TestServer {
         Self::launch(engine, options, Vec::new()).await
     }
 
-    async fn launch(engine: Engine, options: Vec<String>, environment: Vec<(String, String)>) -> Result<Self, String> {
+    /// Another node of the same installation: the same PostgreSQL, master key and issuer at an address of its own. Its `issuer`
+    /// here is that address, where tests reach it.
+    ///
+    /// # Errors
+    /// When the server does not start, with the end of its log.
+    pub async fn beside(other: &Self) -> Result<Self, String> {
         let folder = cleanup::folder();
+        let data = folder.join("data");
+        std::fs::create_dir_all(&data).map_err(|error| error.to_string())?;
+        std::fs::copy(other.data().join("habilis.key"), data.join("habilis.key")).map_err(|error| error.to_string())?;
+        let mut options = other.options.clone();
+        options.extend(["--issuer".to_owned(), other.issuer.clone()]);
+        let port = free_port();
+        let mut node = Self::launch_in(folder, port, (other.engine, options, other.environment.clone())).await?;
+        node.issuer = format!("http://localhost:{port}");
+        let own = Http::new().get(&node.url("/readyz")).await;
+        if own.status == 200 { Ok(node) } else { Err(format!("/readyz answers {}", own.status)) }
+    }
+
+    async fn launch(engine: Engine, options: Vec<String>, environment: Vec<(String, String)>) -> Result<Self, String> {
+        Self::launch_in(cleanup::folder(), free_port(), (engine, options, environment)).await
+    }
+
+    async fn launch_in(
+        folder: PathBuf,
+        port: u16,
+        (engine, options, environment): (Engine, Vec<String>, Vec<(String, String)>),
+    ) -> Result<Self, String> {
         let started = Instant::now();
-        let process = spawn(&folder, &format!("127.0.0.1:{}", free_port()), (&options, &environment));
+        let process = spawn(&folder, &format!("127.0.0.1:{port}"), (&options, &environment));
         let mut server = Self {
             engine,
             issuer: String::new(),

@@ -4,6 +4,7 @@
 //! makes randomness. Signatures, MACs and ciphers are *ring*'s; `rsa` only finds the primes of a new RSA key and never
 //! signs.
 
+pub mod api_key;
 mod base64url;
 pub mod dpop;
 mod json;

@@ -7,11 +7,15 @@
 //!
 //! Requirements R033, R037, R100–R104; domain facts 2.3.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::calendar;
 use crate::identifiers::{OrganizationKind, Siren};
+use crate::networks::Network;
+use crate::scopes::Scope;
 
 /// Live keys a centre may have at once: the one in use and the one replacing it (R104).
 pub const MAX_LIVE: usize = 2;
@@ -19,6 +23,14 @@ pub const MAX_LIVE: usize = 2;
 /// The scopes a key may carry unless the operator lists others.
 pub const DEFAULT_SCOPES: [&str; 4] =
     ["apicfa.dossiers.read", "apicfa.dossiers.write", "apicfa.factures.read", "apicfa.factures.write"];
+
+/// Whether a scope may be one of keys at all: the scopes of sign-in and of the management API never are.
+pub fn is_for_keys(scope: &str) -> bool {
+    !scope.starts_with("habilis.")
+        && !["openid", "profile", "email", "address", "phone", "offline_access", "organization"].contains(&scope)
+        && (1..=128).contains(&scope.len())
+        && Scope::parse(scope).is_ok_and(|parsed| parsed.iter().eq([scope]))
+}
 
 /// Why an end date is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -126,7 +138,7 @@ pub fn admit(request: &Request<'_>) -> Result<(), IssueRefusal> {
     }
 }
 
-/// A key as found by its prefix, its secret already verified.
+/// A key as found by its readable part, its secret already verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// The centre's company number.
@@ -137,40 +149,100 @@ pub struct Key {
     pub revoked_at: Option<Timestamp>,
     /// Where the centre stands.
     pub centre: Centre,
+    /// What it opens.
+    pub scope: Scope,
+    /// Where it may be used from; anywhere when there is none.
+    pub networks: Vec<Network>,
 }
 
-/// Why a key opens nothing. The reason is for the machine that presented the right secret, so it may be precise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum KeyRefusal {
+/// What somebody wants to do with a key.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The centre that the vendor's token, or the call, is about, where it is about one.
+    pub about: Option<&'a Siren>,
+    /// Where the call comes from; none where the caller is an intermediary that does not say.
+    pub address: Option<IpAddr>,
+    /// What the call needs; nothing to learn of the key alone.
+    pub needs: &'a Scope,
+}
+
+/// Declares the refusals with their stable words.
+macro_rules! refusals {
+    ($($(#[doc = $about:literal])+ $refusal:ident $code:literal $status:literal $text:literal,)*) => {
+        /// Why a key opens nothing. What comes after "unknown" is said to the machine that presented the right secret, so it may
+        /// be precise.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        pub enum KeyRefusal { $($(#[doc = $about])+ #[error($text)] $refusal,)* }
+
+        impl KeyRefusal {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$refusal),*];
+
+            /// The stable word, for programs.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$refusal => $code,)* }
+            }
+
+            /// The status at HTTP: 401 for a key that is none (any more), 403 for one that does not reach so far.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$refusal => $status,)* }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// No key was sent.
+    Missing "key_missing" 401 "no API key was sent",
+    /// The text is no key: a typing error, or a key of another environment.
+    Malformed "key_malformed" 401 "the API key is malformed: mistyped, cut, or of another environment",
+    /// No such key.
+    Unknown "key_unknown" 401 "the API key is not known",
+    /// Too many unknown keys came from there.
+    TooManyGuesses "too_many_attempts" 429 "too many unknown keys from this network, try again in a minute",
     /// Revoked: unauthenticated.
-    #[error("key revoked")]
-    Revoked,
+    Revoked "key_revoked" 401 "the API key was revoked",
     /// Past its end date: unauthenticated.
-    #[error("key expired")]
-    Expired,
+    Expired "key_expired" 401 "the API key is past its end date",
     /// The centre has no rights at present: forbidden.
-    #[error("centre suspended or ended")]
-    NoRights,
-    /// The vendor's token is bound to another centre: forbidden.
-    #[error("key of another centre")]
-    OtherCentre,
+    NoRights "centre_inactive" 403 "the centre is suspended or gone",
+    /// The vendor's token, or the call, is about another centre: forbidden.
+    OtherCentre "key_of_another_centre" 403 "the API key is of another centre",
+    /// Not from there: forbidden.
+    OtherAddress "address_not_allowed" 403 "the API key may not be used from this address",
+    /// The key does not open that: forbidden.
+    ScopeNotGranted "scope_not_granted" 403 "the API key lacks a scope that is needed",
+    /// Only together with the token of a software vendor.
+    VendorMissing "vendor_missing" 401 "a software vendor's access token is needed beside the API key",
+    /// The vendor's token is expired, revoked or none of ours.
+    VendorTokenInvalid "vendor_token_invalid" 401 "the software vendor's access token is expired, revoked or malformed",
+    /// The client is not one that works with keys of centres.
+    VendorNotAllowed "vendor_not_allowed" 403 "this client may not use API keys of centres",
+    /// The call does not say which software it comes from.
+    SoftwareMissing "software_missing" 400 "the headers EDITEUR, LOGICIEL and VERSION are needed, 1 to 64 visible characters each",
 }
 
-/// Says whether a key works at `now`, beside a vendor's token bound to one centre, or to none.
+/// Says whether a key works at `now`, for what is attempted.
 ///
 /// # Errors
-/// Revoked, expired, centre without rights, or token of another centre: see [`KeyRefusal`], in that order.
+/// Revoked, expired, centre without rights, other centre, other address, scope not granted: see [`KeyRefusal`], in that order.
 ///
 /// Requirements R100, R102.
-pub fn judge(key: &Key, token_bound_to: Option<&Siren>, now: Timestamp) -> Result<(), KeyRefusal> {
+pub fn judge(key: &Key, attempt: &Attempt<'_>, now: Timestamp) -> Result<(), KeyRefusal> {
     if key.revoked_at.is_some_and(|revoked| revoked <= now) {
         Err(KeyRefusal::Revoked)
     } else if now >= dies_at(key.end_date) {
         Err(KeyRefusal::Expired)
     } else if key.centre != Centre::Active {
         Err(KeyRefusal::NoRights)
-    } else if token_bound_to.is_some_and(|siren| *siren != key.siren) {
+    } else if attempt.about.is_some_and(|siren| *siren != key.siren) {
         Err(KeyRefusal::OtherCentre)
+    } else if !key.networks.is_empty()
+        && !attempt.address.is_none_or(|from| key.networks.iter().any(|it| it.contains(from)))
+    {
+        Err(KeyRefusal::OtherAddress)
+    } else if !attempt.needs.is_within(&key.scope) {
+        Err(KeyRefusal::ScopeNotGranted)
     } else {
         Ok(())
     }
@@ -299,7 +371,14 @@ mod tests {
             end_date: date(2027, 3, 9),
             revoked_at: None,
             centre: Centre::Active,
+            scope: Scope::parse("apicfa.dossiers.read apicfa.factures.read").unwrap(),
+            networks: Vec::new(),
         }
+    }
+
+    fn nothing_more(about: Option<&Siren>) -> Attempt<'_> {
+        static NONE: std::sync::LazyLock<Scope> = std::sync::LazyLock::new(Scope::default);
+        Attempt { about, address: None, needs: &NONE }
     }
 
     #[test]
@@ -311,8 +390,8 @@ mod tests {
         ];
         for (end_date, dead) in table {
             let (key, dead) = (Key { end_date, ..key() }, at(dead));
-            assert_eq!(judge(&key, None, dead - std::time::Duration::from_nanos(1)), Ok(()));
-            assert_eq!(judge(&key, None, dead), Err(KeyRefusal::Expired));
+            assert_eq!(judge(&key, &nothing_more(None), dead - std::time::Duration::from_nanos(1)), Ok(()));
+            assert_eq!(judge(&key, &nothing_more(None), dead), Err(KeyRefusal::Expired));
         }
     }
 
@@ -331,7 +410,50 @@ mod tests {
             (Key { end_date: date(2026, 5, 31), ..key() }, Some(&other), Err(KeyRefusal::Expired)),
         ];
         for (key, bound, expected) in table {
-            assert_eq!(judge(&key, bound, now), expected, "{key:?}");
+            assert_eq!(judge(&key, &nothing_more(bound), now), expected, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_opens_its_scopes_from_its_addresses() {
+        let now = at("2026-06-01T10:00:00Z");
+        let listed = vec![Network::parse("192.0.2.0/24").unwrap(), Network::parse("2001:db8::7").unwrap()];
+        let table = [
+            (Vec::new(), Some("198.51.100.1"), "apicfa.dossiers.read", Ok(())),
+            (Vec::new(), None, "", Ok(())),
+            (Vec::new(), None, "apicfa.dossiers.read apicfa.factures.read", Ok(())),
+            (Vec::new(), None, "apicfa.dossiers.read apicfa.dossiers.write", Err(KeyRefusal::ScopeNotGranted)),
+            (listed.clone(), Some("192.0.2.200"), "apicfa.dossiers.read", Ok(())),
+            (listed.clone(), Some("2001:db8::7"), "", Ok(())),
+            (listed.clone(), None, "", Ok(())),
+            (listed.clone(), Some("192.0.3.1"), "", Err(KeyRefusal::OtherAddress)),
+            (listed, Some("2001:db8::8"), "nothing", Err(KeyRefusal::OtherAddress)),
+        ];
+        for (networks, address, needs, expected) in table {
+            let (key, needs) = (Key { networks, ..key() }, Scope::parse(needs).unwrap());
+            let address = address.map(|address| address.parse().unwrap());
+            assert_eq!(
+                judge(&key, &Attempt { about: None, address, needs: &needs }, now),
+                expected,
+                "{address:?} {needs}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_refusal_has_a_word_and_a_status_of_its_own() {
+        let mut codes: Vec<_> = KeyRefusal::ALL.iter().map(|refusal| refusal.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), KeyRefusal::ALL.len());
+        assert!(KeyRefusal::ALL.iter().all(|refusal| matches!(refusal.status(), 400 | 401 | 403 | 429)));
+    }
+
+    #[test]
+    fn scopes_of_the_server_itself_are_no_scopes_of_keys() {
+        assert!(DEFAULT_SCOPES.into_iter().all(is_for_keys));
+        for bad in ["", "openid", "habilis.keys", "a b", "é", "organization"] {
+            assert!(!is_for_keys(bad), "{bad}");
         }
     }
 

@@ -17,6 +17,7 @@ pub mod device;
 pub mod identifiers;
 pub mod login;
 pub mod memberships;
+pub mod networks;
 pub mod orders;
 pub mod passwords;
 pub mod profiles;

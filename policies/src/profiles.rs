@@ -74,6 +74,9 @@ pub struct Rules {
 /// The grant type of devices (RFC 8628 §3.4).
 pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
+/// The grant type of an exchange of tokens (RFC 8693 §2.1).
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
 const OIDC: Rules = Rules {
     pushed_requests: false,
     signed_messages: false,
@@ -89,7 +92,7 @@ const OIDC: Rules = Rules {
         "client_secret_jwt",
         "none",
     ],
-    grant_types: &["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE],
+    grant_types: &["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE, TOKEN_EXCHANGE],
     response_types: &["code"],
     code_seconds: 60,
     pushed_request_seconds: 90,
@@ -104,14 +107,21 @@ const FAPI2_SECURITY: Rules = Rules {
     assertion_audience: AssertionAudience::IssuerOnly,
     algorithms: &["ES256", "EdDSA", "PS256"],
     client_authentication: &["private_key_jwt"],
-    grant_types: &["authorization_code", "refresh_token", "client_credentials"],
+    grant_types: &["authorization_code", "refresh_token", "client_credentials", TOKEN_EXCHANGE],
     ..OIDC
 };
 
 const FAPI2_MESSAGE_SIGNING: Rules = Rules { signed_messages: true, ..FAPI2_SECURITY };
 
 const LEGACY: Rules = Rules {
-    grant_types: &["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE, "implicit"],
+    grant_types: &[
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        DEVICE_CODE,
+        TOKEN_EXCHANGE,
+        "implicit",
+    ],
     response_types: &["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"],
     ..OIDC
 };

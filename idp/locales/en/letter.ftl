@@ -63,3 +63,12 @@ letter-offer-link = { $count ->
    *[other] Sign in to accept or decline, within { $count } days:
 }
 letter-offer-if-not = If you do not know this organization, decline: it will learn nothing about you.
+letter-key-reminder-subject = The API key “{ $key }” is about to end
+letter-key-reminder-what = The API key “{ $key }” of { $organization } stops working at the end of { $date } (days left: { $days }).
+letter-key-reminder-todo = Issue a new key now: two keys may be live at the same time while you replace it in your software. Then revoke the old one.
+letter-key-rotate-subject = The API key “{ $key }” should be replaced
+letter-key-rotate-what = The person who issued the API key “{ $key }” no longer belongs to { $organization }. The key goes on working, but that person may have read it.
+letter-key-rotate-todo = Issue a new key, replace the old one in your software, then revoke it.
+letter-key-replace-subject = The API key “{ $key }” was revoked
+letter-key-replace-what = The API key “{ $key }” of { $organization } may have become known to others. It is revoked, and so are the tokens obtained with it.
+letter-key-replace-todo = Issue a new key and replace the old one in your software: its calls are refused until then.

@@ -63,3 +63,12 @@ letter-offer-link = { $count ->
    *[other] Connectez-vous pour accepter ou refuser, dans les { $count } jours :
 }
 letter-offer-if-not = Si vous ne connaissez pas cette organisation, refusez : elle n’apprendra rien de vous.
+letter-key-reminder-subject = La clé d’API « { $key } » arrive à échéance
+letter-key-reminder-what = La clé d’API « { $key } » de { $organization } cesse de fonctionner à la fin du { $date } (jours restants : { $days }).
+letter-key-reminder-todo = Émettez dès maintenant une nouvelle clé : deux clés peuvent être actives en même temps, le temps de la remplacer dans votre logiciel. Révoquez ensuite l’ancienne.
+letter-key-rotate-subject = La clé d’API « { $key } » est à renouveler
+letter-key-rotate-what = La personne qui a émis la clé d’API « { $key } » ne fait plus partie de { $organization }. La clé continue de fonctionner, mais cette personne a pu la lire.
+letter-key-rotate-todo = Émettez une nouvelle clé, remplacez l’ancienne dans votre logiciel, puis révoquez-la.
+letter-key-replace-subject = La clé d’API « { $key } » a été révoquée
+letter-key-replace-what = La clé d’API « { $key } » de { $organization } a pu être connue d’autrui. Elle est révoquée, ainsi que les jetons obtenus avec elle.
+letter-key-replace-todo = Émettez une nouvelle clé et remplacez l’ancienne dans votre logiciel : ses appels sont refusés jusque-là.

@@ -7,8 +7,10 @@ use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use habilis_keys::token::digest;
+use habilis_policies::api_keys::Event as Happening;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::api_keys::happened_to_issuer;
 use crate::app::App;
 use crate::config::Config;
 use crate::db::account_links::{self, Purpose};
@@ -107,6 +109,7 @@ pub async fn close(
 ) -> Outcome<()> {
     let ended = session::end_of_person(tx, (&person.id, ""), now).await?;
     let revoked = grants::revoke_of_person(tx, &person.id, "", now).await?;
+    happened_to_issuer(tx, app, (&person.id, None, Happening::IssuerCompromised), now).await?;
     passwords::take_away(tx, &person.id, now).await?;
     password_links::void(tx, &person.id, now).await?;
     compromise_links::void(tx, &person.id, now).await?;

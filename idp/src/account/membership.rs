@@ -2,10 +2,13 @@
 //! successions, for overrides and for reviews of access. The caller holds the organization's lock ([`members::lock`]), records
 //! what happened and commits.
 
+use habilis_policies::api_keys::Event as Happening;
 use habilis_policies::calendar;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::api_keys::happened_to_issuer;
+use crate::app::App;
 use crate::db::members::Member;
 use crate::db::{Tx, account_links, grants, members, people};
 use crate::login::session;
@@ -42,11 +45,12 @@ pub async fn suspend(tx: &mut Tx, (organization, person): (&str, &str), now: Tim
 /// Ends a membership. Whether with it an invitation was withdrawn that nobody had answered: then its address is free again.
 ///
 /// # Errors
-/// The database failed.
-pub async fn remove(tx: &mut Tx, (organization, member): (&str, &Member), now: Timestamp) -> Outcome<bool> {
+/// The database or a template failed.
+pub async fn remove(tx: &mut Tx, app: &App, (organization, member): (&str, &Member), now: Timestamp) -> Outcome<bool> {
     let person = &member.person_id;
     end_access(tx, person, now).await?;
     members::remove(tx, organization, person).await?;
+    happened_to_issuer(tx, app, (person, Some(organization), Happening::IssuerRemoved), now).await?;
     if member.account_status != "pending" || members::count_of_person(tx, person).await? > 0 {
         return Ok(false);
     }

@@ -117,6 +117,10 @@ async fn of_person(app: &App, origin: Origin, access: Access, now: Timestamp) ->
 }
 
 async fn of_client(app: &App, origin: Origin, access: Access) -> Answer<Caller> {
+    // A token that an API key was exchanged for speaks for a centre at the operator's API, and manages nothing.
+    if access.claims.contains_key("key") {
+        return Err(Challenge::invalid_token().into());
+    }
     let id = access.claim("client_id").to_owned();
     let manages = clients::manages(&mut app.db.reader().await?, &id).await?;
     let operator = manages.as_deref() == Some(MANAGES_ALL);

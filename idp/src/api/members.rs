@@ -536,7 +536,7 @@ async fn remove(
     let (before, _) = show(&mut write.tx, organization, person).await?;
     let today = calendar::date_at(write.now);
     needs_another(&mut write, (organization, person), today).await?;
-    let withdrawn = membership::remove(&mut write.tx, (organization, &on.member), write.now).await?;
+    let withdrawn = membership::remove(&mut write.tx, &app, (organization, &on.member), write.now).await?;
     let mut event = on.event(&caller, "member.removed").changed(before.traced(), Value::Null);
     if withdrawn {
         event = event.with("withdrawn", true);

@@ -1,6 +1,7 @@
 //! The management API, `/api/v1`: one file an endpoint group. The shape all share is told in
 //! `docs/decisions/0002-management-api.md`.
 
+mod api_keys;
 pub mod body;
 pub mod caller;
 mod contacts;
@@ -55,6 +56,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())
+        .merge(api_keys::router())
         .merge(trail::router())
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_keys::random;
+use habilis_policies::api_keys::Event as Happening;
 use habilis_policies::authorization::Action;
 use habilis_policies::identifiers::{Nda, OrganizationKind, Siren, Siret, Uai};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use super::precondition::{IfMatch, stale};
 use super::problem::{Answer, Code, FieldError, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
+use crate::api_keys::happened_to_organization;
 use crate::app::App;
 use crate::db::organizations_list::{self, OrganizationFilter, OrganizationRow};
 use crate::db::{audit, is_unique_violation, organizations};
@@ -382,11 +384,19 @@ async fn set_status(
             .with("remedy", text(&change.remedy))
             .changed(before.status.clone().into(), to.into());
         audit::record(&mut write.tx, event, write.now).await?;
+        let happening = match change.status {
+            StatusName::Active => Happening::CentreRestored,
+            StatusName::Suspended => Happening::CentreSuspended,
+            StatusName::Terminated => Happening::CentreTerminated,
+        };
+        happened_to_organization(&mut write.tx, &app, (&before.id, happening, caller.id()), write.now).await?;
     }
     let after = organizations::find(&mut write.tx, &before.id).await?;
     let Some(after) = after else { return Err(Problem::not_found().into()) };
     let version = after.version;
-    write.finish(Written::changed(&Organization::from(after))?.with_version(version)).await
+    let answer = write.finish(Written::changed(&Organization::from(after))?.with_version(version)).await;
+    app.api_keys.forget();
+    answer
 }
 
 /// The word of a kind, as stored.

@@ -64,6 +64,8 @@ codes! {
     Forbidden = "forbidden", FORBIDDEN, "Not allowed";
     /// The organization is suspended or terminated: nothing can be changed in it.
     OrganizationNotActive = "organization_not_active", FORBIDDEN, "The organization is not active";
+    /// API keys are for apprenticeship centres, and this organization is none (R101).
+    NotAnApprenticeshipCentre = "not_an_apprenticeship_centre", FORBIDDEN, "Not an apprenticeship centre";
     /// There is nothing at this address, or nothing that the caller may know of.
     NotFound = "not_found", NOT_FOUND, "Not found";
     /// The address exists, for other methods; `Allow` names them.
@@ -80,6 +82,8 @@ codes! {
     DocumentMissing = "document_missing", CONFLICT, "The written request is missing";
     /// Members were not looked at yet; `left` says how many (R057).
     ReviewIncomplete = "review_incomplete", CONFLICT, "The review is not complete";
+    /// The centre has as many live keys as it may have at once, `most`: revoke one first (R104).
+    TooManyLiveKeys = "too_many_live_keys", CONFLICT, "Too many live keys";
     /// Somebody changed it since it was read; read it again. `current` is its version now.
     VersionMismatch = "version_mismatch", PRECONDITION_FAILED, "It has changed meanwhile";
     /// The body is larger than the server reads.

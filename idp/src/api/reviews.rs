@@ -410,7 +410,7 @@ async fn sign_off(
     take(&mut write, &acting, &id).await?;
     members::lock(&mut write.tx, organization).await?;
     complete(&mut write, &caller, (organization, &id)).await?;
-    carry_out(&mut write, &caller, (&acting, &id)).await?;
+    carry_out(&mut write, &app, &caller, (&acting, &id)).await?;
     let Some(row) = reviews::find(&mut write.tx, organization, &id).await? else {
         return Err(Problem::not_found().into());
     };
@@ -444,7 +444,7 @@ async fn complete(write: &mut Write, caller: &Caller, (organization, id): (&str,
     Ok(())
 }
 
-async fn carry_out(write: &mut Write, caller: &Caller, (acting, id): (&Acting, &str)) -> Answer<()> {
+async fn carry_out(write: &mut Write, app: &App, caller: &Caller, (acting, id): (&Acting, &str)) -> Answer<()> {
     let organization = acting.organization.id.as_str();
     let today = calendar::date_at(write.now);
     for (person, decision) in reviews::to_carry_out(&mut write.tx, id).await? {
@@ -457,7 +457,7 @@ async fn carry_out(write: &mut Write, caller: &Caller, (acting, id): (&Acting, &
             return Err(Problem::bare(Code::LastAdministrator).with("person", person).into());
         }
         let (name, after) = if decision == "remove" {
-            membership::remove(&mut write.tx, (organization, &member), write.now).await?;
+            membership::remove(&mut write.tx, app, (organization, &member), write.now).await?;
             ("member.removed", Value::Null)
         } else if member.status == "active" {
             membership::suspend(&mut write.tx, (organization, &person), write.now).await?;

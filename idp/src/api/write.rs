@@ -82,14 +82,28 @@ impl Write {
     ///
     /// # Errors
     /// A fault.
-    pub async fn finish(mut self, answer: Written) -> Answer {
+    pub async fn finish(self, answer: Written) -> Answer {
+        self.commit(&answer).await?;
+        Ok(answer.into_response())
+    }
+
+    /// The same, but what is kept to be given again is `kept`: the answer without the secret that is shown once.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn finish_keeping(self, answer: Written, kept: Written) -> Answer {
+        self.commit(&kept).await?;
+        Ok(answer.into_response())
+    }
+
+    async fn commit(mut self, kept: &Written) -> Answer<()> {
         if let Some(key) = &self.key {
-            let (headers, body) = answer.parts();
-            let status = i64::from(answer.status.as_u16());
+            let (headers, body) = kept.parts();
+            let status = i64::from(kept.status.as_u16());
             idempotency_keys::keep(&mut self.tx, (&self.caller, key), (status, &headers, &body)).await?;
         }
         self.tx.commit().await?;
-        Ok(answer.into_response())
+        Ok(())
     }
 }
 

@@ -95,11 +95,17 @@ pub(super) struct Reach {
     /// `false` for a service that works without sign-in: it can never send anybody to one.
     #[arg(long, value_name = "BOOLEAN")]
     auth_required: Option<bool>,
+    /// `true` for the software of a vendor that works with API keys of apprenticeship centres.
+    #[arg(long, value_name = "BOOLEAN")]
+    api_keys: Option<bool>,
 }
 
 impl Reach {
     fn is_empty(&self) -> bool {
-        self.organization_kinds.is_empty() && self.claims.is_none() && self.auth_required.is_none()
+        self.organization_kinds.is_empty()
+            && self.claims.is_none()
+            && self.auth_required.is_none()
+            && self.api_keys.is_none()
     }
 
     fn over(self, mut settings: Settings) -> Settings {
@@ -110,6 +116,7 @@ impl Reach {
         }
         settings.claims = self.claims.unwrap_or(settings.claims);
         settings.auth_required = self.auth_required.unwrap_or(settings.auth_required);
+        settings.api_keys = self.api_keys.unwrap_or(settings.api_keys);
         settings
     }
 }

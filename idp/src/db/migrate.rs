@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = migrations![
     17 "0017_delegation",
     18 "0018_offers",
     19 "0019_pairs",
+    20 "0020_api_keys",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

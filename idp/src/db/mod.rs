@@ -140,6 +140,8 @@ macro_rules! tables {
 
 tables! {
     account_links,
+    api_key_uses,
+    api_keys,
     audit,
     bounced_addresses,
     browsers,

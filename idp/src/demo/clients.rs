@@ -9,7 +9,7 @@ use habilis_keys::token::digest;
 use habilis_policies::acr;
 use habilis_policies::authorization::SCOPES;
 use habilis_policies::identifiers::OrganizationKind;
-use habilis_policies::profiles::SecurityProfile;
+use habilis_policies::profiles::{SecurityProfile, TOKEN_EXCHANGE};
 use habilis_policies::second_factor::Rule;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -71,6 +71,7 @@ impl DemoClient {
             first_party: self.first_party,
             profile: self.profile,
             resource_server: self.id == "demo-resource",
+            api_keys: self.id == "demo-vendor",
             acr: self.acr.clone(),
             second_factor: Rule::Optional,
             organization_kinds: if self.id == CLOSED { CLOSED_TO_COMPANIES.to_vec() } else { Vec::new() },
@@ -252,6 +253,15 @@ fn service_clients(number: u64) -> Vec<DemoClient> {
         ),
         ("demo-automation", own("Automatisation de l’opérateur")),
         ("demo-hr", own("Logiciel du personnel")),
+        (
+            "demo-vendor",
+            json!({
+                "client_name": "Éditeur de logiciels pour CFA",
+                "grant_types": ["client_credentials", TOKEN_EXCHANGE],
+                "response_types": [],
+                "scope": "apicfa.dossiers.read apicfa.dossiers.write apicfa.factures.read",
+            }),
+        ),
         (
             "demo-service",
             json!({

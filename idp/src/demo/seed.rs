@@ -97,7 +97,7 @@ const ORGANIZATIONS: [(&str, &str, &str); 4] = [
 ];
 
 /// Organization, role there, kind shown, rights in the portal; the operator's staff has no organization.
-const POSTS: [(Option<usize>, &str, &str, &[&str]); 15] = [
+const POSTS: [(Option<usize>, &str, &str, &[&str]); 16] = [
     (Some(0), "member", "learner", &["apprenant"]),
     (Some(0), "administrator", "administrator", &["apprenant", "gestionnaire"]),
     (Some(0), "member", "trainer", &["formateur"]),
@@ -113,6 +113,7 @@ const POSTS: [(Option<usize>, &str, &str, &[&str]); 15] = [
     (Some(1), "administrator", "second factor administrator", &["commanditaire"]),
     (None, "", "second factor operator", &[]),
     (Some(1), "administrator", SEVERAL, &["commanditaire"]),
+    (Some(2), "administrator", "second factor administrator", &["gestionnaire"]),
 ];
 
 /// The kind of the person who belongs to two organizations, and what the second one is: organization, role there, rights.
@@ -445,7 +446,7 @@ mod tests {
             |number| Seed::new(number, "http://localhost:1").people.into_iter().map(|p| p.login).collect::<Vec<_>>();
         assert_eq!(logins(1), logins(1));
         assert_ne!(logins(1), logins(2));
-        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 17);
+        assert_eq!(Seed::new(1, "http://localhost:1").clients.len(), 18);
     }
 
     #[test]

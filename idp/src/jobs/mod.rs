@@ -2,20 +2,22 @@
 //!
 //! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
 
+mod api_keys;
 mod delegation;
 mod passwords;
 mod search;
 
 use std::time::Duration;
 
+use habilis_policies::calendar;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::db::{
-    account_links, browsers, compromise_links, device_requests, factor_removals, failures, grants, idempotency_keys,
-    initial_access_tokens, interactions, logout_outbox, membership_offers, passkeys, password_links, password_notices,
-    pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys,
-    totp_devices, used_tokens,
+    account_links, api_key_uses, browsers, compromise_links, device_requests, factor_removals, failures, grants,
+    idempotency_keys, initial_access_tokens, interactions, logout_outbox, membership_offers, passkeys, password_links,
+    password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps,
+    signing_keys, totp_devices, used_tokens,
 };
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
@@ -39,6 +41,8 @@ const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
 const FORGET_SHARING: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// An offer of a membership that was answered so long ago is of no use any more: the audit trail has it.
 const FORGET_OFFER: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// How long the uses of API keys are told by day.
+const FORGET_USES: SignedDuration = SignedDuration::from_hours(24 * 400);
 /// An ID token older than this is no hint any more.
 const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
@@ -63,9 +67,11 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
         app.keys.rotate_if_due(&app.db, now).await?;
         passwords::run(app, now).await?;
         delegation::run(app, now).await?;
+        api_keys::run(app, now).await?;
         search::run(app, now).await?;
         purge(app, now).await?;
     }
+    crate::api_keys::flush(app).await?;
     forgot::answer_waiting(app, now).await?;
     // Neither a slow mail server nor a slow portal delays the other's.
     let (mails, logouts) =
@@ -109,6 +115,8 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += idempotency_keys::purge(&mut tx, now).await?;
     rows += membership_offers::purge(&mut tx, now, now.saturating_sub(FORGET_OFFER)?).await?;
     rows += failures::purge(&mut tx, before).await?;
+    let first_day = calendar::date_at(now.saturating_sub(FORGET_USES)?).to_string();
+    rows += api_key_uses::purge(&mut tx, &first_day).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;
     rows += signing_keys::purge(&mut tx, now.saturating_sub(FORGET_KEY)?).await?;
     tx.commit().await?;

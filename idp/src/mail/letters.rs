@@ -135,6 +135,7 @@ pub(crate) fn device(user_agent: &str) -> String {
 mod tests {
     use super::*;
     use crate::mail::accounts::AccountLetter;
+    use crate::mail::api_keys::KeyLetter;
     use crate::mail::factors::FactorLetter;
     use crate::mail::organizations::{ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
@@ -159,6 +160,9 @@ mod tests {
             ("account_sign_up.1", Other),
             ("address_refused.1", Other),
             ("administrator_changed.1", Other),
+            ("api_key_reminder.1", Other),
+            ("api_key_replace.1", Other),
+            ("api_key_rotate.1", Other),
             ("authenticator_app_added.1", Security),
             ("authenticator_app_removed.1", Security),
             ("membership_offer.1", Other),
@@ -189,6 +193,7 @@ mod tests {
             NewSignIn { at: Timestamp::UNIX_EPOCH, address: "192.0.2.7".to_owned(), device: "Firefox".to_owned() };
         let mut found: Vec<_> = named(vec![sign_in])
             .chain(named(AccountLetter::samples()))
+            .chain(named(KeyLetter::samples()))
             .chain(named(FactorLetter::samples()))
             .chain(named(PasswordLetter::samples()))
             .chain(named(SensitiveActLetter::samples()))

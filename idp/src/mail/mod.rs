@@ -3,6 +3,7 @@
 //! Its text lies there sealed and only until it is sent: whoever reads the database finds no link that works.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod bounces;
 pub mod factors;
 pub mod incidents;

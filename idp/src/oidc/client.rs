@@ -7,7 +7,7 @@ use habilis_keys::jws::Algorithm;
 use habilis_keys::seal::MasterKey;
 use habilis_keys::secret::Secret;
 use habilis_policies::identifiers::OrganizationKind;
-use habilis_policies::profiles::{DEVICE_CODE, SecurityProfile};
+use habilis_policies::profiles::{DEVICE_CODE, SecurityProfile, TOKEN_EXCHANGE};
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::response_types::ResponseType;
 use habilis_policies::scopes::Scope;
@@ -141,6 +141,7 @@ impl Default for Metadata {
 /// What the operator decides about a client; never set by registration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "one yes or no a line, as the operator says them")]
 pub struct Settings {
     /// The security profile.
     pub profile: SecurityProfile,
@@ -148,6 +149,9 @@ pub struct Settings {
     pub first_party: bool,
     /// A resource server: introspection tells it of every access token (RFC 7662 §4).
     pub resource_server: bool,
+    /// Software of a vendor that works with API keys of apprenticeship centres (R102).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub api_keys: bool,
     /// What the client calls the levels of a sign-in.
     pub acr: acr::Vocabulary,
     /// Whether its people need a second factor.
@@ -175,6 +179,7 @@ impl Default for Settings {
             profile: SecurityProfile::default(),
             first_party: false,
             resource_server: false,
+            api_keys: false,
             acr: acr::Vocabulary::default(),
             second_factor: second_factor::Rule::default(),
             organization_kinds: Vec::new(),
@@ -301,8 +306,9 @@ impl Metadata {
             "the refresh_token grant needs a grant that gives refresh tokens",
         );
         refuse(
-            self.allows_grant("client_credentials") && self.token_endpoint_auth_method == "none",
-            "the client_credentials grant needs a client that authenticates itself",
+            ["client_credentials", TOKEN_EXCHANGE].iter().any(|grant| self.allows_grant(grant))
+                && self.token_endpoint_auth_method == "none",
+            "the grants client_credentials and token-exchange need a client that authenticates itself",
         );
         refuse(
             self.token_endpoint_auth_method == "private_key_jwt" && !self.has_keys(),

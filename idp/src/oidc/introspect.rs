@@ -6,7 +6,9 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use habilis_keys::api_key;
 use habilis_keys::token::digest;
+use habilis_policies::scopes::Scope;
 use habilis_policies::tokens::{Facts, Kind, Refresh, refresh};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -17,6 +19,7 @@ use super::client_auth;
 use super::error::{Refusal, no_store};
 use super::resource::{self, Standing};
 use super::token::is_withdrawn;
+use crate::api_keys::{self, Used, attempt};
 use crate::app::App;
 use crate::db::{grants, refresh_tokens, resources};
 use crate::outcome::Outcome;
@@ -24,6 +27,11 @@ use crate::web::Form;
 
 /// Media type of a signed answer (RFC 9701 §5), also the `typ` of the token without `application/`.
 const SIGNED: &str = "application/token-introspection+jwt";
+
+/// What is told of any token, as far as it says it.
+const OF_ANY: [&str; 11] = ["iss", "sub", "aud", "client_id", "scope", "exp", "iat", "jti", "cnf", "acr", "auth_time"];
+/// What is told besides of a token that an API key was exchanged for.
+const OF_CENTRE: [&str; 7] = ["azp", "act", "org_id", "siren", "siret", "uai", "key"];
 
 /// POST.
 ///
@@ -44,7 +52,9 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
         return Ok(Refusal::invalid_request("token is missing").into_response());
     };
     // `token_type_hint` only helps a server that cannot tell its tokens apart (§2.1); signed ones have dots.
-    let found = if token.contains('.') {
+    let found = if api_key::looks_like_one(&token) {
+        api_key(&app, &client, &token, now).await?
+    } else if token.contains('.') {
         access_token(&app, &client, &token, now).await?
     } else {
         refresh_token(&app, &client, &token, now).await?
@@ -80,9 +90,10 @@ async fn access_token(app: &App, client: &Client, token: &str, now: Timestamp) -
         Standing::OfClient => None,
         Standing::OfPerson(grant) => Some(grant),
     };
-    let names = ["iss", "sub", "aud", "client_id", "scope", "exp", "iat", "jti", "cnf", "acr", "auth_time"];
+    let of_centre = OF_CENTRE.iter().filter(|_| claims.contains_key("key"));
+    let names = OF_ANY.iter().chain(of_centre);
     let mut members: Map<_, _> =
-        names.iter().filter_map(|name| Some(((*name).to_owned(), claims.get(*name)?.clone()))).collect();
+        names.filter_map(|name| Some(((*name).to_owned(), claims.get(*name)?.clone()))).collect();
     let token_type = if members.contains_key("cnf") { "DPoP" } else { "Bearer" };
     members.insert("token_type".to_owned(), json!(token_type));
     // What the token said of the organization when it was issued is told as it is now.
@@ -91,6 +102,35 @@ async fn access_token(app: &App, client: &Client, token: &str, now: Timestamp) -
         && client.settings.claims.is_standard()
     {
         members.extend(of_organization(&mut app.db.reader().await?, &grant, now).await?);
+    }
+    Ok(Some(members))
+}
+
+/// What a key of an apprenticeship centre opens, to resource servers only (`token_type_hint=api_key`). Where the call came from is
+/// not known here, so the addresses the key is bound to are told.
+async fn api_key(app: &App, client: &Client, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
+    if !client.settings.resource_server {
+        return Ok(None);
+    }
+    let Ok(known) = api_keys::open(app, None, Some(token)).await? else { return Ok(None) };
+    let anything = Scope::default();
+    let admitted = known.admits(&attempt(&known, &[], (None, &anything)), now).is_ok();
+    app.api_keys.used(Used { key: &known.id, vendor: &client.id, software: None, granted: admitted }, now);
+    if !admitted {
+        return Ok(None);
+    }
+    let mut members = known.claims();
+    let mut set = |name: &str, value: Value| {
+        members.insert(name.to_owned(), value);
+    };
+    set("iss", json!(app.config.server.issuer));
+    set("sub", json!(known.organization));
+    set("scope", json!(known.rule.scope.to_string()));
+    set("exp", json!(known.dies_at().as_second()));
+    set("iat", json!(known.issued_at().as_second()));
+    set("token_type", json!("api_key"));
+    if !known.rule.networks.is_empty() {
+        set("networks", json!(known.rule.networks.iter().map(ToString::to_string).collect::<Vec<_>>()));
     }
     Ok(Some(members))
 }

@@ -137,6 +137,46 @@ pub fn access_token(
     app.keys.sign(ACCESS_TOKEN_ALGORITHM, Some("at+jwt"), &claims, now)
 }
 
+/// What a token says that an apprenticeship centre's API key was exchanged for (R102).
+pub struct CentreToken<'a> {
+    /// The centre, `org_…`.
+    pub centre: &'a str,
+    /// The vendor's client, or the key itself when the centre comes alone.
+    pub client_id: &'a str,
+    /// What is said of vendor and centre.
+    pub claims: Map<String, Value>,
+    /// Its end, no later than the key's.
+    pub expires_at: Timestamp,
+}
+
+/// Signs an access token for `audience` about a centre, bound to the key with thumbprint `jkt` if there is one.
+///
+/// # Errors
+/// Signing failed.
+pub fn centre_token(
+    app: &App,
+    token: &CentreToken<'_>,
+    (audience, jkt): (&Audience, Option<&str>),
+    now: Timestamp,
+) -> Outcome<String> {
+    let claims = AccessToken {
+        iss: &app.config.server.issuer,
+        sub: token.centre,
+        aud: &audience.uri,
+        client_id: token.client_id,
+        scope: &audience.scope.to_string(),
+        jti: habilis_keys::random::id("at", now),
+        iat: now.as_second(),
+        exp: token.expires_at.as_second(),
+        grant_id: None,
+        auth_time: None,
+        acr: None,
+        cnf: jkt.map(|jkt| Confirmation { jkt }),
+        organization: &token.claims,
+    };
+    app.keys.sign(ACCESS_TOKEN_ALGORITHM, Some("at+jwt"), &claims, now)
+}
+
 /// Signs an ID token that goes with `access_token`, if there is one; `claims` are those that are wanted in it.
 ///
 /// # Errors

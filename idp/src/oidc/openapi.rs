@@ -11,8 +11,15 @@ use crate::outcome::Outcome;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form for the OpenAPI document; the endpoint reads `web::params`")]
 struct TokenRequest {
-    /// `authorization_code`, `refresh_token`, `client_credentials` or `urn:ietf:params:oauth:grant-type:device_code`.
+    /// `authorization_code`, `refresh_token`, `client_credentials`, `urn:ietf:params:oauth:grant-type:device_code` or
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`.
     grant_type: String,
+    /// The API key of an apprenticeship centre, with `client_credentials`.
+    api_key: Option<String>,
+    /// The API key of an apprenticeship centre, RFC 8693 §2.1.
+    subject_token: Option<String>,
+    /// `urn:habilis:params:oauth:token-type:api_key`.
+    subject_token_type: Option<String>,
     /// The device code, RFC 8628 §3.4.
     device_code: Option<String>,
     /// The authorization code.
@@ -50,6 +57,8 @@ struct TokenResponse {
     scope: String,
     refresh_token: Option<String>,
     id_token: Option<String>,
+    /// After an exchange, RFC 8693 §2.2.1.
+    issued_token_type: Option<String>,
 }
 
 /// A refusal, RFC 6749 §5.2.
@@ -220,7 +229,7 @@ struct UserinfoRequest {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form for the OpenAPI document; the endpoint reads `web::params`")]
 struct AboutToken {
-    /// An access or refresh token.
+    /// An access or refresh token; for resource servers also the API key of an apprenticeship centre.
     token: String,
     /// Not needed: ignored.
     token_type_hint: Option<String>,

@@ -10,9 +10,11 @@ use habilis_policies::scopes::Scope;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::client::SharedClient;
 use super::dpop::{self, Target};
 use super::error::no_store;
 use super::token::is_withdrawn;
+use crate::api_keys;
 use crate::app::App;
 use crate::db::grants::{self, Grant};
 use crate::db::revoked_tokens;
@@ -253,7 +255,7 @@ pub async fn open(app: &App, presented: Presented<'_>, now: Timestamp) -> Outcom
 }
 
 /// What stands behind an access token whose signature and times are good.
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// Nothing any more: it was revoked, its grant withdrawn, or its client suspended.
     Dead,
     /// A client that acts for itself.
@@ -266,8 +268,11 @@ pub(super) enum Standing {
 ///
 /// # Errors
 /// The database failed.
-pub(super) async fn standing(app: &App, claims: &Map<String, Value>, now: Timestamp) -> Outcome<Standing> {
+pub(crate) async fn standing(app: &App, claims: &Map<String, Value>, now: Timestamp) -> Outcome<Standing> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    if let Some(key) = text("key") {
+        return of_centre(app, (claims, key), now).await;
+    }
     let client = app.client(text("client_id").unwrap_or_default()).await?.filter(|client| client.active);
     let Some(client) = client else { return Ok(Standing::Dead) };
     let mut reader = app.db.reader().await?;
@@ -277,6 +282,27 @@ pub(super) async fn standing(app: &App, claims: &Map<String, Value>, now: Timest
     let Some(id) = text("grant_id") else { return Ok(Standing::OfClient) };
     let grant = grants::find(&mut reader, id).await?.filter(|grant| !is_withdrawn(grant, &client, now));
     Ok(grant.map_or(Standing::Dead, |grant| Standing::OfPerson(Box::new(grant))))
+}
+
+/// A token that an API key was exchanged for lives as long as the key does, the centre and the vendor's client.
+async fn of_centre(app: &App, (claims, key): (&Map<String, Value>, &str), now: Timestamp) -> Outcome<Standing> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    if let Some(vendor) = text("azp") {
+        let allowed = |client: &SharedClient| client.active && client.settings.api_keys;
+        if !app.client(vendor).await?.as_ref().is_some_and(allowed) {
+            return Ok(Standing::Dead);
+        }
+    } else if app.config.api_keys.vendor_required {
+        return Ok(Standing::Dead);
+    }
+    let issued = claims.get("iat").and_then(Value::as_i64).and_then(|at| Timestamp::from_second(at).ok());
+    let (Some(issued), Some(known)) = (issued, api_keys::find(app, key).await?) else { return Ok(Standing::Dead) };
+    if !known.carries(issued, now) {
+        return Ok(Standing::Dead);
+    }
+    let mut reader = app.db.reader().await?;
+    let revoked = revoked_tokens::contains(&mut reader, text("jti").unwrap_or_default()).await?;
+    Ok(if revoked { Standing::Dead } else { Standing::OfClient })
 }
 
 /// The token in the Authorization header; schemes in any case (RFC 9110 §11.1).
@@ -291,7 +317,7 @@ fn in_header(headers: &HeaderMap) -> Option<(Scheme, &str)> {
 }
 
 /// The claims of an access token of ours that has not expired.
-pub(super) fn read(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
+pub(crate) fn read(app: &App, token: &str, now: Timestamp) -> Option<Map<String, Value>> {
     let token = Unverified::parse(token).ok()?;
     if token.header().typ.as_deref() != Some("at+jwt") {
         return None;

@@ -22,6 +22,11 @@ impl RateLimit {
         Self { most, counts }
     }
 
+    /// Whether further events of `key` are refused in this minute. Counts nothing.
+    pub fn is_exhausted(&self, key: &str) -> bool {
+        self.counts.get(key).is_some_and(|count| count.load(Ordering::SeqCst) >= self.most)
+    }
+
     /// Counts an event of `key`; false when there were too many in this minute.
     pub fn admit(&self, key: &str) -> bool {
         let count = self.counts.get_with_by_ref(key, Arc::default);
@@ -39,6 +44,7 @@ mod tests {
     fn each_key_has_its_own_allowance() {
         let limit = RateLimit::per_minute(2);
         assert!(limit.admit("a") && limit.admit("a") && !limit.admit("a"));
+        assert!(limit.is_exhausted("a") && !limit.is_exhausted("b") && !limit.is_exhausted("b"));
         assert!(limit.admit("b"));
     }
 }

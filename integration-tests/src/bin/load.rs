@@ -35,7 +35,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use tokio::net::TcpStream;
 use url::{Host, Url};
 
-const USAGE: &str = "load <client_credentials|code_flow|login|healthz|all>
+const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_check|healthz|all>
     --spawn              start a server of our own beside this program (`habilis demo` in a temporary folder)
     --database URL       with --spawn: the database, in place of SQLite; an empty postgres:// one
     --hash M,T           with --spawn: Argon2id parameters, memory in KiB and iterations (default 19456,2)
@@ -44,7 +44,7 @@ const USAGE: &str = "load <client_credentials|code_flow|login|healthz|all>
     --people FILE        with --base: its people, in place of BASE/demo/people.json
     --pid PID            with --base: the process whose memory is reported
     --client ID          the client of code_flow and login (default demo-es256)
-    --requests N         operations of each scenario (default 20000, 5000, 500, 20000)
+    --requests N         operations of each scenario (default 20000; code_flow 5000, login 500)
     --concurrency C      connections (default 32)";
 
 /// A message for the person who started this.
@@ -68,25 +68,32 @@ enum Scenario {
     CodeFlow,
     /// A person who is not: from the authorization request through the password to the code.
     Login,
+    /// An apprenticeship centre's API key for a token, by its vendor.
+    KeyExchange,
+    /// What a gateway asks about a call: key and vendor's token.
+    KeyCheck,
     /// The empty handler: what HTTP alone costs.
     Healthz,
 }
 
 impl Scenario {
-    const ALL: [Self; 4] = [Self::Healthz, Self::ClientCredentials, Self::CodeFlow, Self::Login];
+    const ALL: [Self; 6] =
+        [Self::Healthz, Self::ClientCredentials, Self::KeyExchange, Self::KeyCheck, Self::CodeFlow, Self::Login];
 
     fn name(self) -> &'static str {
         match self {
             Self::ClientCredentials => "client_credentials",
             Self::CodeFlow => "code_flow",
             Self::Login => "login",
+            Self::KeyExchange => "key_exchange",
+            Self::KeyCheck => "key_check",
             Self::Healthz => "healthz",
         }
     }
 
     fn default_requests(self) -> usize {
         match self {
-            Self::ClientCredentials | Self::Healthz => 20_000,
+            Self::ClientCredentials | Self::KeyExchange | Self::KeyCheck | Self::Healthz => 20_000,
             Self::CodeFlow => 5_000,
             Self::Login => 500,
         }
@@ -99,13 +106,27 @@ struct Target {
     clients: Vec<Client>,
     people: Vec<Person>,
     pid: Option<u32>,
+    /// For the scenarios that need one.
+    key: Option<Key>,
     /// Kept alive until the end.
     server: Option<TestServer>,
+}
+
+/// An API key of the centre of the demonstration, and its vendor.
+#[derive(Clone, Default)]
+struct Key {
+    text: String,
+    /// The vendor's proof at the token endpoint.
+    authorization: String,
+    /// The vendor's own access token.
+    token: String,
 }
 
 /// One connection that stays open, and a jar for its cookies.
 struct Connection {
     authority: String,
+    /// Headers of every request.
+    headers: Vec<(&'static str, String)>,
     sender: SendRequest<Full<Bytes>>,
     cookies: BTreeMap<String, String>,
 }
@@ -135,6 +156,9 @@ struct Script {
     token_form: Arc<dyn Fn(&str) -> String + Send + Sync>,
     token_authorization: Option<String>,
     person: Person,
+    key: Key,
+    exchange: String,
+    bearer: String,
 }
 
 // One thread: two cores are shared with the server, and a generator that used both would measure itself.
@@ -155,7 +179,10 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<usize, Failure> {
     let options = parse(std::env::args().skip(1))?;
-    let target = target(&options).await?;
+    let mut target = target(&options).await?;
+    if options.scenarios.iter().any(|scenario| matches!(scenario, Scenario::KeyExchange | Scenario::KeyCheck)) {
+        target.key = Some(key(&target).await?);
+    }
     report_floors(options.hash()?);
     println!("\n{:<20} {:>9} {:>8} {:>10} {:>10} {:>7}", "scenario", "count", "per s", "p50 ms", "p99 ms", "errors");
     let mut errors = 0;
@@ -251,6 +278,7 @@ async fn target(options: &Options) -> Result<Target, Failure> {
             clients: server.clients.clone(),
             people: server.people.clone(),
             pid: Some(server.pid),
+            key: None,
             server: Some(server),
         });
     }
@@ -266,8 +294,32 @@ async fn target(options: &Options) -> Result<Target, Failure> {
         people: serde_json::from_str(&people).map_err(|error| format!("people: {error}"))?,
         pid: options.number("--pid", 1 << 22)?.and_then(|pid| u32::try_from(pid).ok()),
         base,
+        key: None,
         server: None,
     })
+}
+
+/// Issues a key through the management API, as the operator's automation, and gets its vendor a token.
+async fn key(target: &Target) -> Result<Key, Failure> {
+    let (http, url) = (Http::new(), |path: &str| target.base.join(path).expect("a path").to_string());
+    let centre = target.people.iter().find_map(|person| person.organization.as_ref().filter(|it| it.kind == "cfa"));
+    let centre = &centre.ok_or("no centre among the organizations")?.id;
+    let token = async |id: &str, scope: &str| {
+        let client = target.clients.iter().find(|client| client.client_id == id).ok_or(format!("no client {id}"))?;
+        let authorization = credentials(client)?.0.ok_or(format!("{id} authenticates with client_secret_basic"))?;
+        let form = [("grant_type", "client_credentials"), ("scope", scope)];
+        let request = http.request("POST", &url("/token")).header("authorization", &authorization).form(&form);
+        let answer = http.send(request).await;
+        let token = answer.json()["access_token"].as_str().map(str::to_owned);
+        Ok::<_, Failure>((token.ok_or(answer.body)?, authorization))
+    };
+    let (manager, _) = token("demo-automation", "habilis.keys").await?;
+    let (vendor, authorization) = token("demo-vendor", "apicfa.dossiers.read").await?;
+    let request = http.request("POST", &url(&format!("/api/v1/organizations/{centre}/api-keys"))).bearer_auth(manager);
+    let body = serde_json::json!({ "name": "load", "scopes": ["apicfa.dossiers.read", "apicfa.dossiers.write"] });
+    let answer = http.send(request.json(&body)).await;
+    let key = answer.json()["key"].as_str().map(str::to_owned).ok_or(answer.body)?;
+    Ok(Key { text: key, authorization, token: vendor })
 }
 
 /// Accepts a base on this machine alone: a load generator aimed at somebody else's server is a weapon.
@@ -370,6 +422,11 @@ async fn measure(target: &Target, options: &Options, scenario: Scenario) -> Resu
     for index in 0..concurrency {
         let script = Script::prepare(target, client_id, index)?;
         let mut connection = Connection::open(&target.base).await?;
+        if scenario == Scenario::KeyCheck {
+            let software = [("editeur", "Charge"), ("logiciel", "load"), ("version", "1")];
+            connection.headers = software.map(|(name, value)| (name, value.to_owned())).to_vec();
+            connection.headers.push(("x-api-key", script.key.text.clone()));
+        }
         if scenario == Scenario::CodeFlow {
             login(&mut connection, &script).await?;
         }
@@ -422,6 +479,15 @@ async fn operate(scenario: Scenario, connection: &mut Connection, script: &Scrip
         Scenario::ClientCredentials => {
             let reply = connection.post("/token", &script.client_credentials, Some(&script.authorization)).await?;
             reply.expect_status(StatusCode::OK)?.member("access_token").map(drop)
+        }
+        Scenario::KeyExchange => {
+            let reply = connection.post("/token", &script.exchange, Some(&script.key.authorization)).await?;
+            reply.expect_status(StatusCode::OK)?.member("access_token").map(drop)
+        }
+        Scenario::KeyCheck => {
+            let path = "/api-keys/check?scope=apicfa.dossiers.read";
+            let reply = connection.get(path, Some(&script.bearer)).await?;
+            reply.expect_status(StatusCode::OK)?.member("siret").map(drop)
         }
         Scenario::CodeFlow => {
             let code = connection.get(&script.authorize_path, None).await?.code()?;
@@ -482,7 +548,11 @@ impl Script {
             form(&all)
         };
         let (service_authorization, _) = credentials(service)?;
+        let key = target.key.clone().unwrap_or_default();
         Ok(Self {
+            exchange: form(&[("grant_type", "client_credentials"), ("api_key", &key.text)]),
+            bearer: format!("Bearer {}", key.token),
+            key,
             client_credentials: form(&[("grant_type", "client_credentials")]),
             authorization: service_authorization.ok_or("demo-service authenticates with client_secret_basic")?,
             authorize_path: format!("/authorize?{}", query.finish()),
@@ -527,7 +597,7 @@ impl Connection {
         let authority =
             format!("{}:{}", base.host_str().unwrap_or_default(), base.port_or_known_default().unwrap_or(80));
         let sender = Self::connect(&authority).await?;
-        Ok(Self { authority, sender, cookies: BTreeMap::new() })
+        Ok(Self { authority, headers: Vec::new(), sender, cookies: BTreeMap::new() })
     }
 
     async fn connect(authority: &str) -> Result<SendRequest<Full<Bytes>>, Failure> {
@@ -560,6 +630,9 @@ impl Connection {
         let mut request = Request::builder().method(method).uri(path).header("host", &self.authority);
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
         }
         if !self.cookies.is_empty() {
             let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

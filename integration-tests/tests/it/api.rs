@@ -508,6 +508,7 @@ own_journeys! {
                         .strip_prefix("/api/v1")
                         .unwrap()
                         .replace("{organization}", organization)
+                        .replace("{key}", "key_00000000000000000000000000")
                         .replace("{person}", &person)
                         .replace("{contact}", contact["id"].as_str().unwrap())
                         .replace("{client_id}", if within == "own" { "nowhere" } else { "demo-portal" });

@@ -48,7 +48,8 @@ journeys! {
         assert_eq!(methods, ["client_secret_basic", "client_secret_jwt", "client_secret_post", "none", "private_key_jwt"].into());
         let grants = texts(&metadata["grant_types_supported"]);
         let device = "urn:ietf:params:oauth:grant-type:device_code";
-        assert_eq!(grants, ["authorization_code", "client_credentials", "refresh_token", device].into());
+        let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+        assert_eq!(grants, ["authorization_code", "client_credentials", "refresh_token", device, exchange].into());
         assert!(texts(&metadata["scopes_supported"]).is_superset(
             &["openid", "profile", "email", "address", "phone", "offline_access"].into()
         ));

@@ -37,5 +37,6 @@ pub(super) async fn grant(
         scope: audience.scope.to_string(),
         refresh_token: None,
         id_token: None,
+        issued_token_type: None,
     }))
 }

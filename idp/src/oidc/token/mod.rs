@@ -1,5 +1,6 @@
 //! `/token`: the token endpoint (RFC 6749 §3.2, OIDC Core §3.1.3). One file a grant.
 
+mod api_key;
 mod authorization_code;
 mod client_credentials;
 mod device_code;
@@ -10,6 +11,8 @@ pub use authorization_code::is_withdrawn;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use habilis_keys::secret::Secret;
+use habilis_policies::profiles::TOKEN_EXCHANGE;
 use habilis_policies::scopes::Scope;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,8 +28,8 @@ use crate::app::App;
 use crate::db::grants::Grant;
 use crate::db::{consents, people};
 use crate::outcome::Outcome;
-use crate::web::Form;
 use crate::web::params::Params;
+use crate::web::{Form, Origin};
 
 /// A token response (RFC 6749 §5.1).
 #[derive(Debug, Serialize)]
@@ -39,6 +42,8 @@ struct Tokens {
     refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
 }
 
 impl IntoResponse for Tokens {
@@ -84,6 +89,8 @@ enum Request {
     AuthorizationCode { code: String, redirect_uri: Option<String>, code_verifier: Option<String> },
     RefreshToken { refresh_token: String, scope: Option<Scope> },
     ClientCredentials { scope: Option<Scope> },
+    ApiKey { key: Secret<String>, scope: Option<Scope> },
+    TokenExchange { key: Secret<String>, scope: Option<Scope> },
     DeviceCode { device_code: String },
 }
 
@@ -100,7 +107,11 @@ impl Request {
             "refresh_token" => {
                 Ok(Self::RefreshToken { refresh_token: required("refresh_token")?, scope: scope(params)? })
             }
-            "client_credentials" => Ok(Self::ClientCredentials { scope: scope(params)? }),
+            "client_credentials" => match params.take("api_key") {
+                Some(key) => Ok(Self::ApiKey { key: Secret::new(key), scope: scope(params)? }),
+                None => Ok(Self::ClientCredentials { scope: scope(params)? }),
+            },
+            TOKEN_EXCHANGE => Ok(Self::TokenExchange { key: api_key::subject(params)?, scope: scope(params)? }),
             device::GRANT_TYPE => Ok(Self::DeviceCode { device_code: required("device_code")? }),
             _ => Err(Refusal::new("unsupported_grant_type", "the grant type is not supported")),
         }
@@ -110,7 +121,8 @@ impl Request {
         match self {
             Self::AuthorizationCode { .. } => "authorization_code",
             Self::RefreshToken { .. } => "refresh_token",
-            Self::ClientCredentials { .. } => "client_credentials",
+            Self::ClientCredentials { .. } | Self::ApiKey { .. } => "client_credentials",
+            Self::TokenExchange { .. } => TOKEN_EXCHANGE,
             Self::DeviceCode { .. } => device::GRANT_TYPE,
         }
     }
@@ -125,12 +137,15 @@ fn scope(params: &mut Params) -> Result<Option<Scope>, Refusal> {
 ///
 /// # Errors
 /// The database failed, or signing did.
-pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) -> Outcome {
+pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Form(form): Form) -> Outcome {
     let now = app.clock.now();
     let mut params = match form {
         Ok(params) => params,
         Err(error) => return Ok(Refusal::from(error).into_response()),
     };
+    if api_key::comes_alone(&headers, &params) {
+        return api_key::alone(&app, (&origin, &headers), params, now).await;
+    }
     let client = match client_auth::authenticate(&app, (&headers, &mut params), "/token", now).await? {
         Ok(client) => client,
         Err(refusal) => return Ok(refusal.into_response()),
@@ -161,6 +176,13 @@ pub async fn post(State(app): State<App>, headers: HeaderMap, Form(form): Form) 
                 refresh_token::refresh(&app, holder, (&refresh_token, scope), now).await?
             }
             Request::ClientCredentials { scope } => client_credentials::grant(&app, holder, scope, now).await?,
+            Request::ApiKey { key, scope } => {
+                api_key::exchange(&app, (holder, &origin, &headers), (&key, scope), now).await?
+            }
+            Request::TokenExchange { key, scope } => {
+                let tokens = api_key::exchange(&app, (holder, &origin, &headers), (&key, scope), now).await?;
+                tokens.map(|tokens| Tokens { issued_token_type: Some(api_key::ACCESS_TOKEN_TYPE), ..tokens })
+            }
             Request::DeviceCode { device_code } => device_code::redeem(&app, holder, &device_code, now).await?,
         }
     } else {
@@ -219,5 +241,6 @@ async fn tokens(
         scope: audience.scope.to_string(),
         refresh_token: None,
         id_token,
+        issued_token_type: None,
     })
 }

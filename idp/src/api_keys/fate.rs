@@ -1,0 +1,130 @@
+//! What becomes of keys when something happens around them: `policies::api_keys::fate`, carried out in the transaction of the event.
+
+use habilis_policies::api_keys::{Advice, Event as Happening, KeyFate, TokenFate, dies_at, fate};
+use habilis_policies::calendar;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::app::App;
+use crate::db::api_keys::{self, Live};
+use crate::db::audit::{self, Event};
+use crate::db::{Tx, members, organizations};
+use crate::mail;
+use crate::mail::api_keys::KeyLetter;
+use crate::outcome::Outcome;
+
+/// The word of an event in the audit trail.
+fn word(happening: Happening) -> &'static str {
+    match happening {
+        Happening::KeyCompromised => "compromised",
+        Happening::IssuerCompromised => "issuer_compromised",
+        Happening::KillSwitch => "kill_switch",
+        Happening::CentreSuspended => "centre_suspended",
+        Happening::CentreRestored => "centre_restored",
+        Happening::CentreTerminated => "centre_terminated",
+        Happening::SubscriptionEnds => "subscription_ends",
+        Happening::IssuerRemoved => "issuer_removed",
+        Happening::VendorRevoked => "vendor_revoked",
+    }
+}
+
+/// Something happened to a centre: its live keys take what follows. Gives how many there are.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn happened_to_organization(
+    tx: &mut Tx,
+    app: &App,
+    (organization, happening, by): (&str, Happening, &str),
+    now: Timestamp,
+) -> Outcome<usize> {
+    let keys = api_keys::live_of_organization(tx, organization, now).await?;
+    for key in &keys {
+        happened(tx, app, (key, happening, by), now).await?;
+    }
+    Ok(keys.len())
+}
+
+/// Something happened to who issued keys, everywhere or in one organization. Gives how many there are.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn happened_to_issuer(
+    tx: &mut Tx,
+    app: &App,
+    (issuer, within, happening): (&str, Option<&str>, Happening),
+    now: Timestamp,
+) -> Outcome<usize> {
+    let mut keys = api_keys::live_of_issuer(tx, issuer, now).await?;
+    keys.retain(|key| within.is_none_or(|organization| key.organization_id == organization));
+    for key in &keys {
+        happened(tx, app, (key, happening, issuer), now).await?;
+    }
+    Ok(keys.len())
+}
+
+/// The subscription of a centre ends on `last_day`: its keys end with it, at the latest. Gives how many end earlier than before.
+///
+/// # Errors
+/// The database failed.
+pub async fn subscription_ends(
+    tx: &mut Tx,
+    (organization, last_day, by): (&str, Date, &str),
+    now: Timestamp,
+) -> Outcome<usize> {
+    let mut shortened = 0;
+    for key in api_keys::live_of_organization(tx, organization, now).await? {
+        let end = (&*last_day.to_string(), dies_at(last_day));
+        if api_keys::shorten(tx, &key.id, end, now).await? {
+            shortened += 1;
+            let event = told(&key, "api_key.shortened", Happening::SubscriptionEnds).by(by);
+            audit::record(tx, event.with("ends_on", last_day.to_string()), now).await?;
+        }
+    }
+    Ok(shortened)
+}
+
+/// One key takes what follows from `happening`.
+async fn happened(
+    tx: &mut Tx,
+    app: &App,
+    (key, happening, by): (&Live, Happening, &str),
+    now: Timestamp,
+) -> Outcome<()> {
+    let (of_key, of_tokens, advice) = fate(happening);
+    match (of_key, of_tokens) {
+        (KeyFate::Revoked, _) => {
+            api_keys::revoke(tx, &key.id, (by, word(happening)), now).await?;
+            audit::record(tx, told(key, "api_key.revoked", happening).by(by), now).await?;
+        }
+        (_, TokenFate::Revoked) => {
+            api_keys::end_tokens(tx, &key.id, now).await?;
+            audit::record(tx, told(key, "api_key.tokens_revoked", happening).by(by), now).await?;
+        }
+        _ => {}
+    }
+    if advice == Advice::None {
+        return Ok(());
+    }
+    let organization = organizations::find(tx, &key.organization_id).await?;
+    let name = organization.map(|organization| organization.name).unwrap_or_default();
+    let letter = match advice {
+        Advice::Rotate => KeyLetter::rotate(&name, &key.name),
+        _ => KeyLetter::replace(&name, &key.name),
+    };
+    for person in members::administrators(tx, &key.organization_id, &calendar::date_at(now).to_string()).await? {
+        if advice != Advice::Rotate || person != by {
+            mail::write(tx, app, (&person, &letter), now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes the consequences of a reported compromise of one key.
+pub(crate) async fn compromised(tx: &mut Tx, app: &App, (key, by): (&Live, &str), now: Timestamp) -> Outcome<()> {
+    happened(tx, app, (key, Happening::KeyCompromised, by), now).await
+}
+
+fn told(key: &Live, name: &'static str, happening: Happening) -> Event {
+    Event::new(name).about(&key.id).in_organization(&key.organization_id).with("reason", word(happening))
+}
