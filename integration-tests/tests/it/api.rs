@@ -708,6 +708,7 @@ pub(crate) fn example(document: &Value, schema: &Value) -> Value {
         "array" => json!([]),
         "boolean" => json!(false),
         "integer" | "number" => json!(1),
+        _ if schema["format"] == "date" => json!("2100-12-31"),
         _ => json!("texte"),
     }
 }

@@ -472,6 +472,28 @@ own_journeys! {
         server.kill();
     }
 
+    async fn a_vendor_who_may_no_longer_use_keys_loses_every_token_obtained_with_one(mut server: TestServer) {
+        let issued = issue(&server, &new_key("éditeur")).await;
+        let (key, token) = (text(&issued, "key").to_owned(), vendor_token(&server).await);
+        let bound = text(&token_with(&server, &key).await.ok_json(), "access_token").to_owned();
+        assert_eq!(introspect(&server, "demo-resource", &bound).await["active"], true);
+        server.manage(&["client", "update", "demo-vendor", "--api-keys", "false"]).await.printed();
+        let began = std::time::Instant::now();
+        while introspect(&server, "demo-resource", &bound).await["active"] == true
+            || token_with(&server, &key).await.status == 200
+            || check_with(&server, "", (&key, &token)).await.status == 200
+        {
+            assert!(began.elapsed().as_secs() < 5, "still alive after five seconds");
+            tokio::task::yield_now().await;
+        }
+        not_exchanged(&token_with(&server, &key).await, "unauthorized_client", "vendor_not_allowed");
+        refused(&check_with(&server, "", (&key, &token)).await, 403, "vendor_not_allowed");
+        refused(&check_with(&server, "", ("", &bound)).await, 401, "vendor_token_invalid");
+        // The key itself goes on: another vendor may use it.
+        assert_eq!(introspect(&server, "demo-resource", &key).await["active"], true);
+        server.kill();
+    }
+
     async fn administrators_are_reminded_sixty_thirty_seven_and_one_days_before(mut server: TestServer) {
         let issued = issue(&server, &new_key("Relances")).await;
         let end: jiff::Timestamp = text(&issued, "expires_at").parse().unwrap();
