@@ -51,6 +51,8 @@ pub struct Config {
     pub device: Device,
     /// `[api]`
     pub api: Api,
+    /// `[events]`
+    pub events: Events,
     /// `[fetch]`
     pub fetch: Fetch,
     /// `[mail]`
@@ -252,6 +254,20 @@ pub struct Device {
 pub struct Api {
     pub requests_per_minute: u32,
     pub step_up_seconds: u32,
+}
+
+/// `[events]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Events {
+    pub keep_days: u16,
+}
+
+impl Events {
+    /// How long events can be read.
+    pub fn keep(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.keep_days))
+    }
 }
 
 /// `[fetch]`
@@ -456,6 +472,7 @@ impl Config {
             !(60..=86_400).contains(&self.api.step_up_seconds),
             "api.step_up_seconds is between 60 and 86400 (a day)",
         );
+        refuse(!(7..=365).contains(&self.events.keep_days), "events.keep_days is between 7 and 365");
         self.problems_of_flows().into_iter().for_each(|(wrong, text)| refuse(wrong, text));
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         let floor = self.password_floor();

@@ -13,6 +13,7 @@ pub mod config;
 pub mod console;
 pub mod db;
 pub mod demo;
+pub mod events;
 pub mod fetch;
 pub mod jobs;
 pub mod keyring;

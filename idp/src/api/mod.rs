@@ -5,6 +5,7 @@ pub mod body;
 pub mod caller;
 mod contacts;
 pub mod document;
+mod events;
 mod me;
 mod members;
 mod notice;
@@ -15,6 +16,7 @@ pub mod precondition;
 pub mod problem;
 mod rights;
 mod trail;
+mod webhooks;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -44,6 +46,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(members::router())
         .merge(people::router())
         .merge(trail::router())
+        .merge(events::router())
+        .merge(webhooks::router())
 }
 
 /// The routes: what is not in the document is not routed.

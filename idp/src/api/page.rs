@@ -54,6 +54,11 @@ pub struct Paging {
 }
 
 impl Paging {
+    /// What a list with filters of its own was asked for.
+    pub fn new(limit: Option<u32>, cursor: Option<String>) -> Self {
+        Self { limit, cursor }
+    }
+
     /// Rows at the most.
     ///
     /// # Errors

@@ -10,6 +10,8 @@
 pub mod cursor;
 mod engine;
 #[cfg(test)]
+mod event_tests;
+#[cfg(test)]
 mod list_tests;
 mod migrate;
 #[cfg(test)]
@@ -148,6 +150,7 @@ tables! {
     consents,
     contacts,
     device_requests,
+    events,
     factor_removals,
     failures,
     grants,
@@ -182,6 +185,8 @@ tables! {
     signing_keys,
     totp_devices,
     used_tokens,
+    webhook_deliveries,
+    webhooks,
 }
 
 /// An instant as the database keeps it: milliseconds since 1970-01-01T00:00:00Z in a BIGINT.

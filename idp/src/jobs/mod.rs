@@ -10,12 +10,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
+use crate::db::events as event_rows;
 use crate::db::{
     account_links, browsers, compromise_links, device_requests, factor_removals, failures, grants, idempotency_keys,
     initial_access_tokens, interactions, logout_outbox, passkeys, password_links, password_notices, pushed_requests,
     refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices,
-    used_tokens,
+    used_tokens, webhook_deliveries, webhooks,
 };
+use crate::events;
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
 use crate::oidc::backchannel_logout;
@@ -34,6 +36,8 @@ const FORGET_BROWSER: SignedDuration = SignedDuration::from_hours(24 * 180);
 const FORGET_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 800);
 /// A logout that was settled so long ago need not be accounted for.
 const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// What was delivered to a webhook so long ago need not be accounted for.
+const FORGET_DELIVERY: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How long signs of sharing are kept.
 const FORGET_SHARING: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// An ID token older than this is no hint any more.
@@ -41,10 +45,14 @@ const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 /// Runs the jobs until the task is dropped.
 pub async fn run(app: App, transport: Transport) {
+    tokio::join!(run_looks(&app, &transport), events::run(app.clone()));
+}
+
+async fn run_looks(app: &App, transport: &Transport) {
     let mut looks = 0;
     loop {
         let housekeeping = looks % HOUSEKEEPING_EVERY == 0;
-        if let Err(fault) = look(&app, &transport, housekeeping).await {
+        if let Err(fault) = look(app, transport, housekeeping).await {
             tracing::error!(event = "job_failed", cause = ?fault);
         }
         looks += 1;
@@ -76,7 +84,8 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
 /// # Errors
 /// The database failed.
 pub async fn run_due(app: &App, transport: &Transport) -> Outcome<()> {
-    look(app, transport, true).await
+    look(app, transport, true).await?;
+    events::run_due(app).await
 }
 
 /// Removes what is of no use any more.
@@ -102,6 +111,9 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += factor_removals::purge(&mut tx, before).await?;
     rows += account_links::purge(&mut tx, before).await?;
     rows += sharing_suspicions::purge(&mut tx, now.saturating_sub(FORGET_SHARING)?).await?;
+    rows += event_rows::purge(&mut tx, now.saturating_sub(app.config.events.keep())?).await?;
+    rows += webhook_deliveries::purge(&mut tx, now.saturating_sub(FORGET_DELIVERY)?).await?;
+    rows += webhooks::drop_earlier_secrets(&mut tx, now).await?;
     rows += idempotency_keys::purge(&mut tx, now).await?;
     rows += failures::purge(&mut tx, before).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;

@@ -138,6 +138,7 @@ mod tests {
     use crate::mail::factors::FactorLetter;
     use crate::mail::organizations::SensitiveActLetter;
     use crate::mail::passwords::PasswordLetter;
+    use crate::mail::webhooks::Disabled;
 
     fn named<L: Letter>(letters: Vec<L>) -> impl Iterator<Item = (&'static str, Kind)> {
         letters.into_iter().map(|letter| (letter.template(), letter.kind()))
@@ -184,6 +185,7 @@ mod tests {
             .chain(named(FactorLetter::samples()))
             .chain(named(PasswordLetter::samples()))
             .chain(named(SensitiveActLetter::samples()))
+            .chain(named(Disabled::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);
         found.dedup();
