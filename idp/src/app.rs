@@ -15,6 +15,7 @@ use crate::api_keys::ApiKeys;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
+use crate::events::deliver::Deliveries;
 use crate::fetch::Fetcher;
 use crate::keyring::KeyRing;
 use crate::login::hasher::Hasher;
@@ -83,6 +84,8 @@ pub struct Inner {
     pub mail_waiting: Notify,
     /// Tells clients that a session ended.
     pub logouts: Courier,
+    /// Delivers events to webhooks.
+    pub deliveries: Deliveries,
 }
 
 impl Deref for App {
@@ -139,6 +142,7 @@ impl App {
             fetched_requests: FetchedRequests::new(),
             mail_waiting: Notify::new(),
             logouts: Courier::new(),
+            deliveries: Deliveries::default(),
         })))
     }
 

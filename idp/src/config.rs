@@ -55,6 +55,8 @@ pub struct Config {
     pub reviews: Reviews,
     /// `[api_keys]`
     pub api_keys: ApiKeys,
+    /// `[events]`
+    pub events: Events,
     /// `[fetch]`
     pub fetch: Fetch,
     /// `[mail]`
@@ -291,6 +293,20 @@ impl ApiKeys {
     }
 }
 
+/// `[events]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Events {
+    pub keep_days: u16,
+}
+
+impl Events {
+    /// How long events can be read.
+    pub fn keep(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.keep_days))
+    }
+}
+
 /// `[fetch]`
 #[derive(Debug, Deserialize)]
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
@@ -496,6 +512,7 @@ impl Config {
         );
         refuse(self.reviews.every_months > 60, "reviews.every_months is at most 60");
         refuse(!(1..=365).contains(&self.reviews.due_days), "reviews.due_days is between 1 and 365");
+        refuse(!(7..=365).contains(&self.events.keep_days), "events.keep_days is between 7 and 365");
         self.problems_of_flows().into_iter().for_each(|(wrong, text)| refuse(wrong, text));
         refuse(!(1..=100_000).contains(&self.server.max_requests), "server.max_requests is between 1 and 100000");
         let floor = self.password_floor();

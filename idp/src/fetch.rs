@@ -115,6 +115,23 @@ impl Fetcher {
         Ok(body)
     }
 
+    /// Posts JSON with headers and gives the status of the answer, whose body is not read. How many are under way is the caller's to
+    /// bound.
+    ///
+    /// # Errors
+    /// [`FetchError::Address`], [`FetchError::Unreachable`].
+    pub async fn post_json(&self, url: &str, headers: &[(&str, &String)], body: &str) -> Result<u16, FetchError> {
+        if !self.permits(url) {
+            return Err(FetchError::Address);
+        }
+        let mut request = self.http.post(url).header("content-type", "application/json").body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.map_err(|_| FetchError::Unreachable)?;
+        Ok(response.status().as_u16())
+    }
+
     /// Posts a form and gives the status of the answer, whose body is not read. How many are under way is the caller's to bound.
     ///
     /// # Errors

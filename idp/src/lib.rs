@@ -14,6 +14,7 @@ pub mod config;
 pub mod console;
 pub mod db;
 pub mod demo;
+pub mod events;
 pub mod fetch;
 pub mod gateway;
 pub mod jobs;

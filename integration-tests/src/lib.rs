@@ -36,6 +36,7 @@ pub mod server;
 pub mod stub;
 pub mod timing;
 pub mod webdriver;
+pub mod webhook_receiver;
 
 pub use api::Api;
 pub use authenticator::Authenticator;
@@ -47,3 +48,4 @@ pub use passkey::Passkey;
 pub use relying_party::RelyingParty;
 pub use server::{Client, Engine, Organization, Person, TestServer};
 pub use webdriver::WebDriver;
+pub use webhook_receiver::WebhookReceiver;

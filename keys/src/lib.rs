@@ -21,6 +21,7 @@ pub mod secret;
 pub mod signing;
 pub mod token;
 pub mod totp;
+pub mod webhook;
 pub mod work;
 
 pub use secret::Secret;

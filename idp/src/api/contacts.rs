@@ -149,7 +149,7 @@ async fn create(
     let row = contacts::find(&mut write.tx, organization, &id).await?;
     let Some(row) = row else { return Err(Problem::not_found().into()) };
     let (version, shown) = (row.version, Contact::from(row));
-    let event = acting.event(&caller, "contact.created").about(&id);
+    let event = acting.event(&caller, "contact.created").about(&id).with("contact", id.clone());
     audit::record(&mut write.tx, event.changed(Value::Null, traced(&shown)), write.now).await?;
     let location = format!("/api/v1/organizations/{organization}/contacts/{id}");
     write.finish(Written::created(location, &shown)?.with_version(version)).await
@@ -201,7 +201,11 @@ async fn replace(
     let Some(after) = after else { return Err(Problem::not_found().into()) };
     let version = after.version;
     let (before, after) = (Contact::from(before), Contact::from(after));
-    let event = acting.event(&caller, "contact.updated").about(&id).changed(traced(&before), traced(&after));
+    let event = acting
+        .event(&caller, "contact.updated")
+        .about(&id)
+        .with("contact", id.clone())
+        .changed(traced(&before), traced(&after));
     audit::record(&mut write.tx, event, write.now).await?;
     write.finish(Written::changed(&after)?.with_version(version)).await
 }
@@ -232,7 +236,7 @@ async fn remove(
     if !contacts::remove(&mut write.tx, (organization, &id, before.version)).await? {
         return Err(stale(before.version).into());
     }
-    let event = acting.event(&caller, "contact.removed").about(&id);
+    let event = acting.event(&caller, "contact.removed").about(&id).with("contact", id.clone());
     audit::record(&mut write.tx, event.changed(traced(&Contact::from(before)), Value::Null), write.now).await?;
     write.finish(Written::nothing()).await
 }

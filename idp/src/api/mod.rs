@@ -6,6 +6,7 @@ pub mod body;
 pub mod caller;
 mod contacts;
 pub mod document;
+mod events;
 mod evidence;
 mod inactivity;
 mod invitations;
@@ -22,6 +23,7 @@ mod reviews;
 mod rights;
 mod successions;
 mod trail;
+mod webhooks;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -58,6 +60,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(people::router())
         .merge(api_keys::router())
         .merge(trail::router())
+        .merge(events::router())
+        .merge(webhooks::router())
 }
 
 /// The routes: what is not in the document is not routed.

@@ -72,6 +72,8 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
     /// What is asked contradicts the state of things; `detail` says how.
     Conflict = "conflict", CONFLICT, "Conflict";
+    /// The cursor is older than what is kept: events were missed. Read what you follow anew, and go on with `after=latest`.
+    CursorExpired = "cursor_expired", GONE, "The cursor fell off the end";
     /// Another account has this login.
     LoginTaken = "login_taken", CONFLICT, "The login is taken";
     /// Another organization has this SIRET.

@@ -5,6 +5,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use habilis_keys::secret::Secret;
 use habilis_keys::token::{digest, same};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -131,6 +132,7 @@ pub struct Written {
     status: StatusCode,
     headers: Vec<(HeaderName, String)>,
     body: Option<Value>,
+    once: Option<(&'static str, Secret<String>)>,
 }
 
 impl Written {
@@ -140,7 +142,7 @@ impl Written {
     /// It cannot be written as JSON.
     pub fn created(location: String, body: &impl Serialize) -> Answer<Self> {
         let headers = vec![(header::LOCATION, location)];
-        Ok(Self { status: StatusCode::CREATED, headers, body: Some(serde_json::to_value(body)?) })
+        Ok(Self { status: StatusCode::CREATED, headers, body: Some(serde_json::to_value(body)?), once: None })
     }
 
     /// Something as it is now.
@@ -148,7 +150,7 @@ impl Written {
     /// # Errors
     /// It cannot be written as JSON.
     pub fn changed(body: &impl Serialize) -> Answer<Self> {
-        Ok(Self { status: StatusCode::OK, headers: Vec::new(), body: Some(serde_json::to_value(body)?) })
+        Ok(Self { status: StatusCode::OK, headers: Vec::new(), body: Some(serde_json::to_value(body)?), once: None })
     }
 
     /// Accepted, to be done by a job.
@@ -157,12 +159,19 @@ impl Written {
     /// It cannot be written as JSON.
     pub fn accepted(location: String, body: &impl Serialize) -> Answer<Self> {
         let headers = vec![(header::LOCATION, location)];
-        Ok(Self { status: StatusCode::ACCEPTED, headers, body: Some(serde_json::to_value(body)?) })
+        Ok(Self { status: StatusCode::ACCEPTED, headers, body: Some(serde_json::to_value(body)?), once: None })
     }
 
     /// Done, nothing to say.
     pub fn nothing() -> Self {
-        Self { status: StatusCode::NO_CONTENT, headers: Vec::new(), body: None }
+        Self { status: StatusCode::NO_CONTENT, headers: Vec::new(), body: None, once: None }
+    }
+
+    /// Adds a secret as a member of the body. It is shown this once: what is kept to be given again is without it.
+    #[must_use]
+    pub fn with_secret(mut self, name: &'static str, secret: Secret<String>) -> Self {
+        self.once = Some((name, secret));
+        self
     }
 
     /// Names the version of what is answered.
@@ -184,7 +193,10 @@ impl Written {
 }
 
 impl IntoResponse for Written {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        if let (Some(Value::Object(body)), Some((name, secret))) = (&mut self.body, &self.once) {
+            body.insert((*name).to_owned(), secret.expose().clone().into());
+        }
         let mut response = match self.body {
             Some(body) => (self.status, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response(),
             None => (self.status, [(header::CACHE_CONTROL, "no-store")]).into_response(),

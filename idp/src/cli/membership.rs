@@ -3,6 +3,7 @@
 
 use habilis_policies::memberships::ACTIVE;
 use jiff::civil::Date;
+use serde_json::{Value, json};
 
 use super::person::one;
 use super::say;
@@ -98,8 +99,7 @@ impl Change {
             .by("cli")
             .about(&person.id)
             .in_organization(organization)
-            .with("before", before.as_ref().map(line))
-            .with("after", line(&terms))
+            .changed(before.as_ref().map_or(Value::Null, traced), traced(&terms))
             .with("rights", rights);
         audit::record(&mut tx, event, now).await?;
         tx.commit().await?;
@@ -107,6 +107,14 @@ impl Change {
         say(format_args!("{}  {organization}  {}", person.login, line(&terms)));
         Ok(())
     }
+}
+
+/// As the management API traces it.
+fn traced(terms: &Terms) -> Value {
+    json!({
+        "role": terms.role, "status": terms.status, "affiliation": terms.affiliation, "ends_on": terms.ends_on,
+        "mandate": terms.mandate,
+    })
 }
 
 fn line(terms: &Terms) -> String {

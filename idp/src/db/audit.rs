@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{At, Conn};
+use super::{At, Conn, events};
 
 statements! {
     INSERT = "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail, organization_id)
@@ -177,12 +177,13 @@ pub async fn everywhere(c: &mut impl Conn, (at, id): (i64, &str), limit: u32) ->
     sql!(c, all Entry: EVERYWHERE, at, id, i64::from(limit))
 }
 
-/// Writes `event`.
+/// Writes `event`, and tells others what the catalogue of events says of it (`policies/src/events.rs`): in the same transaction.
 ///
 /// # Errors
 /// The engine failed; the transaction is lost with it.
 pub async fn record(c: &mut impl Conn, event: Event, now: Timestamp) -> sqlx::Result<()> {
     let id = habilis_keys::random::id("evt", now);
+    events::tell(c, (&id, &event), now).await?;
     sql!(
         c,
         execute INSERT,

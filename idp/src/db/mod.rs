@@ -10,6 +10,8 @@
 pub mod cursor;
 mod engine;
 #[cfg(test)]
+mod event_tests;
+#[cfg(test)]
 mod list_tests;
 mod migrate;
 #[cfg(test)]
@@ -150,6 +152,7 @@ tables! {
     consents,
     contacts,
     device_requests,
+    events,
     factor_removals,
     failures,
     grants,
@@ -188,6 +191,8 @@ tables! {
     successions,
     totp_devices,
     used_tokens,
+    webhook_deliveries,
+    webhooks,
 }
 
 /// An instant as the database keeps it: milliseconds since 1970-01-01T00:00:00Z in a BIGINT.

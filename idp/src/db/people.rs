@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{At, Conn, Tx, search};
 
 statements! {
+    OPERATORS = "SELECT id FROM people WHERE operator AND status = 'active' ORDER BY id LIMIT 50";
     INSERT = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, $10, $10)";
     FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
@@ -250,4 +251,13 @@ pub async fn withdraw(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<boo
     let rows = sql!(tx, execute WITHDRAW, id, At::from(now))?;
     search::index(tx, id, now).await?;
     Ok(rows == 1)
+}
+
+/// The active operators, at most fifty.
+///
+/// # Errors
+/// The engine failed.
+pub async fn operators(c: &mut impl Conn) -> sqlx::Result<Vec<String>> {
+    let found = sql!(c, all (String,): OPERATORS)?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
 }

@@ -13,12 +13,14 @@ use habilis_policies::calendar;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
+use crate::db::events as event_rows;
 use crate::db::{
     account_links, api_key_uses, browsers, compromise_links, device_requests, factor_removals, failures, grants,
     idempotency_keys, initial_access_tokens, interactions, logout_outbox, membership_offers, passkeys, password_links,
     password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps,
-    signing_keys, totp_devices, used_tokens,
+    signing_keys, totp_devices, used_tokens, webhook_deliveries, webhooks,
 };
+use crate::events;
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
 use crate::oidc::backchannel_logout;
@@ -37,6 +39,8 @@ const FORGET_BROWSER: SignedDuration = SignedDuration::from_hours(24 * 180);
 const FORGET_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 800);
 /// A logout that was settled so long ago need not be accounted for.
 const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// What was delivered to a webhook so long ago need not be accounted for.
+const FORGET_DELIVERY: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How long signs of sharing are kept.
 const FORGET_SHARING: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// An offer of a membership that was answered so long ago is of no use any more: the audit trail has it.
@@ -48,10 +52,14 @@ const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 /// Runs the jobs until the task is dropped.
 pub async fn run(app: App, transport: Transport) {
+    tokio::join!(run_looks(&app, &transport), events::run(app.clone()));
+}
+
+async fn run_looks(app: &App, transport: &Transport) {
     let mut looks = 0;
     loop {
         let housekeeping = looks % HOUSEKEEPING_EVERY == 0;
-        if let Err(fault) = look(&app, &transport, housekeeping).await {
+        if let Err(fault) = look(app, transport, housekeeping).await {
             tracing::error!(event = "job_failed", cause = ?fault);
         }
         looks += 1;
@@ -86,7 +94,8 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
 /// # Errors
 /// The database failed.
 pub async fn run_due(app: &App, transport: &Transport) -> Outcome<()> {
-    look(app, transport, true).await
+    look(app, transport, true).await?;
+    events::run_due(app).await
 }
 
 /// Removes what is of no use any more.
@@ -112,6 +121,9 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += factor_removals::purge(&mut tx, before).await?;
     rows += account_links::purge(&mut tx, before).await?;
     rows += sharing_suspicions::purge(&mut tx, now.saturating_sub(FORGET_SHARING)?).await?;
+    rows += event_rows::purge(&mut tx, now.saturating_sub(app.config.events.keep())?).await?;
+    rows += webhook_deliveries::purge(&mut tx, now.saturating_sub(FORGET_DELIVERY)?).await?;
+    rows += webhooks::drop_earlier_secrets(&mut tx, now).await?;
     rows += idempotency_keys::purge(&mut tx, now).await?;
     rows += membership_offers::purge(&mut tx, now, now.saturating_sub(FORGET_OFFER)?).await?;
     rows += failures::purge(&mut tx, before).await?;

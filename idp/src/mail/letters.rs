@@ -139,6 +139,7 @@ mod tests {
     use crate::mail::factors::FactorLetter;
     use crate::mail::organizations::{ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
+    use crate::mail::webhooks::Disabled;
 
     fn named<L: Letter>(letters: Vec<L>) -> impl Iterator<Item = (&'static str, Kind)> {
         letters.into_iter().map(|letter| (letter.template(), letter.kind()))
@@ -198,6 +199,7 @@ mod tests {
             .chain(named(PasswordLetter::samples()))
             .chain(named(SensitiveActLetter::samples()))
             .chain(named(ReviewLetter::samples()))
+            .chain(named(Disabled::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);
         found.dedup();

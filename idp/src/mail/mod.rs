@@ -11,6 +11,7 @@ pub mod letters;
 pub mod organizations;
 pub mod passwords;
 pub mod transport;
+pub mod webhooks;
 
 use habilis_keys::seal::MasterKey;
 use habilis_keys::secret::Secret;

@@ -490,6 +490,10 @@ own_journeys! {
         let contact = json!({ "duty": "dpo", "name": "Zoé Dubois", "email": "dpo@ailleurs.example" });
         let contact = boss.post(&format!("/organizations/{other}/contacts"), &contact).await.done(201);
         let things = things_of(&server, &boss, &other).await;
+        let hooks = format!("/organizations/{other}/webhooks");
+        let hook = boss.post(&hooks, &json!({ "url": "https://ailleurs.example/" })).await.done(201);
+        let hook = hook["id"].as_str().unwrap();
+        let delivery = boss.send(boss.request("POST", &format!("{hooks}/{hook}/test"))).await.done(202);
         let before = everything(&boss, &other, &person).await;
         let document = habilis_integration_tests::Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
         let mut walked = 0;
@@ -511,6 +515,8 @@ own_journeys! {
                         .replace("{key}", "key_00000000000000000000000000")
                         .replace("{person}", &person)
                         .replace("{contact}", contact["id"].as_str().unwrap())
+                        .replace("{webhook}", hook)
+                        .replace("{delivery}", delivery["id"].as_str().unwrap())
                         .replace("{client_id}", if within == "own" { "nowhere" } else { "demo-portal" });
                     let target = things.iter().fold(target, |target, (name, id)| target.replace(name, id));
                     assert!(!target.contains('{'), "an id of another organization for {target} is missing in this test");

@@ -38,6 +38,18 @@ fn administrator(server: &TestServer, organization: &str) -> Person {
     server.people.iter().filter(of).find(|person| person.kind == "administrator").unwrap().clone()
 }
 
+/// Leaves the person of the demonstration alone at the head of an organization.
+async fn alone(server: &TestServer, boss: &Api, organization: &str) -> Person {
+    let person = administrator(server, organization);
+    let members = format!("/organizations/{organization}/members");
+    let found = boss.get(&format!("{members}?role=administrator&limit=200")).await.done(200);
+    for other in found["items"].as_array().unwrap().iter().filter(|item| item["login"] != *person.login) {
+        let role = format!("{members}/{}/role", other["id"].as_str().unwrap());
+        boss.put(&role, &json!({ "role": "member" })).await.done(200);
+    }
+    person
+}
+
 fn pdf() -> Vec<u8> {
     [b"%PDF-1.7\n".to_vec(), vec![7; 40_000]].concat()
 }
@@ -60,10 +72,11 @@ own_journeys! {
     async fn an_administrator_leaves_and_another_takes_over(mut server: TestServer) {
         let boss = operator(&server).await;
         let organization = organization_of_kind(&server, "cfa");
+        let person = alone(&server, &boss, &organization).await;
         let of = format!("/organizations/{organization}");
         let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": "signataire@cfa.example" });
         boss.post(&format!("{of}/contacts"), &contact).await.done(201);
-        let leaving = Api::of_person(&server, &administrator(&server, &organization), ALL).await;
+        let leaving = Api::of_person(&server, &person, ALL).await;
         let me = leaving.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
         let successor = members_of(&boss, &organization, "member").await.remove(0);
 
@@ -185,6 +198,7 @@ own_journeys! {
     async fn the_operator_overrides_on_a_written_request_that_a_second_operator_checked(mut server: TestServer) {
         let boss = operator(&server).await;
         let organization = organization_of_kind(&server, "cfa");
+        alone(&server, &boss, &organization).await;
         let of = format!("/organizations/{organization}");
         let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": "signataire@cfa.example" });
         boss.post(&format!("{of}/contacts"), &contact).await.done(201);
@@ -319,7 +333,7 @@ own_journeys! {
     async fn reviews_open_by_themselves_and_administrators_are_reminded(mut server: TestServer) {
         let organization = organization_of_kind(&server, "cfa");
         let reviews = format!("/organizations/{organization}/reviews");
-        let administrator = administrator(&server, &organization);
+        let administrator = alone(&server, &operator(&server).await, &organization).await;
         assert_eq!(operator(&server).await.get(&reviews).await.done(200)["items"], json!([]));
         let letters = async |server: &TestServer| {
             let mails = Inbox::of(server).to(&administrator.login).await;

@@ -120,3 +120,4 @@ mod tls;
 mod token;
 mod token_status;
 mod userinfo;
+mod webhooks;
