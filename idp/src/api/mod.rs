@@ -2,12 +2,17 @@
 //! `docs/decisions/0002-management-api.md`.
 
 pub mod body;
+mod bulk;
 pub mod caller;
 mod contacts;
+mod csv;
 pub mod document;
-mod invitations;
 mod evidence;
+mod export;
+mod import_report;
+mod imports;
 mod inactivity;
+mod invitations;
 mod me;
 mod members;
 mod organizations;
@@ -48,6 +53,10 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(rights::router())
         .merge(members::router())
         .merge(invitations::router())
+        .merge(imports::router())
+        .merge(import_report::router())
+        .merge(bulk::router())
+        .merge(export::router())
         .merge(successions::router())
         .merge(overrides::router())
         .merge(inactivity::router())

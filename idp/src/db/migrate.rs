@@ -45,6 +45,7 @@ const MIGRATIONS: &[Migration] = migrations![
     12 "0012_organizations",
     13 "0013_sign_in_organizations",
     14 "0014_search",
+    16 "0016_imports",
     17 "0017_delegation",
     19 "0019_pairs",
 ];

@@ -3,19 +3,22 @@
 //! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
 
 mod delegation;
+pub(crate) mod imports;
 mod passwords;
 mod search;
+mod work;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::db::{
     account_links, browsers, compromise_links, device_requests, factor_removals, failures, grants, idempotency_keys,
-    initial_access_tokens, interactions, logout_outbox, passkeys, password_links, password_notices, pushed_requests,
-    refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices,
-    used_tokens,
+    imports as import_files, initial_access_tokens, interactions, jobs as long_work, logout_outbox, passkeys,
+    password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions,
+    sign_in_steps, signing_keys, totp_devices, used_tokens,
 };
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
@@ -35,6 +38,8 @@ const FORGET_BROWSER: SignedDuration = SignedDuration::from_hours(24 * 180);
 const FORGET_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 800);
 /// A logout that was settled so long ago need not be accounted for.
 const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// A job that ended so long ago need not be shown.
+const FORGET_JOB: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// How long signs of sharing are kept.
 const FORGET_SHARING: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// An ID token older than this is no hint any more.
@@ -42,6 +47,11 @@ const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 /// Runs the jobs until the task is dropped.
 pub async fn run(app: App, transport: Transport) {
+    // Tasks of their own, which end with this one: long work delays no mail.
+    let mut workers = JoinSet::new();
+    for _ in 0..work::WORKERS {
+        workers.spawn(work::run(app.clone()));
+    }
     let mut looks = 0;
     loop {
         let housekeeping = looks % HOUSEKEEPING_EVERY == 0;
@@ -104,6 +114,8 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += factor_removals::purge(&mut tx, before).await?;
     rows += account_links::purge(&mut tx, before).await?;
     rows += sharing_suspicions::purge(&mut tx, now.saturating_sub(FORGET_SHARING)?).await?;
+    rows += import_files::purge(&mut tx, now).await?;
+    rows += long_work::purge(&mut tx, now.saturating_sub(FORGET_JOB)?).await?;
     rows += idempotency_keys::purge(&mut tx, now).await?;
     rows += failures::purge(&mut tx, before).await?;
     rows += browsers::purge(&mut tx, now.saturating_sub(FORGET_BROWSER)?).await?;

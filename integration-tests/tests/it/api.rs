@@ -660,7 +660,11 @@ async fn things_of(server: &TestServer, boss: &Api, organization: &str) -> Vec<(
         ("{override}", chief.post(&format!("{of}/overrides"), &override_).await),
         ("{review}", boss.post(&format!("{of}/reviews"), &json!({})).await),
     ];
-    made.map(|(name, answer)| (name, answer.done(201)["id"].as_str().unwrap().to_owned())).into()
+    let file =
+        boss.request("POST", &format!("{of}/imports")).header("content-type", "text/csv").body("Nom;Prénom;Courriel\n");
+    let import = boss.send(file).await.done(202)["id"].as_str().unwrap().to_owned();
+    let made = made.map(|(name, answer)| (name, answer.done(201)["id"].as_str().unwrap().to_owned()));
+    made.into_iter().chain([("{import}", import)]).collect()
 }
 
 /// What a stranger must not have changed.

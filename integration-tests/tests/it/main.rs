@@ -79,6 +79,7 @@ mod factors;
 mod fapi;
 mod faults;
 mod forgot;
+mod imports;
 mod introspect;
 mod jwks_uri;
 mod legacy;
