@@ -82,6 +82,8 @@ pub struct Inner {
     pub fetched_requests: FetchedRequests,
     /// Rung when mail was put into the outbox.
     pub mail_waiting: Notify,
+    /// Rung when long work was put into the table of jobs.
+    pub work_waiting: Notify,
     /// Tells clients that a session ended.
     pub logouts: Courier,
     /// Delivers events to webhooks.
@@ -141,6 +143,7 @@ impl App {
             fetched_keys: FetchedKeys::new(),
             fetched_requests: FetchedRequests::new(),
             mail_waiting: Notify::new(),
+            work_waiting: Notify::new(),
             logouts: Courier::new(),
             deliveries: Deliveries::default(),
         })))

@@ -51,6 +51,8 @@ pub struct Config {
     pub device: Device,
     /// `[api]`
     pub api: Api,
+    /// `[imports]`
+    pub imports: Imports,
     /// `[reviews]`
     pub reviews: Reviews,
     /// `[api_keys]`
@@ -258,6 +260,13 @@ pub struct Device {
 pub struct Api {
     pub requests_per_minute: u32,
     pub step_up_seconds: u32,
+}
+
+/// `[imports]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Imports {
+    pub keep_days: u16,
 }
 
 /// `[reviews]`
@@ -510,6 +519,7 @@ impl Config {
             !(60..=86_400).contains(&self.api.step_up_seconds),
             "api.step_up_seconds is between 60 and 86400 (a day)",
         );
+        refuse(!(1..=90).contains(&self.imports.keep_days), "imports.keep_days is between 1 and 90");
         refuse(self.reviews.every_months > 60, "reviews.every_months is at most 60");
         refuse(!(1..=365).contains(&self.reviews.due_days), "reviews.due_days is between 1 and 365");
         refuse(!(7..=365).contains(&self.events.keep_days), "events.keep_days is between 7 and 365");

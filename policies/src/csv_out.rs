@@ -19,6 +19,11 @@ impl Sheet {
         sheet
     }
 
+    /// Goes on with a table that was begun in another piece: no mark, no headers.
+    pub fn go_on() -> Self {
+        Self { bytes: Vec::new() }
+    }
+
     /// Adds a row.
     pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = &'a str>) {
         for (index, cell) in cells.into_iter().enumerate() {

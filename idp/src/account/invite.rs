@@ -1,14 +1,16 @@
 //! Inviting a person: an account that waits, and a one-time link to the address. There is never an initial password (R025).
 //!
-//! One operation for every way in: command line today, the management interface, lists and SCIM as further callers.
+//! One operation for every way in: command line, management API, imports. Into an organization the way is [`admit`].
 
 use habilis_keys::token::digest;
 use habilis_policies::contact::{Email, Name};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use super::landing::Landing;
 use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
+use crate::db::members::{self, Terms};
 use crate::db::people::{self, NewPerson, Person};
 use crate::db::{Tx, clients, is_unique_violation, organizations};
 use crate::mail::accounts::AccountLetter;
@@ -115,6 +117,36 @@ pub async fn invite(
     }
     audit::record(tx, event, now).await?;
     Ok(Ok(Invited { person: id, mail }))
+}
+
+/// Invites somebody into an organization on these terms: account, membership, rights, link, letter, and the lines of the trail.
+/// The one way in for whoever administers it, one by one or by a file. `event` says who acts and where, by which policy.
+///
+/// The caller holds what the rights depend on, and commits; a refusal leaves nothing to commit.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn admit(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (invitation, terms, event): (&Invitation<'_>, &Terms<'_>, Event),
+    now: Timestamp,
+) -> Outcome<Result<Invited, InviteRefusal>> {
+    let invited = match invite(tx, post, invitation, now).await? {
+        Ok(invited) => invited,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if let Some((organization, role)) = invitation.organization {
+        members::update(tx, (organization, &invited.person, 1), terms, now).await?;
+        let right = |(client, role): &(String, String)| json!({ "client_id": client, "role": role });
+        let after = json!({
+            "role": role, "status": "active", "affiliation": terms.affiliation, "ends_on": terms.ends_on, "mandate": terms.mandate,
+            "rights": invitation.rights.iter().map(right).collect::<Vec<_>>(), "account_status": "pending",
+        });
+        let event = event.about(&invited.person).with("mail", invited.mail.clone());
+        audit::record(tx, event.changed(Value::Null, after), now).await?;
+    }
+    Ok(Ok(invited))
 }
 
 async fn refusal(tx: &mut Tx, invitation: &Invitation<'_>) -> Outcome<Option<InviteRefusal>> {

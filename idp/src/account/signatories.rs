@@ -42,3 +42,12 @@ pub async fn tell(
     }
     Ok(())
 }
+
+/// What a letter calls whoever acted: the person's name, or the id of a client.
+///
+/// # Errors
+/// The database failed.
+pub async fn actor(tx: &mut Tx, id: &str) -> Outcome<String> {
+    let person = people::find(tx, id).await?;
+    Ok(person.map_or_else(|| id.to_owned(), |person| format!("{} {}", person.given_name, person.family_name)))
+}

@@ -9,7 +9,6 @@ use habilis_policies::contact::{Email, Name};
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -42,13 +41,13 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum LocaleName {
+pub(super) enum LocaleName {
     Fr,
     En,
 }
 
 impl LocaleName {
-    fn locale(self) -> Locale {
+    pub(super) fn locale(self) -> Locale {
         if self == Self::En { Locale::En } else { Locale::Fr }
     }
 }
@@ -135,18 +134,16 @@ async fn create(
         landing: Landing::default(),
         by: caller.id(),
     };
-    let invited = match invite::invite(&mut write.tx, (&app).into(), &invitation, write.now).await? {
+    let ends_on = new.ends_on.map(|day| day.to_string());
+    let mandate = new.mandate.unwrap_or(MandateName::Invitation).word();
+    let terms = Terms { affiliation, ends_on: ends_on.as_deref(), mandate: Some(mandate) };
+    let event = acting.event(&caller, "member.invited");
+    let invited = match invite::admit(&mut write.tx, (&app).into(), (&invitation, &terms, event), write.now).await? {
         Ok(invited) => invited,
         Err(InviteRefusal::LoginTaken) => return Err(Problem::bare(Code::LoginTaken).into()),
         Err(refusal) => return Err(Problem::field("/rights", "invalid", refusal.to_string()).into()),
     };
-    let ends_on = new.ends_on.map(|day| day.to_string());
-    let mandate = new.mandate.unwrap_or(MandateName::Invitation).word();
-    let terms = Terms { affiliation, ends_on: ends_on.as_deref(), mandate: Some(mandate) };
-    members::update(&mut write.tx, (organization, &invited.person, 1), &terms, write.now).await?;
     let (shown, version) = show(&mut write.tx, organization, &invited.person).await?;
-    let event = acting.event(&caller, "member.invited").about(&invited.person).with("mail", invited.mail);
-    audit::record(&mut write.tx, event.changed(Value::Null, shown.traced()), write.now).await?;
     if role == RoleName::Administrator {
         signatories::administrator_changed(&mut write.tx, &app, (&acting.organization, &shown.id), write.now).await?;
     }

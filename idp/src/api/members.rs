@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, fields};
-use super::caller::Caller;
+use super::caller::{Caller, OnMember};
 use super::page::{self, Asked, Page};
 use super::precondition::{IfMatch, stale};
 use super::problem::{Answer, Code, Problem};
@@ -144,7 +144,7 @@ impl MandateName {
 }
 
 /// What is changed of a member: what is absent stays, null takes away (RFC 7396).
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MemberPatch {
     /// Given name, while the account was not opened yet.
@@ -163,6 +163,13 @@ pub(super) struct MemberPatch {
     ends_on: fields::Patched<Date>,
     /// On what basis they act for the organization (R011).
     mandate: Option<MandateName>,
+}
+
+impl MemberPatch {
+    /// Sets the last day and leaves the rest.
+    pub(super) fn ending(ends_on: Option<Date>) -> Self {
+        Self { ends_on: ends_on.map_or(fields::Patched::Removed, fields::Patched::Set), ..Self::default() }
+    }
 }
 
 /// The role a member is to have.
@@ -384,11 +391,21 @@ async fn update(
     body: Body<MemberPatch>,
 ) -> Answer {
     let on = caller.on_member(&app, Action::UpdateMember, (&organization, &person)).await?;
-    let (organization, person) = (&on.organization.id, &on.member.person_id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    let (before, version) = show(&mut write.tx, organization, person).await?;
+    let (before, version) = show(&mut write.tx, &on.organization.id, &on.member.person_id).await?;
     if_match.check(version)?;
-    let patch = &body.value;
+    let (after, version) = change(&mut write, &caller, &on, (&body.value, before, version)).await?;
+    write.finish(Written::changed(&after)?.with_version(version)).await
+}
+
+/// Changes a member that is at `version`. A refusal leaves nothing written.
+pub(super) async fn change(
+    write: &mut Write,
+    caller: &Caller,
+    on: &OnMember,
+    (patch, before, version): (&MemberPatch, Member, i64),
+) -> Answer<(Member, i64)> {
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
     let renamed = patch.given_name.is_some() || patch.family_name.is_some();
     if renamed && before.account_status != "pending" {
         // Who opened the account answers for its names; a mistake is theirs to correct (R007).
@@ -409,7 +426,7 @@ async fn update(
     {
         // The day after, somebody else still administers.
         members::lock(&mut write.tx, organization).await?;
-        needs_another(&mut write, (organization, person), calendar::add_days(day, 1)).await?;
+        needs_another(write, (organization, person), calendar::add_days(day, 1)).await?;
     }
     let ends_on = ends_on.map(|day| day.to_string());
     let mandate = patch.mandate.map(MandateName::word).or(before.mandate.as_deref());
@@ -423,9 +440,9 @@ async fn update(
         members::set_names(&mut write.tx, person, (given, family, &before.locale), write.now).await?;
     }
     let (after, version) = show(&mut write.tx, organization, person).await?;
-    let event = on.event(&caller, "member.updated").with("renamed", renamed).changed(before.traced(), after.traced());
+    let event = on.event(caller, "member.updated").with("renamed", renamed).changed(before.traced(), after.traced());
     audit::record(&mut write.tx, event, write.now).await?;
-    write.finish(Written::changed(&after)?.with_version(version)).await
+    Ok((after, version))
 }
 
 /// Make a member an administrator, or an administrator a member.
@@ -494,26 +511,35 @@ async fn set_status(
     let (action, to) =
         if suspends { (Action::SuspendMember, "suspended") } else { (Action::ReinstateMember, "active") };
     let on = caller.on_member(&app, action, (&organization, &person)).await?;
-    let (organization, person) = (&on.organization.id, &on.member.person_id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    let (after, version) = change_status(&mut write, &caller, &on, (to, &body.value.reason.0)).await?;
+    write.finish(Written::changed(&after)?.with_version(version)).await
+}
+
+/// Suspends (`suspended`) or reinstates (`active`) a membership. A refusal leaves nothing written.
+pub(super) async fn change_status(
+    write: &mut Write,
+    caller: &Caller,
+    on: &OnMember,
+    (to, reason): (&str, &str),
+) -> Answer<(Member, i64)> {
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
     members::lock(&mut write.tx, organization).await?;
     let (before, version) = show(&mut write.tx, organization, person).await?;
     if before.status == to {
-        return write.finish(Written::changed(&before)?.with_version(version)).await;
+        return Ok((before, version));
     }
-    if suspends {
+    if to == "suspended" {
         let today = calendar::date_at(write.now);
-        needs_another(&mut write, (organization, person), today).await?;
-    }
-    if suspends {
+        needs_another(write, (organization, person), today).await?;
         membership::suspend(&mut write.tx, (organization, person), write.now).await?;
     } else {
         members::set_status(&mut write.tx, (organization, person), (&before.status, to), write.now).await?;
     }
     let (after, version) = show(&mut write.tx, organization, person).await?;
-    let event = on.event(&caller, "member.status_changed").with("reason", body.value.reason.0.clone());
+    let event = on.event(caller, "member.status_changed").with("reason", reason);
     audit::record(&mut write.tx, event.changed(before.traced(), after.traced()), write.now).await?;
-    write.finish(Written::changed(&after)?.with_version(version)).await
+    Ok((after, version))
 }
 
 /// Remove a member, or withdraw an invitation (R052).
@@ -530,22 +556,28 @@ async fn remove(
     request: NoBody,
 ) -> Answer {
     let on = caller.on_member(&app, Action::RemoveMember, (&organization, &person)).await?;
-    let (organization, person) = (&on.organization.id, &on.member.person_id);
     let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
+    end_membership(&mut write, &app, &caller, &on).await?;
+    let answer = write.finish(Written::nothing()).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// Removes a member, or withdraws an invitation. A refusal leaves nothing written.
+pub(super) async fn end_membership(write: &mut Write, app: &App, caller: &Caller, on: &OnMember) -> Answer<()> {
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
     members::lock(&mut write.tx, organization).await?;
     let (before, _) = show(&mut write.tx, organization, person).await?;
     let today = calendar::date_at(write.now);
-    needs_another(&mut write, (organization, person), today).await?;
-    let withdrawn = membership::remove(&mut write.tx, &app, (organization, &on.member), write.now).await?;
-    let mut event = on.event(&caller, "member.removed").changed(before.traced(), Value::Null);
+    needs_another(write, (organization, person), today).await?;
+    let withdrawn = membership::remove(&mut write.tx, app, (organization, &on.member), write.now).await?;
+    let mut event = on.event(caller, "member.removed").changed(before.traced(), Value::Null);
     if withdrawn {
         event = event.with("withdrawn", true);
     }
     audit::record(&mut write.tx, event, write.now).await?;
     if before.role == "administrator" {
-        signatories::administrator_changed(&mut write.tx, &app, (&on.organization, person), write.now).await?;
+        signatories::administrator_changed(&mut write.tx, app, (&on.organization, person), write.now).await?;
     }
-    let answer = write.finish(Written::nothing()).await;
-    app.mail_waiting.notify_one();
-    answer
+    Ok(())
 }

@@ -3,11 +3,16 @@
 
 mod api_keys;
 pub mod body;
+mod bulk;
 pub mod caller;
 mod contacts;
+mod csv;
 pub mod document;
 mod events;
 mod evidence;
+mod export;
+mod import_report;
+mod imports;
 mod inactivity;
 mod invitations;
 mod me;
@@ -53,6 +58,10 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(members::router())
         .merge(offers::router())
         .merge(invitations::router())
+        .merge(imports::router())
+        .merge(import_report::router())
+        .merge(bulk::router())
+        .merge(export::router())
         .merge(successions::router())
         .merge(overrides::router())
         .merge(inactivity::router())

@@ -204,8 +204,9 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// The document (RFC 9457 §3), and the headers that go with it.
+    fn parts(self) -> (Value, Vec<(HeaderName, HeaderValue)>) {
         let Rest { detail, errors, further: mut document, headers } = *self.rest;
         let mut set = |name: &str, value: Value| {
             document.insert(name.to_owned(), value);
@@ -220,8 +221,21 @@ impl IntoResponse for Problem {
         if !errors.is_empty() {
             set("errors", json!(errors));
         }
+        (Value::Object(document), headers)
+    }
+
+    /// The document alone, as part of an answer about several things.
+    pub fn document(self) -> Value {
+        self.parts().0
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let (document, headers) = self.parts();
         let fixed = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
-        let mut response = (self.code.status(), fixed, Value::Object(document).to_string()).into_response();
+        let mut response = (status, fixed, document.to_string()).into_response();
         response.headers_mut().extend(headers);
         response
     }

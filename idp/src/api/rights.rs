@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::Body;
-use super::caller::Caller;
+use super::caller::{Caller, OnMember};
 use super::members::{Member, check_granted, show};
 use super::page::Page;
 use super::problem::{Answer, Problem};
@@ -102,12 +102,12 @@ pub(super) struct Roles {
     /// All of them: what is not named is taken away.
     #[serde(deserialize_with = "roles")]
     #[schema(max_items = 50, value_type = Vec<PortalRole>)]
-    roles: Vec<String>,
+    pub(super) roles: Vec<String>,
 }
 
 impl Roles {
     /// The roles, each once.
-    fn checked(&self) -> Result<Vec<String>, Problem> {
+    pub(super) fn checked(&self) -> Result<Vec<String>, Problem> {
         if self.roles.len() > 50 {
             return Err(Problem::field("/roles", "too_many", "at most 50 roles"));
         }
@@ -191,23 +191,38 @@ async fn give(
     body: Body<Roles>,
 ) -> Answer {
     let roles = body.value.checked()?;
-    let action = if roles.is_empty() { Action::WithdrawRight } else { Action::GiveRight };
-    let on = caller.on_member(&app, action, (&organization, &person)).await?;
-    let (organization, person) = (&on.organization.id, &on.member.person_id);
+    let on = caller.on_member(&app, giving(&roles), (&organization, &person)).await?;
     let Some(client) = app.client(&client_id).await? else { return Err(Problem::not_found().into()) };
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    let (after, version) = set_roles(&mut write, &caller, &on, (&client.id, &roles)).await?;
+    write.finish(Written::changed(&after)?.with_version(version)).await
+}
+
+/// What it is to give a member exactly these roles in a portal.
+pub(super) fn giving(roles: &[String]) -> Action {
+    if roles.is_empty() { Action::WithdrawRight } else { Action::GiveRight }
+}
+
+/// Gives a member exactly these roles in a portal. A refusal leaves nothing written.
+pub(super) async fn set_roles(
+    write: &mut Write,
+    caller: &Caller,
+    on: &OnMember,
+    (client, roles): (&str, &[String]),
+) -> Answer<(Member, i64)> {
+    let (organization, person) = (&on.organization.id, &on.member.person_id);
     // The grant to the organization must not shrink meanwhile.
     members::lock(&mut write.tx, organization).await?;
-    let given = |role: &String| RightGiven { client_id: client.id.clone(), role: role.clone() };
+    let given = |role: &String| RightGiven { client_id: client.to_owned(), role: role.clone() };
     let asked: Vec<_> = roles.iter().map(given).collect();
     check_granted(&mut write.tx, organization, &asked).await?;
     let (before, _) = show(&mut write.tx, organization, person).await?;
-    members::clear_rights(&mut write.tx, (organization, person), &client.id, write.now).await?;
-    for role in &roles {
-        organizations::give_right(&mut write.tx, (person, organization), (&client.id, role), write.now).await?;
+    members::clear_rights(&mut write.tx, (organization, person), client, write.now).await?;
+    for role in roles {
+        organizations::give_right(&mut write.tx, (person, organization), (client, role), write.now).await?;
     }
     let (after, version) = show(&mut write.tx, organization, person).await?;
-    let event = on.event(&caller, "member.rights_changed").with("portal", client.id.clone());
+    let event = on.event(caller, "member.rights_changed").with("portal", client);
     audit::record(&mut write.tx, event.changed(before.traced(), after.traced()), write.now).await?;
-    write.finish(Written::changed(&after)?.with_version(version)).await
+    Ok((after, version))
 }

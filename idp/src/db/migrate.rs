@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = migrations![
     13 "0013_sign_in_organizations",
     14 "0014_search",
     15 "0015_events",
+    16 "0016_imports",
     17 "0017_delegation",
     18 "0018_offers",
     19 "0019_pairs",

@@ -4,21 +4,24 @@
 
 mod api_keys;
 mod delegation;
+pub(crate) mod imports;
 mod passwords;
 mod search;
+mod work;
 
 use std::time::Duration;
 
 use habilis_policies::calendar;
 use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::db::events as event_rows;
 use crate::db::{
     account_links, api_key_uses, browsers, compromise_links, device_requests, factor_removals, failures, grants,
-    idempotency_keys, initial_access_tokens, interactions, logout_outbox, membership_offers, passkeys, password_links,
-    password_notices, pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps,
-    signing_keys, totp_devices, used_tokens, webhook_deliveries, webhooks,
+    idempotency_keys, imports as import_files, initial_access_tokens, interactions, jobs as long_work, logout_outbox,
+    membership_offers, passkeys, password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens,
+    sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices, used_tokens, webhook_deliveries, webhooks,
 };
 use crate::events;
 use crate::login::forgot;
@@ -41,6 +44,8 @@ const FORGET_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 800);
 const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// What was delivered to a webhook so long ago need not be accounted for.
 const FORGET_DELIVERY: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// A job that ended so long ago need not be shown.
+const FORGET_JOB: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// How long signs of sharing are kept.
 const FORGET_SHARING: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// An offer of a membership that was answered so long ago is of no use any more: the audit trail has it.
@@ -52,6 +57,11 @@ const FORGET_KEY: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 /// Runs the jobs until the task is dropped.
 pub async fn run(app: App, transport: Transport) {
+    // Tasks of their own, which end with this one: long work delays no mail.
+    let mut workers = JoinSet::new();
+    for _ in 0..work::WORKERS {
+        workers.spawn(work::run(app.clone()));
+    }
     tokio::join!(run_looks(&app, &transport), events::run(app.clone()));
 }
 
@@ -124,6 +134,8 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += event_rows::purge(&mut tx, now.saturating_sub(app.config.events.keep())?).await?;
     rows += webhook_deliveries::purge(&mut tx, now.saturating_sub(FORGET_DELIVERY)?).await?;
     rows += webhooks::drop_earlier_secrets(&mut tx, now).await?;
+    rows += import_files::purge(&mut tx, now).await?;
+    rows += long_work::purge(&mut tx, now.saturating_sub(FORGET_JOB)?).await?;
     rows += idempotency_keys::purge(&mut tx, now).await?;
     rows += membership_offers::purge(&mut tx, now, now.saturating_sub(FORGET_OFFER)?).await?;
     rows += failures::purge(&mut tx, before).await?;

@@ -46,6 +46,18 @@ pub enum SensitiveAct {
         /// Who signed the request.
         signed_by: String,
     },
+    /// People were invited from a file (R055, R058).
+    MembersImported {
+        /// Who did it: a name, or the id of a client.
+        person: String,
+        /// How many were invited.
+        made: i64,
+    },
+    /// The list of members was exported (R055).
+    MembersExported {
+        /// Who did it: a name, or the id of a client.
+        person: String,
+    },
 }
 
 impl SensitiveAct {
@@ -76,6 +88,8 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::SuccessionDone { .. } => "succession_done.1",
             SensitiveAct::OverrideRequested { .. } => "override_requested.1",
             SensitiveAct::OverrideDone { .. } => "override_done.1",
+            SensitiveAct::MembersImported { .. } => "members_imported.1",
+            SensitiveAct::MembersExported { .. } => "members_exported.1",
         }
     }
 
@@ -86,6 +100,8 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::SuccessionDone { .. } => "letter-succession-done-subject",
             SensitiveAct::OverrideRequested { .. } => "letter-override-requested-subject",
             SensitiveAct::OverrideDone { .. } => "letter-override-done-subject",
+            SensitiveAct::MembersImported { .. } => "letter-members-imported-subject",
+            SensitiveAct::MembersExported { .. } => "letter-members-exported-subject",
         };
         locale.text_with(subject, &[("organization", &self.organization)])
     }
@@ -113,6 +129,14 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::OverrideDone { person, signed_by } => vec![
                 locale.text_with("letter-override-done-what", &[organization, ("signatory", signed_by)]),
                 locale.text_with("letter-administrator-changed-person", &[("person", person)]),
+            ],
+            SensitiveAct::MembersImported { person, made } => vec![
+                locale.text_with("letter-members-imported-what", &[organization, ("count", &made.to_string())]),
+                locale.text_with("letter-members-by", &[("person", person)]),
+            ],
+            SensitiveAct::MembersExported { person } => vec![
+                locale.text_with("letter-members-exported-what", &[organization]),
+                locale.text_with("letter-members-by", &[("person", person)]),
             ],
         };
         lines.push(locale.text_with("mail-new-sign-in-when", &[("when", &paris(self.at, locale))]));
@@ -205,6 +229,8 @@ impl SensitiveActLetter {
             SensitiveAct::SuccessionDone { leaving: "Luc Roy".to_owned(), successor: name() },
             SensitiveAct::OverrideRequested { person: name(), signed_by: "Luc Roy".to_owned() },
             SensitiveAct::OverrideDone { person: name(), signed_by: "Luc Roy".to_owned() },
+            SensitiveAct::MembersImported { person: name(), made: 240 },
+            SensitiveAct::MembersExported { person: name() },
         ];
         acts.into_iter().map(|act| act.letter("Boulangeries Lefèvre", Timestamp::UNIX_EPOCH)).collect()
     }

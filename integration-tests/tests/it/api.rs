@@ -670,10 +670,13 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
         ("{offer}", boss.post(&format!("{of}/members"), &existing).await),
         ("{review}", boss.post(&format!("{of}/reviews"), &json!({})).await),
     ];
-    made.map(|(name, answer)| {
+    let file =
+        boss.request("POST", &format!("{of}/imports")).header("content-type", "text/csv").body("Nom;Prénom;Courriel\n");
+    let import = boss.send(file).await.done(202)["id"].as_str().unwrap().to_owned();
+    let made = made.map(|(name, answer)| {
         (name, if name == "{offer}" { answer.done(202) } else { answer.done(201) }["id"].as_str().unwrap().to_owned())
-    })
-    .into()
+    });
+    made.into_iter().chain([("{import}", import)]).collect()
 }
 
 /// What a stranger must not have changed.

@@ -82,6 +82,7 @@ mod fapi;
 mod faults;
 mod forgot;
 mod gateway;
+mod imports;
 mod introspect;
 mod jwks_uri;
 mod legacy;

@@ -1,0 +1,19 @@
+# What is wrong with a row of a file of people.
+import-wrong-missing = This cell needs a value.
+import-wrong-name = This is not a person’s name.
+import-wrong-email = This is not a mail address.
+import-wrong-login = This login has spaces or is too long.
+import-wrong-role = This role is unknown: write member or administrator.
+import-wrong-affiliation = This affiliation is unknown: write employee or external.
+import-wrong-date = This is not a date such as 31/12/2026.
+import-wrong-phone = This is not a telephone number.
+import-wrong-end-missing = An external person has an end date.
+import-wrong-too-long = This cell is too long.
+import-wrong-extra-cells = This row has more cells than there are headers.
+import-wrong-duplicate = Line { $line } has the same login already.
+import-wrong-past = This date is past.
+import-wrong-too-far = This date is more than ten years ahead.
+import-wrong-already-member = This person is a member of the organization already.
+import-wrong-login-taken = Another account has this login.
+import-wrong-organization-not-active = The organization is not active any more.
+import-wrong-not-granted = The organization may not give one of the rights any more.

@@ -1,0 +1,19 @@
+# Ce qui ne va pas dans une ligne d’un fichier de personnes.
+import-wrong-missing = Cette cellule doit être remplie.
+import-wrong-name = Ce n’est pas un nom de personne.
+import-wrong-email = Ce n’est pas une adresse de courriel.
+import-wrong-login = Cet identifiant contient des espaces ou est trop long.
+import-wrong-role = Ce rôle est inconnu : écrivez membre ou administrateur.
+import-wrong-affiliation = Cette affiliation est inconnue : écrivez salarié ou externe.
+import-wrong-date = Ce n’est pas une date, telle que 31/12/2026.
+import-wrong-phone = Ce n’est pas un numéro de téléphone.
+import-wrong-end-missing = Une personne externe a une date de fin.
+import-wrong-too-long = Cette cellule est trop longue.
+import-wrong-extra-cells = Cette ligne a plus de cellules que d’en-têtes.
+import-wrong-duplicate = Le même identifiant figure déjà à la ligne { $line }.
+import-wrong-past = Cette date est passée.
+import-wrong-too-far = Cette date est dans plus de dix ans.
+import-wrong-already-member = Cette personne est déjà membre de l’organisation.
+import-wrong-login-taken = Un autre compte a cet identifiant.
+import-wrong-organization-not-active = L’organisation n’est plus active.
+import-wrong-not-granted = L’organisation ne peut plus donner l’un des droits demandés.

@@ -1,0 +1,222 @@
+//! `/organizations/{organization}/members/bulk`: up to a thousand acts on members in one request, each under the rules of its own
+//! endpoint and answered by itself (R051).
+
+use axum::extract::{DefaultBodyLimit, Path, State};
+use habilis_policies::authorization::Action;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
+
+use super::Problems;
+use super::body::{Body, fields};
+use super::caller::{Caller, OnMember};
+use super::members::{MemberPatch, change, change_status, end_membership, show};
+use super::problem::{Answer, Problem, Stop};
+use super::rights::{Roles, giving, set_roles};
+use super::write::{Write, Written};
+use crate::app::App;
+
+/// Acts in one request.
+const MOST: usize = 1000;
+/// Largest body: every act with a long reason.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(bulk).layer(DefaultBodyLimit::max(MAX_BODY)))
+}
+
+/// Acts on members, done in their order.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Operations {
+    /// 1 to 1,000 of them.
+    #[schema(min_items = 1, max_items = 1000)]
+    operations: Vec<Operation>,
+}
+
+/// An act on a member.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "operation", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Operation {
+    /// Suspend the membership.
+    Suspend {
+        /// `usr_…`.
+        person: String,
+        /// Why, for the audit trail.
+        #[serde(deserialize_with = "fields::parsed")]
+        #[schema(value_type = String, min_length = 1, max_length = 2000)]
+        reason: fields::Paragraph,
+    },
+    /// Set the last day, or take it away.
+    SetEnd {
+        /// `usr_…`.
+        person: String,
+        /// Last day; null for none.
+        #[serde(deserialize_with = "fields::optional")]
+        #[schema(value_type = Option<String>, format = Date)]
+        ends_on: Option<Date>,
+    },
+    /// Give exactly these roles in a portal.
+    SetRights {
+        /// `usr_…`.
+        person: String,
+        /// `client_id` of the portal.
+        client_id: String,
+        /// All of them: what is not named is taken away.
+        #[schema(max_items = 50)]
+        roles: Vec<String>,
+    },
+    /// Remove the member, or withdraw the invitation.
+    Remove {
+        /// `usr_…`.
+        person: String,
+    },
+    /// End the suspension of the membership.
+    Reinstate {
+        /// `usr_…`.
+        person: String,
+        /// Why, for the audit trail.
+        #[serde(deserialize_with = "fields::parsed")]
+        #[schema(value_type = String, min_length = 1, max_length = 2000)]
+        reason: fields::Paragraph,
+    },
+}
+
+/// What became of an act.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OperationResult {
+    /// The member it was about.
+    person: String,
+    /// HTTP status that the endpoint of the act would have answered with.
+    status: u16,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Value>,
+}
+
+/// What became of each act, in their order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BulkAnswer {
+    /// How many were done.
+    done: usize,
+    /// How many were refused.
+    refused: usize,
+    /// One for each act.
+    results: Vec<OperationResult>,
+}
+
+impl Operation {
+    fn person(&self) -> &str {
+        match self {
+            Self::Suspend { person, .. }
+            | Self::SetEnd { person, .. }
+            | Self::SetRights { person, .. }
+            | Self::Remove { person }
+            | Self::Reinstate { person, .. } => person,
+        }
+    }
+
+    fn action(&self) -> Action {
+        match self {
+            Self::Suspend { .. } => Action::SuspendMember,
+            Self::SetEnd { .. } => Action::UpdateMember,
+            Self::SetRights { roles, .. } => giving(roles),
+            Self::Remove { .. } => Action::RemoveMember,
+            Self::Reinstate { .. } => Action::ReinstateMember,
+        }
+    }
+}
+
+/// Act on many members at once.
+#[utoipa::path(
+    post, path = "/organizations/{organization}/members/bulk", tag = "members", request_body = Operations,
+    params(("organization" = String, Path, description = "`org_…`")),
+    responses((status = 200, description = "What became of each", body = BulkAnswer), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn bulk(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    body: Body<Operations>,
+) -> Answer {
+    let operations = &body.value.operations;
+    // Who has nothing to do with the organization is told so, rather than a thousand times that there is no such member.
+    caller.in_organization(&app, Action::ListMembers, &organization).await?;
+    if operations.is_empty() || operations.len() > MOST {
+        return Err(Problem::field("/operations", "invalid", "1 to 1,000 operations").into());
+    }
+    // Leave first, all of it: a refusal is told to the trail in a transaction of its own.
+    let mut leave = Vec::with_capacity(operations.len());
+    for operation in operations {
+        let asked = caller.on_member(&app, operation.action(), (&organization, operation.person())).await;
+        leave.push(refused(asked)?);
+    }
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    let mut results = Vec::with_capacity(operations.len());
+    for (operation, on) in operations.iter().zip(leave) {
+        let outcome = match on {
+            Ok(on) => refused(carry_out(&app, &mut write, (&caller, &on), operation).await)?,
+            Err(problem) => Err(problem),
+        };
+        let person = operation.person().to_owned();
+        results.push(match outcome {
+            Ok(status) => OperationResult { person, status, problem: None },
+            Err(problem) => {
+                let status = problem.code().status().as_u16();
+                OperationResult { person, status, problem: Some(problem.document()) }
+            }
+        });
+    }
+    let refused = results.iter().filter(|result| result.problem.is_some()).count();
+    let answer = BulkAnswer { done: results.len() - refused, refused, results };
+    let answer = write.finish(Written::changed(&answer)?).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// A problem is the answer to one act; a challenge, an answer already given or a fault are about the request.
+fn refused<T>(answer: Answer<T>) -> Answer<Result<T, Problem>> {
+    match answer {
+        Ok(done) => Ok(Ok(done)),
+        Err(Stop::Refused(problem)) => Ok(Err(problem)),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// Does one act by the function of its endpoint, which writes nothing when it refuses.
+async fn carry_out(
+    app: &App,
+    write: &mut Write,
+    (caller, on): (&Caller, &OnMember),
+    operation: &Operation,
+) -> Answer<u16> {
+    match operation {
+        Operation::Suspend { reason, .. } => {
+            change_status(write, caller, on, ("suspended", &reason.0)).await.map(drop)?;
+        }
+        Operation::Reinstate { reason, .. } => {
+            change_status(write, caller, on, ("active", &reason.0)).await.map(drop)?;
+        }
+        Operation::SetEnd { ends_on, .. } => {
+            let patch = MemberPatch::ending(*ends_on);
+            let (before, version) = show(&mut write.tx, &on.organization.id, &on.member.person_id).await?;
+            change(write, caller, on, (&patch, before, version)).await.map(drop)?;
+        }
+        Operation::SetRights { client_id, roles, .. } => {
+            let roles = Roles { roles: roles.clone() }.checked()?;
+            let Some(client) = app.client(client_id).await? else { return Err(Problem::not_found().into()) };
+            set_roles(write, caller, on, (&client.id, &roles)).await.map(drop)?;
+        }
+        Operation::Remove { .. } => {
+            // Removed by an act before this one.
+            show(&mut write.tx, &on.organization.id, &on.member.person_id).await?;
+            end_membership(write, app, caller, on).await?;
+            return Ok(204);
+        }
+    }
+    Ok(200)
+}

@@ -1,0 +1,155 @@
+//! `/organizations/{organization}/members.csv`: the members as a spreadsheet, which the import takes again (R058, R157, R210).
+
+use axum::extract::{Path, State};
+use habilis_policies::authorization::Action;
+use habilis_policies::csv_out::Sheet;
+use jiff::civil::Date;
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Problems;
+use super::caller::Caller;
+use super::csv::{Pieces, table};
+use super::page::{self, Asked};
+use super::problem::{Answer, Problem};
+use crate::account::signatories;
+use crate::app::App;
+use crate::db::audit;
+use crate::db::cursor::{Cursor, MAX_LIMIT, Order};
+use crate::db::members_list::{self, MemberFilter};
+use crate::mail::organizations::SensitiveAct;
+
+/// Headers that the import knows, and two that it leaves out.
+const HEADERS: [&str; 9] = [
+    "Nom",
+    "Prénom",
+    "Courriel",
+    "Identifiant",
+    "Rôle",
+    "Affiliation",
+    "Date de fin",
+    "État du compte",
+    "État de l’adhésion",
+];
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(members))
+}
+
+/// Which members.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ExportQuery {
+    /// Beginnings of words of the name, the login or the mail address; accents and case do not matter, all must be found.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// Of the membership: `active` or `suspended`.
+    status: Option<String>,
+    /// `administrator` or `member`.
+    role: Option<String>,
+    /// `employee` or `external`.
+    affiliation: Option<String>,
+    /// `client_id` of a portal, with `right`.
+    #[param(max_length = 256)]
+    portal: Option<String>,
+    /// A role in that portal.
+    #[param(max_length = 64)]
+    right: Option<String>,
+    /// Whose last day is before this one.
+    #[param(value_type = Option<String>, format = Date)]
+    ends_before: Option<Date>,
+}
+
+/// Export the members of an organization as a spreadsheet.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/members.csv", tag = "members",
+    params(("organization" = String, Path, description = "`org_…`"), ExportQuery),
+    responses(
+        (status = 200, description = "Semicolons, UTF-8 with a byte order mark, no cell that is calculated", content_type = "text/csv", body = String),
+        Problems
+    ),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn members(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    Asked(query): Asked<ExportQuery>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::ExportMembers, &organization).await?;
+    let words = page::words(query.q.as_deref())?;
+    let (order, _) = page::place((None, "joined"), None, &words)?;
+    page::one_of("status", query.status.as_deref(), &["active", "suspended"])?;
+    page::one_of("role", query.role.as_deref(), &["administrator", "member"])?;
+    page::one_of("affiliation", query.affiliation.as_deref(), &["employee", "external"])?;
+    let nul = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains('\0'));
+    if query.portal.is_some() != query.right.is_some() || nul(&query.portal) || nul(&query.right) {
+        return Err(Problem::parameter("right", "portal and right go together").into());
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let event = acting.event(&caller, "members.exported").with("searched", !words.is_empty());
+    let event = event.with("status", query.status.clone()).with("role", query.role.clone());
+    let event = event.with("affiliation", query.affiliation.clone()).with("portal", query.portal.clone());
+    audit::record(&mut tx, event.with("right", query.right.clone()), now).await?;
+    let person = signatories::actor(&mut tx, caller.id()).await?;
+    let act = SensitiveAct::MembersExported { person };
+    signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    let organization = acting.organization.id;
+    let ends_before = query.ends_before.map(|day| day.to_string());
+    let export = Export { app, caller, organization, query, words, ends_before, order, after: None };
+    Ok(table("membres.csv", HEADERS, export))
+}
+
+/// An export on its way.
+struct Export {
+    app: App,
+    caller: Caller,
+    organization: String,
+    query: ExportQuery,
+    words: Vec<String>,
+    ends_before: Option<String>,
+    order: Order,
+    after: Option<Cursor>,
+}
+
+impl Pieces for Export {
+    async fn next(&mut self, sheet: &mut Sheet) -> Answer<bool> {
+        let filter = MemberFilter {
+            words: &self.words,
+            status: self.query.status.as_deref(),
+            role: self.query.role.as_deref(),
+            affiliation: self.query.affiliation.as_deref(),
+            right: self.query.portal.as_deref().zip(self.query.right.as_deref()),
+            ends_before: self.ends_before.as_deref(),
+        };
+        let place = (self.order, self.after.take());
+        let mut reader = self.app.db.reader().await?;
+        let found = members_list::list(&mut reader, (&self.organization, &filter), place, MAX_LIMIT).await?;
+        for row in found.rows.iter().filter(|row| self.caller.sees(&row.id, (row.operator, row.privacy))) {
+            let ends_on = row.ends_on.as_deref().map(french_date).unwrap_or_default();
+            sheet.row([
+                row.family_name.as_str(),
+                &row.given_name,
+                row.email.as_deref().unwrap_or_default(),
+                &row.login,
+                if row.role == "administrator" { "Administrateur" } else { "Membre" },
+                if row.affiliation == "external" { "Externe" } else { "Salarié" },
+                &ends_on,
+                &row.account_status,
+                &row.status,
+            ]);
+        }
+        self.after = found.next;
+        Ok(self.after.is_some())
+    }
+}
+
+/// `2026-12-31` as `31/12/2026`.
+pub(super) fn french_date(day: &str) -> String {
+    day.split('-').rev().collect::<Vec<_>>().join("/")
+}

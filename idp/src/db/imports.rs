@@ -1,0 +1,362 @@
+//! Imports of people from files: the file until it was read, its rows until they were applied, and what became of each.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx};
+
+macro_rules! import {
+    ($rest:literal) => {
+        concat!(
+            "SELECT i.id, i.organization_id, i.job_id, i.state, i.file_digest, i.size_bytes, i.form, i.failure, i.ready, i.invalid,
+                    i.administrators, i.made, i.refused, i.mode, i.plan, i.created_by, i.created_at, i.applied_at, i.expires_at,
+                    COALESCE(j.done, 0) AS done, COALESCE(j.total, 0) AS total
+             FROM imports i LEFT JOIN jobs j ON j.id = i.job_id WHERE i.organization_id = $1 ",
+            $rest
+        )
+    };
+}
+
+statements! {
+    INSERT = "INSERT INTO imports (id, organization_id, job_id, state, file, file_digest, size_bytes, ready, invalid, administrators,
+                                   made, refused, created_by, created_at, expires_at)
+              VALUES ($1, $2, $3, 'checking', $4, $5, $6, 0, 0, 0, 0, 0, $7, $8, $9)";
+    COUNT = "SELECT COUNT(*) FROM imports WHERE organization_id = $1";
+    FIND = (import!("AND i.id = $2"));
+    LIST = (import!("AND (i.created_at < $2 OR (i.created_at = $2 AND i.id < $3)) ORDER BY i.created_at DESC, i.id DESC LIMIT $4"));
+    FILE = "SELECT file FROM imports WHERE id = $1";
+    ADD_ROWS = {
+        sqlite "INSERT INTO import_rows (import_id, line, state, data, problems)
+                SELECT $1, json_extract(value, '$.line'), json_extract(value, '$.state'), json_extract(value, '$.data'),
+                       json_extract(value, '$.problems')
+                FROM json_each($2)",
+        postgres "INSERT INTO import_rows (import_id, line, state, data, problems)
+                  SELECT $1, CAST(value->>'line' AS BIGINT), value->>'state', value->>'data', value->>'problems'
+                  FROM jsonb_array_elements(CAST($2 AS TEXT)::jsonb)"
+    };
+    FORGET_ROWS = "DELETE FROM import_rows WHERE import_id = $1";
+    CHECKED = "UPDATE imports SET state = $2, form = $3, failure = $4, ready = $5, invalid = $6, administrators = $7, file = NULL
+               WHERE id = $1 AND state = 'checking'";
+    APPLY = "UPDATE imports SET state = 'applying', mode = $3, plan = $4, job_id = $5, failure = NULL
+             WHERE organization_id = $1 AND id = $2 AND state = 'checked'";
+    ROWS = "SELECT line, state, data, problems, person_id FROM import_rows
+            WHERE import_id = $1 AND line > $2 AND (CAST($3 AS TEXT) IS NULL OR state = $3) ORDER BY line LIMIT $4";
+    READY = "SELECT line, state, data, problems, person_id FROM import_rows
+             WHERE import_id = $1 AND state = 'ready' AND line > $2 ORDER BY line LIMIT $3";
+    SETTLE_ROW = "UPDATE import_rows SET state = $3, problems = $4, person_id = $5, data = CASE WHEN $3 = 'invalid' THEN data END
+                  WHERE import_id = $1 AND line = $2";
+    COUNTS = "SELECT state, COUNT(*) FROM import_rows WHERE import_id = $1 GROUP BY state";
+    APPLIED = "UPDATE imports SET state = 'applied', ready = 0, made = $2, refused = $3, applied_at = $4 WHERE id = $1 AND state = 'applying'";
+    FORGET_DATA = "UPDATE import_rows SET data = NULL WHERE import_id = $1 AND data IS NOT NULL";
+    TURNED_DOWN = "UPDATE imports SET state = 'checked', failure = 'rows_refused', ready = ready - $2, invalid = invalid + $2, mode = NULL
+                   WHERE id = $1 AND state = 'applying'";
+    FAILED = "UPDATE imports SET state = 'failed', failure = 'broken', file = NULL WHERE id = $1 AND state IN ('checking', 'applying')";
+    REMOVE = "DELETE FROM imports WHERE organization_id = $1 AND id = $2";
+    PURGE = "DELETE FROM imports WHERE expires_at < $1
+             AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = imports.job_id AND j.state IN ('waiting', 'running'))";
+    TAKEN = {
+        sqlite "SELECT p.login, EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1) AS member
+                FROM people p WHERE p.login IN (SELECT value FROM json_each($2))",
+        postgres "SELECT p.login, EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1) AS member
+                  FROM people p WHERE p.login IN (SELECT jsonb_array_elements_text(CAST($2 AS TEXT)::jsonb))"
+    };
+}
+
+/// An import.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Import {
+    /// `imp_…`.
+    pub id: String,
+    /// `org_…`.
+    pub organization_id: String,
+    /// The last job, `job_…`.
+    pub job_id: String,
+    /// `checking`, `checked`, `unreadable`, `applying`, `applied` or `failed`.
+    pub state: String,
+    /// SHA-256 of the file.
+    pub file_digest: String,
+    /// Size of the file.
+    pub size_bytes: i64,
+    /// How the file is written, JSON.
+    pub form: Option<String>,
+    /// Why it is unreadable or failed.
+    pub failure: Option<String>,
+    /// Rows that can be applied.
+    pub ready: i64,
+    /// Rows that cannot.
+    pub invalid: i64,
+    /// Administrators among those that can.
+    pub administrators: i64,
+    /// People invited.
+    pub made: i64,
+    /// Rows refused while they were applied.
+    pub refused: i64,
+    /// `all_or_nothing` or `valid_rows`.
+    pub mode: Option<String>,
+    /// How it is applied, JSON.
+    pub plan: Option<String>,
+    /// Who uploaded it.
+    pub created_by: String,
+    /// When.
+    pub created_at: At,
+    /// When it was applied.
+    pub applied_at: Option<At>,
+    /// When it is forgotten.
+    pub expires_at: At,
+    /// Steps of the last job that are done.
+    pub done: i64,
+    /// Its steps.
+    pub total: i64,
+}
+
+/// An import to store.
+#[derive(Debug)]
+pub struct NewImport<'a> {
+    /// `imp_…`.
+    pub id: &'a str,
+    /// `org_…`.
+    pub organization: &'a str,
+    /// The job that reads it.
+    pub job: &'a str,
+    /// The file, sealed.
+    pub file: &'a [u8],
+    /// Its SHA-256.
+    pub digest: &'a str,
+    /// Its size.
+    pub size_bytes: i64,
+    /// Who uploaded it.
+    pub by: &'a str,
+}
+
+/// A row of the file.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Row {
+    /// Line of the file.
+    pub line: i64,
+    /// `ready`, `invalid`, `made` or `refused`.
+    pub state: String,
+    /// The cells, JSON.
+    pub data: Option<String>,
+    /// What is wrong, JSON.
+    pub problems: String,
+    /// Who was invited.
+    pub person_id: Option<String>,
+}
+
+/// What a file turned out to hold.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// `checked` or `unreadable`.
+    pub state: &'static str,
+    /// How it is written, JSON.
+    pub form: Option<String>,
+    /// Why it cannot be read.
+    pub failure: Option<&'static str>,
+    /// Rows that can be applied.
+    pub ready: i64,
+    /// Rows that cannot.
+    pub invalid: i64,
+    /// Administrators among the first.
+    pub administrators: i64,
+}
+
+/// A login that somebody has.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Login {
+    /// Folded.
+    pub login: String,
+    /// Whether they belong to the organization.
+    pub member: bool,
+}
+
+/// Stores an import, to be forgotten at `expires_at`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn insert(
+    tx: &mut Tx,
+    new: &NewImport<'_>,
+    (now, expires_at): (Timestamp, Timestamp),
+) -> sqlx::Result<()> {
+    let (at, end) = (At::from(now), At::from(expires_at));
+    sql!(
+        tx,
+        execute INSERT,
+        new.id,
+        new.organization,
+        new.job,
+        new.file,
+        new.digest,
+        new.size_bytes,
+        new.by,
+        at,
+        end
+    )
+    .map(drop)
+}
+
+/// How many imports are kept of an organization.
+///
+/// # Errors
+/// The engine failed.
+pub async fn count(c: &mut impl Conn, organization: &str) -> sqlx::Result<i64> {
+    sql!(c, one (i64,): COUNT, organization).map(|(count,)| count)
+}
+
+/// An import of `organization`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, organization: &str, id: &str) -> sqlx::Result<Option<Import>> {
+    // No id has a NUL, and PostgreSQL refuses to be asked for one.
+    if id.contains('\0') {
+        return Ok(None);
+    }
+    sql!(c, optional Import: FIND, organization, id)
+}
+
+/// The imports of an organization, newest first, from before the instant (milliseconds since 1970) and id of another.
+///
+/// # Errors
+/// The engine failed.
+pub async fn list(
+    c: &mut impl Conn,
+    organization: &str,
+    (at, id, limit): (i64, &str, u32),
+) -> sqlx::Result<Vec<Import>> {
+    sql!(c, all Import: LIST, organization, at, id, i64::from(limit))
+}
+
+/// The file, sealed, while it was not read yet.
+///
+/// # Errors
+/// The engine failed.
+pub async fn file(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Vec<u8>>> {
+    Ok(sql!(c, optional (Option<Vec<u8>>,): FILE, id)?.and_then(|(file,)| file))
+}
+
+/// Adds rows, a JSON array of `line`, `state`, `data` and `problems`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn add_rows(tx: &mut Tx, id: &str, rows: &str) -> sqlx::Result<()> {
+    sql!(tx, execute ADD_ROWS, id, rows).map(drop)
+}
+
+/// Removes the rows of a check that did not come to its end.
+///
+/// # Errors
+/// The engine failed.
+pub async fn forget_rows(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
+    sql!(tx, execute FORGET_ROWS, id).map(drop)
+}
+
+/// Says what the file holds, and removes it.
+///
+/// # Errors
+/// The engine failed.
+pub async fn checked(tx: &mut Tx, id: &str, found: &Found) -> sqlx::Result<()> {
+    let (ready, invalid) = (found.ready, found.invalid);
+    sql!(tx, execute CHECKED, id, found.state, &found.form, found.failure, ready, invalid, found.administrators)
+        .map(drop)
+}
+
+/// Begins to apply a checked import; false when it is not one, or somebody was faster.
+///
+/// # Errors
+/// The engine failed.
+pub async fn apply(
+    tx: &mut Tx,
+    (organization, id): (&str, &str),
+    (mode, plan, job): (&str, &str, &str),
+) -> sqlx::Result<bool> {
+    sql!(tx, execute APPLY, organization, id, mode, plan, job).map(|rows| rows == 1)
+}
+
+/// The rows after a line, all or of one state.
+///
+/// # Errors
+/// The engine failed.
+pub async fn rows(
+    c: &mut impl Conn,
+    id: &str,
+    (line, state, limit): (i64, Option<&str>, u32),
+) -> sqlx::Result<Vec<Row>> {
+    sql!(c, all Row: ROWS, id, line, state, i64::from(limit))
+}
+
+/// The next rows to apply.
+///
+/// # Errors
+/// The engine failed.
+pub async fn ready(c: &mut impl Conn, id: &str, (line, limit): (i64, u32)) -> sqlx::Result<Vec<Row>> {
+    sql!(c, all Row: READY, id, line, i64::from(limit))
+}
+
+/// Says what became of a row.
+///
+/// # Errors
+/// The engine failed.
+pub async fn settle_row(
+    tx: &mut Tx,
+    (id, line): (&str, i64),
+    (state, problems, person): (&str, &str, Option<&str>),
+) -> sqlx::Result<()> {
+    sql!(tx, execute SETTLE_ROW, id, line, state, problems, person).map(drop)
+}
+
+/// How many rows there are of a state.
+///
+/// # Errors
+/// The engine failed.
+pub async fn counts(c: &mut impl Conn, id: &str) -> sqlx::Result<Vec<(String, i64)>> {
+    sql!(c, all (String, i64): COUNTS, id)
+}
+
+/// Ends an import that was applied: counts, and no personal data any more.
+///
+/// # Errors
+/// The engine failed.
+pub async fn applied(tx: &mut Tx, id: &str, (made, refused): (i64, i64), now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute APPLIED, id, made, refused, At::from(now))?;
+    sql!(tx, execute FORGET_DATA, id).map(drop)
+}
+
+/// So many rows were refused where all or none were to be made: none was.
+///
+/// # Errors
+/// The engine failed.
+pub async fn turned_down(tx: &mut Tx, id: &str, rows: i64) -> sqlx::Result<()> {
+    sql!(tx, execute TURNED_DOWN, id, rows).map(drop)
+}
+
+/// It cannot be carried on.
+///
+/// # Errors
+/// The engine failed.
+pub async fn failed(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
+    sql!(tx, execute FAILED, id).map(drop)
+}
+
+/// Forgets an import; false when there is none.
+///
+/// # Errors
+/// The engine failed.
+pub async fn remove(tx: &mut Tx, organization: &str, id: &str) -> sqlx::Result<bool> {
+    sql!(tx, execute REMOVE, organization, id).map(|rows| rows == 1)
+}
+
+/// Forgets the imports whose time is over.
+///
+/// # Errors
+/// The engine failed.
+pub async fn purge(tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute PURGE, At::from(now))
+}
+
+/// Which of the folded logins (a JSON array) somebody has.
+///
+/// # Errors
+/// The engine failed.
+pub async fn taken(c: &mut impl Conn, organization: &str, logins: &str) -> sqlx::Result<Vec<Login>> {
+    sql!(c, all Login: TAKEN, organization, logins)
+}

@@ -1,0 +1,130 @@
+//! Long work: one row a job, taken by one worker of one node at a time, taken over by another when its lease lapses.
+
+use jiff::Timestamp;
+
+use super::{At, Conn, Tx, is_unique_violation};
+
+statements! {
+    INSERT = "INSERT INTO jobs (id, organization_id, kind, subject, state, done, total, attempts, created_by, created_at)
+              VALUES ($1, $2, $3, $4, 'waiting', 0, $5, 0, $6, $7)";
+    CLAIM = {
+        sqlite "UPDATE jobs SET state = 'running', holder = $2, leased_until = $3, attempts = attempts + 1
+                WHERE id = (SELECT j.id FROM jobs j
+                            WHERE (j.state = 'running' AND j.leased_until < $1)
+                               OR (j.state = 'waiting' AND NOT EXISTS
+                                   (SELECT 1 FROM jobs r WHERE r.organization_id = j.organization_id AND r.state = 'running'))
+                            ORDER BY j.created_at, j.id LIMIT 1)
+                RETURNING id, organization_id, kind, subject, attempts",
+        postgres "UPDATE jobs SET state = 'running', holder = $2, leased_until = $3, attempts = attempts + 1
+                  WHERE id = (SELECT j.id FROM jobs j
+                              WHERE (j.state = 'running' AND j.leased_until < $1)
+                                 OR (j.state = 'waiting' AND NOT EXISTS
+                                     (SELECT 1 FROM jobs r WHERE r.organization_id = j.organization_id AND r.state = 'running'))
+                              ORDER BY j.created_at, j.id LIMIT 1 FOR UPDATE SKIP LOCKED)
+                  RETURNING id, organization_id, kind, subject, attempts"
+    };
+    ADVANCE = "UPDATE jobs SET done = $3, total = $4, leased_until = $5 WHERE id = $1 AND holder = $2 AND state = 'running'";
+    FINISH = "UPDATE jobs SET state = $3, ended_at = $4, holder = NULL, leased_until = NULL
+              WHERE id = $1 AND holder = $2 AND state = 'running'";
+    CANCEL = "UPDATE jobs SET state = 'cancelled', ended_at = $2, holder = NULL, leased_until = NULL
+              WHERE id = $1 AND state IN ('waiting', 'running')";
+    UNFINISHED = "SELECT COUNT(*) FROM jobs WHERE organization_id = $1 AND state IN ('waiting', 'running')";
+    PURGE = "DELETE FROM jobs WHERE ended_at < $1";
+}
+
+/// A job to be done.
+#[derive(Debug)]
+pub struct NewJob<'a> {
+    /// `job_…`.
+    pub id: &'a str,
+    /// For which organization.
+    pub organization: &'a str,
+    /// `import_check` or `import_apply`.
+    pub kind: &'a str,
+    /// What it is about.
+    pub subject: &'a str,
+    /// How many steps it has; 0 when that is not known yet.
+    pub total: i64,
+    /// Who wants it done.
+    pub by: &'a str,
+}
+
+/// A job that a worker has taken.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Taken {
+    /// `job_…`.
+    pub id: String,
+    /// For which organization.
+    pub organization_id: String,
+    /// `import_check` or `import_apply`.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// How many times it was taken, this one included.
+    pub attempts: i64,
+}
+
+/// Adds a job.
+///
+/// # Errors
+/// The engine failed.
+pub async fn insert(tx: &mut Tx, new: &NewJob<'_>, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute INSERT, new.id, new.organization, new.kind, new.subject, new.total, new.by, At::from(now)).map(drop)
+}
+
+/// Takes a job for `holder` until `until`: the oldest that waits in an organization without a running one, or whose holder is gone.
+///
+/// # Errors
+/// The engine failed.
+pub async fn claim(tx: &mut Tx, holder: &str, (now, until): (Timestamp, Timestamp)) -> sqlx::Result<Option<Taken>> {
+    match sql!(tx, optional Taken: CLAIM, At::from(now), holder, At::from(until)) {
+        // Another node took one of the same organization at this moment.
+        Err(error) if is_unique_violation(&error) => Ok(None),
+        taken => taken,
+    }
+}
+
+/// Says how far it is and holds it until `until`; false when it is `holder`'s no longer, or was cancelled.
+///
+/// # Errors
+/// The engine failed.
+pub async fn advance(
+    tx: &mut Tx,
+    (job, holder): (&str, &str),
+    (done, total): (i64, i64),
+    until: Timestamp,
+) -> sqlx::Result<bool> {
+    sql!(tx, execute ADVANCE, job, holder, done, total, At::from(until)).map(|rows| rows == 1)
+}
+
+/// Ends it as `done` or `failed`; false when it is `holder`'s no longer, or was cancelled.
+///
+/// # Errors
+/// The engine failed.
+pub async fn finish(tx: &mut Tx, (job, holder): (&str, &str), state: &str, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute FINISH, job, holder, state, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Cancels it, waiting or running; false when it has ended.
+///
+/// # Errors
+/// The engine failed.
+pub async fn cancel(tx: &mut Tx, job: &str, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute CANCEL, job, At::from(now)).map(|rows| rows == 1)
+}
+
+/// How many jobs of an organization wait or run.
+///
+/// # Errors
+/// The engine failed.
+pub async fn unfinished(c: &mut impl Conn, organization: &str) -> sqlx::Result<i64> {
+    sql!(c, one (i64,): UNFINISHED, organization).map(|(count,)| count)
+}
+
+/// Forgets jobs that ended before `before`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute PURGE, At::from(before))
+}

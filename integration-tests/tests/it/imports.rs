@@ -1,0 +1,428 @@
+//! People from spreadsheets, many acts at once, and the list of members as a spreadsheet (R051, R055, R058, R153).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use habilis_integration_tests::api::ALL;
+use habilis_integration_tests::{Api, Browser, Inbox, TestServer};
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+
+use crate::api::{invited, new_member, new_organization, of_kind, operator};
+
+const HEADER: &str = "Nom;Prénom;Courriel;Identifiant;Rôle;Affiliation;Date de fin\r\n";
+
+fn post_file(api: &Api, organization: &str, file: impl Into<Vec<u8>>) -> reqwest::RequestBuilder {
+    let request = api.request("POST", &format!("/organizations/{organization}/imports"));
+    request.header("content-type", "text/csv").body(file.into())
+}
+
+/// Uploads a file and waits until it was read.
+async fn checked(api: &Api, organization: &str, file: impl Into<Vec<u8>>) -> Value {
+    let made = api.send(post_file(api, organization, file)).await.done(202);
+    left(api, organization, &made, "checking").await
+}
+
+/// Waits until the import is in another state.
+async fn left(api: &Api, organization: &str, import: &Value, state: &str) -> Value {
+    let path = format!("/organizations/{organization}/imports/{}", import["id"].as_str().unwrap());
+    for _ in 0..1200 {
+        let now = api.get(&path).await.done(200);
+        if now["state"] != state {
+            return now;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("still {state}: {}", api.get(&path).await.body);
+}
+
+fn path_of(organization: &str, import: &Value) -> String {
+    format!("/organizations/{organization}/imports/{}", import["id"].as_str().unwrap())
+}
+
+fn mode(mode: &str) -> Value {
+    json!({ "mode": mode, "people_informed": true })
+}
+
+async fn applied(api: &Api, organization: &str, import: &Value, how: &Value) -> Value {
+    let path = format!("{}/apply", path_of(organization, import));
+    let begun = api.post(&path, how).await.done(202);
+    left(api, organization, &begun, "applying").await
+}
+
+/// Every item of a list.
+async fn all(api: &Api, path: &str) -> Vec<Value> {
+    let (mut items, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let page = api.get(&format!("{path}{separator}limit=200{cursor}")).await.done(200);
+        items.extend(page["items"].as_array().unwrap().iter().cloned());
+        let Some(next) = page["next"].as_str() else { return items };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+async fn members(api: &Api, organization: &str) -> Vec<Value> {
+    all(api, &format!("/organizations/{organization}/members")).await
+}
+
+/// So many people.
+fn people(prefix: &str, count: usize) -> String {
+    let row = |index| format!("Kervadec;Maëlys;{prefix}{index}@import.example;;;;\r\n");
+    HEADER.to_owned() + &(0..count).map(row).collect::<String>()
+}
+
+fn codes(import: &Value) -> Vec<(i64, String)> {
+    let rows = import["first_problems"].as_array().unwrap().iter();
+    let code = |row: &Value| (row["line"].as_i64().unwrap(), row["problems"][0]["code"].as_str().unwrap().to_owned());
+    rows.map(code).collect()
+}
+
+journeys! {
+    async fn a_french_spreadsheet_is_looked_at_and_then_applied(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Importée").await;
+        let of = format!("/organizations/{organization}");
+        api.put(&format!("{of}/portals/demo-portal"), &json!({ "roles": ["apprenant"] })).await.done(200);
+        let signatory = json!({ "duty": "signatory", "name": "Luc Roy", "email": "signataire@import.example" });
+        api.post(&format!("{of}/contacts"), &signatory).await.done(201);
+        let member = json!({ "email": "deja@import.example", "given_name": "Luc", "family_name": "Roy" });
+        invited(&api, &organization, &member).await;
+        let elsewhere = new_organization(&api, "Voisine").await;
+        invited(&api, &elsewhere, &json!({ "email": "pris@import.example", "given_name": "Luc", "family_name": "Roy" })).await;
+
+        // Windows-1252, a quoted line break, a formula for a name, and one of each thing that goes wrong.
+        let text = "Nom;Pr\u{e9}nom;Courriel;Identifiant;R\u{f4}le;Affiliation;Date de fin;Couleur\r\n\
+            \"Le\nGall\";Zo\u{e9};zoe@import.example;;;Externe;31/12/2099;bleu\r\n\
+            Lef\u{e8}vre;Lo\u{ef}c;loic@import.example;;Administrateur;salari\u{e9};;\r\n\
+            =1+1;Lo\u{ef}c;formule@import.example;;;;;\r\n\
+            Roy;Anne;;anne.roy;;;;\r\n\
+            Roy;Anne;anne@import.example;;;externe;;\r\n\
+            Roy;Anne;anne2@import.example;;;externe;01/02/2020;\r\n\
+            Roy;Luc;deja@import.example;;;;;\r\n\
+            Roy;Luc;PRIS@import.example;;;;;\r\n\
+            Gall;Zo\u{e9};ZOE@import.example;;;;;\r\n";
+        let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+        let before = members(&api, &organization).await;
+        let mut import = checked(&api, &organization, bytes).await;
+        assert_eq!(import["state"], "checked", "{import}");
+        // 2099 is further than ten years: the preview says so, and nothing else is wrong with that row.
+        assert_eq!(codes(&import), [
+            (2, "too_far".to_owned()),
+            (5, "name".to_owned()),
+            (6, "missing".to_owned()),
+            (7, "end_missing".to_owned()),
+            (8, "past".to_owned()),
+            (9, "already_member".to_owned()),
+            (10, "login_taken".to_owned()),
+            (11, "duplicate".to_owned()),
+        ], "{import}");
+        assert_eq!((&import["rows"]["ready"], &import["rows"]["invalid"]), (&json!(1), &json!(8)), "{import}");
+        assert_eq!(import["rows"]["administrators"], 1);
+        assert_eq!(import["file"]["form"]["encoding"], "windows-1252");
+        assert_eq!(import["file"]["form"]["unknown_columns"], json!(["Couleur"]));
+        assert_eq!(members(&api, &organization).await, before, "a preview changes nothing");
+
+        let path = path_of(&organization, &import);
+        let apply = format!("{path}/apply");
+        let problem = api.post(&apply, &json!({ "mode": "valid_rows", "people_informed": false })).await;
+        assert_eq!(problem.problem(422, "invalid_fields")["errors"][0]["pointer"], "/people_informed");
+        let problem = api.post(&apply, &mode("all_or_nothing")).await.problem(409, "conflict");
+        assert_eq!(problem["invalid"], 8);
+        let mut how = mode("valid_rows");
+        how["rights"] = json!([{ "client_id": "demo-portal", "role": "formateur" }]);
+        let problem = api.post(&apply, &how).await.problem(422, "invalid_fields");
+        assert_eq!(problem["errors"][0]["code"], "not_granted");
+        how["rights"] = json!([{ "client_id": "demo-portal", "role": "apprenant" }]);
+        import = applied(&api, &organization, &import, &how).await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(1)), "{import}");
+
+        let made = all(&api, &format!("{path}/rows?state=made")).await;
+        let person = api.get(&format!("{of}/members/{}", made[0]["person"].as_str().unwrap())).await.done(200);
+        assert_eq!((&person["login"], &person["role"]), (&json!("loic@import.example"), &json!("administrator")));
+        assert_eq!((&person["account_status"], &person["mandate"]), (&json!("pending"), &json!("invitation")));
+        assert_eq!(person["rights"], how["rights"]);
+        // The letter is the one of an invitation: its link opens the account.
+        let mails = Inbox::of(server).to("loic@import.example").await;
+        let link = mails[0].links.iter().find(|link| link.contains("/activate/")).unwrap();
+        assert_eq!(Browser::new().walk(link).await.status, 200);
+        assert!(!Inbox::of(server).to("signataire@import.example").await.is_empty());
+
+        let report = api.get(&format!("{path}/report.csv")).await;
+        assert!(report.header("content-type").starts_with("text/csv"), "{}", report.header("content-type"));
+        assert!(report.body.starts_with('\u{feff}') && report.body.contains("5;invalid;Nom;name;"), "{}", report.body);
+        assert!(report.body.contains("11;invalid;") && report.body.contains("ligne 2"), "{}", report.body);
+        let english = api.get(&format!("{path}/report.csv?language=en")).await;
+        assert!(english.body.contains("Line 2 has the same login already"), "{}", english.body);
+
+        let trail = all(&api, &format!("{of}/audit")).await;
+        let lines = |event: &str| trail.iter().filter(|line| line["event"] == event).collect::<Vec<_>>();
+        assert_eq!((lines("import.uploaded").len(), lines("import.started").len()), (1, 1));
+        let applied = lines("import.applied");
+        assert_eq!((&applied[0]["detail"]["made"], &applied[0]["detail"]["file_sha256"]), (&json!(1), &import["file"]["sha256"]));
+        let of_import: Vec<_> = lines("member.invited").into_iter().filter(|line| line["detail"]["import"] == import["id"]).collect();
+        assert_eq!(of_import.len(), 1);
+        assert!(of_import[0]["request_id"].is_string() && of_import[0]["actor"] == "demo-automation", "{:?}", of_import[0]);
+        api.post(&apply, &mode("valid_rows")).await.problem(409, "conflict");
+    }
+
+    async fn what_is_no_list_of_people_is_refused_and_says_why(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Fichiers").await;
+        let png = [&[0x89, b'P', b'N', b'G', 0, 0, 0, 13][..], &[0; 4000]].concat();
+        for (file, failure) in [
+            (Vec::new(), "empty"),
+            (png, "not_text"),
+            (b"Ville;Code postal\r\nBrest;29200\r\n".to_vec(), "missing_columns"),
+            (b"Nom;Nom;Prenom;Mail\r\nA;B;C;d@e.fr\r\n".to_vec(), "repeated_column"),
+            ((HEADER.to_owned() + &"A;B;c@d.fr;;;;\n".repeat(100_001)).into_bytes(), "too_many_rows"),
+        ] {
+            let import = checked(&api, &organization, file).await;
+            assert_eq!((&import["state"], &import["failure"]), (&json!("unreadable"), &json!(failure)), "{import}");
+            let path = path_of(&organization, &import);
+            api.post(&format!("{path}/apply"), &mode("valid_rows")).await.problem(409, "conflict");
+            api.delete(&path).await;
+            api.get(&path).await.problem(404, "not_found");
+        }
+        let import = checked(&api, &organization, HEADER).await;
+        assert_eq!((&import["state"], &import["rows"]["ready"]), (&json!("checked"), &json!(0)));
+        api.post(&format!("{}/apply", path_of(&organization, &import)), &mode("valid_rows")).await.problem(409, "conflict");
+        let other = api.request("POST", &format!("/organizations/{organization}/imports"));
+        api.send(other.header("content-type", "application/json").body("[]")).await.problem(415, "unsupported_media_type");
+        assert_eq!(all(&api, &format!("/organizations/{organization}/imports")).await.len(), 1);
+        // Last: the connection ends with it, sometimes before the answer is read.
+        if let Ok(answer) = post_file(&api, &organization, vec![b'a'; 20 * 1024 * 1024 + 1]).send().await {
+            assert_eq!(answer.status(), 413);
+        }
+        let api = operator(server).await;
+        assert_eq!(all(&api, &format!("/organizations/{organization}/imports")).await.len(), 1);
+    }
+
+    async fn two_who_apply_at_once_apply_once(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Deux fois").await;
+        let import = checked(&api, &organization, people("deux", 120)).await;
+        let path = format!("{}/apply", path_of(&organization, &import));
+        let barrier = Arc::new(Barrier::new(6));
+        let tasks: Vec<_> = (0..6)
+            .map(|index| {
+                let (api, path, barrier) = (api.clone(), path.clone(), barrier.clone());
+                let how = mode(if index % 2 == 0 { "valid_rows" } else { "all_or_nothing" });
+                tokio::spawn(async move {
+                    barrier.wait().await;
+                    api.post(&path, &how).await.status
+                })
+            })
+            .collect();
+        let mut taken = 0;
+        for task in tasks {
+            let status = task.await.unwrap();
+            assert!(status == 202 || status == 409, "{status}");
+            taken += usize::from(status == 202);
+        }
+        assert_eq!(taken, 1);
+        let import = left(&api, &organization, &import, "applying").await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(120)), "{import}");
+        assert_eq!(members(&api, &organization).await.len(), 120);
+        // The same file again finds everybody there.
+        let again = checked(&api, &organization, people("deux", 120)).await;
+        assert_eq!((&again["rows"]["ready"], &again["rows"]["invalid"]), (&json!(0), &json!(120)));
+    }
+
+    async fn all_or_nothing_is_nothing_when_a_login_was_taken_since(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Tout ou rien").await;
+        let elsewhere = new_organization(&api, "Plus rapide").await;
+        let import = checked(&api, &organization, people("tout", 250)).await;
+        assert_eq!(import["rows"]["ready"], 250);
+        let faster = json!({ "email": "tout249@import.example", "given_name": "Luc", "family_name": "Roy" });
+        invited(&api, &elsewhere, &faster).await;
+        let import = applied(&api, &organization, &import, &mode("all_or_nothing")).await;
+        assert_eq!((&import["state"], &import["failure"]), (&json!("checked"), &json!("rows_refused")), "{import}");
+        assert_eq!((&import["rows"]["ready"], &import["rows"]["invalid"]), (&json!(249), &json!(1)));
+        assert_eq!(codes(&import), [(251, "login_taken".to_owned())]);
+        assert_eq!(members(&api, &organization).await.len(), 0);
+        let import = applied(&api, &organization, &import, &mode("valid_rows")).await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(249)), "{import}");
+        assert_eq!(members(&api, &organization).await.len(), 249);
+    }
+
+    async fn an_import_is_stopped_and_who_was_invited_stays(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Arrêtée").await;
+        let import = checked(&api, &organization, people("stop", 2000)).await;
+        let path = path_of(&organization, &import);
+        api.post(&format!("{path}/apply"), &mode("valid_rows")).await.done(202);
+        // Left and found again by the list.
+        loop {
+            let found = api.get(&format!("/organizations/{organization}/imports")).await.done(200);
+            let progress = &found["items"][0]["progress"];
+            assert_eq!(progress["total"], 2000, "{found}");
+            if progress["done"].as_i64().unwrap() > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let answer = api.delete(&path).await;
+        assert_eq!(answer.status, 204, "{}", answer.body);
+        api.get(&path).await.problem(404, "not_found");
+        let trail = all(&api, &format!("/organizations/{organization}/audit")).await;
+        let forgotten = trail.iter().find(|line| line["event"] == "import.forgotten").unwrap();
+        assert_eq!(forgotten["detail"]["stopped"], true);
+        let made = members(&api, &organization).await.len();
+        assert_eq!(forgotten["detail"]["made"], made);
+        assert!(made > 0 && made < 2000, "{made}");
+    }
+
+    async fn many_acts_at_once_are_answered_one_by_one(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "En nombre").await;
+        let of = format!("/organizations/{organization}");
+        api.put(&format!("{of}/portals/demo-portal"), &json!({ "roles": ["apprenant"] })).await.done(200);
+        let mut ids = Vec::new();
+        for (name, role) in [("nombre1", "administrator"), ("nombre2", "administrator"), ("nombre3", "member"), ("nombre4", "member")] {
+            let mut new = new_member(name);
+            new["role"] = json!(role);
+            ids.push(invited(&api, &organization, &new).await);
+        }
+        let [first, second, third, fourth] = &ids[..] else { unreachable!() };
+        let operations = json!({ "operations": [
+            { "operation": "suspend", "person": third, "reason": "congé" },
+            { "operation": "set_end", "person": fourth, "ends_on": "2020-01-01" },
+            { "operation": "set_rights", "person": fourth, "client_id": "demo-portal", "roles": ["formateur"] },
+            { "operation": "set_rights", "person": fourth, "client_id": "demo-portal", "roles": ["apprenant"] },
+            { "operation": "remove", "person": first },
+            { "operation": "remove", "person": first },
+            { "operation": "remove", "person": second },
+            { "operation": "suspend", "person": "usr_personne", "reason": "congé" },
+            { "operation": "reinstate", "person": third, "reason": "retour" },
+        ] });
+        let path = format!("{of}/members/bulk");
+        let send = async || api.send(api.request("POST", &path).header("idempotency-key", "bulk-1").json(&operations)).await;
+        let answer = send().await;
+        let done = answer.done(200);
+        let results = done["results"].as_array().unwrap();
+        let statuses: Vec<_> = results.iter().map(|result| result["status"].as_u64().unwrap()).collect();
+        assert_eq!(statuses, [200, 422, 422, 200, 204, 404, 409, 404, 200], "{done}");
+        assert_eq!((&done["done"], &done["refused"]), (&json!(4), &json!(5)));
+        assert_eq!(results[6]["problem"]["code"], "last_administrator");
+        assert_eq!(results[2]["problem"]["errors"][0]["code"], "not_granted");
+        let again = send().await;
+        assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &answer.body));
+        let left = members(&api, &organization).await;
+        assert_eq!(left.len(), 3);
+        assert!(left.iter().all(|member| member["status"] == "active"), "{left:?}");
+        let trail = all(&api, &format!("{of}/audit")).await;
+        for (event, lines) in [("member.status_changed", 2), ("member.rights_changed", 1), ("member.removed", 1)] {
+            assert_eq!(trail.iter().filter(|line| line["event"] == event).count(), lines, "{event}");
+        }
+        for count in [0, 1001] {
+            let operation = json!({ "operation": "remove", "person": third });
+            let many = json!({ "operations": vec![operation; count] });
+            api.post(&path, &many).await.problem(422, "invalid_fields");
+        }
+        assert_eq!(members(&api, &organization).await.len(), 3);
+        // Nobody acts on themselves, in number or not.
+        let administrator = of_kind(server, "administrator");
+        let own = administrator.organization.clone().unwrap().id;
+        let administrator = Api::of_person(server, &administrator, ALL).await;
+        let me = administrator.get("/me").await.done(200)["id"].clone();
+        let operations = json!({ "operations": [{ "operation": "suspend", "person": me, "reason": "pause" }] });
+        let done = administrator.post(&format!("/organizations/{own}/members/bulk"), &operations).await.done(200);
+        assert_eq!(done["results"][0]["problem"]["code"], "forbidden", "{done}");
+    }
+
+    async fn what_was_exported_is_imported_again(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Aller").await;
+        let of = format!("/organizations/{organization}");
+        let file = HEADER.to_owned()
+            + "Le Gall;Zoé;zoe.gall@export.example;'=zoe;Administrateur;Salarié;\r\n\
+               Œuvrard;Loïc;loic@export.example;;Membre;Externe;31/12/2030\r\n"
+            + &people("export", 420)[HEADER.len()..];
+        let import = checked(&api, &organization, file).await;
+        assert_eq!((&import["rows"]["ready"], &import["rows"]["invalid"]), (&json!(422), &json!(0)), "{import}");
+        applied(&api, &organization, &import, &mode("valid_rows")).await;
+        let exported = api.get(&format!("{of}/members.csv")).await;
+        assert_eq!(exported.status, 200, "{}", exported.body);
+        assert!(exported.body.contains(";'=zoe;"), "a formula is text");
+        assert_eq!(exported.body.lines().count(), 423);
+        let externals = api.get(&format!("{of}/members.csv?affiliation=external")).await;
+        assert!(externals.body.lines().count() == 2 && externals.body.contains("31/12/2030"), "{}", externals.body);
+        api.get(&format!("{of}/members.csv?affiliation=x")).await.problem(400, "invalid_parameter");
+        let trail = all(&api, &format!("{of}/audit")).await;
+        assert_eq!(trail.iter().filter(|line| line["event"] == "members.exported").count(), 2);
+
+        // The same people, gone and back, from the file alone.
+        let operations: Vec<_> = members(&api, &organization).await.iter().map(|member| json!({ "operation": "remove", "person": member["id"] })).collect();
+        // Zoé is the last administrator: she stays until the operator ends the organization.
+        let done = api.post(&format!("{of}/members/bulk"), &json!({ "operations": operations })).await.done(200);
+        assert_eq!((&done["done"], &done["refused"]), (&json!(421), &json!(1)), "{done}");
+        let again = checked(&api, &organization, exported.body.clone()).await;
+        assert_eq!((&again["rows"]["ready"], &again["rows"]["invalid"]), (&json!(421), &json!(1)), "{again}");
+        assert_eq!(codes(&again)[0].1, "already_member");
+        applied(&api, &organization, &again, &mode("valid_rows")).await;
+        let back = api.get(&format!("{of}/members.csv")).await;
+        let sorted = |text: &str| {
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        assert_eq!(sorted(&back.body), sorted(&exported.body));
+    }
+}
+
+own_journeys! {
+    /// Killed in the middle, started again: each row was done exactly once.
+    async fn an_import_goes_on_where_it_was_when_the_server_was_killed(mut server: TestServer) {
+        const ROWS: usize = 1500;
+        let api = operator(&server).await;
+        let organization = new_organization(&api, "Coupure").await;
+        let import = checked(&api, &organization, people("coupure", ROWS)).await;
+        let path = path_of(&organization, &import);
+        api.post(&format!("{path}/apply"), &mode("valid_rows")).await.done(202);
+        loop {
+            let now = api.get(&path).await.done(200);
+            assert_eq!(now["state"], "applying", "killed too late: {now}");
+            if now["progress"]["done"].as_i64().unwrap() > 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        server.kill();
+        server.restart().await;
+        // The lease of the dead worker lapses.
+        server.advance(120).await;
+        let api = operator(&server).await;
+        let import = left(&api, &organization, &import, "applying").await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(ROWS)), "{import}");
+        assert_eq!(import["progress"]["done"], ROWS);
+        assert_eq!(members(&api, &organization).await.len(), ROWS);
+        let trail = all(&api, &format!("/organizations/{organization}/audit")).await;
+        assert_eq!(trail.iter().filter(|line| line["event"] == "member.invited").count(), ROWS);
+        assert_eq!(trail.iter().filter(|line| line["event"] == "import.applied").count(), 1);
+
+        // All or nothing: never some.
+        let import = checked(&api, &organization, people("rien", 400)).await;
+        let path = path_of(&organization, &import);
+        api.post(&format!("{path}/apply"), &mode("all_or_nothing")).await.done(202);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.kill();
+        server.restart().await;
+        let api = operator(&server).await;
+        let made = members(&api, &organization).await.len() - ROWS;
+        assert!(made == 0 || made == 400, "{made}");
+        server.advance(120).await;
+        let api = operator(&server).await;
+        let import = left(&api, &organization, &import, "applying").await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(400)), "{import}");
+        assert_eq!(members(&api, &organization).await.len(), ROWS + 400);
+
+        // A week later it is forgotten, and who was invited is not.
+        server.advance(8 * 86_400).await;
+        let api = operator(&server).await;
+        assert_eq!(all(&api, &format!("/organizations/{organization}/imports")).await.len(), 0);
+        assert_eq!(members(&api, &organization).await.len(), ROWS + 400);
+        server.kill();
+    }
+}
