@@ -50,6 +50,9 @@ pub const UNTOLD: &[&str] = &[
     "account.invitation_resent",
     "account.invited_again",
     "account.sharing_suspected",
+    "member.declined",
+    "member.offer_withdrawn",
+    "member.offered",
     "organization.chosen",
 ];
 
@@ -115,6 +118,7 @@ const SOURCES: &[Source] = &[
     ("second_factors.removed_by_mail", Kind::One("account.second_factors_removed"), &[], Change::Nothing),
     ("person.duties_changed", Kind::One("account.duties_changed"), &[], Change::Members(&["operator", "privacy"])),
     ("member.invited", Kind::One("membership.created"), &[], Change::Members(MEMBERSHIP)),
+    ("member.joined", Kind::One("membership.created"), &[], Change::Members(MEMBERSHIP)),
     ("member.updated", Kind::One("membership.updated"), &["renamed"], Change::Members(MEMBERSHIP)),
     ("member.role_changed", Kind::One("membership.role_changed"), &[], Change::Members(&["role"])),
     ("member.status_changed", Kind::ByStatus(MEMBER_STATUS), &[], Change::Members(&["status"])),

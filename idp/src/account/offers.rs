@@ -6,6 +6,7 @@ use habilis_keys::random;
 use habilis_policies::calendar;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use super::organizations_page;
 use super::signatories;
@@ -100,11 +101,14 @@ pub async fn accept(
     for (client, role) in offer.rights() {
         if granted.iter().any(|one| one.client_id == client && one.role == role) {
             organizations::give_right(tx, (person, organization), (client, role), now).await?;
-            rights.push(serde_json::json!({ "client_id": client, "role": role }));
+            rights.push(json!({ "client_id": client, "role": role }));
         }
     }
-    let event = event("member.joined", offer, origin).with("role", offer.role.clone()).with("rights", rights);
-    audit::record(tx, event, now).await?;
+    let after = json!({
+        "role": offer.role, "status": "active", "affiliation": offer.affiliation, "ends_on": offer.ends_on, "mandate": offer.mandate,
+        "rights": rights,
+    });
+    audit::record(tx, event("member.joined", offer, origin).changed(Value::Null, after), now).await?;
     if offer.role == "administrator" {
         signatories::administrator_changed(tx, app, (&found, person), now).await?;
     }
