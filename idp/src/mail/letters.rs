@@ -177,6 +177,7 @@ mod tests {
             ("second_factors_removed.1", Security),
             ("second_factors_reset.1", Security),
             ("second_step_guessed.1", Security),
+            ("webhook_disabled.1", Other),
         ];
         let sign_in =
             NewSignIn { at: Timestamp::UNIX_EPOCH, address: "192.0.2.7".to_owned(), device: "Firefox".to_owned() };
