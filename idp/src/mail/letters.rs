@@ -166,6 +166,8 @@ mod tests {
             ("api_key_rotate.1", Other),
             ("authenticator_app_added.1", Security),
             ("authenticator_app_removed.1", Security),
+            ("members_exported.1", Other),
+            ("members_imported.1", Other),
             ("membership_offer.1", Other),
             ("new_sign_in.1", Security),
             ("override_done.1", Other),
@@ -189,6 +191,7 @@ mod tests {
             ("second_step_guessed.1", Security),
             ("succession_done.1", Other),
             ("succession_requested.1", Other),
+            ("webhook_disabled.1", Other),
         ];
         let sign_in =
             NewSignIn { at: Timestamp::UNIX_EPOCH, address: "192.0.2.7".to_owned(), device: "Firefox".to_owned() };

@@ -24,8 +24,14 @@ fn is(schema: &Value, kind: &str) -> bool {
 
 /// Values that a field cannot have, each with the pointer below the field that names it.
 fn wrong(document: &Value, schema: &Value, at: &str) -> Vec<(Value, String)> {
-    let schema = resolved(document, schema);
     let here = |value: Value| (value, String::new());
+    let choices =
+        schema["oneOf"].as_array().map_or(0, |choices| choices.iter().filter(|it| it["type"] != "null").count());
+    if choices > 1 {
+        // What such a choice holds is read with the whole of it.
+        return vec![here(json!("a")), here(json!(7)), here(json!({ "no_such_member": 1 }))];
+    }
+    let schema = resolved(document, schema);
     if schema["enum"].is_array() {
         return vec![here(json!("no such word")), here(json!(7)), here(json!({})), here(json!(""))];
     }
@@ -44,8 +50,10 @@ fn wrong(document: &Value, schema: &Value, at: &str) -> Vec<(Value, String)> {
     }
     if is(schema, "array") {
         let mut values = vec![here(json!("a")), here(json!({})), here(json!(7))];
-        let items = resolved(document, &schema["items"]);
-        let nested = wrong(document, items, at);
+        let items = &schema["items"];
+        // Words of a list whose meaning only the server knows (scopes, networks, types) are judged there, not in the document.
+        let word = is(items, "string") && items["maxLength"].is_null();
+        let nested = if word { vec![here(json!(7)), here(json!({}))] } else { wrong(document, items, at) };
         values.extend(nested.into_iter().map(|(value, below)| (json!([value]), format!("/0{below}"))));
         return values;
     }

@@ -178,6 +178,7 @@ own_journeys! {
         assert!(all.iter().all(|one| one.is_signed_by(&secret)));
         assert_eq!(receiver.wait_for("/slow", taken + EVENTS).await.len(), taken + EVENTS);
         assert_eq!(receiver.received("/healthy").len(), EVENTS);
+        let boss = operator(&server).await;
         assert_eq!(boss.get(&dead).await.done(200)["failing_since"], Value::Null);
         server.kill();
     }
