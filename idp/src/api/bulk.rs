@@ -44,6 +44,7 @@ pub(super) enum Operation {
     /// Suspend the membership.
     Suspend {
         /// `usr_…`.
+        #[schema(max_length = 200)]
         person: String,
         /// Why, for the audit trail.
         #[serde(deserialize_with = "fields::parsed")]
@@ -53,6 +54,7 @@ pub(super) enum Operation {
     /// Set the last day, or take it away.
     SetEnd {
         /// `usr_…`.
+        #[schema(max_length = 200)]
         person: String,
         /// Last day; null for none.
         #[serde(deserialize_with = "fields::optional")]
@@ -62,8 +64,10 @@ pub(super) enum Operation {
     /// Give exactly these roles in a portal.
     SetRights {
         /// `usr_…`.
+        #[schema(max_length = 200)]
         person: String,
         /// `client_id` of the portal.
+        #[schema(max_length = 256)]
         client_id: String,
         /// All of them: what is not named is taken away.
         #[schema(max_items = 50)]
@@ -72,11 +76,13 @@ pub(super) enum Operation {
     /// Remove the member, or withdraw the invitation.
     Remove {
         /// `usr_…`.
+        #[schema(max_length = 200)]
         person: String,
     },
     /// End the suspension of the membership.
     Reinstate {
         /// `usr_…`.
+        #[schema(max_length = 200)]
         person: String,
         /// Why, for the audit trail.
         #[serde(deserialize_with = "fields::parsed")]

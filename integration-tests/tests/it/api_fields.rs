@@ -11,6 +11,8 @@ fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     if let Some(name) = schema["$ref"].as_str() {
         return resolved(document, document.pointer(name.trim_start_matches('#')).unwrap());
     }
+    let named = schema["$ref"].as_str().and_then(|name| document.pointer(name.trim_start_matches('#')));
+    let schema = named.unwrap_or(schema);
     let choices = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array());
     match choices.and_then(|choices| choices.iter().find(|choice| choice["type"] != "null")) {
         Some(choice) => resolved(document, choice),
@@ -25,6 +27,8 @@ fn is(schema: &Value, kind: &str) -> bool {
 /// Values that a field cannot have, each with the pointer below the field that names it.
 fn wrong(document: &Value, schema: &Value, at: &str) -> Vec<(Value, String)> {
     let here = |value: Value| (value, String::new());
+    let named = schema["$ref"].as_str().and_then(|name| document.pointer(name.trim_start_matches('#')));
+    let schema = named.unwrap_or(schema);
     let choices =
         schema["oneOf"].as_array().map_or(0, |choices| choices.iter().filter(|it| it["type"] != "null").count());
     if choices > 1 {
@@ -105,6 +109,9 @@ own_journeys! {
         let organization = organization_of_kind(&server, "cfa");
         let mut things = things_of(&server, &boss, &organization).await;
         let members = boss.get(&format!("/organizations/{organization}/members")).await.done(200);
+        let hook = json!({ "url": "https://ailleurs.example/" });
+        let hook_here = boss.post(&format!("/organizations/{organization}/webhooks"), &hook).await.done(201);
+        let hook_everywhere = boss.post("/webhooks", &hook).await.done(201);
         things.push(("{organization}", organization));
         things.push(("{person}", members["items"][0]["id"].as_str().unwrap().to_owned()));
         things.push(("{client_id}", "demo-portal".to_owned()));
@@ -115,7 +122,11 @@ own_journeys! {
                 let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
                 let changes = operation["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == "If-Match");
                 let target = things.iter().fold(path.replace("/api/v1", ""), |target, (name, id)| target.replace(name, id));
-                let target = target.split('{').next().map(|start| if target.contains('{') { format!("{start}none") } else { target.clone() }).unwrap();
+                let hook = if path.contains("{organization}") { &hook_here } else { &hook_everywhere };
+                let target = target.replace("{webhook}", hook["id"].as_str().unwrap());
+                // What a parameter names that this test does not make is not there: bodies are read before anything is looked for.
+                let words = target.split('/').map(|word| if word.starts_with('{') { "none" } else { word });
+                let target = words.collect::<Vec<_>>().join("/");
                 let what = format!("{method} {path}");
                 let request = |api: &Api| api.request(&method.to_ascii_uppercase(), &target);
                 if schema.is_object() {

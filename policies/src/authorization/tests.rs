@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 20] = [
+const LOOKS: [Action; 21] = [
     Action::ListOrganizations,
     Action::ReadOrganization,
     Action::ReadContacts,
@@ -22,6 +22,7 @@ const LOOKS: [Action; 20] = [
     Action::ListInvitations,
     Action::ReadImport,
     Action::ExportMembers,
+    Action::ReadSuccessions,
     Action::ReadActivity,
     Action::ReadAudit,
     Action::ReadEvents,
