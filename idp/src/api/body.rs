@@ -4,7 +4,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, header};
-use habilis_keys::token::digest;
+use habilis_keys::token::{digest, file_digest_hex};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{Code, FieldError, Problem, Stop};
@@ -88,8 +88,7 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<(Idempotenc
     let method = request.method().to_string();
     let key = Idempotency::key(request.headers())?;
     let bytes = Bytes::from_request(request, state).await.map_err(|_| Problem::bare(Code::TooLarge))?;
-    let body = String::from_utf8_lossy(&bytes);
-    let fingerprint = digest(&format!("{method} {target}\n{body}"));
+    let fingerprint = digest(&format!("{method} {target}\n{}", file_digest_hex(&bytes)));
     Ok((Idempotency { key, fingerprint }, bytes))
 }
 

@@ -33,9 +33,9 @@ pub(crate) const PURPOSE: &str = "import";
 pub(crate) const AT_ONCE_WITH_ONE_WRITER: i64 = 500;
 
 /// Rows checked or applied in one transaction. On `SQLite` every other write waits for it.
-const BATCH: u32 = 100;
+const BATCH: u32 = 20;
 /// Rows stored in one transaction.
-const STORED: usize = 500;
+const STORED: usize = 200;
 /// A login taken between the look and the insert is seen at the next look.
 const LOOKS: u32 = 10;
 
