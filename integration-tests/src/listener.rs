@@ -1,14 +1,19 @@
-//! A relying party's logout endpoints on loopback: it records what is posted to it and answers as the test says.
+//! Somebody else's endpoints on loopback (logout of a relying party, a receiver of webhooks): records what is posted to them and
+//! answers as the test says.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long a test waits for a logout token on a busy machine.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long a test waits for a request on a busy machine.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// One request that came.
 #[derive(Clone, Debug)]
@@ -17,30 +22,56 @@ pub struct Received {
     pub head: String,
     /// The path with its query.
     pub path: String,
-    /// The form fields.
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// As it came.
+    pub body: String,
+    /// The body as the fields of a form.
     pub fields: BTreeMap<String, String>,
+}
+
+impl Received {
+    /// `webhook-id`.
+    pub fn id(&self) -> &str {
+        &self.headers["webhook-id"]
+    }
+
+    /// The body.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// Whether one of the signatures of a webhook is by `secret`, computed here and not by the server's code.
+    pub fn is_signed_by(&self, secret: &str) -> bool {
+        let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("a secret")).expect("base64");
+        let signed = format!("{}.{}.{}", self.id(), self.headers["webhook-timestamp"], self.body);
+        let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), signed.as_bytes());
+        let wanted = format!("v1,{}", STANDARD.encode(mac));
+        self.headers["webhook-signature"].split(' ').any(|signature| signature == wanted)
+    }
 }
 
 #[derive(Debug)]
 struct State {
     received: Vec<Received>,
     status: u16,
+    at: BTreeMap<String, u16>,
 }
 
 /// The listener.
 #[derive(Clone, Debug)]
-pub struct LogoutListener {
+pub struct Listener {
     /// Where it listens, such as `http://127.0.0.1:1234`.
     pub base: String,
     state: Arc<Mutex<State>>,
 }
 
-impl LogoutListener {
+impl Listener {
     /// Listens on a free port of loopback and answers 200.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("bound"));
-        let state = Arc::new(Mutex::new(State { received: Vec::new(), status: 200 }));
+        let state = Arc::new(Mutex::new(State { received: Vec::new(), status: 200, at: BTreeMap::new() }));
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -50,7 +81,12 @@ impl LogoutListener {
         Self { base, state }
     }
 
-    /// Answers with `status` from now on; 0 takes the request and never answers.
+    /// Answers with `status` at `path` from now on; 0 takes the request and never answers.
+    pub fn answer_at(&self, path: &str, status: u16) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).at.insert(path.to_owned(), status);
+    }
+
+    /// Answers with `status` everywhere else from now on; 0 takes the request and never answers.
     pub fn answer(&self, status: u16) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).status = status;
     }
@@ -95,11 +131,15 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
     }
     let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
     let path = text.split(' ').nth(1)?.to_owned();
+    let named = text.lines().skip(1).filter_map(|line| line.split_once(": "));
+    let headers = named.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
     let fields = url::form_urlencoded::parse(&bytes[head..]).into_owned().collect();
+    let body = String::from_utf8_lossy(&bytes[head..]).into_owned();
     let status = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.received.push(Received { head: text, path, fields });
-        state.status
+        let status = state.at.get(&path).copied().unwrap_or(state.status);
+        state.received.push(Received { head: text, path, headers, body, fields });
+        status
     };
     if status == 0 {
         std::future::pending::<()>().await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use habilis_integration_tests::jose;
 use habilis_integration_tests::protocol::{AuthorizationRequest, Code, Tokens, redeem};
-use habilis_integration_tests::{Browser, Engine, LogoutListener, TestServer};
+use habilis_integration_tests::{Browser, Engine, Listener, TestServer};
 use serde_json::Value;
 
 use crate::activation::link_to;
@@ -39,8 +39,8 @@ on_both_engines! {
     a_new_password_is_told_to_the_portals_of_the_other_sessions,
 }
 
-async fn told(engine: Engine) -> (TestServer, LogoutListener) {
-    let listener = LogoutListener::start().await;
+async fn told(engine: Engine) -> (TestServer, Listener) {
+    let listener = Listener::start().await;
     let server = TestServer::own_with(engine, &["--logout-base", &listener.base]).await;
     (server, listener)
 }
@@ -54,7 +54,7 @@ async fn sid(server: &TestServer, browser: &mut Browser, client_id: &str) -> Val
 }
 
 /// The `sid`s that a portal was told of.
-fn sids(listener: &LogoutListener, path: &str) -> BTreeSet<String> {
+fn sids(listener: &Listener, path: &str) -> BTreeSet<String> {
     let told = listener.received(path);
     told.iter().map(|told| jose::claims(&told.fields["logout_token"])["sid"].as_str().unwrap().to_owned()).collect()
 }

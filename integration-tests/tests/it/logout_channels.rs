@@ -4,7 +4,7 @@ use habilis_integration_tests::fapi::verified;
 use habilis_integration_tests::jose;
 use habilis_integration_tests::protocol::{AuthorizationRequest, Code, Tokens, redeem, refresh};
 use habilis_integration_tests::server::run_in;
-use habilis_integration_tests::{Browser, Engine, Http, LogoutListener, TestServer, Visit};
+use habilis_integration_tests::{Browser, Engine, Http, Listener, TestServer, Visit};
 use serde_json::json;
 use url::Url;
 
@@ -14,7 +14,7 @@ const BACK_2: &str = "/demo-logout-2/backchannel";
 
 /// Journeys with a server of their own that tells a listener of sign-outs.
 macro_rules! told_journeys {
-    ($(async fn $name:ident(mut $server:ident: TestServer, $listener:ident: LogoutListener) $body:block)*) => {$(
+    ($(async fn $name:ident(mut $server:ident: TestServer, $listener:ident: Listener) $body:block)*) => {$(
         mod $name {
             use super::*;
 
@@ -31,12 +31,12 @@ macro_rules! told_journeys {
             }
         }
 
-        async fn $name(mut $server: TestServer, $listener: LogoutListener) $body
+        async fn $name(mut $server: TestServer, $listener: Listener) $body
     )*};
 }
 
-async fn start(engine: Engine) -> (TestServer, LogoutListener) {
-    let listener = LogoutListener::start().await;
+async fn start(engine: Engine) -> (TestServer, Listener) {
+    let listener = Listener::start().await;
     let server = TestServer::own_with(engine, &["--logout-base", &listener.base]).await;
     (server, listener)
 }
@@ -63,7 +63,7 @@ async fn sign_out(server: &TestServer, browser: &mut Browser, tokens: &Tokens) -
 }
 
 told_journeys! {
-    async fn a_signed_logout_token_tells_the_client_which_session_ended(mut server: TestServer, listener: LogoutListener) {
+    async fn a_signed_logout_token_tells_the_client_which_session_ended(mut server: TestServer, listener: Listener) {
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
         sign_out(&server, &mut browser, &tokens).await;
@@ -82,7 +82,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn each_client_of_the_session_is_told_once_under_its_own_sid(mut server: TestServer, listener: LogoutListener) {
+    async fn each_client_of_the_session_is_told_once_under_its_own_sid(mut server: TestServer, listener: Listener) {
         let mut browser = Browser::new();
         let first = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
         sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
@@ -99,7 +99,7 @@ told_journeys! {
         assert_eq!((listener.received(BACK).len(), listener.received(BACK_2).len()), (1, 1));
     }
 
-    async fn a_client_that_knew_nothing_of_the_session_is_not_told(mut server: TestServer, listener: LogoutListener) {
+    async fn a_client_that_knew_nothing_of_the_session_is_not_told(mut server: TestServer, listener: Listener) {
         let (mut browser, mut elsewhere) = (Browser::new(), Browser::new());
         sign_in(&server, &mut elsewhere, &request(&server, "demo-logout")).await;
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -111,7 +111,7 @@ told_journeys! {
         assert_eq!(listener.received(BACK).len(), 0);
     }
 
-    async fn a_client_with_offline_access_is_told_and_keeps_its_refresh_token(mut server: TestServer, listener: LogoutListener) {
+    async fn a_client_with_offline_access_is_told_and_keeps_its_refresh_token(mut server: TestServer, listener: Listener) {
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout").offline()).await;
         sign_out(&server, &mut browser, &tokens).await;
@@ -120,7 +120,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn another_person_on_the_same_browser_ends_the_first_session(mut server: TestServer, listener: LogoutListener) {
+    async fn another_person_on_the_same_browser_ends_the_first_session(mut server: TestServer, listener: Listener) {
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
         let again = request(&server, "demo-logout-2").with("prompt", "login");
@@ -130,7 +130,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn an_unreachable_client_is_tried_again_with_a_fresh_token_until_it_answers(mut server: TestServer, listener: LogoutListener) {
+    async fn an_unreachable_client_is_tried_again_with_a_fresh_token_until_it_answers(mut server: TestServer, listener: Listener) {
         listener.answer(503);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -146,7 +146,7 @@ told_journeys! {
         assert_eq!(listener.received(BACK_2).len(), 2);
     }
 
-    async fn a_client_that_refuses_is_not_asked_again(mut server: TestServer, listener: LogoutListener) {
+    async fn a_client_that_refuses_is_not_asked_again(mut server: TestServer, listener: Listener) {
         listener.answer(400);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -157,7 +157,7 @@ told_journeys! {
         assert_eq!(listener.received(BACK_2).len(), 1);
     }
 
-    async fn a_logout_nobody_takes_is_given_up_after_a_day(mut server: TestServer, listener: LogoutListener) {
+    async fn a_logout_nobody_takes_is_given_up_after_a_day(mut server: TestServer, listener: Listener) {
         listener.answer(500);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -170,7 +170,7 @@ told_journeys! {
         assert_eq!(listener.received(BACK_2).len(), tried);
     }
 
-    async fn no_redirect_is_followed(mut server: TestServer, listener: LogoutListener) {
+    async fn no_redirect_is_followed(mut server: TestServer, listener: Listener) {
         listener.answer(302);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -181,7 +181,7 @@ told_journeys! {
         assert_eq!(listener.received("/elsewhere").len(), 0);
     }
 
-    async fn a_client_that_never_answers_holds_nobody_up(mut server: TestServer, listener: LogoutListener) {
+    async fn a_client_that_never_answers_holds_nobody_up(mut server: TestServer, listener: Listener) {
         listener.answer(0);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -192,7 +192,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn a_logout_survives_a_power_cut(mut server: TestServer, listener: LogoutListener) {
+    async fn a_logout_survives_a_power_cut(mut server: TestServer, listener: Listener) {
         listener.answer(503);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -205,7 +205,7 @@ told_journeys! {
         listener.wait_for(BACK_2, 2).await;
     }
 
-    async fn the_front_channel_page_frames_each_client_and_then_goes_on(mut server: TestServer, listener: LogoutListener) {
+    async fn the_front_channel_page_frames_each_client_and_then_goes_on(mut server: TestServer, listener: Listener) {
         let mut browser = Browser::new();
         sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
@@ -231,7 +231,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn without_a_return_address_the_front_channel_page_ends_on_the_signed_out_page(mut server: TestServer, _listener: LogoutListener) {
+    async fn without_a_return_address_the_front_channel_page_ends_on_the_signed_out_page(mut server: TestServer, _listener: Listener) {
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
         let url = server.url(&format!("/end-session?id_token_hint={}", tokens.id_token()));

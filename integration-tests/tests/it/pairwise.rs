@@ -7,7 +7,7 @@ use habilis_integration_tests::protocol::{
 };
 use habilis_integration_tests::server::{run_in, run_with_input};
 use habilis_integration_tests::stub::{Reply, Stub};
-use habilis_integration_tests::{Answer, Browser, Client, Http, LogoutListener, Person, TestServer, Visit};
+use habilis_integration_tests::{Answer, Browser, Client, Http, Listener, Person, TestServer, Visit};
 use serde_json::{Value, json};
 
 use super::registration::{client, register, registered};
@@ -152,7 +152,7 @@ journeys! {
     }
 
     async fn a_portal_signs_the_person_out_by_its_own_name_and_is_told_under_it(server: &TestServer) {
-        let listener = LogoutListener::start().await;
+        let listener = Listener::start().await;
         let more = json!({
             "backchannel_logout_uri": format!("{}/pairwise", listener.base),
             "post_logout_redirect_uris": ["https://one.example/out"],

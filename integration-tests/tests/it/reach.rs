@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Proof, Tokens, proven};
 use habilis_integration_tests::server::{free_port, habilis, run_in, run_with_input};
-use habilis_integration_tests::{Browser, Client, Http, LogoutListener, database};
+use habilis_integration_tests::{Browser, Client, Http, Listener, database};
 use serde_json::json;
 
 const LOGIN: &str = "exploitation@identite.example";
@@ -50,7 +50,7 @@ async fn serve(folder: &Path, settings: &[(&str, &str)], issuer: &str) -> tokio:
 /// Signs the operator in to a client with a logout address on this machine, and out again; gives what came to the address.
 async fn sign_out_with_a_logout_address_inside(database: &str, allowed: &str) -> (usize, String) {
     let folder = tempfile::tempdir().unwrap();
-    let listener = LogoutListener::start().await;
+    let listener = Listener::start().await;
     let port = free_port();
     let (issuer, listen) = (format!("http://localhost:{port}"), format!("127.0.0.1:{port}"));
     let settings = |private| {

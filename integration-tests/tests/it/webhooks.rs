@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::dump::Dump;
-use habilis_integration_tests::webhook_receiver::Delivered;
-use habilis_integration_tests::{Api, Browser, Inbox, Mail, TestServer, WebhookReceiver};
+use habilis_integration_tests::listener::Received;
+use habilis_integration_tests::{Api, Browser, Inbox, Listener, Mail, TestServer};
 use serde_json::{Value, json};
 
 use super::activation::{activate, link_to};
 use super::api::{new_member, new_organization, operator};
 
 /// A webhook at `path` of the receiver: its address in the API, and its secret.
-async fn webhook(api: &Api, list: &str, receiver: &WebhookReceiver, path: &str) -> (String, String) {
+async fn webhook(api: &Api, list: &str, receiver: &Listener, path: &str) -> (String, String) {
     let new = json!({ "url": format!("{}{path}", receiver.base), "types": ["*"] });
     let made = api.post(list, &new).await.done(201);
     let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
@@ -51,7 +51,7 @@ fn types(events: &[Value]) -> BTreeSet<&str> {
     events.iter().map(|event| event["type"].as_str().unwrap()).collect()
 }
 
-fn times_by_id(delivered: &[Delivered]) -> BTreeMap<&str, usize> {
+fn times_by_id(delivered: &[Received]) -> BTreeMap<&str, usize> {
     let mut times = BTreeMap::new();
     for one in delivered {
         *times.entry(one.id()).or_insert(0) += 1;
@@ -66,7 +66,7 @@ async fn letters(server: &TestServer) -> Vec<Mail> {
 }
 
 /// The example of the documentation, run on a delivery.
-fn python_says(delivered: &Delivered, secret: &str, now: i64) -> bool {
+fn python_says(delivered: &Received, secret: &str, now: i64) -> bool {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../idp/docs/webhooks.md")).unwrap();
     let code = page.split("```python").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let call = "\nimport json, sys\ngiven = json.load(sys.stdin)\n\
@@ -87,7 +87,7 @@ fn python_says(delivered: &Delivered, secret: &str, now: i64) -> bool {
 
 own_journeys! {
     async fn a_change_is_delivered_signed_and_is_in_the_feed(mut server: TestServer) {
-        let (boss, receiver) = (operator(&server).await, WebhookReceiver::start().await);
+        let (boss, receiver) = (operator(&server).await, Listener::start().await);
         let organization = new_organization(&boss, "À l’écoute").await;
         let path = format!("/organizations/{organization}");
         let (hook, secret) = webhook(&boss, &format!("{path}/webhooks"), &receiver, "/hook").await;
@@ -97,13 +97,13 @@ own_journeys! {
         boss.put(&format!("{path}/portals/demo-portal"), &json!({ "roles": ["apprenant"] })).await.done(200);
         boss.put(&format!("{path}/members/{person}/rights/demo-portal"), &json!({ "roles": ["apprenant"] })).await.done(200);
         let delivered = receiver.wait_for("/hook", 4).await;
-        let bodies: Vec<_> = delivered.iter().map(Delivered::json).collect();
+        let bodies: Vec<_> = delivered.iter().map(Received::json).collect();
         assert_eq!(types(&bodies), BTreeSet::from(["account.invited", "membership.created", "organization.rights_changed", "rights.changed"]));
         let now = server.now().await.as_second();
         for (one, body) in delivered.iter().zip(&bodies) {
             assert!(one.is_signed_by(&secret), "{one:?}");
             assert!(python_says(one, &secret, now) && !python_says(one, &secret, now + 301), "{one:?}");
-            let forged = Delivered { body: one.body.replace("usr_", "usr-"), ..one.clone() };
+            let forged = Received { body: one.body.replace("usr_", "usr-"), ..one.clone() };
             assert!(!python_says(&forged, &secret, now) || forged.body == one.body, "{one:?}");
             assert_eq!((&body["id"], &body["organization"]), (&json!(one.id()), &json!(organization)));
             let sent: i64 = one.headers["webhook-timestamp"].parse().unwrap();
@@ -121,7 +121,7 @@ own_journeys! {
         assert_eq!(told[0]["type"], "organization.created");
         assert!(told[1..].iter().all(|event| bodies.contains(event)), "{told:?}");
         // The operator gets the same ids.
-        let ids = |of: &[Delivered]| of.iter().map(|one| one.id().to_owned()).collect::<BTreeSet<_>>();
+        let ids = |of: &[Received]| of.iter().map(|one| one.id().to_owned()).collect::<BTreeSet<_>>();
         assert!(ids(&receiver.wait_for("/operator", 4).await).is_superset(&ids(&delivered)));
         let sent = boss.get(&format!("{hook}/deliveries")).await.done(200);
         let sent = sent["items"].as_array().unwrap();
@@ -134,12 +134,12 @@ own_journeys! {
 
     async fn a_receiver_that_was_dead_gets_everything_once_and_delayed_nobody(mut server: TestServer) {
         const EVENTS: usize = 25;
-        let (boss, receiver) = (operator(&server).await, WebhookReceiver::start().await);
+        let (boss, receiver) = (operator(&server).await, Listener::start().await);
         let organization = new_organization(&boss, "En panne").await;
         let path = format!("/organizations/{organization}");
         let list = format!("{path}/webhooks");
-        receiver.answer("/dead", 503);
-        receiver.answer("/slow", 0);
+        receiver.answer_at("/dead", 503);
+        receiver.answer_at("/slow", 0);
         let (dead, secret) = webhook(&boss, &list, &receiver, "/dead").await;
         webhook(&boss, &list, &receiver, "/slow").await;
         webhook(&boss, &list, &receiver, "/healthy").await;
@@ -163,8 +163,8 @@ own_journeys! {
         }
         let failed = receiver.received("/dead").len();
         assert!((4..40).contains(&failed), "{failed} attempts");
-        receiver.answer("/dead", 204);
-        receiver.answer("/slow", 200);
+        receiver.answer_at("/dead", 204);
+        receiver.answer_at("/slow", 200);
         let taken = receiver.received("/slow").len();
         // What was tried last waits longest: five hours and a fifth.
         for _ in 0..3 {
@@ -184,7 +184,7 @@ own_journeys! {
     }
 
     async fn a_receiver_silent_for_three_days_or_gone_is_switched_off_and_told_of_once(mut server: TestServer) {
-        let receiver = WebhookReceiver::start().await;
+        let receiver = Listener::start().await;
         let chief = server.people.iter().find(|person| person.kind == "second factor administrator").unwrap().clone();
         let organization = chief.organization.clone().unwrap().id;
         let boss = operator(&server).await;
@@ -199,7 +199,7 @@ own_journeys! {
         weak.post(&list, &new).await.problem(401, "insufficient_user_authentication");
         weak.get(&list).await.done(200);
         let administrator = Api::of_person(&server, &chief, ALL).await;
-        receiver.answer("/silent", 302);
+        receiver.answer_at("/silent", 302);
         let (silent, _) = webhook(&administrator, &list, &receiver, "/silent").await;
         let contact = json!({ "duty": "deputy", "name": "Zoé", "email": "zoe@societe.example" });
         boss.post(&format!("{path}/contacts"), &contact).await.done(201);
@@ -224,7 +224,7 @@ own_journeys! {
         server.advance(86_400).await;
         assert_eq!(receiver.received("/silent").len(), tries);
         // Back: switched on again, and what was given up is asked for.
-        receiver.answer("/silent", 200);
+        receiver.answer_at("/silent", 200);
         let boss = operator(&server).await;
         let etag = boss.get(&silent).await.header("etag").to_owned();
         let on = boss.patch(&silent, &etag, &json!({ "active": true })).await.done(200);
@@ -232,7 +232,7 @@ own_journeys! {
         boss.send(boss.request("POST", &format!("{silent}/deliveries/{first}/redeliver"))).await.done(202);
         receiver.wait_for("/silent", tries + 1).await;
         // 410 needs no three days.
-        receiver.answer("/silent", 410);
+        receiver.answer_at("/silent", 410);
         boss.send(boss.request("POST", &format!("{silent}/test"))).await.done(202);
         receiver.wait_for("/silent", tries + 2).await;
         server.advance(1).await;
@@ -248,7 +248,7 @@ own_journeys! {
     }
 
     async fn a_replaced_secret_signs_beside_the_new_one_for_a_day(mut server: TestServer) {
-        let (boss, receiver) = (operator(&server).await, WebhookReceiver::start().await);
+        let (boss, receiver) = (operator(&server).await, Listener::start().await);
         let organization = new_organization(&boss, "Rotation").await;
         let (hook, old) = webhook(&boss, &format!("/organizations/{organization}/webhooks"), &receiver, "/hook").await;
         let replaced = boss.send(boss.request("POST", &format!("{hook}/secret"))).await.done(200);
@@ -272,10 +272,10 @@ own_journeys! {
 
     async fn what_was_committed_is_delivered_after_a_kill(mut server: TestServer) {
         const EVENTS: usize = 10;
-        let (boss, receiver) = (operator(&server).await, WebhookReceiver::start().await);
+        let (boss, receiver) = (operator(&server).await, Listener::start().await);
         let organization = new_organization(&boss, "Coupure").await;
         let path = format!("/organizations/{organization}");
-        receiver.answer("/hook", 0);
+        receiver.answer_at("/hook", 0);
         let (hook, secret) = webhook(&boss, &format!("{path}/webhooks"), &receiver, "/hook").await;
         for number in 0..EVENTS {
             let contact = json!({ "duty": "deputy", "name": format!("Zoé {number}"), "email": "zoe@societe.example" });
@@ -285,7 +285,7 @@ own_journeys! {
         receiver.wait_for("/hook", 1).await;
         server.kill();
         let before = receiver.received("/hook").len();
-        receiver.answer("/hook", 200);
+        receiver.answer_at("/hook", 200);
         server.restart().await;
         // The claim of the dead process runs out.
         server.advance(3600).await;
@@ -350,7 +350,7 @@ own_journeys! {
     }
 
     async fn secrets_are_shown_once_and_lie_nowhere(mut server: TestServer) {
-        let (boss, receiver) = (operator(&server).await, WebhookReceiver::start().await);
+        let (boss, receiver) = (operator(&server).await, Listener::start().await);
         let organization = new_organization(&boss, "Coffre").await;
         let list = format!("/organizations/{organization}/webhooks");
         let body = json!({ "url": format!("{}/hook?key=chut-chut", receiver.base), "types": ["account.*"] });
@@ -365,7 +365,7 @@ own_journeys! {
         assert!(boss.get(&hook).await.done(200).get("secret").is_none());
         boss.send(boss.request("POST", &format!("{hook}/test"))).await.done(202);
         receiver.wait_for("/hook?key=chut-chut", 1).await;
-        receiver.answer("/hook?key=chut-chut", 500);
+        receiver.answer_at("/hook?key=chut-chut", 500);
         boss.send(boss.request("POST", &format!("{hook}/test"))).await.done(202);
         receiver.wait_for("/hook?key=chut-chut", 2).await;
         let bare = secret.strip_prefix("whsec_").unwrap();

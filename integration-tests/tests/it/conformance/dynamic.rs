@@ -7,7 +7,7 @@ use habilis_integration_tests::protocol::{
     userinfo,
 };
 use habilis_integration_tests::stub::Stub;
-use habilis_integration_tests::{Answer, Browser, Client, Http, LogoutListener, TestServer};
+use habilis_integration_tests::{Answer, Browser, Client, Http, Listener, TestServer};
 use serde_json::{Value, json};
 
 use super::super::registration::{client, register, registered};
@@ -140,7 +140,7 @@ journeys! {
     }
 
     async fn logout_addresses_are_echoed_and_used(server: &TestServer) {
-        let listener = LogoutListener::start().await;
+        let listener = Listener::start().await;
         let metadata = json!({
             "redirect_uris": [format!("{}/cb", listener.base)],
             "backchannel_logout_uri": format!("{}/back", listener.base), "backchannel_logout_session_required": true,

@@ -2,7 +2,7 @@
 
 use habilis_integration_tests::browser::Page;
 use habilis_integration_tests::protocol::{AuthorizationRequest, Code, Tokens, redeem};
-use habilis_integration_tests::{Browser, LogoutListener, TestServer, WebDriver};
+use habilis_integration_tests::{Browser, Listener, TestServer, WebDriver};
 use serde_json::json;
 
 use super::super::registration::{client, register, registered};
@@ -73,7 +73,7 @@ journeys! {
     }
 
     async fn a_real_browser_posts_the_answer_by_itself(server: &TestServer) {
-        let listener = LogoutListener::start().await;
+        let listener = Listener::start().await;
         let metadata = json!({ "redirect_uris": [format!("{}/cb", listener.base)] });
         let registered = client(&registered(&register(server, &metadata).await));
         let request = AuthorizationRequest::of(&registered).with("response_mode", "form_post");
