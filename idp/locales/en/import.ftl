@@ -17,3 +17,7 @@ import-wrong-already-member = This person is a member of the organization alread
 import-wrong-login-taken = Another account has this login.
 import-wrong-organization-not-active = The organization is not active any more.
 import-wrong-not-granted = The organization may not give one of the rights any more.
+import-state-ready = ready
+import-state-invalid = to be corrected
+import-state-made = invited
+import-state-refused = refused

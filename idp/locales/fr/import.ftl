@@ -17,3 +17,7 @@ import-wrong-already-member = Cette personne est déjà membre de l’organisati
 import-wrong-login-taken = Un autre compte a cet identifiant.
 import-wrong-organization-not-active = L’organisation n’est plus active.
 import-wrong-not-granted = L’organisation ne peut plus donner l’un des droits demandés.
+import-state-ready = prête
+import-state-invalid = à corriger
+import-state-made = invitée
+import-state-refused = refusée

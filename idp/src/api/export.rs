@@ -140,12 +140,23 @@ impl Pieces for Export {
                 if row.role == "administrator" { "Administrateur" } else { "Membre" },
                 if row.affiliation == "external" { "Externe" } else { "Salarié" },
                 &ends_on,
-                &row.account_status,
-                &row.status,
+                account_words(&row.account_status),
+                if row.status == "active" { "Active" } else { "Suspendue" },
             ]);
         }
         self.after = found.next;
         Ok(self.after.is_some())
+    }
+}
+
+/// Where an account stands, in the words of the other columns.
+fn account_words(status: &str) -> &'static str {
+    match status {
+        "pending" => "Invitation envoyée",
+        "active" => "Ouvert",
+        "suspended" => "Suspendu",
+        "suspended_password" => "Suspendu, mot de passe expiré",
+        _ => "Fermé",
     }
 }
 

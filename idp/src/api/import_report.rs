@@ -163,17 +163,28 @@ impl Pieces for Report {
             self.line = row.line;
             let row = RowShown::new(row)?;
             let (line, person) = (row.line.to_string(), row.person.as_deref().unwrap_or_default());
+            let state = state_words(&row.state, self.locale);
             if row.problems.is_empty() {
-                sheet.row([line.as_str(), &row.state, "", "", "", person]);
+                sheet.row([line.as_str(), &state, "", "", "", person]);
             }
             for wrong in &row.problems {
                 let text = explain(wrong, self.locale);
-                sheet.row([&line, &row.state, wrong.column.as_deref().unwrap_or_default(), &wrong.code, &text, person]);
+                sheet.row([&line, &state, wrong.column.as_deref().unwrap_or_default(), &wrong.code, &text, person]);
             }
         }
         let mut reader = self.app.db.reader().await?;
         Ok(!imports::rows(&mut reader, &self.import, (self.line, None, 1)).await?.is_empty())
     }
+}
+
+/// What became of a row, for people.
+fn state_words(state: &str, locale: Locale) -> String {
+    locale.text(match state {
+        "ready" => "import-state-ready",
+        "made" => "import-state-made",
+        "refused" => "import-state-refused",
+        _ => "import-state-invalid",
+    })
 }
 
 /// What is wrong, for people.

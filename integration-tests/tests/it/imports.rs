@@ -150,8 +150,8 @@ journeys! {
 
         let report = api.get(&format!("{path}/report.csv")).await;
         assert!(report.header("content-type").starts_with("text/csv"), "{}", report.header("content-type"));
-        assert!(report.body.starts_with('\u{feff}') && report.body.contains("5;invalid;Nom;name;"), "{}", report.body);
-        assert!(report.body.contains("11;invalid;") && report.body.contains("ligne 2"), "{}", report.body);
+        assert!(report.body.starts_with('\u{feff}') && report.body.contains("5;à corriger;Nom;name;"), "{}", report.body);
+        assert!(report.body.contains("11;à corriger;") && report.body.contains("ligne 2"), "{}", report.body);
         let english = api.get(&format!("{path}/report.csv?language=en")).await;
         assert!(english.body.contains("Line 2 has the same login already"), "{}", english.body);
 
