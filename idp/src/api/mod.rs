@@ -24,6 +24,7 @@ pub mod page;
 mod people;
 pub mod precondition;
 pub mod problem;
+mod requests;
 mod reviews;
 mod rights;
 mod successions;

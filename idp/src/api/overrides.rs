@@ -18,7 +18,7 @@ use super::body::{Body, RawBody, fields};
 use super::caller::{Caller, OnMember};
 use super::page::{self, Asked, Page};
 use super::problem::{Answer, Code, Problem};
-use super::successions::{DecisionNote, RequestQuery};
+use super::requests::{DecisionNote, RequestQuery};
 use super::write::{Write, Written};
 use super::{Problems, instant};
 use crate::account::{membership, signatories};

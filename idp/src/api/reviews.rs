@@ -7,6 +7,9 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, header};
 use axum::response::IntoResponse;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use habilis_keys::token::digest;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use jiff::civil::Date;
@@ -29,8 +32,6 @@ use crate::db::{Conn, audit, members, reviews};
 /// Decisions in one request.
 const MOST: usize = 500;
 const DECISIONS: &[&str] = &["undecided", "keep", "suspend", "remove", "gone", "own"];
-/// The digest of the evidence (RFC 9530 names the header for another encoding; this one compares with the review's own member).
-const DIGEST: HeaderName = HeaderName::from_static("habilis-evidence-sha256");
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -498,7 +499,7 @@ async fn cancel(
 }
 
 /// Read the evidence of a review that was signed off: JSON Lines, first the review, then each member as they were and what was
-/// decided. Its SHA-256 is `evidence_sha256` of the review.
+/// decided. Its SHA-256, in `Repr-Digest` (RFC 9530) as it is now, is `evidence_sha256` of the review.
 #[utoipa::path(
     get, path = "/organizations/{organization}/reviews/{review}/evidence", tag = "reviews",
     params(("organization" = String, Path, description = "`org_…`"), ("review" = String, Path, description = "`rev_…`")),
@@ -517,13 +518,12 @@ async fn read_evidence(
     let (Some(by), Some(at), Some(statement)) = (&row.signed_by, row.signed_at, &row.statement) else {
         return Err(Problem::not_found().into());
     };
-    let Some(sha256) = row.evidence_sha256.clone() else { return Err(Problem::not_found().into()) };
     let signature = evidence::Signature { by, at: at.into(), statement };
     let text = evidence::text(&mut reader, (&row, &signature)).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/jsonl".to_owned()),
         (header::CACHE_CONTROL, "no-store".to_owned()),
-        (DIGEST, sha256),
+        (HeaderName::from_static("repr-digest"), format!("sha-256=:{}:", STANDARD.encode(digest(&text)))),
     ];
     Ok((headers, text).into_response())
 }

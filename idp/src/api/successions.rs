@@ -17,8 +17,9 @@ use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::{Acting, Caller};
-use super::page::{self, Asked, Page, Paging};
+use super::page::{self, Asked, Page};
 use super::problem::{Answer, Code, Problem};
+use super::requests::{DecisionNote, RequestQuery};
 use super::write::{Write, Written};
 use super::{Problems, instant};
 use crate::account::succession::{self, Stage};
@@ -119,47 +120,6 @@ pub(super) struct NewSuccessionBody {
     #[serde(deserialize_with = "fields::parsed")]
     #[schema(value_type = String, min_length = 1, max_length = 2000)]
     reason: fields::Paragraph,
-}
-
-/// What is said to a request.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DecisionNote {
-    /// For the other side, and the audit trail.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, max_length = 2000)]
-    pub(super) note: Option<fields::Paragraph>,
-}
-
-impl DecisionNote {
-    pub(super) fn text(&self) -> Option<&str> {
-        self.note.as_ref().map(|note| note.0.as_str())
-    }
-}
-
-/// Which requests.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct RequestQuery {
-    /// With this status only.
-    status: Option<String>,
-    /// Rows at the most, 1 to 200; 50 when absent.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[param(max_length = 512)]
-    cursor: Option<String>,
-}
-
-impl RequestQuery {
-    pub(super) fn status(&self, known: &[&str]) -> Result<Option<&str>, Problem> {
-        page::one_of("status", self.status.as_deref(), known)
-    }
-
-    pub(super) fn paging(&self) -> Paging {
-        Paging::new(self.limit, self.cursor.clone())
-    }
 }
 
 fn shown(rows: Vec<successions::Succession>, limit: u32) -> Page<Succession> {

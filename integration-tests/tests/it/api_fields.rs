@@ -1,7 +1,7 @@
 //! Every field of every route of the management API, from its own document: a wrong type, too long a text, control characters, a
 //! word that is none of those listed, an unknown member, a lost update. A route added tomorrow is walked tomorrow.
 
-use habilis_integration_tests::{Answer, Api, Http, TestServer};
+use habilis_integration_tests::{Answer, Api, Engine, Http, TestServer};
 use serde_json::{Value, json};
 
 use crate::api::{example, operator, organization_of_kind, things_of};
@@ -91,6 +91,26 @@ fn wrong_bodies(document: &Value, schema: &Value, at: &str) -> Vec<(Value, Strin
     bodies
 }
 
+/// Addresses with one part or one parameter that is nobody's: a NUL (which PostgreSQL cannot even be asked for), something long, a
+/// word where none is known.
+fn wrong_addresses(path: &str, things: &[(&str, String)], operation: &Value) -> Vec<String> {
+    let odd = ["a%00b".to_owned(), "x".repeat(3000), "%F0%9F%92%A9".to_owned()];
+    let filled = |path: &str| {
+        let path = things.iter().fold(path.replace("/api/v1", ""), |path, (name, id)| path.replace(name, id));
+        path.split('/').map(|word| if word.starts_with('{') { "none" } else { word }).collect::<Vec<_>>().join("/")
+    };
+    let parts = path.split('/').filter(|part| part.starts_with('{'));
+    let mut addresses: Vec<String> =
+        parts.flat_map(|part| odd.iter().map(move |odd| filled(&path.replace(part, odd)))).collect();
+    for parameter in operation["parameters"].as_array().into_iter().flatten().filter(|one| one["in"] == "query") {
+        let name = parameter["name"].as_str().unwrap();
+        // A search takes any text; a portal and a right go together, and nobody may have them.
+        let odd = odd.iter().filter(|_| !["q", "portal", "right"].contains(&name));
+        addresses.extend(odd.map(|odd| format!("{}?{name}={odd}", filled(path))));
+    }
+    addresses
+}
+
 fn judge(answer: &Answer, what: &str, pointer: &str, complaints: &mut Vec<String>) {
     let named =
         (answer.status == 422).then(|| answer.json()["errors"][0]["pointer"].as_str().unwrap_or_default().to_owned());
@@ -103,67 +123,88 @@ fn judge(answer: &Answer, what: &str, pointer: &str, complaints: &mut Vec<String
     }
 }
 
-own_journeys! {
-    async fn every_field_of_every_route_refuses_what_it_cannot_be(mut server: TestServer) {
-        let boss = operator(&server).await;
-        let organization = organization_of_kind(&server, "cfa");
-        let mut things = things_of(&server, &boss, &organization).await;
-        let members = boss.get(&format!("/organizations/{organization}/members")).await.done(200);
-        let hook = json!({ "url": "https://ailleurs.example/" });
-        let hook_here = boss.post(&format!("/organizations/{organization}/webhooks"), &hook).await.done(201);
-        let hook_everywhere = boss.post("/webhooks", &hook).await.done(201);
-        things.push(("{organization}", organization));
-        things.push(("{person}", members["items"][0]["id"].as_str().unwrap().to_owned()));
-        things.push(("{client_id}", "demo-portal".to_owned()));
-        let document = Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
-        let (mut sent, mut complaints) = (0, Vec::new());
-        for (path, operations) in document["paths"].as_object().unwrap() {
-            for (method, operation) in operations.as_object().unwrap() {
-                let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
-                let changes = operation["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == "If-Match");
-                let target = things.iter().fold(path.replace("/api/v1", ""), |target, (name, id)| target.replace(name, id));
-                let hook = if path.contains("{organization}") { &hook_here } else { &hook_everywhere };
-                let target = target.replace("{webhook}", hook["id"].as_str().unwrap());
-                // What a parameter names that this test does not make is not there: bodies are read before anything is looked for.
-                let words = target.split('/').map(|word| if word.starts_with('{') { "none" } else { word });
-                let target = words.collect::<Vec<_>>().join("/");
-                let what = format!("{method} {path}");
-                let request = |api: &Api| api.request(&method.to_ascii_uppercase(), &target);
-                if schema.is_object() {
-                    for (body, pointer) in wrong_bodies(&document, schema, &what) {
-                        let answer = boss.send(request(&boss).header("if-match", "*").json(&body)).await;
-                        judge(&answer, &what, &pointer, &mut complaints);
-                        sent += 1;
-                    }
-                    for body in [json!([1]), json!("a"), json!(7), Value::Null] {
-                        let answer = boss.send(request(&boss).header("if-match", "*").json(&body)).await;
-                        judge(&answer, &what, "", &mut complaints);
-                    }
+#[tokio::test]
+async fn every_field_of_every_route_refuses_what_it_cannot_be_on_sqlite() {
+    every_field_of_every_route_refuses_what_it_cannot_be(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn every_field_of_every_route_refuses_what_it_cannot_be_on_postgres() {
+    every_field_of_every_route_refuses_what_it_cannot_be(Engine::Postgres).await;
+}
+
+async fn every_field_of_every_route_refuses_what_it_cannot_be(engine: Engine) {
+    // More requests than one caller is let to make in a minute.
+    let mut server = TestServer::own_with(engine, &["--set", "api.requests_per_minute=100000"]).await;
+    let boss = operator(&server).await;
+    let organization = organization_of_kind(&server, "cfa");
+    let mut things = things_of(&server, &boss, &organization).await;
+    let members = boss.get(&format!("/organizations/{organization}/members")).await.done(200);
+    let hook = json!({ "url": "https://ailleurs.example/" });
+    let hook_here = boss.post(&format!("/organizations/{organization}/webhooks"), &hook).await.done(201);
+    let hook_everywhere = boss.post("/webhooks", &hook).await.done(201);
+    things.push(("{organization}", organization));
+    things.push(("{person}", members["items"][0]["id"].as_str().unwrap().to_owned()));
+    things.push(("{client_id}", "demo-portal".to_owned()));
+    let document = Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
+    let (mut sent, mut addresses, mut complaints) = (0, 0, Vec::new());
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let changes = operation["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == "If-Match");
+            let target = things.iter().fold(path.replace("/api/v1", ""), |target, (name, id)| target.replace(name, id));
+            let hook = if path.contains("{organization}") { &hook_here } else { &hook_everywhere };
+            let target = target.replace("{webhook}", hook["id"].as_str().unwrap());
+            // What a parameter names that this test does not make is not there: bodies are read before anything is looked for.
+            let words = target.split('/').map(|word| if word.starts_with('{') { "none" } else { word });
+            let target = words.collect::<Vec<_>>().join("/");
+            let what = format!("{method} {path}");
+            let request = |api: &Api| api.request(&method.to_ascii_uppercase(), &target);
+            if schema.is_object() {
+                for (body, pointer) in wrong_bodies(&document, schema, &what) {
+                    let answer = boss.send(request(&boss).header("if-match", "*").json(&body)).await;
+                    judge(&answer, &what, &pointer, &mut complaints);
+                    sent += 1;
                 }
-                if changes {
-                    let body = if schema.is_object() { Some(example(&document, schema)) } else { None };
-                    let change = async |etag: Option<&str>| {
-                        let mut request = request(&boss);
-                        if let Some(etag) = etag {
-                            request = request.header("if-match", etag);
-                        }
-                        if let Some(body) = &body {
-                            request = request.json(body);
-                        }
-                        boss.send(request).await.status
-                    };
-                    for (etag, expected) in [(None, 428), (Some("\"v99999\""), 412), (Some("v1"), 412)] {
-                        let status = change(etag).await;
-                        // What is not there is not stale.
-                        if status != expected && status != 404 {
-                            complaints.push(format!("{what} with If-Match {etag:?}: {status}"));
-                        }
+                for body in [json!([1]), json!("a"), json!(7), Value::Null] {
+                    let answer = boss.send(request(&boss).header("if-match", "*").json(&body)).await;
+                    judge(&answer, &what, "", &mut complaints);
+                }
+            }
+            for address in wrong_addresses(path, &things, operation) {
+                let mut request = boss.request(&method.to_ascii_uppercase(), &address).header("if-match", "*");
+                if schema.is_object() {
+                    request = request.json(&example(&document, schema));
+                }
+                let status = boss.send(request).await.status;
+                if ![400, 404, 409, 410, 415, 422].contains(&status) {
+                    complaints.push(format!("{method} {address}: {status}"));
+                }
+                addresses += 1;
+            }
+            if changes {
+                let body = if schema.is_object() { Some(example(&document, schema)) } else { None };
+                let change = async |etag: Option<&str>| {
+                    let mut request = request(&boss);
+                    if let Some(etag) = etag {
+                        request = request.header("if-match", etag);
+                    }
+                    if let Some(body) = &body {
+                        request = request.json(body);
+                    }
+                    boss.send(request).await.status
+                };
+                for (etag, expected) in [(None, 428), (Some("\"v99999\""), 412), (Some("v1"), 412)] {
+                    let status = change(etag).await;
+                    // What is not there is not stale.
+                    if status != expected && status != 404 {
+                        complaints.push(format!("{what} with If-Match {etag:?}: {status}"));
                     }
                 }
             }
         }
-        assert!(complaints.is_empty(), "{} of {sent}:\n{}", complaints.len(), complaints.join("\n"));
-        assert!(sent > 500, "only {sent} bodies");
-        server.kill();
     }
+    assert!(complaints.is_empty(), "{} of {sent}:\n{}", complaints.len(), complaints.join("\n"));
+    assert!(sent > 500 && addresses > 300, "only {sent} bodies and {addresses} addresses");
+    server.kill();
 }

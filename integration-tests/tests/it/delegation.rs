@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::{Answer, Api, Inbox, Person, TestServer};
 use serde_json::{Value, json};
@@ -322,6 +324,8 @@ own_journeys! {
         // The evidence says it all, and always the same.
         let evidence = api.get(&format!("{one}/evidence")).await;
         assert_eq!(signed["evidence_sha256"], sha256_of(evidence.body.as_bytes()));
+        let digest = ring::digest::digest(&ring::digest::SHA256, evidence.body.as_bytes());
+        assert_eq!(evidence.header("repr-digest"), format!("sha-256=:{}:", STANDARD.encode(digest)));
         let lines: Vec<Value> = evidence.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((lines.len(), &lines[0]["signed_by"]), (total + 1, &json!(me)));
         let decision = |person: &String| lines.iter().find(|line| line["person"] == **person).unwrap()["decision"].clone();
