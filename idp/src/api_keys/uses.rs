@@ -114,22 +114,33 @@ impl super::ApiKeys {
     }
 }
 
+/// Uses that are being written; what could not be goes back, also when the job is stopped in the middle.
+struct Taken<'a> {
+    uses: &'a Uses,
+    counts: BTreeMap<Sort, Count>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        for (sort, count) in std::mem::take(&mut self.counts) {
+            self.uses.add(sort, count);
+        }
+    }
+}
+
 /// Writes what was counted. What cannot be written now is kept for the next time.
 ///
 /// # Errors
 /// The database failed.
 pub async fn flush(app: &App) -> Outcome<()> {
-    let taken = app.api_keys.uses.take();
-    if taken.is_empty() {
+    let uses = &app.api_keys.uses;
+    let mut taken = Taken { uses, counts: uses.take() };
+    if taken.counts.is_empty() {
         return Ok(());
     }
-    let written = write(app, &taken).await;
-    if written.is_err() {
-        for (sort, count) in taken {
-            app.api_keys.uses.add(sort, count);
-        }
-    }
-    written
+    write(app, &taken.counts).await?;
+    taken.counts.clear();
+    Ok(())
 }
 
 /// In the order of keys: two nodes that write at once do not wait for each other in a circle.

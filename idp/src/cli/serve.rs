@@ -34,6 +34,7 @@ pub(super) async fn run(config: Config) -> Outcome<()> {
         None => server::serve(listener, router, handle).await,
     };
     jobs.abort();
+    let _ = jobs.await;
     // Uses of API keys that were counted and not written yet.
     if let Err(fault) = crate::api_keys::flush(&app).await {
         tracing::error!(event = "uses_lost", cause = ?fault);

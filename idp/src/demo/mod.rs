@@ -162,6 +162,7 @@ pub async fn run(options: Options) -> Outcome<()> {
     ready?;
     let served = serving.await?;
     jobs.abort();
+    let _ = jobs.await;
     // Uses of API keys that were counted and not written yet.
     if let Err(fault) = crate::api_keys::flush(&app).await {
         tracing::error!(event = "uses_lost", cause = ?fault);

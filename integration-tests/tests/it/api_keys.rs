@@ -494,6 +494,21 @@ own_journeys! {
         server.kill();
     }
 
+    async fn uses_that_were_counted_are_written_when_the_server_stops(mut server: TestServer) {
+        let issued = issue(&server, &new_key("arrêt")).await;
+        let (key, token) = (text(&issued, "key").to_owned(), vendor_token(&server).await);
+        for _ in 0..25 {
+            assert_eq!(check_with(&server, "", (&key, &token)).await.status, 200);
+        }
+        let status = server.terminate(std::time::Duration::from_secs(15)).await.expect("it stops within seconds");
+        assert!(status.success(), "{status}");
+        server.restart().await;
+        let path = format!("{}/{}/usage", keys_of(&centre(&server)), text(&issued, "id"));
+        let usage = operator(&server).await.get(&path).await.done(200);
+        assert_eq!(usage["days"].as_array().unwrap().last().unwrap()["granted"], 25, "{usage}");
+        server.kill();
+    }
+
     async fn administrators_are_reminded_sixty_thirty_seven_and_one_days_before(mut server: TestServer) {
         let issued = issue(&server, &new_key("Relances")).await;
         let end: jiff::Timestamp = text(&issued, "expires_at").parse().unwrap();
