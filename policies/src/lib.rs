@@ -3,6 +3,7 @@
 //! Protocol rules cite their RFC, the operator's rules their requirement (`R…`, defaults `Q…`).
 
 pub mod acr;
+pub mod admission;
 pub mod api_keys;
 pub mod assertions;
 pub mod attributes;

@@ -50,6 +50,8 @@ pub struct Order {
     pub unpaid_since: Option<Date>,
     /// The order it takes the place of (R066).
     pub supersedes: Option<String>,
+    /// Since when it is suspended for a breach that can be remedied (R084).
+    pub suspended_at: Option<Timestamp>,
 }
 
 /// What an order is.
@@ -106,6 +108,8 @@ pub enum Closing {
     Unpaid,
     /// Another order took its place (R066).
     Superseded,
+    /// Suspended until a breach is remedied (R084).
+    Suspended,
 }
 
 /// Where an order stands at an instant.
@@ -215,7 +219,8 @@ impl Order {
     fn own_closing(&self) -> Option<(Timestamp, Closing)> {
         let ended = self.final_day().map(|day| (calendar::cut_after(day), Closing::Ended));
         let unpaid = self.unpaid_since.map(|presented| (interruption(presented), Closing::Unpaid));
-        ended.into_iter().chain(unpaid).min_by_key(|&(at, _)| at)
+        let suspended = self.suspended_at.map(|at| (at, Closing::Suspended));
+        ended.into_iter().chain(unpaid).chain(suspended).min_by_key(|&(at, _)| at)
     }
 }
 
@@ -415,6 +420,20 @@ impl Trial {
     }
 }
 
+/// All that opens seats of a product: orders, and a trial with so many seats until it closes or an order opens.
+///
+/// Requirements R023, R062, R066, R071, R073.
+pub fn grants(orders: &Orders<'_>, trial: Option<(&Trial, u32)>, product: &str) -> Vec<Grant> {
+    let mut grants = orders.grants(product);
+    if let Some((trial, seats)) = trial {
+        // An order that opens while the trial runs takes its place: the two do not add up.
+        let opens = grants.iter().map(|grant| grant.from).min();
+        let until = opens.map_or(trial.closes_at(), |opens| opens.min(trial.closes_at()));
+        grants.push(Grant { seats, from: trial.requested_at, until: Some(until) });
+    }
+    grants
+}
+
 /// How the delivery of credentials stands against the 96 hours promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
@@ -519,6 +538,7 @@ mod tests {
             terminated_on: None,
             unpaid_since: None,
             supersedes: None,
+            suspended_at: None,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::db::members::Member;
 use crate::db::{Tx, account_links, grants, members, people};
 use crate::login::session;
 use crate::outcome::Outcome;
+use crate::seats;
 
 /// Whether an organization that has an administrator keeps one on `day` without `person` (R053).
 ///
@@ -46,9 +47,15 @@ pub async fn suspend(tx: &mut Tx, (organization, person): (&str, &str), now: Tim
 ///
 /// # Errors
 /// The database or a template failed.
-pub async fn remove(tx: &mut Tx, app: &App, (organization, member): (&str, &Member), now: Timestamp) -> Outcome<bool> {
+pub async fn remove(
+    tx: &mut Tx,
+    app: &App,
+    (organization, member, by): (&str, &Member, &str),
+    now: Timestamp,
+) -> Outcome<bool> {
     let person = &member.person_id;
     end_access(tx, person, now).await?;
+    seats::release(tx, (organization, person), None, (by, "removed"), now).await?;
     members::remove(tx, organization, person).await?;
     happened_to_issuer(tx, app, (person, Some(organization), Happening::IssuerRemoved), now).await?;
     if member.account_status != "pending" || members::count_of_person(tx, person).await? > 0 {

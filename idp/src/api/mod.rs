@@ -18,17 +18,21 @@ mod invitations;
 mod me;
 mod members;
 mod offers;
+mod orders;
 mod organizations;
 mod overrides;
 pub mod page;
 mod people;
 pub mod precondition;
 pub mod problem;
+mod products;
 mod requests;
 mod reviews;
 mod rights;
+mod seats;
 mod successions;
 mod trail;
+mod trials;
 mod webhooks;
 pub mod write;
 
@@ -68,6 +72,10 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())
+        .merge(products::router())
+        .merge(orders::router())
+        .merge(trials::router())
+        .merge(seats::router())
         .merge(api_keys::router())
         .merge(trail::router())
         .merge(events::router())

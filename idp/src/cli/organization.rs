@@ -3,11 +3,12 @@
 use clap::{Args, Subcommand, ValueEnum};
 use habilis_policies::passwords::{PasswordPolicy, Renewal};
 
-use super::{open_migrated, say};
+use super::{master_key, open_migrated, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::organizations;
 use crate::login::rules;
+use crate::mail::Post;
 use crate::outcome::{Fault, Outcome};
 
 /// Most organizations listed.
@@ -128,7 +129,10 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         Command::Resume { organization } => {
             return super::membership::set_status(db, &organization, ("suspended", "active")).await;
         }
-        Command::Member(change) => return change.run(db).await,
+        Command::Member(change) => {
+            let master = master_key(&config.keys)?;
+            return change.run(db, Post { config: &config, master: &master }).await;
+        }
     };
     let mut tx = db.begin().await?;
     if !organizations::exists(&mut tx, &organization).await? {

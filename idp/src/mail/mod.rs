@@ -10,6 +10,7 @@ pub mod incidents;
 pub mod letters;
 pub mod organizations;
 pub mod passwords;
+pub mod subscriptions;
 pub mod transport;
 pub mod webhooks;
 

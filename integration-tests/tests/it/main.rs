@@ -109,6 +109,7 @@ mod resources;
 mod revoke;
 mod rotation;
 mod sealed_mail;
+mod seats;
 mod second_factor;
 mod secret_jwt;
 mod security;
