@@ -35,7 +35,6 @@ CREATE TABLE orders (                              -- R020-R024, R060-R074
     termination_reason   TEXT,
     unpaid_since         TEXT,
     suspended_at         BIGINT,
-    look_at              BIGINT,                   -- when the lifecycle looks at it next
     version              BIGINT NOT NULL,
     created_by           TEXT NOT NULL,
     created_at           BIGINT NOT NULL,
@@ -44,7 +43,6 @@ CREATE TABLE orders (                              -- R020-R024, R060-R074
 CREATE UNIQUE INDEX orders_by_number ON orders (number);
 CREATE INDEX orders_by_organization ON orders (organization_id, created_at, id);
 CREATE UNIQUE INDEX orders_superseded ON orders (supersedes);
-CREATE INDEX orders_to_look_at ON orders (look_at) WHERE look_at IS NOT NULL;
 
 CREATE TABLE trials (                              -- R069-R073
     id               TEXT NOT NULL PRIMARY KEY,
@@ -58,12 +56,10 @@ CREATE TABLE trials (                              -- R069-R073
     extra_days       BIGINT NOT NULL,
     ended_at         BIGINT,
     ended_reason     TEXT,
-    look_at          BIGINT,
     version          BIGINT NOT NULL,
     updated_at       BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX trials_once ON trials (organization_id, product_id);
-CREATE INDEX trials_to_look_at ON trials (look_at) WHERE look_at IS NOT NULL;
 
 CREATE TABLE seat_pools (                          -- one row for each product of an organization: who changes who sits, holds it
     organization_id  TEXT NOT NULL REFERENCES organizations (id),
@@ -126,16 +122,16 @@ CREATE TABLE enrolments (                          -- from when until when someb
     sent_on              TEXT,                     -- the contract, to be returned within fifteen days (R021)
     signed_at            BIGINT,
     paid_at              BIGINT,                   -- the withdrawal period counts from it (R089)
+    withdrawal           BOOLEAN NOT NULL,         -- whether fourteen days have to pass from the payment
     waived_at            BIGINT,
     waiver_version       TEXT,
-    group_id             TEXT,
     status               TEXT NOT NULL,            -- pre_registered | registered | lapsed | withdrawn | closed
     closed_on            TEXT,                     -- last day, when it is closed before its end
     closed_reason        TEXT,
     credentials_sent_at  BIGINT,
+    credentials_mail     TEXT,
     opens_at             BIGINT,                   -- none: something is missing
     closes_at            BIGINT,                   -- none: not by itself
-    look_at              BIGINT,
     version              BIGINT NOT NULL,
     created_by           TEXT NOT NULL,
     created_at           BIGINT NOT NULL,
@@ -143,5 +139,15 @@ CREATE TABLE enrolments (                          -- from when until when someb
 );
 CREATE INDEX enrolments_of_person ON enrolments (person_id, client_id);
 CREATE INDEX enrolments_by_organization ON enrolments (organization_id, created_at, id);
-CREATE INDEX enrolments_of_group ON enrolments (group_id);
-CREATE INDEX enrolments_to_look_at ON enrolments (look_at) WHERE look_at IS NOT NULL;
+
+CREATE TABLE contract_moments (                    -- when something is due about an order, a trial or an enrolment
+    subject_id       TEXT NOT NULL,
+    moment           TEXT NOT NULL,                -- opens | renews | ends | interrupts | returns | codes_due | codes_late | purges
+    kind             TEXT NOT NULL,                -- order | trial | enrolment
+    organization_id  TEXT NOT NULL REFERENCES organizations (id),
+    due_at           BIGINT NOT NULL,
+    since            BIGINT NOT NULL,              -- when this due date began to hold
+    look_at          BIGINT,                       -- none: nothing left to say
+    PRIMARY KEY (subject_id, moment)
+);
+CREATE INDEX contract_moments_to_look_at ON contract_moments (kind, look_at, subject_id, moment) WHERE look_at IS NOT NULL;

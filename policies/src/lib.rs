@@ -15,6 +15,7 @@ pub mod contact;
 pub mod csv_out;
 pub mod csv_people;
 pub mod device;
+pub mod enrolments;
 pub mod events;
 pub mod identifiers;
 pub mod login;

@@ -285,6 +285,78 @@ impl Orders<'_> {
     }
 }
 
+/// When something is to be said or done about an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moment {
+    /// Its seats open.
+    Opens,
+    /// Access is interrupted for an unpaid invoice (R074).
+    Interrupts,
+    /// It renews itself for a year (R064).
+    Renews,
+    /// It ends (R087).
+    Ends,
+    /// The organization's data are removed (R156).
+    Purges,
+}
+
+impl Moment {
+    /// The word it is stored by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Opens => "opens",
+            Self::Interrupts => "interrupts",
+            Self::Renews => "renews",
+            Self::Ends => "ends",
+            Self::Purges => "purges",
+        }
+    }
+}
+
+impl Orders<'_> {
+    /// What is still to be said or done about an order, as things stand at `now`. The end and the renewal of an order that
+    /// another takes the place of are nobody's affair; data are removed only where no other order, and no order after it, goes on.
+    ///
+    /// Requirements R064, R074, R087, R156; question Q11.
+    pub fn moments(&self, order: &Order, now: Timestamp) -> Vec<(Moment, Timestamp)> {
+        let mut moments = Vec::new();
+        let Ok(window) = self.window(order) else { return moments };
+        let superseded = matches!(window.closing, Some((_, Closing::Superseded)));
+        if window.closing.is_none_or(|(closes, _)| window.from < closes) {
+            moments.push((Moment::Opens, window.from));
+        }
+        if let Some(presented) = order.unpaid_since {
+            moments.push((Moment::Interrupts, interruption(presented)));
+        }
+        if superseded || order.kind != Kind::Subscription {
+            return moments;
+        }
+        match order.final_day() {
+            Some(last_day) => {
+                moments.push((Moment::Ends, calendar::cut_after(last_day)));
+                let goes_on = |other: &Order| {
+                    other.id != order.id
+                        && self.window(other).is_ok()
+                        && other.final_day().is_none_or(|day| day > last_day || (day == last_day && other.id > order.id))
+                };
+                if !self.0.iter().any(goes_on) {
+                    moments.push((Moment::Purges, calendar::midnight(purge_on(last_day))));
+                }
+            }
+            None => {
+                let term = order.term_on(calendar::date_at(now));
+                moments.push((Moment::Renews, calendar::cut_after(term.last_day)));
+            }
+        }
+        moments
+    }
+}
+
+/// The last day on which a notice of non-renewal is in time for a renewal: either rule is enough (Q07).
+pub fn notice_deadline(renews_on: Date) -> Date {
+    calendar::add_months(renews_on, -1).max(calendar::add_days(renews_on, -30))
+}
+
 /// What a notice of non-renewal is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
@@ -614,6 +686,43 @@ mod tests {
             assert_eq!(order.final_day(), Some(last_day));
             assert_eq!(Orders(&[]).standing(&order, since - std::time::Duration::from_nanos(1)), Standing::Open);
             assert_eq!(Orders(&[]).standing(&order, since), Standing::Closed { since, why: Closing::Ended });
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_said_of_an_order_follows_its_state() {
+        use Moment::{Ends, Interrupts, Opens, Purges, Renews};
+        let now = midnight(date(2027, 2, 1));
+        let (opens, end) = (midnight(START), midnight(date(2027, 9, 1)));
+        let fixed = order("a", START);
+        let tacit = Order { renewal: Renewal::Tacit, ..fixed.clone() };
+        let purge = midnight(date(2028, 9, 1));
+        let larger = Order { supersedes: Some("a".into()), ..order("b", date(2027, 3, 1)) };
+        let beside = Order { renewal: Renewal::Tacit, ..order("b", START) };
+        let table = [
+            (vec![Order { signed_at: None, ..fixed.clone() }], vec![]),
+            (vec![fixed.clone()], vec![(Opens, opens), (Ends, end), (Purges, purge)]),
+            (vec![tacit.clone()], vec![(Opens, opens), (Renews, end)]),
+            (
+                vec![Order { unpaid_since: Some(date(2027, 1, 20)), ..tacit.clone() }],
+                vec![(Opens, opens), (Interrupts, midnight(date(2027, 2, 5))), (Renews, end)],
+            ),
+            (
+                vec![Order { notice_presented_on: Some(date(2027, 1, 2)), ..tacit }],
+                vec![(Opens, opens), (Ends, end), (Purges, purge)],
+            ),
+            (vec![fixed.clone(), larger], vec![(Opens, opens)]),
+            (vec![fixed, beside], vec![(Opens, opens), (Ends, end)]),
+        ];
+        for (orders, expected) in table {
+            assert_eq!(Orders(&orders).moments(&orders[0], now), expected, "{orders:?}");
+        }
+        // Either rule is enough, and the day after is too late for both.
+        let mut day = date(2027, 1, 1);
+        while day < date(2029, 1, 1) {
+            let deadline = notice_deadline(day);
+            assert!(notice(deadline, day).stops_renewal() && !notice(add_days(deadline, 1), day).stops_renewal(), "{day}");
+            day = add_days(day, 1);
         }
     }
 

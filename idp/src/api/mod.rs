@@ -8,6 +8,7 @@ pub mod caller;
 mod contacts;
 mod csv;
 pub mod document;
+mod enrolments;
 mod events;
 mod evidence;
 mod export;
@@ -76,6 +77,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(orders::router())
         .merge(trials::router())
         .merge(seats::router())
+        .merge(enrolments::router())
         .merge(api_keys::router())
         .merge(trail::router())
         .merge(events::router())

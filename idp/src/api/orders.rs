@@ -475,7 +475,6 @@ async fn refreshed(write: &mut Write, app: &App, (organization, id): (&str, &str
     seats::refresh(&mut write.tx, app.into(), organization, write.now).await?;
     let all = orders::all(&mut write.tx, organization).await?;
     let Some(row) = all.iter().find(|row| row.id == id) else { return Err(Problem::not_found().into()) };
-    orders::plan(&mut write.tx, (id, row.version), Some(write.now)).await?;
     Ok((Order::of(row, &all, write.now), row.version))
 }
 

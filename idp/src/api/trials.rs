@@ -106,7 +106,7 @@ pub(super) struct NewTrialBody {
     terms_version: fields::Line,
     /// When, RFC 3339; not later than now.
     #[serde(deserialize_with = "fields::parsed")]
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, max_length = 40)]
     terms_accepted_at: Timestamp,
 }
 

@@ -151,6 +151,7 @@ tables! {
     compromise_links,
     consents,
     contacts,
+    contract_moments,
     device_requests,
     enrolments,
     events,

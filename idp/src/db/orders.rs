@@ -13,21 +13,16 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $16, $16)";
     FIND = "SELECT id, organization_id, number, product_id, seats, mode, options, option_of, supersedes, opening, renewal, effect_on, last_day, administrator,
                    acknowledged_at, signed_at, paid_at, credentials_sent_at, credentials_mail, notice_presented_on, terminated_on, termination_reason,
-                   unpaid_since, suspended_at, look_at, version, created_by, created_at, updated_at
+                   unpaid_since, suspended_at, version, created_by, created_at, updated_at
             FROM orders WHERE organization_id = $1 AND id = $2";
     OF_ORGANIZATION = "SELECT id, organization_id, number, product_id, seats, mode, options, option_of, supersedes, opening, renewal, effect_on, last_day, administrator,
                   acknowledged_at, signed_at, paid_at, credentials_sent_at, credentials_mail, notice_presented_on, terminated_on, termination_reason,
-                  unpaid_since, suspended_at, look_at, version, created_by, created_at, updated_at
+                  unpaid_since, suspended_at, version, created_by, created_at, updated_at
            FROM orders WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2";
-    TO_LOOK_AT = "SELECT id, organization_id, number, product_id, seats, mode, options, option_of, supersedes, opening, renewal, effect_on, last_day, administrator,
-                         acknowledged_at, signed_at, paid_at, credentials_sent_at, credentials_mail, notice_presented_on, terminated_on, termination_reason,
-                         unpaid_since, suspended_at, look_at, version, created_by, created_at, updated_at
-                  FROM orders WHERE look_at <= $1 AND (look_at > $2 OR (look_at = $2 AND id > $3)) ORDER BY look_at, id LIMIT $4";
     RECORD = "UPDATE orders SET acknowledged_at = $4, signed_at = $5, paid_at = $6, credentials_sent_at = $7, credentials_mail = $8, notice_presented_on = $9,
                      terminated_on = $10, termination_reason = $11, unpaid_since = $12, suspended_at = $13, administrator = $14, updated_at = $15,
                      version = version + 1
               WHERE organization_id = $1 AND id = $2 AND version = $3";
-    PLAN = "UPDATE orders SET look_at = $3 WHERE id = $1 AND version = $2";
 }
 
 /// Orders of one organization at the most: what is read together.
@@ -84,8 +79,6 @@ pub struct Order {
     pub unpaid_since: Option<String>,
     /// Since when it is suspended.
     pub suspended_at: Option<At>,
-    /// When the lifecycle looks at it next.
-    pub look_at: Option<At>,
     /// For `ETag`.
     pub version: i64,
     /// Who recorded it.
@@ -218,18 +211,6 @@ pub async fn all(c: &mut impl Conn, organization: &str) -> sqlx::Result<Vec<Orde
     sql!(c, all Order: OF_ORGANIZATION, organization, i64::try_from(MOST).unwrap_or(i64::MAX))
 }
 
-/// The orders to be looked at by `until`, after the look and id of another, in order of time, at most so many.
-///
-/// # Errors
-/// The engine failed.
-pub async fn to_look_at(
-    c: &mut impl Conn,
-    until: Timestamp,
-    (at, id, limit): (i64, &str, u32),
-) -> sqlx::Result<Vec<Order>> {
-    sql!(c, all Order: TO_LOOK_AT, At::from(until), at, id, i64::from(limit))
-}
-
 /// Stores what happened to an order that is still at its version; false when somebody was faster.
 ///
 /// # Errors
@@ -257,10 +238,3 @@ pub async fn record(tx: &mut Tx, order: &Order, now: Timestamp) -> sqlx::Result<
     Ok(rows == 1)
 }
 
-/// Says when the lifecycle looks at an order of this version next; false when it changed meanwhile.
-///
-/// # Errors
-/// The engine failed.
-pub async fn plan(tx: &mut Tx, (id, version): (&str, i64), look_at: Option<Timestamp>) -> sqlx::Result<bool> {
-    sql!(tx, execute PLAN, id, version, look_at.map(At::from)).map(|rows| rows == 1)
-}

@@ -8,15 +8,12 @@ use super::{At, Conn, Tx};
 statements! {
     INSERT = "INSERT INTO trials (id, organization_id, product_id, seats, terms_version, accepted_at, requested_at, requested_by, extra_days, version, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 1, $7)";
-    FIND = "SELECT id, organization_id, product_id, seats, terms_version, accepted_at, requested_at, requested_by, extra_days, ended_at, ended_reason, look_at, version, updated_at
+    FIND = "SELECT id, organization_id, product_id, seats, terms_version, accepted_at, requested_at, requested_by, extra_days, ended_at, ended_reason, version, updated_at
             FROM trials WHERE organization_id = $1 AND id = $2";
-    OF_ORGANIZATION = "SELECT id, organization_id, product_id, seats, terms_version, accepted_at, requested_at, requested_by, extra_days, ended_at, ended_reason, look_at, version, updated_at
+    OF_ORGANIZATION = "SELECT id, organization_id, product_id, seats, terms_version, accepted_at, requested_at, requested_by, extra_days, ended_at, ended_reason, version, updated_at
                        FROM trials WHERE organization_id = $1 ORDER BY requested_at, id LIMIT 100";
-    TO_LOOK_AT = "SELECT id, organization_id, product_id, seats, terms_version, accepted_at, requested_at, requested_by, extra_days, ended_at, ended_reason, look_at, version, updated_at
-                  FROM trials WHERE look_at <= $1 AND (look_at > $2 OR (look_at = $2 AND id > $3)) ORDER BY look_at, id LIMIT $4";
     RECORD = "UPDATE trials SET extra_days = $4, ended_at = $5, ended_reason = $6, updated_at = $7, version = version + 1
               WHERE organization_id = $1 AND id = $2 AND version = $3";
-    PLAN = "UPDATE trials SET look_at = $3 WHERE id = $1 AND version = $2";
 }
 
 /// A trial.
@@ -44,8 +41,6 @@ pub struct Trial {
     pub ended_at: Option<At>,
     /// Why.
     pub ended_reason: Option<String>,
-    /// When the lifecycle looks at it next.
-    pub look_at: Option<At>,
     /// For `ETag`.
     pub version: i64,
     /// Last change.
@@ -127,18 +122,6 @@ pub async fn of_organization(c: &mut impl Conn, organization: &str) -> sqlx::Res
     sql!(c, all Trial: OF_ORGANIZATION, organization)
 }
 
-/// The trials to be looked at by `until`, after the look and id of another, in order of time, at most so many.
-///
-/// # Errors
-/// The engine failed.
-pub async fn to_look_at(
-    c: &mut impl Conn,
-    until: Timestamp,
-    (at, id, limit): (i64, &str, u32),
-) -> sqlx::Result<Vec<Trial>> {
-    sql!(c, all Trial: TO_LOOK_AT, At::from(until), at, id, i64::from(limit))
-}
-
 /// Stores what happened to a trial that is still at its version; false when somebody was faster.
 ///
 /// # Errors
@@ -158,10 +141,3 @@ pub async fn record(tx: &mut Tx, trial: &Trial, now: Timestamp) -> sqlx::Result<
     Ok(rows == 1)
 }
 
-/// Says when the lifecycle looks at a trial of this version next; false when it changed meanwhile.
-///
-/// # Errors
-/// The engine failed.
-pub async fn plan(tx: &mut Tx, (id, version): (&str, i64), look_at: Option<Timestamp>) -> sqlx::Result<bool> {
-    sql!(tx, execute PLAN, id, version, look_at.map(At::from)).map(|rows| rows == 1)
-}

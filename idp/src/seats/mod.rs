@@ -11,12 +11,12 @@
 pub mod admission;
 pub mod letters;
 
-use habilis_policies::orders::{self, Orders};
+use habilis_policies::orders::{self, Orders, TrialState};
 use habilis_policies::seats::{self as rules, Grant, Level, Mode, Seats, SeatsExhausted, Taken};
 use jiff::Timestamp;
 
 use crate::db::seats::{self, Happened, Pool, Seat};
-use crate::db::{Tx, orders as order_rows, people, trials};
+use crate::db::{Tx, contract_moments, orders as order_rows, people, trials};
 use crate::mail::Post;
 use crate::outcome::Outcome;
 
@@ -335,8 +335,8 @@ async fn level(tx: &mut Tx, post: Post<'_>, pool: &Pool, now: Timestamp) -> Outc
     }
 }
 
-/// Computes again what the orders and trials of an organization open, product by product, and tells the administrators when that
-/// leaves too few seats. Called in the transaction of whatever changed them.
+/// Computes again what the orders and trials of an organization open, product by product, and when something is due about them; tells
+/// the administrators when that leaves too few seats. Called in the transaction of whatever changed them.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -344,6 +344,15 @@ pub async fn refresh(tx: &mut Tx, post: Post<'_>, organization: &str, now: Times
     let rows = order_rows::all(tx, organization).await?;
     let tried = trials::of_organization(tx, organization).await?;
     let all: Vec<_> = rows.iter().map(order_rows::Order::rule).collect();
+    for (row, rule) in rows.iter().zip(&all) {
+        let due: Vec<_> = Orders(&all).moments(rule, now).into_iter().map(|(moment, at)| (moment.name(), at)).collect();
+        contract_moments::set(tx, ("order", &row.id, organization), &due, now).await?;
+    }
+    for trial in &tried {
+        let converted = trial.rule().state(&all, now) == TrialState::Converted;
+        let due = if converted { &[][..] } else { &[("ends", trial.rule().closes_at())] };
+        contract_moments::set(tx, ("trial", &trial.id, organization), due, now).await?;
+    }
     let mut products: Vec<&str> = rows.iter().map(|row| row.product_id.as_str()).collect();
     products.extend(tried.iter().map(|trial| trial.product_id.as_str()));
     products.sort_unstable();

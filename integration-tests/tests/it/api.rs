@@ -679,17 +679,24 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
     let trial = boss.post(&format!("{of}/trials"), &accepted).await.done(201)["id"].as_str().unwrap().to_owned();
     let form = json!({ "number": number, "product": product, "seats": 5, "effect_on": in_days(server, 0).await });
     let order = boss.post(&format!("{of}/orders"), &form).await.done(201)["id"].as_str().unwrap().to_owned();
+    boss.put(&format!("{of}/portals/demo-portal"), &json!({ "roles": ["formateur"] })).await.done(200);
+    let course = json!({
+        "person": member, "portal": "demo-portal", "title": "Cours", "not_before": in_days(server, 0).await, "not_after": in_days(server, 90).await,
+    });
+    let enrolment = boss.post(&format!("{of}/enrolments"), &course).await.done(201)["id"].as_str().unwrap().to_owned();
     let made = made.map(|(name, answer)| {
         (name, if name == "{offer}" { answer.done(202) } else { answer.done(201) }["id"].as_str().unwrap().to_owned())
     });
-    made.into_iter().chain([("{import}", import), ("{trial}", trial), ("{order}", order), ("{product}", product)]).collect()
+    let others =
+        [("{import}", import), ("{trial}", trial), ("{order}", order), ("{product}", product), ("{enrolment}", enrolment)];
+    made.into_iter().chain(others).collect()
 }
 
 /// What a stranger must not have changed.
 async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let paths =
-        ["", "/contacts", "/portals", "/successions", "/overrides", "/reviews", "/offers", "/orders", "/trials", "/seats"];
+        ["", "/contacts", "/portals", "/successions", "/overrides", "/reviews", "/offers", "/orders", "/trials", "/seats", "/enrolments"];
     for path in paths {
         found.push(api.get(&format!("/organizations/{organization}{path}")).await.done(200));
     }

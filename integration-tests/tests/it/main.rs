@@ -75,6 +75,7 @@ mod device;
 mod discovery;
 mod dpop;
 mod end_session;
+mod enrolments;
 mod expiry;
 mod extra_roots;
 mod factors;
