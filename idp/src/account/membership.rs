@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::db::members::Member;
 use crate::db::{Tx, account_links, grants, members, people};
 use crate::login::session;
+use crate::measures::settle_person;
 use crate::outcome::Outcome;
 
 /// Whether an organization that has an administrator keeps one on `day` without `person` (R053).
@@ -48,6 +49,8 @@ pub async fn suspend(tx: &mut Tx, (organization, person): (&str, &str), now: Tim
 /// The database or a template failed.
 pub async fn remove(tx: &mut Tx, app: &App, (organization, member): (&str, &Member), now: Timestamp) -> Outcome<bool> {
     let person = &member.person_id;
+    // What happened to the organization happened to who belonged to it then, whether their rows say so already or not.
+    settle_person(tx, app.into(), person, now).await?;
     end_access(tx, person, now).await?;
     members::remove(tx, organization, person).await?;
     happened_to_issuer(tx, app, (person, Some(organization), Happening::IssuerRemoved), now).await?;

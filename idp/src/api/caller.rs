@@ -146,6 +146,11 @@ impl Caller {
         &self.id
     }
 
+    /// The client that the call comes through.
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+
     /// The person who calls; none for a client that acts for itself.
     pub fn person(&self) -> Option<&str> {
         (self.kind == PrincipalKind::Person).then_some(self.id.as_str())

@@ -16,6 +16,7 @@ mod imports;
 mod inactivity;
 mod invitations;
 mod me;
+mod measures;
 mod members;
 mod offers;
 mod organizations;
@@ -68,6 +69,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())
+        .merge(measures::router())
         .merge(api_keys::router())
         .merge(trail::router())
         .merge(events::router())

@@ -137,6 +137,7 @@ mod tests {
     use crate::mail::accounts::AccountLetter;
     use crate::mail::api_keys::KeyLetter;
     use crate::mail::factors::FactorLetter;
+    use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
     use crate::mail::organizations::{ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
     use crate::mail::webhooks::Disabled;
@@ -151,6 +152,7 @@ mod tests {
     fn each_letter_is_of_the_kind_a_person_expects() {
         use Kind::{Other, Security, Undoable};
         let expected = [
+            ("access_closed.1", Other),
             ("account_already_known.1", Other),
             ("account_compromised.1", Other),
             ("account_email_changed.1", Undoable),
@@ -166,6 +168,11 @@ mod tests {
             ("api_key_rotate.1", Other),
             ("authenticator_app_added.1", Security),
             ("authenticator_app_removed.1", Security),
+            ("kill_switch.1", Other),
+            ("measure_formal_notice.1", Other),
+            ("measure_lifted.1", Other),
+            ("measure_suspended.1", Other),
+            ("measure_terminated.1", Other),
             ("members_exported.1", Other),
             ("members_imported.1", Other),
             ("membership_offer.1", Other),
@@ -202,6 +209,8 @@ mod tests {
             .chain(named(PasswordLetter::samples()))
             .chain(named(SensitiveActLetter::samples()))
             .chain(named(ReviewLetter::samples()))
+            .chain(named(MeasureLetter::samples()))
+            .chain(named(AccessClosedLetter::samples()))
             .chain(named(Disabled::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);

@@ -43,7 +43,7 @@ pub async fn answer(
     if !kind.is_front_channel() {
         return Ok(answer);
     }
-    let found = grants::find_by_code(tx, &digest(code.expose())).await?;
+    let found = grants::find_by_code(tx, &digest(code.expose()), now).await?;
     let grant = found.ok_or_else(|| Fault::new("the grant just stored is not there"))?;
     let scope = Scope::parse(&grant.scope).unwrap_or_default();
     if !kind.has_code() {

@@ -82,7 +82,7 @@ async fn give(
 ) -> Outcome<Result<Tokens, Refusal>> {
     let client = holder.client;
     let found = match &request.grant_id {
-        Some(id) => grants::find(&mut app.db.reader().await?, id).await?,
+        Some(id) => grants::find(&mut app.db.reader().await?, id, now).await?,
         None => None,
     };
     let Some(grant) = found.filter(|grant| !is_withdrawn(grant, client, now)) else {
