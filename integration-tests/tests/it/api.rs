@@ -77,6 +77,8 @@ journeys! {
         let suspended = json!({ "status": "suspended", "reason": "impayé", "breach": "Facture impayée.", "remedy": "Régler." });
         assert_eq!(api.put(&status, &suspended).await.done(200)["status"], "suspended");
         let ended = json!({ "status": "terminated", "reason": "fin", "breach": "Manquement grave." });
+        api.put(&status, &ended).await.problem(409, "formal_notice_needed");
+        let ended = json!({ "status": "terminated", "reason": "fin", "breach": "Manquement grave.", "irreparable": "Faux documents." });
         assert_eq!(api.put(&status, &ended).await.done(200)["status"], "terminated");
         let back = json!({ "status": "active", "reason": "retour" });
         api.put(&status, &back).await.problem(409, "conflict");
