@@ -63,6 +63,11 @@ const WORDS: &[(&str, &str)] = &[
     ("recovery_codes.made", "activity-recovery-codes-made"),
 ];
 
+/// Whether people are told of events of this name.
+pub fn is_told(event: &str) -> bool {
+    WORDS.iter().any(|(name, _)| *name == event)
+}
+
 /// The page.
 #[derive(Clone, Debug, Template)]
 #[template(path = "account/activity.html")]

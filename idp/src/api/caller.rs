@@ -151,6 +151,11 @@ impl Caller {
         &self.client
     }
 
+    /// The session behind the call; none when there is none any more, or never was.
+    pub fn session(&self) -> Option<&str> {
+        self.access.grant.as_ref()?.session_id.as_deref()
+    }
+
     /// The person who calls; none for a client that acts for itself.
     pub fn person(&self) -> Option<&str> {
         (self.kind == PrincipalKind::Person).then_some(self.id.as_str())

@@ -659,8 +659,9 @@ async fn shown(c: &mut impl Conn, found: Vec<rows::Measure>, limit: u32) -> Answ
 async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<MeasureQuery>) -> Answer {
     caller.may(&app, Action::ReadMeasures).await?;
     let measure = page::one_of("measure", query.measure.as_deref(), MEASURES)?;
-    if query.subject.as_ref().is_some_and(|subject| subject.len() > 256 || subject.contains('\0')) {
-        return Err(Problem::parameter("subject", "an id").into());
+    let is_id = |id: &String| (1..=256).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    if !query.subject.as_ref().is_none_or(is_id) {
+        return Err(Problem::parameter("subject", "the id of a person, an organization or a portal").into());
     }
     let paging = Paging::new(query.limit, query.cursor.clone());
     let (limit, (at, id)) = (paging.limit()?, paging.before()?);

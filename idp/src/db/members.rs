@@ -59,7 +59,7 @@ statements! {
                    WHERE m.organization_id = $1
                      AND (g.organization_id = m.organization_id AND g.created_at > o.access_ended_at OR NOT p.operator AND NOT p.privacy)
                      AND g.revoked_at IS NULL AND g.expires_at > $2 AND g.created_at > o.renewal_at";
-    SET_LOCALE_AND_NAMES = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, updated_at = $5 WHERE id = $1";
+    SET_LOCALE_AND_NAMES = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, updated_at = $5, version = version + 1 WHERE id = $1";
 }
 
 /// An organization a person belongs to today, whatever its own status.

@@ -24,8 +24,8 @@ statements! {
     LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
     SET_STATUS = "UPDATE people SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2";
     ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, email_bounced_at = NULL, updated_at = $2 WHERE id = $1 AND status = 'pending'";
-    SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6 WHERE id = $1";
-    SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4 WHERE id = $1";
+    SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6, version = version + 1 WHERE id = $1";
+    SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4, version = version + 1 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM people";
     SET_DUTIES = "UPDATE people SET operator = $2, privacy = $3, version = version + 1, updated_at = $4 WHERE id = $1";
     MUST_RENEW = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id JOIN organizations o ON o.id = m.organization_id

@@ -92,6 +92,7 @@ mod login;
 mod logout_channels;
 mod mail;
 mod mandatory;
+mod me;
 mod measures;
 mod offers;
 mod openapi;
