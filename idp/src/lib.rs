@@ -21,6 +21,7 @@ pub mod jobs;
 pub mod keyring;
 pub mod login;
 pub mod mail;
+pub mod measures;
 pub mod oidc;
 pub mod orders;
 pub mod outcome;

@@ -15,6 +15,7 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("account.activated", "The person opened their account."),
     ("account.suspended", "The account cannot sign in; `reason` is a word."),
     ("account.reactivated", "The account can sign in again."),
+    ("account.terminated", "The operator ended the account for good."),
     ("account.profile_changed", "The person changed their profile; `changed` names the fields."),
     ("account.email_changed", "The mail address changed, or a change was taken back."),
     ("account.email_bounced", "The mail address takes no mail."),
@@ -33,6 +34,7 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("organization.suspended", "The organization's people have no access for now."),
     ("organization.reinstated", "The organization is active again."),
     ("organization.terminated", "The organization has left."),
+    ("organization.access_closed", "Kill switch: every session, token and key of the organization ended."),
     (
         "organization.rights_changed",
         "What the organization may give in a portal changed; what it lost, its members lost.",
@@ -122,6 +124,13 @@ const ORDER: &[&str] = &["product", "seats", "standing", "closed", "final_day"];
 const TRIAL: &[&str] = &["product", "seats", "state", "closes_at", "ended"];
 const ENROLMENT: &[&str] = &["portal", "status", "not_before", "not_after"];
 const MEMBER_STATUS: &[(&str, &str)] = &[("suspended", "membership.suspended"), ("active", "membership.reinstated")];
+const PERSON_STATUS: &[(&str, &str)] = &[
+    ("suspended", "account.suspended"),
+    ("active", "account.reactivated"),
+    ("suspended_password", "account.reactivated"),
+    ("pending", "account.reactivated"),
+    ("terminated", "account.terminated"),
+];
 const ORGANIZATION_STATUS: &[(&str, &str)] = &[
     ("suspended", "organization.suspended"),
     ("active", "organization.reinstated"),
@@ -142,6 +151,7 @@ const SOURCES: &[Source] = &[
     ("account.compromise_reported", Kind::One("account.compromise_reported"), &[], Change::Nothing),
     ("second_factors.reset", Kind::One("account.second_factors_removed"), &[], Change::Nothing),
     ("second_factors.removed_by_mail", Kind::One("account.second_factors_removed"), &[], Change::Nothing),
+    ("person.status_changed", Kind::ByStatus(PERSON_STATUS), &[], Change::Words),
     ("person.duties_changed", Kind::One("account.duties_changed"), &[], Change::Members(&["operator", "privacy"])),
     ("member.invited", Kind::One("membership.created"), &[], Change::Members(MEMBERSHIP)),
     ("member.joined", Kind::One("membership.created"), &[], Change::Members(MEMBERSHIP)),
@@ -159,7 +169,12 @@ const SOURCES: &[Source] = &[
     ("organization.created", Kind::One("organization.created"), &[], Change::Members(&["kind", "status"])),
     ("organization.updated", Kind::One("organization.updated"), &[], Change::Names),
     ("organization.status_changed", Kind::ByStatus(ORGANIZATION_STATUS), &[], Change::Words),
-    ("organization.status", Kind::ByStatus(ORGANIZATION_STATUS), &[], Change::Words),
+    (
+        "organization.kill_switch",
+        Kind::One("organization.access_closed"),
+        &["people", "sessions", "grants", "api_keys"],
+        Change::Nothing,
+    ),
     ("portal.granted", Kind::One("organization.rights_changed"), &["portal", "rights_withdrawn"], Change::Words),
     ("organization.password_policy_set", Kind::One("organization.rules_changed"), &[], Change::Nothing),
     ("organization.second_factor_set", Kind::One("organization.rules_changed"), &[], Change::Nothing),
@@ -320,8 +335,9 @@ mod tests {
             ("member.status_changed", json!({ "status": "suspended" }), Some("membership.suspended")),
             ("member.status_changed", json!({ "status": "active" }), Some("membership.reinstated")),
             ("organization.status_changed", json!("terminated"), Some("organization.terminated")),
-            ("organization.status", json!("active"), Some("organization.reinstated")),
-            ("organization.status", json!("unheard-of"), None),
+            ("organization.status_changed", json!("active"), Some("organization.reinstated")),
+            ("organization.status_changed", json!("unheard-of"), None),
+            ("person.status_changed", json!("terminated"), Some("account.terminated")),
         ];
         for (audit, after, kind) in cases {
             assert_eq!(told(audit, json!({ "after": after })).map(|told| told.0), kind, "{audit} {after}");

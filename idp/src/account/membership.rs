@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::db::members::Member;
 use crate::db::{Tx, account_links, grants, members, people};
 use crate::login::session;
+use crate::measures::settle_person;
 use crate::outcome::Outcome;
 use crate::seats;
 
@@ -54,6 +55,8 @@ pub async fn remove(
     now: Timestamp,
 ) -> Outcome<bool> {
     let person = &member.person_id;
+    // What happened to the organization happened to who belonged to it then, whether their rows say so already or not.
+    settle_person(tx, app.into(), person, now).await?;
     end_access(tx, person, now).await?;
     seats::release(tx, (organization, person), None, (by, "removed"), now).await?;
     members::remove(tx, organization, person).await?;

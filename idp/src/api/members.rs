@@ -53,7 +53,7 @@ pub(super) struct Member {
     pub(super) family_name: String,
     /// `fr` or `en`.
     pub(super) locale: String,
-    /// Of the account: `pending` (invited), `active`, `suspended`, `suspended_password` or `closed`.
+    /// Of the account: `pending` (invited), `active`, `suspended`, `suspended_password`, `terminated` or `closed`.
     pub(super) account_status: String,
     /// In the organization: `administrator` or `member`.
     pub(super) role: String,

@@ -17,6 +17,7 @@ mod imports;
 mod inactivity;
 mod invitations;
 mod me;
+mod measures;
 mod members;
 mod offers;
 mod orders;
@@ -78,6 +79,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(trials::router())
         .merge(seats::router())
         .merge(enrolments::router())
+        .merge(measures::router())
         .merge(api_keys::router())
         .merge(trail::router())
         .merge(events::router())

@@ -6,12 +6,14 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::person::one;
-use super::say;
+use super::{master_key, say};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::organizations::{self, Terms};
 use crate::db::{Db, clients};
 use crate::mail::Post;
+use crate::measures::{self, Order, Refused, Subject};
 use crate::outcome::{Fault, Outcome};
 use crate::seats::{self, State, Taking};
 
@@ -134,17 +136,22 @@ fn line(terms: &Terms) -> String {
     format!("{} {} {} mandate={mandate} ends_on={until}", terms.role, terms.status, terms.affiliation)
 }
 
-/// Moves an organization from one status to another.
-pub(super) async fn set_status(db: Db, organization: &str, (from, to): (&str, &str)) -> Outcome<()> {
+/// Suspends an organization, or ends its suspension.
+pub(super) async fn set_status(config: &Config, db: Db, (organization, order): (&str, Order<'_>)) -> Outcome<()> {
     let now = Clock::System.now();
+    let master = master_key(&config.keys)?;
     let mut tx = db.begin().await?;
-    if !organizations::set_status(&mut tx, organization, (from, to), now).await? {
-        return Err(Fault::new(format!("there is no organization {organization} that is {from}")));
-    }
-    let event = Event::new("organization.status").by("cli").in_organization(organization).with("after", to);
-    audit::record(&mut tx, event, now).await?;
+    let subject = Subject::Organization(organization);
+    let event = Event::new(subject.event(order.act)).by("cli");
+    let post = Post { config, master: &master };
+    let done = measures::apply(&mut tx, post, (subject, &order, event), now).await?;
+    let done = done.map_err(|refused| match refused {
+        Refused::Unknown => Fault::new(format!("there is no organization {organization}")),
+        Refused::Changed => Fault::new(format!("{organization} has another status by now")),
+        Refused::Rule(refusal) => Fault::new(format!("{organization}: {refusal}")),
+    })?;
     tx.commit().await?;
     db.close().await;
-    say(format_args!("{organization}  {to}"));
+    say(format_args!("{organization}  {}; the running server sends the notice", done.to));
     Ok(())
 }

@@ -16,6 +16,7 @@ statements! {
                    last_used_at, version, created_at, updated_at
             FROM api_keys WHERE organization_id = $1 AND id = $2";
     LIVE = "SELECT COUNT(*) FROM api_keys WHERE organization_id = $1 AND revoked_at IS NULL AND dies_at > $2";
+    ANY = "SELECT EXISTS (SELECT 1 FROM api_keys WHERE organization_id = $1)";
     LIVE_OF_ISSUER = "SELECT id, organization_id, name FROM api_keys
                       WHERE issued_by = $1 AND revoked_at IS NULL AND dies_at > $2 ORDER BY id LIMIT 1000";
     LIVE_OF_ORGANIZATION = "SELECT id, organization_id, name FROM api_keys
@@ -315,4 +316,12 @@ pub async fn notice(tx: &mut Tx, (key, due): (&str, At), rung: u16, now: Timesta
 pub async fn notices(c: &mut impl Conn, (key, due): (&str, At)) -> sqlx::Result<Vec<u16>> {
     let rows = sql!(c, all (i64,): NOTICES, key, due)?;
     Ok(rows.into_iter().filter_map(|(rung,)| u16::try_from(rung).ok()).collect())
+}
+
+/// Whether the organization has or had a key: also one that was revoked is still recognised.
+///
+/// # Errors
+/// The engine failed.
+pub async fn any(c: &mut impl Conn, organization: &str) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): ANY, organization).map(|(any,)| any)
 }

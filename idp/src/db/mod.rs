@@ -130,6 +130,33 @@ macro_rules! sql {
 pub(crate) use sql;
 
 /// One file a table (or a few that live and die together); the list feeds the honesty tests.
+/// Whether a row of a person (a session, a grant) began before an end of access of one of the person's organizations that ends it
+/// too: every one for a kill switch; after a suspension or a termination only when no other organization of theirs gives access.
+/// Names the alias of the row and the placeholder of the civil day in Paris; the person is `p`. The operator's staff is in nobody's hands.
+macro_rules! access_ended {
+    ($row:literal, $today:literal) => {
+        concat!(
+            "(NOT p.operator AND NOT p.privacy AND EXISTS
+              (SELECT 1 FROM memberships mm JOIN organizations oo ON oo.id = mm.organization_id
+               WHERE mm.person_id = p.id AND oo.access_ended_at >= ",
+            $row,
+            ".created_at AND mm.created_at <= oo.access_ended_at
+                 AND (oo.renewal_at >= ",
+            $row,
+            ".created_at
+                      OR NOT EXISTS
+                         (SELECT 1 FROM memberships me JOIN organizations oe ON oe.id = me.organization_id
+                          WHERE me.person_id = p.id AND me.status = 'active' AND oe.status = 'active'
+                            AND (me.ends_on IS NULL OR me.ends_on >= ",
+            $today,
+            ")
+                            AND oe.access_ended_at < ",
+            $row,
+            ".created_at AND me.created_at <= oo.access_ended_at))))"
+        )
+    };
+}
+
 macro_rules! tables {
     ($($table:ident),* $(,)?) => {
         $(pub mod $table;)*
@@ -165,6 +192,7 @@ tables! {
     jobs,
     link_requests,
     logout_outbox,
+    measures,
     members,
     members_list,
     membership_offers,

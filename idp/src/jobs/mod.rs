@@ -27,6 +27,7 @@ use crate::db::{
 use crate::events;
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
+use crate::measures;
 use crate::oidc::backchannel_logout;
 use crate::outcome::Outcome;
 
@@ -63,7 +64,7 @@ pub async fn run(app: App, transport: Transport) {
     for _ in 0..work::WORKERS {
         workers.spawn(work::run(app.clone()));
     }
-    tokio::join!(run_looks(&app, &transport), events::run(app.clone()));
+    tokio::join!(run_looks(&app, &transport), events::run(app.clone()), measures::run(app.clone()));
 }
 
 async fn run_looks(app: &App, transport: &Transport) {
@@ -106,6 +107,7 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
 /// # Errors
 /// The database failed.
 pub async fn run_due(app: &App, transport: &Transport) -> Outcome<()> {
+    measures::run_due(app).await?;
     look(app, transport, true).await?;
     events::run_due(app).await
 }

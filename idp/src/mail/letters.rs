@@ -137,6 +137,7 @@ mod tests {
     use crate::mail::accounts::AccountLetter;
     use crate::mail::api_keys::KeyLetter;
     use crate::mail::factors::FactorLetter;
+    use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
     use crate::mail::organizations::{ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
     use crate::mail::subscriptions::SubscriptionLetter;
@@ -153,6 +154,7 @@ mod tests {
         use Kind::{Other, Security, Undoable};
         let expected = [
             ("access_ends.1", Other),
+            ("access_closed.1", Other),
             ("account_already_known.1", Other),
             ("account_compromised.1", Other),
             ("account_email_changed.1", Undoable),
@@ -170,6 +172,11 @@ mod tests {
             ("authenticator_app_removed.1", Security),
             ("credentials_due.1", Other),
             ("credentials_late.1", Other),
+            ("kill_switch.1", Other),
+            ("measure_formal_notice.1", Other),
+            ("measure_lifted.1", Other),
+            ("measure_suspended.1", Other),
+            ("measure_terminated.1", Other),
             ("members_exported.1", Other),
             ("members_imported.1", Other),
             ("membership_offer.1", Other),
@@ -220,6 +227,8 @@ mod tests {
             .chain(named(SensitiveActLetter::samples()))
             .chain(named(ReviewLetter::samples()))
             .chain(named(SubscriptionLetter::samples()))
+            .chain(named(MeasureLetter::samples()))
+            .chain(named(AccessClosedLetter::samples()))
             .chain(named(Disabled::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);

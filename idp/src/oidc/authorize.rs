@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::answer::RedirectError;
 use super::client::SharedClient;
+use super::closed;
 use super::error::PageError;
 use super::front_channel;
 use super::interaction::{self, login_path};
@@ -56,6 +57,7 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
     let (client, request) = match request::read(app, &mut params, now).await? {
         Ok(valid) => valid,
         Err(Invalid::Page(error)) => return error.show(app, origin, ui_locales.as_deref()),
+        Err(Invalid::Closed(client)) => return closed::show(app, origin, (&client, ui_locales.as_deref())),
         Err(Invalid::Redirect(return_to, error)) => return return_to.error(app, &error, now),
     };
     let session = session::load(app, &cookies, now).await?;

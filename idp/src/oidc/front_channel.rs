@@ -44,7 +44,7 @@ pub async fn answer(
     if !kind.is_front_channel() {
         return Ok(answer);
     }
-    let found = grants::find_by_code(tx, &digest(code.expose())).await?;
+    let found = grants::find_by_code(tx, &digest(code.expose()), now).await?;
     let mut grant = found.ok_or_else(|| Fault::new("the grant just stored is not there"))?;
     // The request was admitted a moment ago, in the same transaction: what is wanted here is until when.
     life::is_over(tx, &mut grant, client, now).await?;

@@ -151,7 +151,7 @@ async fn serves(app: &App, client: &Client, audience: Option<&str>) -> Outcome<b
 async fn refresh_token(app: &App, client: &Client, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
     let mut reader = app.db.reader().await?;
     let Some(stored) = refresh_tokens::find(&mut reader, &digest(token)).await? else { return Ok(None) };
-    let Some(mut grant) = grants::find(&mut reader, &stored.grant_id).await? else { return Ok(None) };
+    let Some(mut grant) = grants::find(&mut reader, &stored.grant_id, now).await? else { return Ok(None) };
     let Some(owner) = app.client(&grant.client_id).await? else { return Ok(None) };
     let withdrawn = life::is_over(&mut reader, &mut grant, &owner, now).await?;
     drop(reader);

@@ -8,6 +8,7 @@ pub mod claims;
 pub mod client;
 pub mod client_auth;
 pub mod client_keys;
+pub mod closed;
 pub mod device;
 pub mod discovery;
 pub mod dpop;

@@ -93,6 +93,8 @@ mod login;
 mod logout_channels;
 mod mail;
 mod mandatory;
+mod me;
+mod measures;
 mod offers;
 mod openapi;
 mod organization_choice;

@@ -123,6 +123,12 @@ actions! {
     ReadApiKeys "read_api_keys" "habilis.keys",
     /// Revokes an API key.
     RevokeApiKey "revoke_api_key" "habilis.keys",
+    /// Suspends, reinstates or terminates a person's account, or gives them formal notice. The subject is the person.
+    SetPersonStatus "set_person_status" "habilis.measures",
+    /// Suspends, reopens or closes a portal.
+    SetPortalStatus "set_portal_status" "habilis.measures",
+    /// Reads the measures taken against people, organizations and portals.
+    ReadMeasures "read_measures" "habilis.measures",
     /// Reads the orders of an organization.
     ReadOrders "read_orders" "habilis.orders",
     /// Records orders.
@@ -146,12 +152,13 @@ actions! {
 }
 
 /// Every scope of the management API, in alphabetical order.
-pub const SCOPES: [&str; 14] = [
+pub const SCOPES: [&str; 15] = [
     "habilis.audit.read",
     "habilis.duties",
     "habilis.identity_images",
     "habilis.jobs.read",
     "habilis.keys",
+    "habilis.measures",
     "habilis.members.read",
     "habilis.members.write",
     "habilis.orders",

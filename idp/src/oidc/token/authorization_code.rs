@@ -34,7 +34,7 @@ pub(super) async fn redeem(
     now: Timestamp,
 ) -> Outcome<Result<Tokens, Refusal>> {
     let client = holder.client;
-    let found = grants::find_by_code(&mut app.db.reader().await?, &digest(&presented.code)).await?;
+    let found = grants::find_by_code(&mut app.db.reader().await?, &digest(&presented.code), now).await?;
     let Some(mut grant) = found else { return Ok(Err(Refusal::invalid_grant("the code is unknown"))) };
     let withdrawn = life::is_over(&mut app.db.reader().await?, &mut grant, client, now).await?;
     let facts = Facts {
@@ -91,10 +91,13 @@ pub(super) async fn redeem(
 }
 
 /// Whether sign-out, suspension or revocation took the grant back, or the person no longer acts for the organization they signed
-/// in for: the membership ended or was suspended, the organization was, or the portal is closed to its kind now (R009).
+/// in for: the membership ended or was suspended, the organization was, or the portal is closed to its kind now (R009). What an
+/// organization or a portal was suspended after stays dead when the suspension is lifted (R083).
 pub fn is_withdrawn(grant: &Grant, client: &Client, now: Timestamp) -> bool {
     let outlives_session = grant.scope.split(' ').any(|token| token == "offline_access");
     grant.revoked_at.is_some()
+        || grant.access_ended
+        || client.ended_since(grant.created_at.into())
         || grant.person_status != "active"
         || (grant.session_ended_at.is_some() && !outlives_session)
         || !is_acting(grant, client, now)

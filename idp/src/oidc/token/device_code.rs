@@ -83,7 +83,7 @@ async fn give(
     let client = holder.client;
     let mut reader = app.db.reader().await?;
     let found = match &request.grant_id {
-        Some(id) => grants::find(&mut reader, id).await?,
+        Some(id) => grants::find(&mut reader, id, now).await?,
         None => None,
     };
     let over = || Ok(Err(Refusal::invalid_grant("the grant is no longer valid")));

@@ -28,7 +28,7 @@ pub(super) async fn refresh(
     let digest_of_token = digest(token);
     let mut reader = app.db.reader().await?;
     let Some(stored) = refresh_tokens::find(&mut reader, &digest_of_token).await? else { return unknown() };
-    let Some(mut grant) = grants::find(&mut reader, &stored.grant_id).await? else { return unknown() };
+    let Some(mut grant) = grants::find(&mut reader, &stored.grant_id, now).await? else { return unknown() };
     let withdrawn = life::is_over(&mut reader, &mut grant, client, now).await?;
     drop(reader);
     let facts = Facts {
