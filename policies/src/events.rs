@@ -26,6 +26,7 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("membership.role_changed", "A member became an administrator, or an administrator a member."),
     ("membership.suspended", "The membership gives no access for now."),
     ("membership.reinstated", "The membership gives access again."),
+    ("membership.ended", "The last day of a membership has passed: it gives no access any more."),
     ("membership.removed", "Somebody is no member any more."),
     ("rights.changed", "What a member may do in a portal changed."),
     ("organization.created", "There is a new organization."),
@@ -48,9 +49,12 @@ pub const CATALOGUE: &[(&str, &str)] = &[
 pub const UNTOLD: &[&str] = &[
     "account.email_change_asked",
     "account.invitation_resent",
+    "account.invitation_lapsed",
     "account.invited_again",
     "account.sharing_suspected",
     "member.declined",
+    "member.end_reminder_sent",
+    "member.offer_lapsed",
     "member.offer_withdrawn",
     "member.offered",
     "organization.chosen",
@@ -122,6 +126,7 @@ const SOURCES: &[Source] = &[
     ("member.updated", Kind::One("membership.updated"), &["renamed"], Change::Members(MEMBERSHIP)),
     ("member.role_changed", Kind::One("membership.role_changed"), &[], Change::Members(&["role"])),
     ("member.status_changed", Kind::ByStatus(MEMBER_STATUS), &[], Change::Members(&["status"])),
+    ("member.ended", Kind::One("membership.ended"), &[], Change::Members(MEMBERSHIP)),
     ("member.removed", Kind::One("membership.removed"), &["withdrawn"], Change::Members(MEMBERSHIP)),
     ("member.rights_changed", Kind::One("rights.changed"), &["portal"], Change::Rights),
     (

@@ -137,7 +137,7 @@ mod tests {
     use crate::mail::accounts::AccountLetter;
     use crate::mail::api_keys::KeyLetter;
     use crate::mail::factors::FactorLetter;
-    use crate::mail::organizations::{ReviewLetter, SensitiveActLetter};
+    use crate::mail::organizations::{MembershipEnds, ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
     use crate::mail::webhooks::Disabled;
 
@@ -168,6 +168,7 @@ mod tests {
             ("authenticator_app_removed.1", Security),
             ("members_exported.1", Other),
             ("members_imported.1", Other),
+            ("membership_ends.1", Other),
             ("membership_offer.1", Other),
             ("new_sign_in.1", Security),
             ("override_done.1", Other),
@@ -202,6 +203,7 @@ mod tests {
             .chain(named(PasswordLetter::samples()))
             .chain(named(SensitiveActLetter::samples()))
             .chain(named(ReviewLetter::samples()))
+            .chain(named(MembershipEnds::samples()))
             .chain(named(Disabled::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);
