@@ -63,5 +63,8 @@ CREATE INDEX memberships_by_look ON memberships (look_at, (organization_id || '/
 ALTER TABLE organizations ADD COLUMN replan_from TEXT;
 CREATE INDEX organizations_to_replan ON organizations (id) WHERE replan_from IS NOT NULL;
 
+CREATE INDEX jobs_by_time ON jobs (created_at, id);
+CREATE INDEX jobs_by_organization ON jobs (organization_id, created_at, id);
+
 CREATE INDEX account_links_to_lapse ON account_links (expires_at, person_id) WHERE purpose = 'activate' AND used_at IS NULL;
 CREATE INDEX membership_offers_to_lapse ON membership_offers (expires_at, id) WHERE status = 'open';

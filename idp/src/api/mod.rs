@@ -15,8 +15,10 @@ mod import_report;
 mod imports;
 mod inactivity;
 mod invitations;
+mod jobs;
 mod me;
 mod members;
+mod notices;
 mod offers;
 mod organizations;
 mod overrides;
@@ -70,6 +72,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(people::router())
         .merge(api_keys::router())
         .merge(trail::router())
+        .merge(notices::router())
+        .merge(jobs::router())
         .merge(events::router())
         .merge(webhooks::router())
 }

@@ -331,10 +331,12 @@ pub async fn run(app: &App, now: Timestamp) -> Outcome<Run> {
     if lease.is_lost() {
         return Ok(Run::Elsewhere("another process, which took over".to_owned()));
     }
-    ran?;
-    note(app, &tallies, now).await?;
+    let noted = match ran {
+        Ok(()) => note(app, &tallies, now).await,
+        Err(fault) => Err(fault),
+    };
     lease.give_back(app).await?;
-    Ok(Run::Done(tallies))
+    noted.map(|()| Run::Done(tallies))
 }
 
 /// Keeps when the kinds ran, and what the ones that had something to do came to.
