@@ -14,10 +14,11 @@ use webauthn_rs::Webauthn;
 use crate::api_keys::ApiKeys;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Db, leases};
 use crate::events::deliver::Deliveries;
 use crate::fetch::Fetcher;
 use crate::keyring::KeyRing;
+use crate::lifecycle::Lifecycle;
 use crate::login::hasher::Hasher;
 use crate::login::leaked::LeakedList;
 use crate::oidc::backchannel_logout::Courier;
@@ -84,6 +85,8 @@ pub struct Inner {
     pub mail_waiting: Notify,
     /// Rung when long work was put into the table of jobs.
     pub work_waiting: Notify,
+    /// What the engine of all that expires needs of a process.
+    pub lifecycle: Lifecycle,
     /// Tells clients that a session ended.
     pub logouts: Courier,
     /// Delivers events to webhooks.
@@ -110,6 +113,13 @@ impl App {
         let forms = HmacKey::new(derive(master.to_base64().expose().as_bytes(), "forms").as_bytes());
         let (subjects, initial_access) = (Subjects::new(&master), InitialAccess::new(&master));
         let keys = KeyRing::open(&db, master, &config.keys, clock.now()).await?;
+        if let Db::Sqlite { .. } = &db {
+            // The file is this process's alone: whoever held a lease on its work is dead.
+            let mut tx = db.begin().await?;
+            leases::clear(&mut tx).await?;
+            tx.commit().await?;
+        }
+        let lifecycle = Lifecycle::new(&clock);
         let places = Semaphore::new(config.server.max_requests);
         let begun = RateLimit::per_minute(config.sign_in.interactions_per_address_per_minute);
         let registered = RateLimit::per_minute(config.registration.clients_per_address_per_minute);
@@ -144,6 +154,7 @@ impl App {
             fetched_requests: FetchedRequests::new(),
             mail_waiting: Notify::new(),
             work_waiting: Notify::new(),
+            lifecycle,
             logouts: Courier::new(),
             deliveries: Deliveries::default(),
         })))

@@ -19,6 +19,7 @@ pub mod fetch;
 pub mod gateway;
 pub mod jobs;
 pub mod keyring;
+pub mod lifecycle;
 pub mod login;
 pub mod mail;
 pub mod measures;

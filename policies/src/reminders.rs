@@ -39,6 +39,20 @@ impl Ladder {
     pub const PASSWORD: Self = Self(Cow::Borrowed(&[30, 7, 1]));
     /// API keys: 60, 30, 7 and 1 days (R104).
     pub const API_KEY: Self = Self(Cow::Borrowed(&[60, 30, 7, 1]));
+    /// Memberships that end: 30 and 7 days (R056).
+    pub const MEMBERSHIP: Self = Self(Cow::Borrowed(&[30, 7]));
+    /// Reviews of access that are to be signed: the week before the last day, which ends at midnight (R052).
+    pub const REVIEW: Self = Self(Cow::Borrowed(&[8]));
+    /// No reminders: only the end.
+    pub const NONE: Self = Self(Cow::Borrowed(&[]));
+    /// The end of an order: 60, 30, 7 and 1 days.
+    pub const SUBSCRIPTION: Self = Self(Cow::Borrowed(&[60, 30, 7, 1]));
+    /// A renewal: 60 and 40 days before, in time for a notice of a month (R064).
+    pub const RENEWAL: Self = Self(Cow::Borrowed(&[60, 40]));
+    /// The end of a trial: 7, 3 and 1 days.
+    pub const TRIAL: Self = Self(Cow::Borrowed(&[7, 3, 1]));
+    /// The end of somebody's access to a course: 7 days and 1.
+    pub const ACCESS: Self = Self(Cow::Borrowed(&[7, 1]));
     /// The most rungs a ladder may have.
     pub const MAX_RUNGS: usize = 8;
     /// The farthest rung, in days.
@@ -134,6 +148,33 @@ pub fn decide(watch: &Watch<'_>, last_run: Option<Timestamp>, now: Timestamp) ->
     Decision { send, skipped, next }
 }
 
+/// What one run does about something that expires and has an end: reminders as [`decide`] says, then what happens at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The notice to send now.
+    pub send: Option<Notice>,
+    /// Whether the end has come.
+    pub end: bool,
+    /// When to look again; `None` once there is nothing left to say or do.
+    pub next: Option<Timestamp>,
+}
+
+/// Decides what a run at `now` does about something whose end comes at `end`: with the due instant, or after a grace. Without an
+/// end there are reminders alone.
+///
+/// At the end nobody is reminded any more, however long nobody looked.
+///
+/// Requirements R045, R047, R104.
+pub fn step(watch: &Watch<'_>, end: Option<Timestamp>, now: Timestamp) -> Step {
+    if end.is_some_and(|end| end <= now) {
+        return Step { send: None, end: true, next: None };
+    }
+    let Decision { send, next, .. } = decide(watch, None, now);
+    // At the due instant nothing is said: what comes then, if anything, is the end.
+    let next = next.filter(|&next| next != watch.due).into_iter().chain(end).min();
+    Step { send, end: false, next }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -182,6 +223,30 @@ mod tests {
         let decision = decide(&young, None, paris(6, 26));
         assert_eq!(decision, Decision { send: None, skipped: vec![], next: Some(paris(6, 30)) });
         assert_eq!(decide(&young, None, paris(6, 30)).send, Some(Notice { rung: 1, days_left: 1 }));
+    }
+
+    #[test]
+    fn the_end_comes_with_the_due_instant_or_after_a_grace_or_never() {
+        let grace = paris(7, 31);
+        let due = paris(7, 1);
+        // end, now → rung sent, end, next
+        let table = [
+            (Some(due), paris(6, 24), Some(7), false, Some(paris(6, 30))),
+            (Some(due), paris(6, 30), Some(1), false, Some(due)),
+            (Some(due), due, None, true, None),
+            (Some(due), grace, None, true, None),
+            (Some(grace), paris(6, 30), Some(1), false, Some(grace)),
+            (Some(grace), due, None, false, Some(grace)),
+            (Some(grace), grace, None, true, None),
+            (None, paris(6, 30), Some(1), false, None),
+            (None, grace, None, false, None),
+        ];
+        for (end, now, rung, ends, next) in table {
+            let found = step(&watch(&Ladder::PASSWORD, &[]), end, now);
+            assert_eq!((found.send.map(|it| it.rung), found.end, found.next), (rung, ends, next), "{end:?} {now}");
+        }
+        let at_once = Watch { since: due, ladder: &Ladder::NONE, ..watch(&Ladder::NONE, &[]) };
+        assert_eq!(step(&at_once, Some(due), paris(6, 1)).next, Some(due));
     }
 
     #[test]

@@ -69,6 +69,23 @@ pub async fn remove(
     Ok(true)
 }
 
+/// Ends what a person has open when the last day of a membership has passed and no other is in force.
+///
+/// # Errors
+/// The database failed.
+pub async fn end_access_unless_elsewhere(
+    tx: &mut Tx,
+    (organization, person): (&str, &str),
+    now: Timestamp,
+) -> Outcome<()> {
+    let today = calendar::date_at(now).to_string();
+    if members::in_force_elsewhere(tx, (person, organization), &today).await? == 0 {
+        session::end_of_person(tx, (person, ""), now).await?;
+        grants::revoke_of_person(tx, person, "", now).await?;
+    }
+    Ok(())
+}
+
 /// Ends what a person has open where this organization is all they have; elsewhere the tokens of the organization stop by
 /// themselves, since each use looks at the membership.
 async fn end_access(tx: &mut Tx, person: &str, now: Timestamp) -> Outcome<()> {

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::app::App;
-use crate::db::organizations::Organization;
+use crate::db::organizations::{self, Organization};
 use crate::db::reviews::{self, Review};
 use crate::db::{Tx, is_unique_violation, members};
+use crate::lifecycle::Saying;
 use crate::mail;
 use crate::mail::organizations::{ReviewLetter, ReviewStage};
 use crate::outcome::Outcome;
@@ -27,16 +28,46 @@ pub async fn open(
     (organization, by, due_on): (&Organization, &str, Date),
     now: Timestamp,
 ) -> Outcome<Option<(String, u64)>> {
+    let opened = insert(tx, (organization, by, due_on), now).await?;
+    if let Some((id, _)) = &opened {
+        let letter = letter(tx, (id, &organization.name), (ReviewStage::Opened, due_on)).await?;
+        let today = calendar::date_at(now).to_string();
+        for person in members::administrators(tx, &organization.id, &today).await? {
+            mail::write(tx, app, (&person, &letter), now).await?;
+        }
+    }
+    Ok(opened)
+}
+
+/// The same when its time has come.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn open_by_schedule(
+    saying: &mut Saying<'_>,
+    (organization, due_on): (&Organization, Date),
+) -> Outcome<Option<(String, u64)>> {
+    let opened = insert(saying.tx, (organization, "schedule", due_on), saying.now).await?;
+    if let Some((id, _)) = &opened {
+        let letter = letter(saying.tx, (id, &organization.name), (ReviewStage::Opened, due_on)).await?;
+        saying.to_administrators(&organization.id, &letter).await?;
+    }
+    Ok(opened)
+}
+
+async fn insert(
+    tx: &mut Tx,
+    (organization, by, due_on): (&Organization, &str, Date),
+    now: Timestamp,
+) -> Outcome<Option<(String, u64)>> {
     let id = random::id("rev", now);
     let today = calendar::date_at(now).to_string();
     let notice = next_notice(due_on, now).unwrap_or(now);
     let opened = (id.as_str(), organization.id.as_str(), by);
-    let members = match reviews::open(tx, opened, (&today, &due_on.to_string(), notice), now).await {
-        Err(error) if is_unique_violation(&error) => return Ok(None),
-        opened => opened?,
-    };
-    write(tx, app, (&id, organization), (ReviewStage::Opened, due_on), now).await?;
-    Ok(Some((id, members)))
+    match reviews::open(tx, opened, (&today, &due_on.to_string(), notice), now).await {
+        Err(error) if is_unique_violation(&error) => Ok(None),
+        opened => Ok(Some((id, opened?))),
+    }
 }
 
 /// When the administrators are next written to about a review.
@@ -46,40 +77,24 @@ fn next_notice(due_on: Date, now: Timestamp) -> Option<Timestamp> {
     [before, after].into_iter().find(|at| *at > now)
 }
 
-/// Writes to the administrators about an open review whose time has come.
+/// Writes to the administrators about an open review: that it is to be signed, or overdue.
 ///
 /// # Errors
 /// The database or a template failed.
-pub async fn notice(
-    tx: &mut Tx,
-    app: &App,
-    (review, organization): (&Review, &Organization),
-    now: Timestamp,
-) -> Outcome<()> {
-    let due_on: Date = review.due_on.parse()?;
-    let Some(at) = review.notice_at else { return Ok(()) };
-    if !reviews::noticed(tx, &review.id, (at, next_notice(due_on, now))).await? {
-        return Ok(());
-    }
-    let overdue = calendar::cut_after(due_on) <= now;
-    let stage = if overdue { ReviewStage::Overdue } else { ReviewStage::Reminder };
-    write(tx, app, (&review.id, organization), (stage, due_on), now).await
+pub async fn tell(saying: &mut Saying<'_>, (review, stage): (&Review, ReviewStage)) -> Outcome<()> {
+    let found = organizations::find(saying.tx, &review.organization_id).await?;
+    let Some(organization) = found else { return Ok(()) };
+    let letter = letter(saying.tx, (&review.id, &organization.name), (stage, review.due_on.parse()?)).await?;
+    saying.to_administrators(&organization.id, &letter).await
 }
 
-async fn write(
+async fn letter(
     tx: &mut Tx,
-    app: &App,
-    (id, organization): (&str, &Organization),
+    (id, organization): (&str, &str),
     (stage, due_on): (ReviewStage, Date),
-    now: Timestamp,
-) -> Outcome<()> {
+) -> Outcome<ReviewLetter> {
     let (total, decided) = reviews::counts(tx, id).await?;
-    let letter = ReviewLetter { stage, organization: organization.name.clone(), due_on, left: total - decided };
-    let today = calendar::date_at(now).to_string();
-    for person in members::administrators(tx, &organization.id, &today).await? {
-        mail::write(tx, app, (&person, &letter), now).await?;
-    }
-    Ok(())
+    Ok(ReviewLetter { stage, organization: organization.to_owned(), due_on, left: total - decided })
 }
 
 #[cfg(test)]

@@ -176,6 +176,14 @@ impl Caller {
         &self.administers
     }
 
+    /// Whether the token has the scope of an act; leave is to be asked for beside it.
+    ///
+    /// # Errors
+    /// A challenge.
+    pub fn holds(&self, action: Action) -> Answer<()> {
+        Ok(self.access.needs_scope(action.scope())?)
+    }
+
     /// Asks for leave to do something that concerns no organization.
     ///
     /// # Errors

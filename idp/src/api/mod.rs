@@ -16,9 +16,11 @@ mod import_report;
 mod imports;
 mod inactivity;
 mod invitations;
+mod jobs;
 mod me;
 mod measures;
 mod members;
+mod notices;
 mod offers;
 mod orders;
 mod organizations;
@@ -82,6 +84,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(measures::router())
         .merge(api_keys::router())
         .merge(trail::router())
+        .merge(notices::router())
+        .merge(jobs::router())
         .merge(events::router())
         .merge(webhooks::router())
 }

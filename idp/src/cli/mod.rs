@@ -1,6 +1,7 @@
 //! The command line: `serve`, `demo`, and what an operator does beside the running server.
 
 mod client;
+mod jobs;
 mod keys;
 mod mail;
 mod membership;
@@ -68,6 +69,9 @@ enum Command {
     /// Mail: what came back.
     #[command(subcommand)]
     Mail(mail::Command),
+    /// All that expires: what waits, what is due, what would be said until a day.
+    #[command(subcommand)]
+    Jobs(jobs::Command),
     /// Client applications.
     #[command(subcommand)]
     Client(client::Command),
@@ -156,6 +160,7 @@ async fn dispatch(cli: Cli) -> Outcome<()> {
         Command::Organization(command) => organization::run(command, load()?).await,
         Command::Person(command) => person::run(command, load()?).await,
         Command::Mail(command) => mail::run(command, load()?).await,
+        Command::Jobs(command) => jobs::run(command, load()?).await,
         Command::Client(command) => client::run(command, load()?).await,
         Command::Resource(command) => resource::run(command, load()?).await,
         Command::Passwords(command) => passwords::run(command, load).await,

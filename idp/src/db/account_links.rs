@@ -12,6 +12,11 @@ statements! {
     LATEST_DETAIL = "SELECT detail FROM account_links WHERE person_id = $1 AND purpose = $2
                      ORDER BY created_at DESC, digest LIMIT 1";
     LATEST_MADE = "SELECT MAX(created_at) FROM account_links WHERE person_id = $1 AND purpose = $2";
+    TO_LAPSE = "SELECT digest, person_id, created_at, expires_at FROM account_links
+                WHERE purpose = 'activate' AND used_at IS NULL AND person_id IS NOT NULL AND expires_at <= $1 AND (expires_at, person_id) > ($2, $3)
+                ORDER BY expires_at, person_id LIMIT $4";
+    LAPSE = "UPDATE account_links SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND expires_at <= $2";
+    WAITING_TO_LAPSE = "SELECT COUNT(*), MIN(expires_at) FROM account_links WHERE purpose = 'activate' AND used_at IS NULL";
     PURGE = "DELETE FROM account_links
              WHERE expires_at < $1
                AND NOT (purpose = 'activate' AND EXISTS (SELECT 1 FROM people p WHERE p.id = account_links.person_id AND p.status = 'pending'))";
@@ -131,4 +136,46 @@ pub async fn latest_made(c: &mut impl Conn, person: &str, purpose: Purpose) -> s
 /// The engine failed.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute PURGE, At::from(before))
+}
+
+/// An invitation that nobody answered.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Lapsing {
+    /// SHA-256 of what the link carries.
+    pub digest: Vec<u8>,
+    /// Whose.
+    pub person_id: String,
+    /// When it was made.
+    pub created_at: At,
+    /// When it stops working.
+    pub expires_at: At,
+}
+
+/// The invitations that end at `until` or before and that nobody answered, by end and person from behind a place, at most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn to_lapse(
+    c: &mut impl Conn,
+    until: Timestamp,
+    (at, person): (At, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Lapsing>> {
+    sql!(c, all Lapsing: TO_LAPSE, At::from(until), at, person, i64::from(limit))
+}
+
+/// Makes an invitation whose time is over worthless; false when it was used or made worthless before.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lapse(tx: &mut Tx, digest: &[u8], now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute LAPSE, digest, At::from(now)).map(|rows| rows == 1)
+}
+
+/// How many invitations wait for an answer, and when the first ends.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting_to_lapse(c: &mut impl Conn) -> sqlx::Result<(i64, Option<At>)> {
+    sql!(c, one (i64, Option<At>): WAITING_TO_LAPSE)
 }

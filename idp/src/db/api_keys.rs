@@ -1,4 +1,4 @@
-//! API keys of apprenticeship centres (R100–R104), and the reminders that were sent of their end.
+//! API keys of apprenticeship centres (R100–R104).
 
 use jiff::Timestamp;
 
@@ -34,11 +34,10 @@ statements! {
              FROM api_keys k JOIN organizations o ON o.id = k.organization_id WHERE k.handle = $1";
     TO_LOOK_AT = "SELECT k.id, k.organization_id, k.handle, k.name, k.ends_on, k.dies_at, k.created_at, k.look_at, o.name AS organization
                   FROM api_keys k JOIN organizations o ON o.id = k.organization_id
-                  WHERE k.look_at <= $1 ORDER BY k.look_at LIMIT $2";
+                  WHERE k.look_at <= $1 AND (k.look_at, k.id) > ($2, $3) ORDER BY k.look_at, k.id LIMIT $4";
+    WAITING = "SELECT COUNT(*), MIN(look_at) FROM api_keys WHERE look_at IS NOT NULL";
     LOOKED_AT = "UPDATE api_keys SET look_at = $3 WHERE id = $1 AND look_at = $2";
     USED = "UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
-    NOTICE = "INSERT INTO api_key_notices (key_id, due_at, rung, sent_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    NOTICES = "SELECT rung FROM api_key_notices WHERE key_id = $1 AND due_at = $2";
 }
 
 /// A key as its centre sees it.
@@ -277,12 +276,25 @@ pub async fn known(c: &mut impl Conn, handle: &str) -> sqlx::Result<Option<Known
     sql!(c, optional KnownKey: KNOWN, handle)
 }
 
-/// Keys whose time to look has come.
+/// Keys whose look lies at `until` or before, by look and id from behind a place, at most `limit`.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn to_look_at(c: &mut impl Conn, now: Timestamp, limit: u32) -> sqlx::Result<Vec<Due>> {
-    sql!(c, all Due: TO_LOOK_AT, At::from(now), i64::from(limit))
+pub async fn to_look_at(
+    c: &mut impl Conn,
+    until: Timestamp,
+    (at, id): (At, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Due>> {
+    sql!(c, all Due: TO_LOOK_AT, At::from(until), at, id, i64::from(limit))
+}
+
+/// How many keys will be looked at again, and when the first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting(c: &mut impl Conn) -> sqlx::Result<(i64, Option<At>)> {
+    sql!(c, one (i64, Option<At>): WAITING)
 }
 
 /// Sets when to look next; false when another run was faster.
@@ -299,23 +311,6 @@ pub async fn looked_at(tx: &mut Tx, due: &Due, next: Option<Timestamp>) -> sqlx:
 /// The engine failed.
 pub async fn used(tx: &mut Tx, id: &str, at: At) -> sqlx::Result<()> {
     sql!(tx, execute USED, id, at).map(drop)
-}
-
-/// Notes that a reminder is sent; false when it was before.
-///
-/// # Errors
-/// The engine failed.
-pub async fn notice(tx: &mut Tx, (key, due): (&str, At), rung: u16, now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute NOTICE, key, due, i64::from(rung), At::from(now)).map(|rows| rows == 1)
-}
-
-/// The rungs of reminders sent for one end.
-///
-/// # Errors
-/// The engine failed.
-pub async fn notices(c: &mut impl Conn, (key, due): (&str, At)) -> sqlx::Result<Vec<u16>> {
-    let rows = sql!(c, all (i64,): NOTICES, key, due)?;
-    Ok(rows.into_iter().filter_map(|(rung,)| u16::try_from(rung).ok()).collect())
 }
 
 /// Whether the organization has or had a key: also one that was revoked is still recognised.

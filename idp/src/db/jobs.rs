@@ -4,6 +4,15 @@ use jiff::Timestamp;
 
 use super::{At, Conn, Tx, is_unique_violation};
 
+/// The columns of [`Shown`].
+macro_rules! shown {
+    () => {
+        "SELECT j.id, j.organization_id, j.kind, j.subject, j.state, j.done, j.total, j.attempts, j.created_by, j.created_at, j.ended_at,
+                (SELECT MAX(i.failure) FROM imports i WHERE i.job_id = j.id AND i.id = j.subject) AS failure
+         FROM jobs j "
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO jobs (id, organization_id, kind, subject, state, done, total, attempts, created_by, created_at)
               VALUES ($1, $2, $3, $4, 'waiting', 0, $5, 0, $6, $7)";
@@ -29,6 +38,12 @@ statements! {
     CANCEL = "UPDATE jobs SET state = 'cancelled', ended_at = $2, holder = NULL, leased_until = NULL
               WHERE id = $1 AND state IN ('waiting', 'running')";
     UNFINISHED = "SELECT COUNT(*) FROM jobs WHERE organization_id = $1 AND state IN ('waiting', 'running')";
+    FIND = (concat!(shown!(), "WHERE j.id = $1"));
+    EVERYWHERE = (concat!(shown!(), "WHERE (j.created_at < $1 OR (j.created_at = $1 AND j.id < $2)) ORDER BY j.created_at DESC, j.id DESC LIMIT $3"));
+    IN_ORGANIZATION = (concat!(shown!(), "WHERE j.organization_id = $1 AND (j.created_at < $2 OR (j.created_at = $2 AND j.id < $3))
+                                          ORDER BY j.created_at DESC, j.id DESC LIMIT $4"));
+    BY = (concat!(shown!(), "WHERE j.created_by = $1 AND (j.created_at < $2 OR (j.created_at = $2 AND j.id < $3))
+                             ORDER BY j.created_at DESC, j.id DESC LIMIT $4"));
     PURGE = "DELETE FROM jobs WHERE ended_at < $1";
 }
 
@@ -119,6 +134,75 @@ pub async fn cancel(tx: &mut Tx, job: &str, now: Timestamp) -> sqlx::Result<bool
 /// The engine failed.
 pub async fn unfinished(c: &mut impl Conn, organization: &str) -> sqlx::Result<i64> {
     sql!(c, one (i64,): UNFINISHED, organization).map(|(count,)| count)
+}
+
+/// A job, as it is told.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Shown {
+    /// `job_…`.
+    pub id: String,
+    /// For which organization.
+    pub organization_id: String,
+    /// `import_check` or `import_apply`.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// `waiting`, `running`, `done`, `failed` or `cancelled`.
+    pub state: String,
+    /// Steps done.
+    pub done: i64,
+    /// Steps; 0 while that is not known.
+    pub total: i64,
+    /// How many times a worker took it.
+    pub attempts: i64,
+    /// Who wants it done.
+    pub created_by: String,
+    /// When.
+    pub created_at: At,
+    /// When it ended.
+    pub ended_at: Option<At>,
+    /// Why nothing came of it.
+    pub failure: Option<String>,
+}
+
+/// Whose jobs.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    /// Of every organization.
+    Everybody,
+    /// Of one.
+    Organization(&'a str),
+    /// Those that a person or client started.
+    StartedBy(&'a str),
+}
+
+/// The job `id` of any organization.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find_in_any_organization(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Shown>> {
+    if id.contains('\0') {
+        return Ok(None);
+    }
+    sql!(c, optional Shown: FIND, id)
+}
+
+/// Jobs, newest first, from before the instant (milliseconds since 1970) and id of another, at most so many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn list(
+    c: &mut impl Conn,
+    whose: Whose<'_>,
+    (at, id, limit): (i64, &str, u32),
+) -> sqlx::Result<Vec<Shown>> {
+    match whose {
+        Whose::Everybody => sql!(c, all Shown: EVERYWHERE, at, id, i64::from(limit)),
+        Whose::Organization(organization) => {
+            sql!(c, all Shown: IN_ORGANIZATION, organization, at, id, i64::from(limit))
+        }
+        Whose::StartedBy(by) => sql!(c, all Shown: BY, by, at, id, i64::from(limit)),
+    }
 }
 
 /// Forgets jobs that ended before `before`.

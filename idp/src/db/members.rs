@@ -60,6 +60,17 @@ statements! {
                      AND (g.organization_id = m.organization_id AND g.created_at > o.access_ended_at OR NOT p.operator AND NOT p.privacy)
                      AND g.revoked_at IS NULL AND g.expires_at > $2 AND g.created_at > o.renewal_at";
     SET_LOCALE_AND_NAMES = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, updated_at = $5, version = version + 1 WHERE id = $1";
+    TO_LOOK_AT = "SELECT m.person_id, m.organization_id, m.organization_id || '/' || m.person_id AS place, o.name AS organization, p.given_name, p.family_name,
+                         m.role, m.status, m.ends_on, m.look_at, m.created_at, m.updated_at
+                  FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
+                  WHERE m.ends_on IS NOT NULL AND m.look_at IS NOT NULL AND m.look_at <= $1
+                    AND (m.look_at, (m.organization_id || '/' || m.person_id)) > ($2, $3)
+                  ORDER BY m.look_at, (m.organization_id || '/' || m.person_id) LIMIT $4";
+    LOOKED_AT = "UPDATE memberships SET look_at = $5 WHERE organization_id = $1 AND person_id = $2 AND look_at = $3 AND ends_on = $4";
+    WAITING_TO_END = "SELECT COUNT(*), MIN(look_at) FROM memberships WHERE ends_on IS NOT NULL AND look_at IS NOT NULL";
+    LOOK_AT_PASSWORD = "UPDATE passwords SET look_at = CASE WHEN look_at > 0 THEN 0 ELSE look_at - 1 END WHERE person_id = $1";
+    IN_FORCE_ELSEWHERE = "SELECT COUNT(*) FROM memberships
+                          WHERE person_id = $1 AND organization_id <> $2 AND status = 'active' AND (ends_on IS NULL OR ends_on >= $3)";
 }
 
 /// An organization a person belongs to today, whatever its own status.
@@ -370,4 +381,85 @@ pub async fn open(c: &mut impl Conn, organization: &str, now: Timestamp) -> sqlx
     let (sessions,) = sql!(c, one (i64,): OPEN_SESSIONS, organization, At::from(now))?;
     let (grants,) = sql!(c, one (i64,): OPEN_GRANTS, organization, At::from(now))?;
     Ok((people, sessions, grants))
+}
+
+/// A membership with a last day.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Ending {
+    /// `usr_…`.
+    pub person_id: String,
+    /// `org_…`.
+    pub organization_id: String,
+    /// Both: its place among others of the same look.
+    pub place: String,
+    /// The organization's name.
+    pub organization: String,
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// `administrator` or `member`.
+    pub role: String,
+    /// `active` or `suspended`.
+    pub status: String,
+    /// Last civil day in Paris, ISO 8601.
+    pub ends_on: String,
+    /// When it was to be looked at.
+    pub look_at: At,
+    /// Since when.
+    pub created_at: At,
+    /// Last change; 0 when never.
+    pub updated_at: At,
+}
+
+/// Memberships with a last day whose look lies at `until` or before, from behind a place, at most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn to_look_at(
+    c: &mut impl Conn,
+    until: Timestamp,
+    (at, place): (At, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Ending>> {
+    sql!(c, all Ending: TO_LOOK_AT, At::from(until), at, place, i64::from(limit))
+}
+
+/// Sets when to look next at a membership; false when another run did, or its last day changed meanwhile.
+///
+/// # Errors
+/// The engine failed.
+pub async fn looked_at(tx: &mut Tx, member: &Ending, next: Option<Timestamp>) -> sqlx::Result<bool> {
+    let (organization, person) = (&member.organization_id, &member.person_id);
+    let next = next.map(At::from);
+    let rows = sql!(tx, execute LOOKED_AT, organization, person, member.look_at, &member.ends_on, next)?;
+    Ok(rows == 1)
+}
+
+/// How many memberships with a last day will be looked at again, and when the first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting_to_end(c: &mut impl Conn) -> sqlx::Result<(i64, Option<At>)> {
+    sql!(c, one (i64, Option<At>): WAITING_TO_END)
+}
+
+/// Has the password of `person` looked at again: the rules of an organization are theirs no longer.
+///
+/// # Errors
+/// The engine failed.
+pub async fn look_at_password(tx: &mut Tx, person: &str) -> sqlx::Result<()> {
+    sql!(tx, execute LOOK_AT_PASSWORD, person).map(drop)
+}
+
+/// How many memberships of `person` in other organizations are in force on the civil day `today`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn in_force_elsewhere(
+    c: &mut impl Conn,
+    (person, organization): (&str, &str),
+    today: &str,
+) -> sqlx::Result<i64> {
+    sql!(c, one (i64,): IN_FORCE_ELSEWHERE, person, organization, today).map(|(count,)| count)
 }

@@ -21,7 +21,10 @@ statements! {
                                            AND (f.created_at < $3 OR (f.created_at = $3 AND f.id < $4)) ORDER BY f.created_at DESC, f.id DESC LIMIT $5"));
     OF_PERSON = (concat!(offers!(), "WHERE f.person_id = $1 AND f.status = 'open' AND f.expires_at > $2 AND o.status = 'active' ORDER BY f.created_at, f.id LIMIT 100"));
     SETTLE = "UPDATE membership_offers SET status = $2, settled_at = $3 WHERE id = $1 AND status = 'open' AND expires_at > $3";
-    LAPSE = "UPDATE membership_offers SET status = 'expired', settled_at = expires_at WHERE status = 'open' AND expires_at <= $1";
+    TO_LAPSE = "SELECT id, organization_id, person_id, created_at, expires_at FROM membership_offers
+                WHERE status = 'open' AND expires_at <= $1 AND (expires_at, id) > ($2, $3) ORDER BY expires_at, id LIMIT $4";
+    LAPSE = "UPDATE membership_offers SET status = 'expired', settled_at = expires_at WHERE id = $1 AND status = 'open' AND expires_at <= $2";
+    WAITING_TO_LAPSE = "SELECT COUNT(*), MIN(expires_at) FROM membership_offers WHERE status = 'open'";
     LAPSE_OF = "UPDATE membership_offers SET status = 'expired', settled_at = expires_at WHERE organization_id = $1 AND person_id = $2 AND status = 'open' AND expires_at <= $3";
     PURGE = "DELETE FROM membership_offers WHERE status <> 'open' AND settled_at < $1";
 }
@@ -152,10 +155,54 @@ pub async fn settle(tx: &mut Tx, id: &str, to: &str, now: Timestamp) -> sqlx::Re
     sql!(tx, execute SETTLE, id, to, At::from(now)).map(|rows| rows == 1)
 }
 
-/// Lets offers lapse, and forgets those settled before `before`; says how many rows changed.
+/// Forgets offers settled before `before`; says how many.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn purge(tx: &mut Tx, now: Timestamp, before: Timestamp) -> sqlx::Result<u64> {
-    Ok(sql!(tx, execute LAPSE, At::from(now))? + sql!(tx, execute PURGE, At::from(before))?)
+pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute PURGE, At::from(before))
+}
+
+/// An offer that nobody answered.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Lapsing {
+    /// `off_…`.
+    pub id: String,
+    /// Who offers.
+    pub organization_id: String,
+    /// To whom.
+    pub person_id: String,
+    /// When.
+    pub created_at: At,
+    /// Until when it can be accepted.
+    pub expires_at: At,
+}
+
+/// The open offers that end at `until` or before, by end and id from behind a place, at most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn to_lapse(
+    c: &mut impl Conn,
+    until: Timestamp,
+    (at, id): (At, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Lapsing>> {
+    sql!(c, all Lapsing: TO_LAPSE, At::from(until), at, id, i64::from(limit))
+}
+
+/// Closes an open offer whose time is over; false when it was settled before.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lapse(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute LAPSE, id, At::from(now)).map(|rows| rows == 1)
+}
+
+/// How many offers are open, and when the first ends.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting_to_lapse(c: &mut impl Conn) -> sqlx::Result<(i64, Option<At>)> {
+    sql!(c, one (i64, Option<At>): WAITING_TO_LAPSE)
 }

@@ -52,6 +52,7 @@ const MIGRATIONS: &[Migration] = migrations![
     19 "0019_pairs",
     20 "0020_api_keys",
     21 "0021_orders",
+    22 "0022_lifecycle",
     23 "0023_measures",
 ];
 

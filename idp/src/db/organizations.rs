@@ -40,6 +40,18 @@ statements! {
                             LEFT JOIN memberships m ON m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
                             LEFT JOIN organizations o ON o.id = m.organization_id AND o.status = 'active'
                             WHERE p.id = $1";
+    PASSWORD_POLICIES_OF_MANY = {
+        sqlite "SELECT p.id, p.operator, o.password_policy
+                FROM json_each($1) j
+                JOIN people p ON p.id = j.value
+                LEFT JOIN memberships m ON m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
+                LEFT JOIN organizations o ON o.id = m.organization_id AND o.status = 'active'",
+        postgres "SELECT p.id, p.operator, o.password_policy
+                  FROM jsonb_array_elements_text(CAST(CAST($1 AS TEXT) AS JSONB)) j
+                  JOIN people p ON p.id = j.value
+                  LEFT JOIN memberships m ON m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
+                  LEFT JOIN organizations o ON o.id = m.organization_id AND o.status = 'active'"
+    };
     ALL_OF_PERSON = "SELECT o.id, o.name, m.role, m.status, m.ends_on, o.status AS organization_status
                      FROM memberships m JOIN organizations o ON o.id = m.organization_id
                      WHERE m.person_id = $1
@@ -276,6 +288,20 @@ pub async fn password_policies_of(
     now: Timestamp,
 ) -> sqlx::Result<Vec<AskedPolicy>> {
     sql!(c, all AskedPolicy: PASSWORD_POLICIES_OF, person, today(now))
+}
+
+/// The same for many people, with the person of each row.
+///
+/// # Errors
+/// The engine failed.
+pub async fn password_policies_of_many(
+    c: &mut impl Conn,
+    people: &[&str],
+    now: Timestamp,
+) -> sqlx::Result<Vec<(String, AskedPolicy)>> {
+    let people = serde_json::to_string(people).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let rows = sql!(c, all (String, bool, Option<String>): PASSWORD_POLICIES_OF_MANY, people, today(now))?;
+    Ok(rows.into_iter().map(|(person, operator, policy)| (person, AskedPolicy { operator, policy })).collect())
 }
 
 /// Most organizations of one person that are looked at.

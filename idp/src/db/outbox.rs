@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::{At, Conn, Tx};
 
 statements! {
-    INSERT = "INSERT INTO outbox (id, recipient, person_id, template, locale, subject, body, created_at, due_at, attempts, sealed, body_digest)
-              VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8, 0, $9, $10)";
+    INSERT = "INSERT INTO outbox (id, recipient, person_id, template, locale, subject, body, created_at, due_at, attempts, sealed, body_digest, notice_id)
+              VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8, 0, $9, $10, $11)";
     CLAIM = {
         sqlite "UPDATE outbox SET claimed_until = $2, attempts = attempts + 1
                 WHERE id IN (SELECT id FROM outbox WHERE due_at <= $1 AND (claimed_until IS NULL OR claimed_until < $1) ORDER BY due_at, id LIMIT $3)
@@ -34,6 +34,12 @@ statements! {
     RECENT = "SELECT id, recipient, subject, sealed, created_at, sent_at, bounced_at, answer FROM outbox ORDER BY created_at DESC, id DESC LIMIT $1";
     OF_PERSON = "SELECT id, template, created_at, sent_at, attempts, answer, body_digest FROM outbox WHERE person_id = $1
                  ORDER BY created_at DESC, id DESC LIMIT $2";
+    OF_NOTICES = {
+        sqlite "SELECT notice_id, id, person_id, template, locale, created_at, due_at, sent_at, bounced_at, attempts, answer, body_digest FROM outbox
+                WHERE notice_id IN (SELECT value FROM json_each($1)) ORDER BY id LIMIT $2",
+        postgres "SELECT notice_id, id, person_id, template, locale, created_at, due_at, sent_at, bounced_at, attempts, answer, body_digest FROM outbox
+                  WHERE notice_id IN (SELECT jsonb_array_elements_text(CAST(CAST($1 AS TEXT) AS JSONB))) ORDER BY id LIMIT $2"
+    };
     WAITING = "SELECT COUNT(*) FROM outbox WHERE due_at IS NOT NULL OR next_attempt_at IS NOT NULL";
 }
 
@@ -96,6 +102,8 @@ pub struct NewMail<'a> {
     pub sealed: &'a [u8],
     /// SHA-256 of the text, hexadecimal.
     pub body_digest: &'a str,
+    /// The notice that it carries, `ntc_…`.
+    pub notice: Option<&'a str>,
 }
 
 /// A mail as proof of notice: what was sent when, and what the mail server said (R026). Without address and text.
@@ -128,6 +136,44 @@ pub struct InClear {
     pub next_attempt_at: Option<At>,
 }
 
+/// A mail of a notice, without address and text.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct OfNotice {
+    /// `ntc_…`.
+    pub notice_id: String,
+    /// `mail_…`, also the `Message-ID`.
+    pub id: String,
+    /// The person it is for.
+    pub person_id: Option<String>,
+    /// Name and version of the text.
+    pub template: String,
+    /// `fr` or `en`.
+    pub locale: String,
+    /// When it was written.
+    pub created_at: At,
+    /// When it is tried next; none when there is nothing left to do.
+    pub due_at: Option<At>,
+    /// When the mail server took it.
+    pub sent_at: Option<At>,
+    /// When it was refused for good, or came back.
+    pub bounced_at: Option<At>,
+    /// How many times it was tried.
+    pub attempts: i64,
+    /// What the mail server said last.
+    pub answer: Option<String>,
+    /// SHA-256 of the text, hexadecimal.
+    pub body_digest: Option<String>,
+}
+
+/// The mails of these notices, at most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_notices(c: &mut impl Conn, notices: &[&str], limit: u32) -> sqlx::Result<Vec<OfNotice>> {
+    let ids = serde_json::to_string(notices).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sql!(c, all OfNotice: OF_NOTICES, ids, i64::from(limit))
+}
+
 /// The mails to `person`, newest first.
 ///
 /// # Errors
@@ -154,6 +200,7 @@ pub async fn insert(tx: &mut Tx, mail: &NewMail<'_>, (due, now): (Timestamp, Tim
         At::from(due),
         mail.sealed,
         mail.body_digest,
+        mail.notice,
     )
     .map(drop)
 }

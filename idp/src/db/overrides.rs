@@ -27,7 +27,10 @@ statements! {
                     WHERE organization_id = $1 AND id = $2 AND status = 'requested' AND requested_by = $7";
     DECIDE = "UPDATE overrides SET status = $3, decided_by = $4, decided_at = $5, note = $6
               WHERE organization_id = $1 AND id = $2 AND status = 'requested'";
-    EXPIRE = "UPDATE overrides SET status = 'expired', document_sealed = NULL WHERE status = 'requested' AND requested_at < $1";
+    TO_LAPSE = "SELECT id, organization_id, person_id, requested_at FROM overrides
+                WHERE status = 'requested' AND requested_at <= $1 AND (requested_at, id) > ($2, $3) ORDER BY requested_at, id LIMIT $4";
+    LAPSE = "UPDATE overrides SET status = 'expired', document_sealed = NULL WHERE id = $1 AND status = 'requested'";
+    WAITING_TO_LAPSE = "SELECT COUNT(*), MIN(requested_at) FROM overrides WHERE status = 'requested'";
     DROP_DOCUMENTS = "UPDATE overrides SET document_sealed = NULL WHERE decided_at < $1 AND document_sealed IS NOT NULL";
 }
 
@@ -202,11 +205,52 @@ pub async fn decide(
     sql!(tx, execute DECIDE, organization, id, to, by, At::from(now), note).map(|rows| rows == 1)
 }
 
-/// Lets those lapse that wait since before `waiting`, and drops the documents of those decided before `decided`; says how many rows
-/// changed. The digest stays.
+/// Drops the documents of those decided before `before`; says how many. The digest stays.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn purge(tx: &mut Tx, waiting: Timestamp, decided: Timestamp) -> sqlx::Result<u64> {
-    Ok(sql!(tx, execute EXPIRE, At::from(waiting))? + sql!(tx, execute DROP_DOCUMENTS, At::from(decided))?)
+pub async fn drop_documents(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute DROP_DOCUMENTS, At::from(before))
+}
+
+/// An override that waits to be decided.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Waiting {
+    /// `ovr_…`.
+    pub id: String,
+    /// Where.
+    pub organization_id: String,
+    /// The person concerned.
+    pub person_id: String,
+    /// When it was asked for.
+    pub requested_at: At,
+}
+
+/// Those that wait since `since` or before, from behind a place, at most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn to_lapse(
+    c: &mut impl Conn,
+    since: Timestamp,
+    (at, id): (At, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Waiting>> {
+    sql!(c, all Waiting: TO_LAPSE, At::from(since), at, id, i64::from(limit))
+}
+
+/// Lets one that waits lapse, with its document; false when it does not wait any more.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lapse(tx: &mut Tx, id: &str) -> sqlx::Result<bool> {
+    sql!(tx, execute LAPSE, id).map(|rows| rows == 1)
+}
+
+/// How many wait, and since when the first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting_to_lapse(c: &mut impl Conn) -> sqlx::Result<(i64, Option<At>)> {
+    sql!(c, one (i64, Option<At>): WAITING_TO_LAPSE)
 }

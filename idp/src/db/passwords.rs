@@ -19,8 +19,29 @@ statements! {
     DROP = "DELETE FROM passwords WHERE person_id = $1";
     TO_LOOK_AT = "SELECT w.person_id, w.changed_at, w.look_at, p.status
                   FROM passwords w JOIN people p ON p.id = w.person_id
-                  WHERE w.look_at <= $1
-                  ORDER BY w.look_at LIMIT $2";
+                  WHERE w.look_at <= $1 AND (w.look_at, w.person_id) > ($2, $3)
+                  ORDER BY w.look_at, w.person_id LIMIT $4";
+    ALL_FROM = "SELECT w.person_id, w.changed_at, w.look_at, p.status
+                FROM passwords w JOIN people p ON p.id = w.person_id
+                WHERE w.person_id > $1
+                ORDER BY w.person_id LIMIT $2";
+    PLAN = {
+        sqlite "UPDATE passwords SET look_at = v.next
+                FROM (SELECT value ->> 0 AS person_id, value ->> 1 AS look_at, value ->> 2 AS changed_at, value ->> 3 AS next FROM json_each($1)) v
+                WHERE passwords.person_id = v.person_id AND passwords.look_at = v.look_at AND passwords.changed_at = v.changed_at",
+        postgres "UPDATE passwords SET look_at = v.next
+                  FROM (SELECT value ->> 0 AS person_id, CAST(value ->> 1 AS BIGINT) AS look_at, CAST(value ->> 2 AS BIGINT) AS changed_at,
+                               CAST(value ->> 3 AS BIGINT) AS next
+                        FROM jsonb_array_elements(CAST(CAST($1 AS TEXT) AS JSONB))) v
+                  WHERE passwords.person_id = v.person_id AND passwords.look_at = v.look_at AND passwords.changed_at = v.changed_at"
+    };
+    WAITING = "SELECT COUNT(*), MIN(look_at) FROM passwords WHERE look_at < $1";
+    TO_REPLAN = "SELECT id, replan_from FROM organizations WHERE replan_from IS NOT NULL ORDER BY id LIMIT 1";
+    LAST_OF_BATCH = "SELECT MAX(b.person_id), COUNT(*) FROM
+                     (SELECT person_id FROM memberships WHERE organization_id = $1 AND person_id > $2 ORDER BY person_id LIMIT $3) b";
+    LOOK_AGAIN = "UPDATE passwords SET look_at = CASE WHEN look_at > 0 THEN 0 ELSE look_at - 1 END
+                  WHERE person_id IN (SELECT person_id FROM memberships WHERE organization_id = $1 AND person_id > $2 AND person_id <= $3)";
+    REPLANNED = "UPDATE organizations SET replan_from = $3 WHERE id = $1 AND replan_from = $2";
     ROSTER = "SELECT w.person_id, w.changed_at, p.status, p.login, p.given_name, p.family_name
               FROM passwords w JOIN people p ON p.id = w.person_id
               WHERE w.person_id > $1
@@ -31,7 +52,6 @@ statements! {
                  WHERE p.status = 'suspended_password'
                    AND ($1 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1
                                               AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)))";
-    LOOKED_AT = "UPDATE passwords SET look_at = $4 WHERE person_id = $1 AND look_at = $2 AND changed_at = $3";
 }
 
 /// Somebody with a password, for the list of those that come of age.
@@ -132,18 +152,72 @@ pub struct Due {
     pub status: String,
 }
 
-/// The passwords to look at now, at most `limit`.
+/// The passwords whose look lies at `until` or before, by look and person from behind a place, at most `limit`.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn to_look_at(c: &mut impl Conn, now: Timestamp, limit: u32) -> sqlx::Result<Vec<Due>> {
-    sql!(c, all Due: TO_LOOK_AT, At::from(now), i64::from(limit))
+pub async fn to_look_at(
+    c: &mut impl Conn,
+    until: Timestamp,
+    (at, person): (At, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Due>> {
+    sql!(c, all Due: TO_LOOK_AT, At::from(until), at, person, i64::from(limit))
 }
 
-/// Takes a password on and says when to look again; false when another run did, or the password changed meanwhile.
+/// Every password, by person from behind `after`, at most `limit`.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn looked_at(tx: &mut Tx, due: &Due, next: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute LOOKED_AT, &due.person_id, due.look_at, due.changed_at, At::from(next)).map(|rows| rows == 1)
+pub async fn all_from(c: &mut impl Conn, after: &str, limit: u32) -> sqlx::Result<Vec<Due>> {
+    sql!(c, all Due: ALL_FROM, after, i64::from(limit))
+}
+
+/// Says when to look next at each of these passwords, unless another run did, or it changed meanwhile; says at how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn plan(tx: &mut Tx, looks: &[(&Due, Option<Timestamp>)]) -> sqlx::Result<usize> {
+    let values: Vec<_> = looks
+        .iter()
+        .map(|(due, next)| {
+            let next = At::from(next.unwrap_or(Timestamp::MAX)).milliseconds();
+            (&due.person_id, due.look_at.milliseconds(), due.changed_at.milliseconds(), next)
+        })
+        .collect();
+    let values = serde_json::to_string(&values).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let rows = sql!(tx, execute PLAN, values)?;
+    Ok(usize::try_from(rows).unwrap_or(usize::MAX))
+}
+
+/// How many passwords will be looked at again, and when the first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting(c: &mut impl Conn) -> sqlx::Result<(i64, Option<At>)> {
+    sql!(c, one (i64, Option<At>): WAITING, At::from(Timestamp::MAX))
+}
+
+/// An organization whose rule changed, and behind which person its people are to be looked at again.
+///
+/// # Errors
+/// The engine failed.
+pub async fn to_replan(c: &mut impl Conn) -> sqlx::Result<Option<(String, String)>> {
+    sql!(c, optional (String, String): TO_REPLAN)
+}
+
+/// Has the passwords of the next `limit` people of an organization looked at again, from behind a person.
+///
+/// # Errors
+/// The engine failed.
+pub async fn replan(tx: &mut Tx, (organization, from): (&str, &str), limit: u32) -> sqlx::Result<()> {
+    let (last, count) = sql!(tx, one (Option<String>, i64): LAST_OF_BATCH, organization, from, i64::from(limit))?;
+    // Whoever joins behind the last of a last batch is looked at anyway.
+    let to = last.as_deref().filter(|_| count == i64::from(limit));
+    if sql!(tx, execute REPLANNED, organization, from, to)? == 1
+        && let Some(last) = &last
+    {
+        sql!(tx, execute LOOK_AGAIN, organization, from, last)?;
+    }
+    Ok(())
 }

@@ -42,11 +42,15 @@ statements! {
             WHERE organization_id = $1 AND id = $2 AND status = 'open'";
     CANCEL = "UPDATE reviews SET status = 'cancelled', signed_by = $3, signed_at = $4, statement = $5, notice_at = NULL
               WHERE organization_id = $1 AND id = $2 AND status = 'open'";
-    TO_OPEN = "SELECT id FROM organizations WHERE status = 'active' AND review_at <= $1 ORDER BY review_at, id LIMIT $2";
+    TO_OPEN = "SELECT id, review_at FROM organizations WHERE status = 'active' AND review_at <= $1 AND (review_at, id) > ($2, $3)
+               ORDER BY review_at, id LIMIT $4";
+    WAITING_TO_OPEN = "SELECT COUNT(*), MIN(review_at) FROM organizations WHERE status = 'active' AND review_at IS NOT NULL";
     UNPLANNED = "SELECT id, created_at FROM organizations WHERE review_at IS NULL ORDER BY id LIMIT $1";
-    PLAN = "UPDATE organizations SET review_at = $2 WHERE id = $1";
+    PLAN_FIRST = "UPDATE organizations SET review_at = $2 WHERE id = $1 AND review_at IS NULL";
+    PLAN = "UPDATE organizations SET review_at = $3 WHERE id = $1 AND review_at = $2";
     TO_NOTICE = "SELECT id, organization_id, opened_by, opened_at, due_on, notice_at, status, signed_by, signed_at, statement, evidence_sha256
-                 FROM reviews WHERE notice_at <= $1 ORDER BY notice_at, id LIMIT $2";
+                 FROM reviews WHERE notice_at <= $1 AND (notice_at, id) > ($2, $3) ORDER BY notice_at, id LIMIT $4";
+    WAITING_TO_NOTICE = "SELECT COUNT(*), MIN(notice_at) FROM reviews WHERE notice_at IS NOT NULL";
     NOTICED = "UPDATE reviews SET notice_at = $3 WHERE id = $1 AND notice_at = $2";
 }
 
@@ -257,13 +261,34 @@ pub async fn cancel(
     sql!(tx, execute CANCEL, organization, id, by, At::from(now), reason).map(|rows| rows == 1)
 }
 
-/// Organizations whose next review is due to open.
+/// An organization whose next review is planned.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Opening {
+    /// `org_…`.
+    pub id: String,
+    /// When it opens.
+    pub review_at: At,
+}
+
+/// Active organizations whose next review opens at `until` or before, from behind a place, at most `limit`.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn to_open(c: &mut impl Conn, now: Timestamp, limit: u32) -> sqlx::Result<Vec<String>> {
-    let rows = sql!(c, all (String,): TO_OPEN, At::from(now), i64::from(limit))?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+pub async fn to_open(
+    c: &mut impl Conn,
+    until: Timestamp,
+    (at, id): (At, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Opening>> {
+    sql!(c, all Opening: TO_OPEN, At::from(until), at, id, i64::from(limit))
+}
+
+/// In how many active organizations a review is planned, and when the first opens.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting_to_open(c: &mut impl Conn) -> sqlx::Result<(i64, Option<At>)> {
+    sql!(c, one (i64, Option<At>): WAITING_TO_OPEN)
 }
 
 /// Organizations whose next review was never planned, with their age.
@@ -274,20 +299,41 @@ pub async fn unplanned(c: &mut impl Conn, limit: u32) -> sqlx::Result<Vec<(Strin
     sql!(c, all (String, At): UNPLANNED, i64::from(limit))
 }
 
-/// Plans the next review of an organization.
+/// Plans the first review of an organization, unless it is planned.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn plan(tx: &mut Tx, organization: &str, at: Timestamp) -> sqlx::Result<()> {
-    sql!(tx, execute PLAN, organization, At::from(at)).map(drop)
+pub async fn plan_first(tx: &mut Tx, organization: &str, at: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute PLAN_FIRST, organization, At::from(at)).map(drop)
 }
 
-/// Open reviews whose administrators are to be written to.
+/// Plans the review after this one; false when somebody was faster.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn to_notice(c: &mut impl Conn, now: Timestamp, limit: u32) -> sqlx::Result<Vec<Review>> {
-    sql!(c, all Review: TO_NOTICE, At::from(now), i64::from(limit))
+pub async fn plan(tx: &mut Tx, this: &Opening, next: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute PLAN, &this.id, this.review_at, At::from(next)).map(|rows| rows == 1)
+}
+
+/// Open reviews whose administrators are to be written to at `until` or before, from behind a place, at most `limit`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn to_notice(
+    c: &mut impl Conn,
+    until: Timestamp,
+    (at, id): (At, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Review>> {
+    sql!(c, all Review: TO_NOTICE, At::from(until), at, id, i64::from(limit))
+}
+
+/// Of how many open reviews administrators will be written to, and when first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting_to_notice(c: &mut impl Conn) -> sqlx::Result<(i64, Option<At>)> {
+    sql!(c, one (i64, Option<At>): WAITING_TO_NOTICE)
 }
 
 /// Moves the next notice from one instant to another; false when somebody was faster.

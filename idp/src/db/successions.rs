@@ -17,7 +17,8 @@ statements! {
                   FROM successions WHERE status = $1 AND (requested_at < $2 OR (requested_at = $2 AND id < $3))
                   ORDER BY requested_at DESC, id DESC LIMIT $4";
     DUE = "SELECT id, organization_id, leaving, successor, afterwards, effective_on, reason, status, requested_by, requested_at, decided_by, decided_at, note
-           FROM successions WHERE status = 'approved' AND effective_on <= $1 ORDER BY requested_at, id LIMIT $2";
+           FROM successions WHERE status = 'approved' AND effective_on <= $1 AND (requested_at, id) > ($2, $3) ORDER BY requested_at, id LIMIT $4";
+    WAITING = "SELECT COUNT(*), MIN(effective_on) FROM successions WHERE status = 'approved' AND effective_on IS NOT NULL";
     DECIDE = "UPDATE successions SET status = $4, decided_by = $5, decided_at = $6, note = $7 WHERE organization_id = $1 AND id = $2 AND status = $3";
     SETTLE = "UPDATE successions SET status = $3, note = COALESCE($4, note) WHERE organization_id = $1 AND id = $2 AND status = 'approved'";
 }
@@ -118,12 +119,25 @@ pub async fn everywhere(
     sql!(c, all Succession: EVERYWHERE, status, at, id, i64::from(limit))
 }
 
-/// Those that were approved for the civil day `today` (ISO 8601, Paris) or an earlier one.
+/// Those that were approved for the civil day `day` (ISO 8601, Paris) or an earlier one, by request from behind a place.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn due(c: &mut impl Conn, today: &str, limit: u32) -> sqlx::Result<Vec<Succession>> {
-    sql!(c, all Succession: DUE, today, i64::from(limit))
+pub async fn due(
+    c: &mut impl Conn,
+    day: &str,
+    (at, id): (At, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<Succession>> {
+    sql!(c, all Succession: DUE, day, at, id, i64::from(limit))
+}
+
+/// How many wait for their day, and the first.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting(c: &mut impl Conn) -> sqlx::Result<(i64, Option<String>)> {
+    sql!(c, one (i64, Option<String>): WAITING)
 }
 
 /// Decides a succession that is in the status `from`; false when it is no more.

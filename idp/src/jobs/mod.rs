@@ -2,12 +2,8 @@
 //!
 //! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
 
-mod api_keys;
-mod delegation;
 pub(crate) mod imports;
-mod passwords;
 mod search;
-mod seats;
 mod work;
 
 use std::time::Duration;
@@ -21,10 +17,11 @@ use crate::db::events as event_rows;
 use crate::db::{
     account_links, api_key_uses, browsers, compromise_links, device_requests, factor_removals, failures, grants,
     idempotency_keys, imports as import_files, initial_access_tokens, interactions, jobs as long_work, logout_outbox,
-    membership_offers, passkeys, password_links, password_notices, pushed_requests, refresh_tokens, revoked_tokens,
+    membership_offers, notices, overrides, passkeys, password_links, pushed_requests, refresh_tokens, revoked_tokens,
     sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices, used_tokens, webhook_deliveries, webhooks,
 };
 use crate::events;
+use crate::lifecycle;
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
 use crate::measures;
@@ -40,8 +37,11 @@ const HOUSEKEEPING_EVERY: u32 = 6;
 const KEEP: SignedDuration = SignedDuration::from_hours(24);
 /// A browser not used for so long is new again.
 const FORGET_BROWSER: SignedDuration = SignedDuration::from_hours(24 * 180);
-/// What was said about an expired password is kept as long as it may be suspended for it.
-const FORGET_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 800);
+/// What was said of things that expire is kept as proof as long as somebody may go to court over it: five years (code civil,
+/// art. 2224). The same goes for a written request of an organization (R054).
+const FORGET_PROOF: SignedDuration = SignedDuration::from_hours(24 * (5 * 365 + 1));
+/// Notices forgotten in one go.
+const NOTICES_AT_ONCE: u32 = 500;
 /// A logout that was settled so long ago need not be accounted for.
 const FORGET_LOGOUT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// What was delivered to a webhook so long ago need not be accounted for.
@@ -85,10 +85,7 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
     if housekeeping {
         app.keys.reload(&app.db).await?;
         app.keys.rotate_if_due(&app.db, now).await?;
-        passwords::run(app, now).await?;
-        delegation::run(app, now).await?;
-        api_keys::run(app, now).await?;
-        seats::run(app, now).await?;
+        lifecycle::run(app, now).await?;
         search::run(app, now).await?;
         purge(app, now).await?;
     }
@@ -128,7 +125,8 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += used_tokens::purge(&mut tx, now).await?;
     rows += password_links::purge(&mut tx, before).await?;
     rows += compromise_links::purge(&mut tx, before).await?;
-    rows += password_notices::purge(&mut tx, now.saturating_sub(FORGET_NOTICE)?).await?;
+    rows += notices::purge(&mut tx, now.saturating_sub(FORGET_PROOF)?, NOTICES_AT_ONCE).await?;
+    rows += overrides::drop_documents(&mut tx, now.saturating_sub(FORGET_PROOF)?).await?;
     rows += sign_in_steps::purge(&mut tx, before).await?;
     rows += passkeys::purge(&mut tx, now).await?;
     rows += totp_devices::purge(&mut tx, before).await?;
@@ -141,7 +139,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += import_files::purge(&mut tx, now).await?;
     rows += long_work::purge(&mut tx, now.saturating_sub(FORGET_JOB)?).await?;
     rows += idempotency_keys::purge(&mut tx, now).await?;
-    rows += membership_offers::purge(&mut tx, now, now.saturating_sub(FORGET_OFFER)?).await?;
+    rows += membership_offers::purge(&mut tx, now.saturating_sub(FORGET_OFFER)?).await?;
     rows += failures::purge(&mut tx, before).await?;
     let first_day = calendar::date_at(now.saturating_sub(FORGET_USES)?).to_string();
     rows += api_key_uses::purge(&mut tx, &first_day).await?;

@@ -1,6 +1,8 @@
 //! The rule a password follows on this server, and where it stands today: `policies::passwords` with the configuration and what
 //! the person's organizations ask (R040).
 
+use std::collections::HashMap;
+
 use habilis_policies::calendar;
 use habilis_policies::passwords::{self, Campaign, Cause, PasswordPolicy, PolicyRefusal, State};
 use jiff::Timestamp;
@@ -9,6 +11,7 @@ use jiff::civil::Date;
 use crate::app::App;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
+use crate::db::organizations::AskedPolicy;
 use crate::db::{Conn, Tx, organizations};
 use crate::outcome::{Fault, Outcome};
 
@@ -18,17 +21,40 @@ use crate::outcome::{Fault, Outcome};
 /// # Errors
 /// The database failed, or a stored rule cannot be read.
 pub async fn of_person(c: &mut impl Conn, config: &Config, person: &str, now: Timestamp) -> Outcome<PasswordPolicy> {
-    let (operator, floor) = (config.password_policy(), config.password_floor());
     let mut strictest: Option<PasswordPolicy> = None;
     for asked in organizations::password_policies_of(c, person, now).await? {
-        let own = asked.policy.as_deref().map(read).transpose()?;
-        let mut rule = PasswordPolicy::effective(own.as_ref(), &operator, &floor);
-        if asked.operator {
-            rule = rule.stricter(&operator);
-        }
-        strictest = Some(strictest.map_or(rule, |so_far| so_far.stricter(&rule)));
+        strictest = Some(with(config, strictest, &asked)?);
     }
-    Ok(strictest.unwrap_or(operator))
+    Ok(strictest.unwrap_or_else(|| config.password_policy()))
+}
+
+/// The same for many people at once, by person. Somebody who is not there is left out.
+///
+/// # Errors
+/// As [`of_person`].
+pub async fn of_people(
+    c: &mut impl Conn,
+    config: &Config,
+    people: &[&str],
+    now: Timestamp,
+) -> Outcome<HashMap<String, PasswordPolicy>> {
+    let mut rules = HashMap::with_capacity(people.len());
+    for (person, asked) in organizations::password_policies_of_many(c, people, now).await? {
+        let so_far = rules.get(&person).copied();
+        rules.insert(person, with(config, so_far, &asked)?);
+    }
+    Ok(rules)
+}
+
+/// The strictest so far, with what one more organization asks.
+fn with(config: &Config, so_far: Option<PasswordPolicy>, asked: &AskedPolicy) -> Outcome<PasswordPolicy> {
+    let (operator, floor) = (config.password_policy(), config.password_floor());
+    let own = asked.policy.as_deref().map(read).transpose()?;
+    let mut rule = PasswordPolicy::effective(own.as_ref(), &operator, &floor);
+    if asked.operator {
+        rule = rule.stricter(&operator);
+    }
+    Ok(so_far.map_or(rule, |so_far| so_far.stricter(&rule)))
 }
 
 fn read(stored: &str) -> Outcome<PasswordPolicy> {

@@ -37,7 +37,7 @@ pub async fn tell_dpo(tx: &mut Tx, app: &App, (person, origin): (&Person, &Origi
     let chrome = Chrome::new(locale, app.config.pages.name.clone());
     let (subject, body) = (locale.text("mail-dpo-compromise-subject"), PasswordText { chrome, lines }.render()?);
     let to = Recipient { address, person: None, locale };
-    let written = Written { template: "dpo_compromise.1", subject: &subject, body: &body };
+    let written = Written { template: "dpo_compromise.1", subject: &subject, body: &body, notice: None };
     put(tx, app.keys.master(), (&to, written), (now, now)).await?;
     Ok(())
 }
@@ -63,7 +63,7 @@ pub async fn tell_dpo_of_kill_switch(
     let chrome = Chrome::new(locale, app.config.pages.name.clone());
     let (subject, body) = (locale.text("mail-dpo-kill-switch-subject"), PasswordText { chrome, lines }.render()?);
     let to = Recipient { address, person: None, locale };
-    let written = Written { template: "dpo_kill_switch.1", subject: &subject, body: &body };
+    let written = Written { template: "dpo_kill_switch.1", subject: &subject, body: &body, notice: None };
     put(tx, app.keys.master(), (&to, written), (now, now)).await?;
     Ok(())
 }

@@ -138,7 +138,7 @@ mod tests {
     use crate::mail::api_keys::KeyLetter;
     use crate::mail::factors::FactorLetter;
     use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
-    use crate::mail::organizations::{ReviewLetter, SensitiveActLetter};
+    use crate::mail::organizations::{MembershipEnds, ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
     use crate::mail::subscriptions::SubscriptionLetter;
     use crate::mail::webhooks::Disabled;
@@ -179,6 +179,7 @@ mod tests {
             ("measure_terminated.1", Other),
             ("members_exported.1", Other),
             ("members_imported.1", Other),
+            ("membership_ends.1", Other),
             ("membership_offer.1", Other),
             ("new_sign_in.1", Security),
             ("order_ended.1", Other),
@@ -229,6 +230,7 @@ mod tests {
             .chain(named(SubscriptionLetter::samples()))
             .chain(named(MeasureLetter::samples()))
             .chain(named(AccessClosedLetter::samples()))
+            .chain(named(MembershipEnds::samples()))
             .chain(named(Disabled::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);

@@ -69,6 +69,8 @@ pub struct Written<'a> {
     pub subject: &'a str,
     /// Plain text.
     pub body: &'a str,
+    /// The notice that it carries.
+    pub notice: Option<&'a str>,
 }
 
 /// Seals a written letter and puts it into the outbox, to leave at `due`; gives its id.
@@ -91,6 +93,7 @@ pub(crate) async fn put(
         subject: written.subject,
         sealed: &master.seal(PURPOSE, id.as_bytes(), written.body.as_bytes()),
         body_digest: &digest_hex(written.body),
+        notice: written.notice,
     };
     outbox::insert(tx, &mail, (due, now)).await?;
     Ok(id)
@@ -139,6 +142,23 @@ pub async fn write<'a>(
     write_to(tx, post, (&to, letter), (now, now)).await.map(drop)
 }
 
+/// The same for a letter that carries a notice, so that what the mail server says stands beside it.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn write_notice(
+    tx: &mut Tx,
+    app: &App,
+    (person, letter, notice): (&str, &impl Letter, &str),
+    now: Timestamp,
+) -> Outcome<()> {
+    let Some(person) = people::find(tx, person).await? else { return Ok(()) };
+    let Some(address) = &person.email else { return Ok(()) };
+    let locale = Locale::negotiate(Some(&person.locale), None);
+    let to = Recipient { address, person: Some(&person.id), locale };
+    compose(tx, app.into(), (&to, letter, Some(notice)), (now, now)).await.map(drop)
+}
+
 /// Whom a mail is for.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipient<'a> {
@@ -157,8 +177,17 @@ pub struct Recipient<'a> {
 /// The database or the template failed.
 pub async fn write_to(
     tx: &mut Tx,
-    Post { config, master }: Post<'_>,
+    post: Post<'_>,
     (to, letter): (&Recipient<'_>, &impl Letter),
+    times: (Timestamp, Timestamp),
+) -> Outcome<String> {
+    compose(tx, post, (to, letter, None), times).await
+}
+
+async fn compose(
+    tx: &mut Tx,
+    Post { config, master }: Post<'_>,
+    (to, letter, notice): (&Recipient<'_>, &impl Letter, Option<&str>),
     (due, now): (Timestamp, Timestamp),
 ) -> Outcome<String> {
     let locale = to.locale;
@@ -174,7 +203,7 @@ pub async fn write_to(
         ..Chrome::new(locale, pages.name.clone())
     };
     let (subject, body) = (letter.subject(locale), letter.body(chrome)?);
-    let written = Written { template: letter.template(), subject: &subject, body: &body };
+    let written = Written { template: letter.template(), subject: &subject, body: &body, notice };
     put(tx, master, (to, written), (due, now)).await
 }
 

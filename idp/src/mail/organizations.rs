@@ -220,6 +220,57 @@ impl Letter for ReviewLetter {
     }
 }
 
+/// The letter to administrators about a membership with a last day (R056).
+#[derive(Debug)]
+pub struct MembershipEnds {
+    /// The organization's name.
+    pub organization: String,
+    /// The member's name.
+    pub person: String,
+    /// The last day.
+    pub last_day: Date,
+    /// Days left.
+    pub days: u16,
+}
+
+impl Letter for MembershipEnds {
+    fn kind(&self) -> Kind {
+        Kind::Other
+    }
+
+    fn template(&self) -> &'static str {
+        "membership_ends.1"
+    }
+
+    fn subject(&self, locale: Locale) -> String {
+        let values = [("organization", self.organization.as_str()), ("person", self.person.as_str())];
+        locale.text_with("letter-membership-ends-subject", &values)
+    }
+
+    fn body(&self, chrome: Chrome) -> Outcome<String> {
+        let locale = chrome.locale;
+        let (date, days) = (day(self.last_day, locale), self.days.to_string());
+        let values = [
+            ("organization", self.organization.as_str()),
+            ("person", self.person.as_str()),
+            ("date", date.as_str()),
+            ("days", days.as_str()),
+        ];
+        let lines =
+            vec![locale.text_with("letter-membership-ends-what", &values), locale.text("letter-membership-ends-todo")];
+        Ok(PasswordText { chrome, lines }.render()?)
+    }
+}
+
+#[cfg(test)]
+impl MembershipEnds {
+    /// A letter.
+    pub(super) fn samples() -> Vec<Self> {
+        let (organization, person) = ("Boulangeries Lefèvre".to_owned(), "Zoé Bénard".to_owned());
+        vec![Self { organization, person, last_day: jiff::civil::date(2027, 3, 31), days: 30 }]
+    }
+}
+
 #[cfg(test)]
 impl ReviewLetter {
     /// A letter of every sort.
@@ -261,6 +312,11 @@ mod tests {
                 let body = letter.body(Chrome::new(locale, "Habilis")).unwrap();
                 assert!(body.contains("Zoé Bénard") && body.contains("Boulangeries Lefèvre"), "{body}");
                 assert!(!body.contains('⟦') && letter.subject(locale).contains("Lefèvre"), "{body}");
+            }
+            for letter in MembershipEnds::samples() {
+                let body = letter.body(Chrome::new(locale, "Habilis")).unwrap();
+                assert!(body.contains("Zoé Bénard") && body.contains("Lefèvre") && body.contains("2027"), "{body}");
+                assert!(!body.contains('⟦') && !letter.subject(locale).contains('⟦'), "{body}");
             }
         }
     }

@@ -99,6 +99,8 @@ actions! {
     ReadSuccessions "read_successions" "habilis.members.read",
     /// Reads the audit.
     ReadAudit "read_audit" "habilis.audit.read",
+    /// Reads the notices of all that expires: reminders and ends, with the fate of their mails.
+    ReadNotices "read_notices" "habilis.audit.read",
     /// Reads the feed of events.
     ReadEvents "read_events" "habilis.webhooks",
     /// Creates, changes, tests and removes webhooks.

@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 24] = [
+const LOOKS: [Action; 25] = [
     Action::ListOrganizations,
     Action::ReadOrganization,
     Action::ReadContacts,
@@ -25,6 +25,7 @@ const LOOKS: [Action; 24] = [
     Action::ReadSuccessions,
     Action::ReadActivity,
     Action::ReadAudit,
+    Action::ReadNotices,
     Action::ReadEvents,
     Action::ReadWebhooks,
     Action::ReadJobs,
