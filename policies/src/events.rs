@@ -68,6 +68,7 @@ pub const UNTOLD: &[&str] = &[
     "member.offered",
     "order.notice_sent",
     "organization.chosen",
+    "organization.exported",
     "seat.lapsed",
     "trial.notice_sent",
 ];

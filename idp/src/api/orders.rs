@@ -121,7 +121,7 @@ pub(super) struct OrderTerm {
 }
 
 impl Order {
-    fn of(row: &Row, all: &[Row], now: Timestamp) -> Self {
+    pub(super) fn of(row: &Row, all: &[Row], now: Timestamp) -> Self {
         let rules: Vec<_> = all.iter().map(Row::rule).collect();
         let rule = row.rule();
         let (mut missing, mut closed, mut at) = (None, None, None);
