@@ -1,6 +1,8 @@
 //! The seat that an invitation or an offer holds until it is answered.
 
-use super::Saying;
+use jiff::Timestamp;
+
+use crate::db::Tx;
 use crate::outcome::Outcome;
 
 /// Frees the seat that is held in an organization for a person who has not answered: an invitation or an offer lapsed. Called in
@@ -9,6 +11,6 @@ use crate::outcome::Outcome;
 /// # Errors
 /// The database failed.
 #[expect(clippy::unused_async, reason = "the ledger of seats is written here")]
-pub async fn release_held(_: &mut Saying<'_>, (_organization, _person): (&str, &str)) -> Outcome<()> {
+pub async fn release_held(_: &mut Tx, (_organization, _person): (&str, &str), _now: Timestamp) -> Outcome<()> {
     Ok(())
 }
