@@ -15,6 +15,7 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("account.activated", "The person opened their account."),
     ("account.suspended", "The account cannot sign in; `reason` is a word."),
     ("account.reactivated", "The account can sign in again."),
+    ("account.terminated", "The operator ended the account for good."),
     ("account.profile_changed", "The person changed their profile; `changed` names the fields."),
     ("account.email_changed", "The mail address changed, or a change was taken back."),
     ("account.email_bounced", "The mail address takes no mail."),
@@ -34,6 +35,7 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("organization.suspended", "The organization's people have no access for now."),
     ("organization.reinstated", "The organization is active again."),
     ("organization.terminated", "The organization has left."),
+    ("organization.access_closed", "Kill switch: every session, token and key of the organization ended."),
     (
         "organization.rights_changed",
         "What the organization may give in a portal changed; what it lost, its members lost.",
@@ -42,6 +44,12 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("contact.created", "A contact was added to the register."),
     ("contact.updated", "A contact of the register changed."),
     ("contact.removed", "A contact was taken from the register."),
+    ("order.changed", "Something happened to an order; `standing` says how it stands."),
+    ("trial.changed", "A trial began, was extended or was ended."),
+    ("seat.assigned", "A member was given a seat of `product`. Who joins with one is told by `membership.created`."),
+    ("seat.released", "A seat of `product` was taken back. Who leaves is told by `membership.removed`."),
+    ("seat.transferred", "A seat of `product` was handed from one member to another."),
+    ("enrolment.changed", "Something happened to an enrolment; `status` says how it stands."),
     ("webhook.disabled", "A webhook was switched off: its receiver is gone or was silent for too long."),
 ];
 
@@ -52,17 +60,34 @@ pub const UNTOLD: &[&str] = &[
     "account.invitation_lapsed",
     "account.invited_again",
     "account.sharing_suspected",
+    "enrolment.notice_sent",
     "member.declined",
     "member.end_reminder_sent",
     "member.offer_lapsed",
     "member.offer_withdrawn",
     "member.offered",
+    "order.notice_sent",
     "organization.chosen",
+    "seat.lapsed",
+    "trial.notice_sent",
 ];
 
 /// Families of the audit trail of which every line is either told or in [`UNTOLD`].
-pub const FAMILIES: [&str; 9] =
-    ["account", "contact", "member", "membership", "operator", "organization", "person", "portal", "right"];
+pub const FAMILIES: [&str; 13] = [
+    "account",
+    "contact",
+    "enrolment",
+    "member",
+    "membership",
+    "operator",
+    "order",
+    "organization",
+    "person",
+    "portal",
+    "right",
+    "seat",
+    "trial",
+];
 
 /// What others are told of a line of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +124,17 @@ enum Change {
 type Source = (&'static str, Kind, &'static [&'static str], Change);
 
 const MEMBERSHIP: &[&str] = &["role", "status", "affiliation", "ends_on", "mandate", "rights", "account_status"];
+const ORDER: &[&str] = &["product", "seats", "standing", "closed", "final_day"];
+const TRIAL: &[&str] = &["product", "seats", "state", "closes_at", "ended"];
+const ENROLMENT: &[&str] = &["portal", "status", "not_before", "not_after"];
 const MEMBER_STATUS: &[(&str, &str)] = &[("suspended", "membership.suspended"), ("active", "membership.reinstated")];
+const PERSON_STATUS: &[(&str, &str)] = &[
+    ("suspended", "account.suspended"),
+    ("active", "account.reactivated"),
+    ("suspended_password", "account.reactivated"),
+    ("pending", "account.reactivated"),
+    ("terminated", "account.terminated"),
+];
 const ORGANIZATION_STATUS: &[(&str, &str)] = &[
     ("suspended", "organization.suspended"),
     ("active", "organization.reinstated"),
@@ -120,6 +155,7 @@ const SOURCES: &[Source] = &[
     ("account.compromise_reported", Kind::One("account.compromise_reported"), &[], Change::Nothing),
     ("second_factors.reset", Kind::One("account.second_factors_removed"), &[], Change::Nothing),
     ("second_factors.removed_by_mail", Kind::One("account.second_factors_removed"), &[], Change::Nothing),
+    ("person.status_changed", Kind::ByStatus(PERSON_STATUS), &[], Change::Words),
     ("person.duties_changed", Kind::One("account.duties_changed"), &[], Change::Members(&["operator", "privacy"])),
     ("member.invited", Kind::One("membership.created"), &[], Change::Members(MEMBERSHIP)),
     ("member.joined", Kind::One("membership.created"), &[], Change::Members(MEMBERSHIP)),
@@ -138,13 +174,36 @@ const SOURCES: &[Source] = &[
     ("organization.created", Kind::One("organization.created"), &[], Change::Members(&["kind", "status"])),
     ("organization.updated", Kind::One("organization.updated"), &[], Change::Names),
     ("organization.status_changed", Kind::ByStatus(ORGANIZATION_STATUS), &[], Change::Words),
-    ("organization.status", Kind::ByStatus(ORGANIZATION_STATUS), &[], Change::Words),
+    (
+        "organization.kill_switch",
+        Kind::One("organization.access_closed"),
+        &["people", "sessions", "grants", "api_keys"],
+        Change::Nothing,
+    ),
     ("portal.granted", Kind::One("organization.rights_changed"), &["portal", "rights_withdrawn"], Change::Words),
     ("organization.password_policy_set", Kind::One("organization.rules_changed"), &[], Change::Nothing),
     ("organization.second_factor_set", Kind::One("organization.rules_changed"), &[], Change::Nothing),
     ("contact.created", Kind::One("contact.created"), &["contact"], Change::Members(&["duty"])),
     ("contact.updated", Kind::One("contact.updated"), &["contact"], Change::Members(&["duty"])),
     ("contact.removed", Kind::One("contact.removed"), &["contact"], Change::Members(&["duty"])),
+    ("order.recorded", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.acknowledged", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.signed", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.paid", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.unpaid", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.non_renewal", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.terminated", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.suspended", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.reinstated", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.reached", Kind::One("order.changed"), &["moment"], Change::Members(ORDER)),
+    ("trial.started", Kind::One("trial.changed"), &[], Change::Members(TRIAL)),
+    ("trial.changed", Kind::One("trial.changed"), &[], Change::Members(TRIAL)),
+    ("trial.ended", Kind::One("trial.changed"), &[], Change::Members(TRIAL)),
+    ("seat.assigned", Kind::One("seat.assigned"), &["product"], Change::Nothing),
+    ("seat.released", Kind::One("seat.released"), &["product"], Change::Nothing),
+    ("seat.transferred", Kind::One("seat.transferred"), &["product"], Change::Members(&["person"])),
+    ("enrolment.recorded", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
+    ("enrolment.changed", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
     ("webhook.disabled", Kind::One("webhook.disabled"), &["webhook", "reason"], Change::Nothing),
 ];
 
@@ -281,8 +340,9 @@ mod tests {
             ("member.status_changed", json!({ "status": "suspended" }), Some("membership.suspended")),
             ("member.status_changed", json!({ "status": "active" }), Some("membership.reinstated")),
             ("organization.status_changed", json!("terminated"), Some("organization.terminated")),
-            ("organization.status", json!("active"), Some("organization.reinstated")),
-            ("organization.status", json!("unheard-of"), None),
+            ("organization.status_changed", json!("active"), Some("organization.reinstated")),
+            ("organization.status_changed", json!("unheard-of"), None),
+            ("person.status_changed", json!("terminated"), Some("account.terminated")),
         ];
         for (audit, after, kind) in cases {
             assert_eq!(told(audit, json!({ "after": after })).map(|told| told.0), kind, "{audit} {after}");

@@ -40,3 +40,4 @@ activity-authenticator-app-removed = Authenticator app removed
 activity-passkey-added = Passkey added
 activity-passkey-removed = Passkey removed
 activity-recovery-codes-made = Recovery codes made
+activity-person-status-changed = Account suspended, restored or terminated by the service

@@ -55,3 +55,6 @@ mail-dpo-compromise-what = Somebody reports that another person may have used th
 mail-dpo-compromise-person = Person: { $name }
 mail-dpo-compromise-organization = Organization: { $name }
 mail-dpo-compromise-done = Their sessions and tokens were closed, their password taken away, and a link to choose another was sent to them.
+mail-dpo-kill-switch-subject = Every access of an organization was closed
+mail-dpo-kill-switch-what = An organization closed every access after an incident: { $name }
+mail-dpo-kill-switch-people = Accounts concerned: { $count }

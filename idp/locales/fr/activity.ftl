@@ -40,3 +40,4 @@ activity-authenticator-app-removed = Application d’authentification retirée
 activity-passkey-added = Clé d’accès ajoutée
 activity-passkey-removed = Clé d’accès retirée
 activity-recovery-codes-made = Codes de secours créés
+activity-person-status-changed = Compte suspendu, rétabli ou résilié par le service

@@ -55,3 +55,6 @@ mail-dpo-compromise-what = Une personne signale que quelqu’un d’autre a pu u
 mail-dpo-compromise-person = Personne : { $name }
 mail-dpo-compromise-organization = Organisation : { $name }
 mail-dpo-compromise-done = Ses sessions et ses jetons ont été fermés, son mot de passe retiré, et un lien pour en choisir un nouveau lui a été envoyé.
+mail-dpo-kill-switch-subject = Tous les accès d’une organisation ont été fermés
+mail-dpo-kill-switch-what = Une organisation a fermé tous ses accès après un incident : { $name }
+mail-dpo-kill-switch-people = Comptes concernés : { $count }

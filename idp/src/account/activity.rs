@@ -45,6 +45,7 @@ const WORDS: &[(&str, &str)] = &[
     ("account.activated", "activity-account-activated"),
     ("account.suspended", "activity-account-suspended"),
     ("account.reactivated", "activity-account-reactivated"),
+    ("person.status_changed", "activity-person-status-changed"),
     ("account.compromise_reported", "activity-account-compromise-reported"),
     ("account.profile_changed", "activity-account-profile-changed"),
     ("account.email_change_asked", "activity-account-email-change-asked"),
@@ -61,6 +62,11 @@ const WORDS: &[(&str, &str)] = &[
     ("passkey.removed", "activity-passkey-removed"),
     ("recovery_codes.made", "activity-recovery-codes-made"),
 ];
+
+/// Whether people are told of events of this name.
+pub fn is_told(event: &str) -> bool {
+    WORDS.iter().any(|(name, _)| *name == event)
+}
 
 /// The page.
 #[derive(Clone, Debug, Template)]

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::signed_in;
 use crate::app::App;
 use crate::db::audit::{self, Event};
-use crate::db::{consents, grants, people};
+use crate::db::{Tx, consents, grants, people};
 use crate::login::local::Place;
 use crate::mail::letters::paris;
 use crate::oidc::pages::ScopeWords;
@@ -24,7 +24,7 @@ use crate::web::text::Locale;
 use crate::web::{Form, Origin, chrome, render, see_other};
 
 /// Most applications, and most portals, on the page.
-const MOST: u32 = 200;
+pub const MOST: u32 = 200;
 
 /// The page.
 #[derive(Clone, Debug, Template)]
@@ -168,27 +168,25 @@ pub async fn revoke(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
         return Ok(see_other(Place::Applications.path()));
     }
     let Some(client) = params.get("client_id") else { return Ok(see_other(Place::Applications.path())) };
-    if !end(&app, &origin, (&person.id, client), now).await? {
+    let mut tx = app.db.begin().await?;
+    let event = Event::new("consent.revoked").by(&person.id).from(&origin);
+    if !end(&mut tx, (&person.id, client, event), now).await? {
         return Ok(see_other(Place::Applications.path()));
     }
+    tx.commit().await?;
     Ok(see_other(&format!("{}?done=1", Place::Applications.path())))
 }
 
-/// Ends all that `person` allowed `client`; false when there was nothing.
-async fn end(app: &App, origin: &Origin, (person, client): (&str, &str), now: Timestamp) -> Outcome<bool> {
-    let mut tx = app.db.begin().await?;
-    people::lock(&mut tx, person).await?;
-    if !consents::revoke(&mut tx, person, client).await? {
+/// Ends all that `person` allowed `client`; false when there was nothing. The caller commits.
+///
+/// # Errors
+/// The database failed.
+pub async fn end(tx: &mut Tx, (person, client, event): (&str, &str, Event), now: Timestamp) -> Outcome<bool> {
+    people::lock(tx, person).await?;
+    if !consents::revoke(tx, person, client).await? {
         return Ok(false);
     }
-    let revoked = grants::revoke_at_client(&mut tx, person, client, now).await?;
-    let event = Event::new("consent.revoked")
-        .by(person)
-        .about(person)
-        .at_client(client)
-        .from(origin)
-        .with("grants_revoked", revoked);
-    audit::record(&mut tx, event, now).await?;
-    tx.commit().await?;
+    let revoked = grants::revoke_at_client(tx, person, client, now).await?;
+    audit::record(tx, event.about(person).at_client(client).with("grants_revoked", revoked), now).await?;
     Ok(true)
 }

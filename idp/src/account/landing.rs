@@ -103,6 +103,8 @@ mod tests {
             registration_token_digest: None,
             status: "active".to_owned(),
             created_at: Timestamp::UNIX_EPOCH.into(),
+            banner: None,
+            access_ended_at: Timestamp::UNIX_EPOCH.into(),
         })
         .unwrap()
     }

@@ -5,7 +5,7 @@ pub mod activity;
 pub mod applications;
 pub mod attributes;
 pub mod compromise;
-mod devices;
+pub mod devices;
 pub mod invite;
 pub mod landing;
 pub mod membership;
@@ -30,10 +30,9 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person};
+use crate::db::sessions;
 use crate::db::sessions::Session;
-use crate::db::{grants, sessions};
 use crate::login::local::Place;
 use crate::login::session;
 use crate::mail::letters::{device, paris};
@@ -51,7 +50,7 @@ pub fn router() -> Router<App> {
         .route("/account/applications", get(applications::show))
         .route("/account/applications/revoke", post(applications::revoke))
         .route(organizations_page::PATH, get(organizations_page::show).post(organizations_page::answer))
-        .route("/account/sign-out-others", post(sign_out_others))
+        .route("/account/sign-out-others", post(devices::sign_out_others))
         .route("/account/compromise", post(report))
         .route(password::PATH, get(password::get).post(password::post))
         .route("/compromise/{token}", get(compromise::get).post(compromise::post))
@@ -100,31 +99,6 @@ async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery
             .collect(),
     };
     render(StatusCode::OK, &page)
-}
-
-/// Ends every other session and what was granted in it (R049).
-async fn sign_out_others(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
-    let now = app.clock.now();
-    let Some((session, person, browser)) = signed_in(&app, &cookies, now).await? else {
-        return Ok(see_other(&Place::Account.login_path()));
-    };
-    if !browser.sent(&app, form.ok().as_ref().and_then(|params| params.get("csrf"))) {
-        return Ok(see_other(Place::Account.path()));
-    }
-    let mut tx = app.db.begin().await?;
-    people::lock(&mut tx, &person.id).await?;
-    let ended = session::end_of_person(&mut tx, (&person.id, &session.id), now).await?;
-    let revoked = grants::revoke_of_person(&mut tx, &person.id, &session.id, now).await?;
-    let event = Event::new("session.others_ended")
-        .by(&person.id)
-        .about(&person.id)
-        .from(&origin)
-        .with("sessions_ended", ended)
-        .with("grants_revoked", revoked);
-    audit::record(&mut tx, event, now).await?;
-    tx.commit().await?;
-    app.mail_waiting.notify_one();
-    Ok(see_other(Place::Account.path()))
 }
 
 /// Closes everything at once: sessions, tokens, password; a link to choose another goes to the declared address (R031).

@@ -102,14 +102,78 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
         let page = ProfilePage { given_name, family_name, checked: true, ..page };
         return render(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
+    let locale = Locale::negotiate(Some(&locale), None);
+    let zone = match zone.as_str() {
+        "" => NewZone::None,
+        zone => Zone::parse(zone).map_or(NewZone::Kept, NewZone::Is),
+    };
+    let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &person.id).await?;
+    let Some(person) = people::find(&mut tx, &person.id).await? else { return Ok(see_other(PATH)) };
+    let event = Event::new("account.profile_changed").by(&person.id).from(&origin);
+    change(&mut tx, (&person, NewProfile { given: &given, family: &family, locale, zone }, event), now).await?;
+    tx.commit().await?;
+    Ok(see_other(&format!("{PATH}?saved=yes&ui_locales={}", locale.tag())))
+}
+
+/// One of the time zones to choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zone(&'static str);
+
+impl Zone {
+    /// The zone of this name; none when it is not offered.
+    pub fn parse(name: &str) -> Option<Self> {
+        ZONES.iter().find(|zone| **zone == name).map(|zone| Self(zone))
+    }
+}
+
+/// What becomes of the time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewZone {
+    /// It stays as it is.
+    Kept,
+    /// There is none.
+    None,
+    /// It is this one.
+    Is(Zone),
+}
+
+/// What a person says of themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct NewProfile<'a> {
+    /// Given name.
+    pub given: &'a Name,
+    /// Family name.
+    pub family: &'a Name,
+    /// The language they are written to in.
+    pub locale: Locale,
+    /// The time zone.
+    pub zone: NewZone,
+}
+
+/// Changes what `person` says of themselves, and records `event` when something did change. The caller holds the lock on the person,
+/// read them under it, and commits.
+///
+/// # Errors
+/// The database failed, or the person's claims cannot be read.
+pub async fn change(
+    tx: &mut Tx,
+    (person, new, event): (&Person, NewProfile<'_>, Event),
+    now: Timestamp,
+) -> Outcome<()> {
+    let NewProfile { given, family, locale, zone } = new;
     let mut claims: Map<String, Value> = serde_json::from_str(&person.claims)?;
-    if zone.is_empty() {
-        claims.remove("zoneinfo");
-    } else if ZONES.contains(&zone.as_str()) {
-        claims.insert("zoneinfo".to_owned(), zone.into());
+    match zone {
+        NewZone::Kept => {}
+        NewZone::None => {
+            claims.remove("zoneinfo");
+        }
+        NewZone::Is(Zone(zone)) => {
+            claims.insert("zoneinfo".to_owned(), zone.into());
+        }
     }
     let claims = Value::Object(claims).to_string();
-    let locale = Locale::negotiate(Some(&locale), None).tag();
+    let locale = locale.tag();
     let mut changed = Vec::new();
     for (what, differs) in [
         ("given_name", given.as_str() != person.given_name),
@@ -122,18 +186,11 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
         }
     }
     if !changed.is_empty() {
-        let mut tx = app.db.begin().await?;
         let profile = Profile { names: (given.as_str(), family.as_str()), locale, claims: &claims };
-        people::set_profile(&mut tx, &person.id, &profile, now).await?;
-        let event = Event::new("account.profile_changed")
-            .by(&person.id)
-            .about(&person.id)
-            .from(&origin)
-            .with("changed", changed);
-        audit::record(&mut tx, event, now).await?;
-        tx.commit().await?;
+        people::set_profile(tx, &person.id, &profile, now).await?;
+        audit::record(tx, event.about(&person.id).with("changed", changed), now).await?;
     }
-    Ok(see_other(&format!("{PATH}?saved=yes&ui_locales={locale}")))
+    Ok(())
 }
 
 /// Takes a new address, and sends a link there.
@@ -324,7 +381,8 @@ fn is_fresh(session: &Session, now: Timestamp) -> bool {
     now.duration_since(session.auth_time.into()) <= FRESH
 }
 
-fn zone_of(claims: &str) -> Option<String> {
+/// The time zone that a person's claims tell.
+pub fn zone_of(claims: &str) -> Option<String> {
     let claims: Map<String, Value> = serde_json::from_str(claims).ok()?;
     claims.get("zoneinfo")?.as_str().map(str::to_owned)
 }

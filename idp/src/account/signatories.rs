@@ -35,9 +35,22 @@ pub async fn tell(
     (organization, act): (&Organization, SensitiveAct),
     now: Timestamp,
 ) -> Outcome<()> {
+    tell_duty(tx, app, (organization, "signatory", act), now).await
+}
+
+/// Tells the contacts with one duty. Commit sends it.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn tell_duty(
+    tx: &mut Tx,
+    app: &App,
+    (organization, duty, act): (&Organization, &str, SensitiveAct),
+    now: Timestamp,
+) -> Outcome<()> {
     let letter = act.letter(&organization.name, now);
-    for signatory in contacts::of_duty(tx, &organization.id, "signatory").await? {
-        let to = Recipient { address: &signatory.email, person: signatory.person_id.as_deref(), locale: Locale::Fr };
+    for contact in contacts::of_duty(tx, &organization.id, duty).await? {
+        let to = Recipient { address: &contact.email, person: contact.person_id.as_deref(), locale: Locale::Fr };
         mail::write_to(tx, app.into(), (&to, &letter), (now, now)).await?;
     }
     Ok(())

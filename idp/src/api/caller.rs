@@ -146,6 +146,16 @@ impl Caller {
         &self.id
     }
 
+    /// The client that the call comes through.
+    pub fn client(&self) -> &str {
+        &self.client
+    }
+
+    /// The session behind the call; none when there is none any more, or never was.
+    pub fn session(&self) -> Option<&str> {
+        self.access.grant.as_ref()?.session_id.as_deref()
+    }
+
     /// The person who calls; none for a client that acts for itself.
     pub fn person(&self) -> Option<&str> {
         (self.kind == PrincipalKind::Person).then_some(self.id.as_str())

@@ -155,6 +155,7 @@ fn account_words(status: &str) -> &'static str {
         "pending" => "Invitation envoyée",
         "active" => "Ouvert",
         "suspended" => "Suspendu",
+        "terminated" => "Résilié",
         "suspended_password" => "Suspendu, mot de passe expiré",
         _ => "Fermé",
     }

@@ -8,6 +8,7 @@ pub mod caller;
 mod contacts;
 mod csv;
 pub mod document;
+mod enrolments;
 mod events;
 mod evidence;
 mod export;
@@ -17,20 +18,25 @@ mod inactivity;
 mod invitations;
 mod jobs;
 mod me;
+mod measures;
 mod members;
 mod notices;
 mod offers;
+mod orders;
 mod organizations;
 mod overrides;
 pub mod page;
 mod people;
 pub mod precondition;
 pub mod problem;
+mod products;
 mod requests;
 mod reviews;
 mod rights;
+mod seats;
 mod successions;
 mod trail;
+mod trials;
 mod webhooks;
 pub mod write;
 
@@ -70,6 +76,12 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())
+        .merge(products::router())
+        .merge(orders::router())
+        .merge(trials::router())
+        .merge(seats::router())
+        .merge(enrolments::router())
+        .merge(measures::router())
         .merge(api_keys::router())
         .merge(trail::router())
         .merge(notices::router())

@@ -3,7 +3,6 @@
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_keys::random;
-use habilis_policies::api_keys::Event as Happening;
 use habilis_policies::authorization::Action;
 use habilis_policies::identifiers::{Nda, OrganizationKind, Siren, Siret, Uai};
 use serde::{Deserialize, Serialize};
@@ -19,13 +18,12 @@ use super::precondition::{IfMatch, stale};
 use super::problem::{Answer, Code, FieldError, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
-use crate::api_keys::happened_to_organization;
 use crate::app::App;
 use crate::db::organizations_list::{self, OrganizationFilter, OrganizationRow};
-use crate::db::{audit, is_unique_violation, organizations};
+use crate::db::{api_keys, audit, is_unique_violation, organizations};
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, update)).routes(routes!(set_status))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, update))
 }
 
 /// An organization.
@@ -127,34 +125,6 @@ pub(super) struct OrganizationPatch {
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>, max_length = 12)]
     uai: fields::Patched<Uai>,
-}
-
-/// A measure: the status an organization is to have, and why (R085).
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OrganizationStatusChange {
-    /// `active`, `suspended` or `terminated`; terminated stays so.
-    status: StatusName,
-    /// Why, for the audit trail.
-    #[serde(deserialize_with = "fields::parsed")]
-    #[schema(value_type = String, min_length = 1, max_length = 2000)]
-    reason: fields::Paragraph,
-    /// What the organization did not respect; needed unless the status is `active` (R085).
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, max_length = 2000)]
-    breach: Option<fields::Paragraph>,
-    /// What it has to do to be reinstated; needed for `suspended` (R085).
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, max_length = 2000)]
-    remedy: Option<fields::Paragraph>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum StatusName {
-    Active,
-    Suspended,
-    Terminated,
 }
 
 /// The identifiers of a kind agree with each other and with it (R008).
@@ -324,6 +294,16 @@ async fn update(
         uai: patch.uai.over(before.uai.as_deref(), Uai::as_str),
     };
     check(&before.kind, &written)?;
+    // An API key is that of a SIREN: without one nothing could say what it opens (R101).
+    let (has, had) = (written.siren.or(written.siret), before.siren.as_ref().or(before.siret.as_ref()));
+    if has.is_none() && had.is_some() && api_keys::any(&mut write.tx, &before.id).await? {
+        return Err(Problem::field(
+            "/siren",
+            "needed_by_api_keys",
+            "the organization has API keys, which are for a SIREN",
+        )
+        .into());
+    }
     match organizations::update(&mut write.tx, (&before.id, before.version), &written, write.now).await {
         Err(error) if is_unique_violation(&error) => return Err(Problem::bare(Code::SiretTaken).into()),
         Ok(false) => return Err(stale(before.version).into()),
@@ -337,66 +317,6 @@ async fn update(
     let event = event.changed(serde_json::to_value(&before)?, serde_json::to_value(&after)?);
     audit::record(&mut write.tx, event, write.now).await?;
     write.finish(Written::changed(&after)?.with_version(version)).await
-}
-
-/// Suspend, reinstate or terminate an organization.
-#[utoipa::path(
-    put, path = "/organizations/{organization}/status", tag = "organizations", request_body = OrganizationStatusChange,
-    params(("organization" = String, Path, description = "`org_…`")),
-    responses((status = 200, description = "As it is now", body = Organization), Problems),
-    security(("oauth2" = ["habilis.organizations.write"]))
-)]
-async fn set_status(
-    State(app): State<App>,
-    caller: Caller,
-    Path(organization): Path<String>,
-    body: Body<OrganizationStatusChange>,
-) -> Answer {
-    let acting = caller.in_organization(&app, Action::SetOrganizationStatus, &organization).await?;
-    let change = &body.value;
-    if change.status != StatusName::Active && change.breach.is_none() {
-        return Err(Problem::field("/breach", "missing", "say what was not respected (R085)").into());
-    }
-    if change.status == StatusName::Suspended && change.remedy.is_none() {
-        return Err(Problem::field("/remedy", "missing", "say what has to be done to be reinstated (R085)").into());
-    }
-    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    let before = organizations::find(&mut write.tx, &acting.organization.id).await?;
-    let Some(before) = before else { return Err(Problem::not_found().into()) };
-    let to = match change.status {
-        StatusName::Active => "active",
-        StatusName::Suspended => "suspended",
-        StatusName::Terminated => "terminated",
-    };
-    if before.status == "terminated" {
-        return Err(Problem::new(Code::Conflict, "a terminated organization stays terminated (R084)").into());
-    }
-    if before.status != to {
-        if !organizations::set_status(&mut write.tx, &before.id, (&before.status, to), write.now).await? {
-            return Err(stale(before.version).into());
-        }
-        let text = |text: &Option<fields::Paragraph>| text.as_ref().map_or(Value::Null, |text| text.0.clone().into());
-        let event = acting
-            .event(&caller, "organization.status_changed")
-            .about(&before.id)
-            .with("reason", change.reason.0.clone())
-            .with("breach", text(&change.breach))
-            .with("remedy", text(&change.remedy))
-            .changed(before.status.clone().into(), to.into());
-        audit::record(&mut write.tx, event, write.now).await?;
-        let happening = match change.status {
-            StatusName::Active => Happening::CentreRestored,
-            StatusName::Suspended => Happening::CentreSuspended,
-            StatusName::Terminated => Happening::CentreTerminated,
-        };
-        happened_to_organization(&mut write.tx, &app, (&before.id, happening, caller.id()), write.now).await?;
-    }
-    let after = organizations::find(&mut write.tx, &before.id).await?;
-    let Some(after) = after else { return Err(Problem::not_found().into()) };
-    let version = after.version;
-    let answer = write.finish(Written::changed(&Organization::from(after))?.with_version(version)).await;
-    app.api_keys.forget();
-    answer
 }
 
 /// The word of a kind, as stored.

@@ -38,7 +38,7 @@ pub(super) struct Person {
     given_name: String,
     /// Family name.
     family_name: String,
-    /// `pending`, `active`, `suspended`, `suspended_password` or `closed`.
+    /// `pending`, `active`, `suspended`, `suspended_password`, `terminated` or `closed`.
     status: String,
     /// Staff of the operator.
     operator: bool,
@@ -139,7 +139,7 @@ async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<Person
     caller.may(&app, Action::ListPeople).await?;
     let words = page::words(query.q.as_deref())?;
     let (order, after) = page::place((query.sort.as_deref(), "created"), query.cursor.as_deref(), &words)?;
-    let statuses = ["pending", "active", "suspended", "suspended_password", "closed"];
+    let statuses = ["pending", "active", "suspended", "suspended_password", "terminated", "closed"];
     let status = page::one_of("status", query.status.as_deref(), &statuses)?;
     let filter = PersonFilter { words: &words, status, operator: query.operator };
     let limit = page::limit(query.limit)?;
@@ -147,7 +147,7 @@ async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<Person
     Ok(Page::shown(found, PersonListed::from).into_response())
 }
 
-async fn somebody(c: &mut impl Conn, id: &str) -> Answer<people::Person> {
+pub(super) async fn somebody(c: &mut impl Conn, id: &str) -> Answer<people::Person> {
     let found = if id.contains('\0') { None } else { people::find(c, id).await? };
     found.ok_or_else(|| Problem::not_found().into())
 }

@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::db::api_keys::{self, Live};
 use crate::db::audit::{self, Event};
 use crate::db::{Tx, members, organizations};
-use crate::mail;
 use crate::mail::api_keys::KeyLetter;
+use crate::mail::{self, Post};
 use crate::outcome::Outcome;
 
 /// The word of an event in the audit trail.
@@ -32,15 +32,16 @@ fn word(happening: Happening) -> &'static str {
 ///
 /// # Errors
 /// The database or a template failed.
-pub async fn happened_to_organization(
+pub async fn happened_to_organization<'a>(
     tx: &mut Tx,
-    app: &App,
+    post: impl Into<Post<'a>>,
     (organization, happening, by): (&str, Happening, &str),
     now: Timestamp,
 ) -> Outcome<usize> {
+    let post = post.into();
     let keys = api_keys::live_of_organization(tx, organization, now).await?;
     for key in &keys {
-        happened(tx, app, (key, happening, by), now).await?;
+        happened(tx, post, (key, happening, by), now).await?;
     }
     Ok(keys.len())
 }
@@ -49,16 +50,17 @@ pub async fn happened_to_organization(
 ///
 /// # Errors
 /// The database or a template failed.
-pub async fn happened_to_issuer(
+pub async fn happened_to_issuer<'a>(
     tx: &mut Tx,
-    app: &App,
+    post: impl Into<Post<'a>>,
     (issuer, within, happening): (&str, Option<&str>, Happening),
     now: Timestamp,
 ) -> Outcome<usize> {
+    let post = post.into();
     let mut keys = api_keys::live_of_issuer(tx, issuer, now).await?;
     keys.retain(|key| within.is_none_or(|organization| key.organization_id == organization));
     for key in &keys {
-        happened(tx, app, (key, happening, issuer), now).await?;
+        happened(tx, post, (key, happening, issuer), now).await?;
     }
     Ok(keys.len())
 }
@@ -87,7 +89,7 @@ pub async fn subscription_ends(
 /// One key takes what follows from `happening`.
 async fn happened(
     tx: &mut Tx,
-    app: &App,
+    post: Post<'_>,
     (key, happening, by): (&Live, Happening, &str),
     now: Timestamp,
 ) -> Outcome<()> {
@@ -114,7 +116,7 @@ async fn happened(
     };
     for person in members::administrators(tx, &key.organization_id, &calendar::date_at(now).to_string()).await? {
         if advice != Advice::Rotate || person != by {
-            mail::write(tx, app, (&person, &letter), now).await?;
+            mail::write(tx, post, (&person, &letter), now).await?;
         }
     }
     Ok(())
@@ -122,7 +124,7 @@ async fn happened(
 
 /// Takes the consequences of a reported compromise of one key.
 pub(crate) async fn compromised(tx: &mut Tx, app: &App, (key, by): (&Live, &str), now: Timestamp) -> Outcome<()> {
-    happened(tx, app, (key, Happening::KeyCompromised, by), now).await
+    happened(tx, app.into(), (key, Happening::KeyCompromised, by), now).await
 }
 
 fn told(key: &Live, name: &'static str, happening: Happening) -> Event {

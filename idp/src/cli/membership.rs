@@ -6,12 +6,16 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 
 use super::person::one;
-use super::say;
+use super::{master_key, say};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::organizations::{self, Terms};
 use crate::db::{Db, clients};
+use crate::mail::Post;
+use crate::measures::{self, Order, Refused, Subject};
 use crate::outcome::{Fault, Outcome};
+use crate::seats::{self, State, Taking};
 
 /// Options of `habilis organization member`.
 #[derive(Debug, clap::Args)]
@@ -38,6 +42,9 @@ pub(super) struct Change {
     /// A right in a portal. May be given several times.
     #[arg(long, value_name = "CLIENT=ROLE", value_parser = super::person::right)]
     right: Vec<(String, String)>,
+    /// A product they take a seat of, where the organization ordered several. May be given several times.
+    #[arg(long, value_name = "PRODUCT")]
+    product: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +61,7 @@ fn last_day(text: &str) -> Result<LastDay, String> {
 }
 
 impl Change {
-    pub(super) async fn run(self, db: Db) -> Outcome<()> {
+    pub(super) async fn run(self, db: Db, post: Post<'_>) -> Outcome<()> {
         let now = Clock::System.now();
         let mut tx = db.begin().await?;
         let person = one(&mut tx, &self.person).await?;
@@ -90,6 +97,13 @@ impl Change {
         if terms.affiliation == "external" && terms.ends_on.is_none() {
             return Err(Fault::new("an external member needs a last day: --ends-on; nothing was changed"));
         }
+        if before.is_none() || terms.status == ACTIVE {
+            let state = if person.status == "pending" { State::Held } else { State::Assigned };
+            let products = (!self.product.is_empty()).then_some(&self.product[..]);
+            let seat = Taking { products, ..Taking::again((organization, &person.id), state, "command") }.by("cli");
+            let taken = seats::take(&mut tx, post, &seat, now).await?;
+            taken.map_err(|refusal| Fault::new(format!("{}: {refusal}; nothing was changed", person.login)))?;
+        }
         organizations::set_member(&mut tx, (&person.id, organization), &terms, now).await?;
         for (client, role) in &self.right {
             organizations::give_right(&mut tx, (&person.id, organization), (client, role), now).await?;
@@ -122,17 +136,22 @@ fn line(terms: &Terms) -> String {
     format!("{} {} {} mandate={mandate} ends_on={until}", terms.role, terms.status, terms.affiliation)
 }
 
-/// Moves an organization from one status to another.
-pub(super) async fn set_status(db: Db, organization: &str, (from, to): (&str, &str)) -> Outcome<()> {
+/// Suspends an organization, or ends its suspension.
+pub(super) async fn set_status(config: &Config, db: Db, (organization, order): (&str, Order<'_>)) -> Outcome<()> {
     let now = Clock::System.now();
+    let master = master_key(&config.keys)?;
     let mut tx = db.begin().await?;
-    if !organizations::set_status(&mut tx, organization, (from, to), now).await? {
-        return Err(Fault::new(format!("there is no organization {organization} that is {from}")));
-    }
-    let event = Event::new("organization.status").by("cli").in_organization(organization).with("after", to);
-    audit::record(&mut tx, event, now).await?;
+    let subject = Subject::Organization(organization);
+    let event = Event::new(subject.event(order.act)).by("cli");
+    let post = Post { config, master: &master };
+    let done = measures::apply(&mut tx, post, (subject, &order, event), now).await?;
+    let done = done.map_err(|refused| match refused {
+        Refused::Unknown => Fault::new(format!("there is no organization {organization}")),
+        Refused::Changed => Fault::new(format!("{organization} has another status by now")),
+        Refused::Rule(refusal) => Fault::new(format!("{organization}: {refusal}")),
+    })?;
     tx.commit().await?;
     db.close().await;
-    say(format_args!("{organization}  {to}"));
+    say(format_args!("{organization}  {}; the running server sends the notice", done.to));
     Ok(())
 }

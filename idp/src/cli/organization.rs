@@ -2,12 +2,15 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use habilis_policies::passwords::{PasswordPolicy, Renewal};
+use habilis_policies::sanctions::Act;
 
-use super::{open_migrated, say};
+use super::{master_key, open_migrated, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::organizations;
 use crate::login::rules;
+use crate::mail::Post;
+use crate::measures::Order;
 use crate::outcome::{Fault, Outcome};
 
 /// Most organizations listed.
@@ -17,15 +20,28 @@ const LISTED: u32 = 10_000;
 pub(super) enum Command {
     /// List the organizations, those with a password rule of their own marked.
     List,
-    /// Suspend an organization: nobody signs in for it, and what was granted for it is worth nothing from now on.
+    /// Suspend an organization: nobody signs in for it, and what was granted for it is worth nothing from now on. Its
+    /// administrators and signatories are told in writing.
     Suspend {
         /// `org_…`.
         organization: String,
+        /// What it did not respect, as the letter says it.
+        #[arg(long)]
+        breach: String,
+        /// What it has to do to be reinstated, as the letter says it.
+        #[arg(long)]
+        remedy: String,
+        /// Why, for the audit trail; the breach when absent.
+        #[arg(long)]
+        reason: Option<String>,
     },
-    /// Open a suspended organization again.
+    /// Open a suspended organization again, and tell it.
     Resume {
         /// `org_…`.
         organization: String,
+        /// Why, for the audit trail.
+        #[arg(long)]
+        reason: Option<String>,
     },
     /// Make somebody a member, or change the terms of a membership. What is not named stays.
     Member(Box<super::membership::Change>),
@@ -122,13 +138,34 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         Command::Policy(PolicyCommand::Show { organization }) => (organization, None),
         Command::Policy(PolicyCommand::Set { organization, changes }) => (organization, Some(Some(changes))),
         Command::Policy(PolicyCommand::Clear { organization }) => (organization, Some(None)),
-        Command::Suspend { organization } => {
-            return super::membership::set_status(db, &organization, ("active", "suspended")).await;
+        Command::Suspend { organization, breach, remedy, reason } => {
+            let order = Order {
+                act: Act::Suspend,
+                breach: &breach,
+                remedy: &remedy,
+                irreparable: None,
+                reason: reason.as_deref().unwrap_or(&breach),
+                banner: None,
+                by: "cli",
+            };
+            return super::membership::set_status(&config, db, (&organization, order)).await;
         }
-        Command::Resume { organization } => {
-            return super::membership::set_status(db, &organization, ("suspended", "active")).await;
+        Command::Resume { organization, reason } => {
+            let order = Order {
+                act: Act::Lift,
+                breach: "",
+                remedy: "",
+                irreparable: None,
+                reason: reason.as_deref().unwrap_or("resumed"),
+                banner: None,
+                by: "cli",
+            };
+            return super::membership::set_status(&config, db, (&organization, order)).await;
         }
-        Command::Member(change) => return change.run(db).await,
+        Command::Member(change) => {
+            let master = master_key(&config.keys)?;
+            return change.run(db, Post { config: &config, master: &master }).await;
+        }
     };
     let mut tx = db.begin().await?;
     if !organizations::exists(&mut tx, &organization).await? {

@@ -16,6 +16,7 @@ statements! {
                    last_used_at, version, created_at, updated_at
             FROM api_keys WHERE organization_id = $1 AND id = $2";
     LIVE = "SELECT COUNT(*) FROM api_keys WHERE organization_id = $1 AND revoked_at IS NULL AND dies_at > $2";
+    ANY = "SELECT EXISTS (SELECT 1 FROM api_keys WHERE organization_id = $1)";
     LIVE_OF_ISSUER = "SELECT id, organization_id, name FROM api_keys
                       WHERE issued_by = $1 AND revoked_at IS NULL AND dies_at > $2 ORDER BY id LIMIT 1000";
     LIVE_OF_ORGANIZATION = "SELECT id, organization_id, name FROM api_keys
@@ -310,4 +311,12 @@ pub async fn looked_at(tx: &mut Tx, due: &Due, next: Option<Timestamp>) -> sqlx:
 /// The engine failed.
 pub async fn used(tx: &mut Tx, id: &str, at: At) -> sqlx::Result<()> {
     sql!(tx, execute USED, id, at).map(drop)
+}
+
+/// Whether the organization has or had a key: also one that was revoked is still recognised.
+///
+/// # Errors
+/// The engine failed.
+pub async fn any(c: &mut impl Conn, organization: &str) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): ANY, organization).map(|(any,)| any)
 }

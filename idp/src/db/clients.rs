@@ -11,12 +11,16 @@ statements! {
     REPLACE = "UPDATE clients SET metadata = $2, secret_digest = $3, updated_at = $4, secret_sealed = $6
                WHERE id = $1 AND registration_token_digest = $5";
     DELETE = "DELETE FROM clients WHERE id = $1 AND registration_token_digest = $2";
-    FIND = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
+    FIND = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, banner, access_ended_at
             FROM clients WHERE id = $1";
-    LIST = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at
+    LIST = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, banner, access_ended_at
             FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
     SET_SETTINGS = "UPDATE clients SET settings = $2, updated_at = $3 WHERE id = $1";
     MANAGES = "SELECT manages FROM clients WHERE id = $1 AND status = 'active'";
+    LOCK = "UPDATE clients SET updated_at = updated_at WHERE id = $1";
+    SET_STATUS = "UPDATE clients SET status = $3, banner = $4, updated_at = $5,
+                         access_ended_at = CASE WHEN $3 = 'active' THEN access_ended_at ELSE $5 END
+                  WHERE id = $1 AND status = $2";
     SET_MANAGES = "UPDATE clients SET manages = $2 WHERE id = $1";
 }
 
@@ -35,10 +39,14 @@ pub struct ClientRow {
     pub secret_sealed: Option<Vec<u8>>,
     /// SHA-256 of the registration access token (RFC 7592).
     pub registration_token_digest: Option<Vec<u8>>,
-    /// `active` or `suspended`.
+    /// `active`, `suspended` or `terminated`.
     pub status: String,
     /// When it was registered.
     pub created_at: At,
+    /// What people read while it is closed, JSON by language (R090).
+    pub banner: Option<String>,
+    /// What was granted to it until then is dead.
+    pub access_ended_at: At,
 }
 
 /// Adds a client; `row.status` and `row.created_at` are set here.
@@ -145,4 +153,26 @@ pub async fn manages(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<String>
 /// The engine failed.
 pub async fn set_manages(tx: &mut Tx, id: &str, manages: Option<&str>) -> sqlx::Result<()> {
     sql!(tx, execute SET_MANAGES, id, manages).map(drop)
+}
+
+/// Keeps others from changing the status of the client `id` until the transaction ends.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lock(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
+    sql!(tx, execute LOCK, id).map(drop)
+}
+
+/// Moves a client from one status to another, with what people read meanwhile; false when it had another status. What was granted to
+/// it is dead from then on, unless it becomes active.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_status(
+    tx: &mut Tx,
+    id: &str,
+    (from, to, banner): (&str, &str, Option<&str>),
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    sql!(tx, execute SET_STATUS, id, from, to, banner, At::from(now)).map(|rows| rows == 1)
 }

@@ -5,25 +5,31 @@ use jiff::Timestamp;
 use super::organizations::today;
 use super::{At, Conn, Tx};
 
+/// A grant with what decides whether it is alive; `$2` is the civil day in Paris.
+macro_rules! columns {
+    () => {
+        concat!(
+            "g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr,
+             g.dpop_jkt, g.resources, g.code_expires_at, g.code_used_at, g.revoked_at, g.created_at, s.ended_at AS session_ended_at,
+             p.status AS person_status, g.organization_id, o.kind AS organization_kind, o.status AS organization_status,
+             m.status AS membership_status, m.ends_on AS membership_ends_on,
+             (COALESCE(o.access_ended_at, 0) >= g.created_at OR ", access_ended!("g", "$2"), ") AS access_ended
+             FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
+                  LEFT JOIN memberships m ON m.person_id = g.person_id AND m.organization_id = g.organization_id
+                  LEFT JOIN organizations o ON o.id = m.organization_id"
+        )
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO grants (id, client_id, person_id, session_id, scope, claims, redirect_uri, nonce, code_challenge, auth_time, amr, acr, code_digest, code_expires_at, created_at, expires_at, dpop_jkt, resources, organization_id)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-    FIND_BY_CODE = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt, g.resources,
-                           g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status,
-                   g.organization_id, o.kind AS organization_kind, o.status AS organization_status,
-                   m.status AS membership_status, m.ends_on AS membership_ends_on
-                    FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
-                 LEFT JOIN memberships m ON m.person_id = g.person_id AND m.organization_id = g.organization_id
-                 LEFT JOIN organizations o ON o.id = m.organization_id
-                    WHERE g.code_digest = $1";
-    FIND = "SELECT g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr, g.dpop_jkt, g.resources,
-                   g.code_expires_at, g.code_used_at, g.revoked_at, s.ended_at AS session_ended_at, p.status AS person_status,
-                   g.organization_id, o.kind AS organization_kind, o.status AS organization_status,
-                   m.status AS membership_status, m.ends_on AS membership_ends_on
-            FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
-                 LEFT JOIN memberships m ON m.person_id = g.person_id AND m.organization_id = g.organization_id
-                 LEFT JOIN organizations o ON o.id = m.organization_id
-            WHERE g.id = $1";
+    FIND_BY_CODE = (concat!("SELECT ", columns!(), " WHERE g.code_digest = $1"));
+    FIND = (concat!("SELECT ", columns!(), " WHERE g.id = $1"));
+    REVOKE_CUT_OFF = (concat!("UPDATE grants AS g SET revoked_at = $3
+                      WHERE g.person_id = $1 AND g.revoked_at IS NULL
+                        AND (EXISTS (SELECT 1 FROM organizations o WHERE o.id = g.organization_id AND o.access_ended_at >= g.created_at)
+                             OR EXISTS (SELECT 1 FROM people p WHERE p.id = g.person_id AND ", access_ended!("g", "$2"), "))"));
     CLAIM_CODE = "UPDATE grants SET code_used_at = $2, expires_at = $3
                   WHERE id = $1 AND code_used_at IS NULL AND revoked_at IS NULL";
     EXTEND = "UPDATE grants SET expires_at = $2 WHERE id = $1 AND expires_at < $2";
@@ -105,6 +111,20 @@ pub struct Grant {
     pub membership_status: Option<String>,
     /// Last day of the membership, Paris.
     pub membership_ends_on: Option<String>,
+    /// From when the person has no access to the portal any more, as far as it is known; found out by `oidc::life`.
+    #[sqlx(skip)]
+    pub until: Option<At>,
+    /// When it was given.
+    pub created_at: At,
+    /// Whether an organization's access ended since, and this grant with it.
+    pub access_ended: bool,
+}
+
+impl Grant {
+    /// `at`, or the end of the access when that comes first.
+    pub fn at_most(&self, at: Timestamp) -> Timestamp {
+        self.until.map_or(at, |until| at.min(until.into()))
+    }
 }
 
 /// A grant to store, with the code that claims it.
@@ -183,16 +203,16 @@ pub async fn insert(c: &mut impl Conn, new: &NewGrant<'_>, now: Timestamp) -> sq
 ///
 /// # Errors
 /// The engine failed.
-pub async fn find_by_code(c: &mut impl Conn, code_digest: &[u8]) -> sqlx::Result<Option<Grant>> {
-    sql!(c, optional Grant: FIND_BY_CODE, code_digest)
+pub async fn find_by_code(c: &mut impl Conn, code_digest: &[u8], now: Timestamp) -> sqlx::Result<Option<Grant>> {
+    sql!(c, optional Grant: FIND_BY_CODE, code_digest, today(now))
 }
 
 /// Finds a grant.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Grant>> {
-    sql!(c, optional Grant: FIND, id)
+pub async fn find(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<Option<Grant>> {
+    sql!(c, optional Grant: FIND, id, today(now))
 }
 
 /// Uses the code up; false when somebody was first. The row stays until `keep_until`, so that a second use is recognised.
@@ -286,4 +306,12 @@ pub async fn clients_of_person(
 ) -> sqlx::Result<Vec<String>> {
     let rows = sql!(c, all (String,): CLIENTS_OF_PERSON, person, i64::from(limit), today(now))?;
     Ok(rows.into_iter().map(|(client,)| client).collect())
+}
+
+/// Revokes what a person granted and an organization's end of access ended, and says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn revoke_cut_off(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute REVOKE_CUT_OFF, person, today(now), At::from(now))
 }

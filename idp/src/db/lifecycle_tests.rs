@@ -105,9 +105,10 @@ async fn a_look_notices_what_its_plan_hangs_on(db: &Db) {
         tx.commit().await.unwrap();
         assert_eq!(to_replan().await.is_some(), left, "batch by batch");
     }
-    let due =
-        passwords::to_look_at(&mut db.reader().await.unwrap(), Timestamp::UNIX_EPOCH, (Timestamp::MIN.into(), ""), 10);
-    assert_eq!(due.await.unwrap().len(), 1, "and its people are looked at again");
+    let mut reader = db.reader().await.unwrap();
+    let first = (Timestamp::MIN.into(), "");
+    let due = passwords::to_look_at(&mut reader, Timestamp::UNIX_EPOCH, first, 10).await.unwrap();
+    assert_eq!(due.len(), 1, "and its people are looked at again");
 }
 
 async fn a_notice_is_kept_once(db: &Db) {

@@ -53,7 +53,24 @@ statements! {
     LOOK_AT_PASSWORD = "UPDATE passwords SET look_at = CASE WHEN look_at > 0 THEN 0 ELSE look_at - 1 END WHERE person_id = $1";
     IN_FORCE_ELSEWHERE = "SELECT COUNT(*) FROM memberships
                           WHERE person_id = $1 AND organization_id <> $2 AND status = 'active' AND (ends_on IS NULL OR ends_on >= $3)";
-    SET_LOCALE_AND_NAMES = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, updated_at = $5 WHERE id = $1";
+    AFTER = "SELECT person_id FROM memberships WHERE organization_id = $1 AND person_id > $2 ORDER BY person_id LIMIT $3";
+    OPEN_PEOPLE = "SELECT COUNT(*)
+                   FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
+                        LEFT JOIN passwords w ON w.person_id = p.id
+                   WHERE m.organization_id = $1 AND p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                     AND (o.renewal_at = 0 OR o.settle_after IS NULL OR COALESCE(w.changed_at, 0) > o.renewal_at)";
+    OPEN_SESSIONS = "SELECT COUNT(*)
+                     FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
+                          JOIN sessions s ON s.person_id = m.person_id
+                     WHERE m.organization_id = $1 AND NOT p.operator AND NOT p.privacy
+                       AND s.ended_at IS NULL AND s.expires_at > $2 AND s.created_at > o.renewal_at";
+    OPEN_GRANTS = "SELECT COUNT(*)
+                   FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
+                        JOIN grants g ON g.person_id = m.person_id
+                   WHERE m.organization_id = $1
+                     AND (g.organization_id = m.organization_id AND g.created_at > o.access_ended_at OR NOT p.operator AND NOT p.privacy)
+                     AND g.revoked_at IS NULL AND g.expires_at > $2 AND g.created_at > o.renewal_at";
+    SET_LOCALE_AND_NAMES = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, updated_at = $5, version = version + 1 WHERE id = $1";
 }
 
 /// An organization a person belongs to today, whatever its own status.
@@ -421,4 +438,28 @@ pub async fn in_force_elsewhere(
     today: &str,
 ) -> sqlx::Result<i64> {
     sql!(c, one (i64,): IN_FORCE_ELSEWHERE, person, organization, today).map(|(count,)| count)
+}
+
+/// The people of `organization` by id, from after `after`, at most so many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn after(
+    c: &mut impl Conn,
+    organization: &str,
+    (after, limit): (&str, u32),
+) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): AFTER, organization, after, i64::from(limit))?;
+    Ok(rows.into_iter().map(|(person,)| person).collect())
+}
+
+/// How much of an organization a kill switch would close now: people, sessions, grants.
+///
+/// # Errors
+/// The engine failed.
+pub async fn open(c: &mut impl Conn, organization: &str, now: Timestamp) -> sqlx::Result<(i64, i64, i64)> {
+    let (people,) = sql!(c, one (i64,): OPEN_PEOPLE, organization)?;
+    let (sessions,) = sql!(c, one (i64,): OPEN_SESSIONS, organization, At::from(now))?;
+    let (grants,) = sql!(c, one (i64,): OPEN_GRANTS, organization, At::from(now))?;
+    Ok((people, sessions, grants))
 }

@@ -51,7 +51,9 @@ const MIGRATIONS: &[Migration] = migrations![
     18 "0018_offers",
     19 "0019_pairs",
     20 "0020_api_keys",
+    21 "0021_orders",
     22 "0022_lifecycle",
+    23 "0023_measures",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -132,6 +132,33 @@ macro_rules! sql {
 pub(crate) use sql;
 
 /// One file a table (or a few that live and die together); the list feeds the honesty tests.
+/// Whether a row of a person (a session, a grant) began before an end of access of one of the person's organizations that ends it
+/// too: every one for a kill switch; after a suspension or a termination only when no other organization of theirs gives access.
+/// Names the alias of the row and the placeholder of the civil day in Paris; the person is `p`. The operator's staff is in nobody's hands.
+macro_rules! access_ended {
+    ($row:literal, $today:literal) => {
+        concat!(
+            "(NOT p.operator AND NOT p.privacy AND EXISTS
+              (SELECT 1 FROM memberships mm JOIN organizations oo ON oo.id = mm.organization_id
+               WHERE mm.person_id = p.id AND oo.access_ended_at >= ",
+            $row,
+            ".created_at AND mm.created_at <= oo.access_ended_at
+                 AND (oo.renewal_at >= ",
+            $row,
+            ".created_at
+                      OR NOT EXISTS
+                         (SELECT 1 FROM memberships me JOIN organizations oe ON oe.id = me.organization_id
+                          WHERE me.person_id = p.id AND me.status = 'active' AND oe.status = 'active'
+                            AND (me.ends_on IS NULL OR me.ends_on >= ",
+            $today,
+            ")
+                            AND oe.access_ended_at < ",
+            $row,
+            ".created_at AND me.created_at <= oo.access_ended_at))))"
+        )
+    };
+}
+
 macro_rules! tables {
     ($($table:ident),* $(,)?) => {
         $(pub mod $table;)*
@@ -153,7 +180,9 @@ tables! {
     compromise_links,
     consents,
     contacts,
+    contract_moments,
     device_requests,
+    enrolments,
     events,
     factor_removals,
     failures,
@@ -167,6 +196,7 @@ tables! {
     lifecycle_kinds,
     link_requests,
     logout_outbox,
+    measures,
     members,
     members_list,
     membership_offers,
@@ -174,6 +204,7 @@ tables! {
     organization_choices,
     organizations,
     organizations_list,
+    orders,
     outbox,
     overrides,
     passkeys,
@@ -182,6 +213,7 @@ tables! {
     people,
     portal_grants,
     people_list,
+    products,
     pushed_requests,
     recovery_codes,
     refresh_tokens,
@@ -189,6 +221,7 @@ tables! {
     reviews,
     revoked_tokens,
     search,
+    seats,
     second_factors,
     sessions,
     sharing_suspicions,
@@ -196,6 +229,7 @@ tables! {
     signing_keys,
     successions,
     totp_devices,
+    trials,
     used_tokens,
     webhook_deliveries,
     webhooks,

@@ -28,6 +28,13 @@ statements! {
     UPDATE = "UPDATE organizations SET name = $3, siret = $4, siren = $5, nda = $6, uai = $7, updated_at = $8, version = version + 1
               WHERE id = $1 AND version = $2";
     SET_STATUS = "UPDATE organizations SET status = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND status = $2";
+    END_ACCESS = "UPDATE organizations SET settle_after = '', access_ended_at = CASE WHEN access_ended_at < $2 THEN $2 ELSE access_ended_at END
+                  WHERE id = $1";
+    CLOSE = "UPDATE organizations SET settle_after = '', access_ended_at = CASE WHEN access_ended_at < $2 THEN $2 ELSE access_ended_at END,
+                    renewal_at = CASE WHEN renewal_at < $2 THEN $2 ELSE renewal_at END
+             WHERE id = $1";
+    TO_SETTLE = "SELECT id, settle_after FROM organizations WHERE settle_after IS NOT NULL ORDER BY access_ended_at, id LIMIT 1";
+    SETTLED = "UPDATE organizations SET settle_after = $3 WHERE id = $1 AND settle_after = $2";
     PASSWORD_POLICIES_OF = "SELECT p.operator, o.password_policy AS policy
                             FROM people p
                             LEFT JOIN memberships m ON m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
@@ -451,4 +458,36 @@ pub async fn update(tx: &mut Tx, (id, version): (&str, i64), new: &Written<'_>, 
 /// The engine failed.
 pub async fn set_status(tx: &mut Tx, id: &str, (from, to): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute SET_STATUS, id, from, to, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Ends what was granted until `now` to the people of `id`, by a state that every check reads; their rows follow, see [`to_settle`].
+///
+/// # Errors
+/// The engine failed.
+pub async fn end_access(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute END_ACCESS, id, At::from(now)).map(drop)
+}
+
+/// The same of everything its people have, elsewhere too, and of their passwords (R033).
+///
+/// # Errors
+/// The engine failed.
+pub async fn close(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute CLOSE, id, At::from(now)).map(drop)
+}
+
+/// An organization whose people's rows are to follow an end of access, and the person it has come to (empty: none yet).
+///
+/// # Errors
+/// The engine failed.
+pub async fn to_settle(c: &mut impl Conn) -> sqlx::Result<Option<(String, String)>> {
+    sql!(c, optional (String, String): TO_SETTLE)
+}
+
+/// Notes that the rows of its people up to `to` follow (none: all do); false when another node was faster, or it began anew.
+///
+/// # Errors
+/// The engine failed.
+pub async fn settled(tx: &mut Tx, id: &str, (from, to): (&str, Option<&str>)) -> sqlx::Result<bool> {
+    sql!(tx, execute SETTLED, id, from, to).map(|rows| rows == 1)
 }

@@ -24,10 +24,19 @@ statements! {
     LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
     SET_STATUS = "UPDATE people SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2";
     ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, email_bounced_at = NULL, updated_at = $2 WHERE id = $1 AND status = 'pending'";
-    SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6 WHERE id = $1";
-    SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4 WHERE id = $1";
+    SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6, version = version + 1 WHERE id = $1";
+    SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4, version = version + 1 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM people";
     SET_DUTIES = "UPDATE people SET operator = $2, privacy = $3, version = version + 1, updated_at = $4 WHERE id = $1";
+    MUST_RENEW = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id JOIN organizations o ON o.id = m.organization_id
+                                 LEFT JOIN passwords w ON w.person_id = p.id
+                                 WHERE p.id = $1 AND p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                                   AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                   AND COALESCE(w.changed_at, 0) <= o.renewal_at)";
+    HAS_OLD_PASSWORD = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id
+                                            JOIN organizations o ON o.id = m.organization_id JOIN passwords w ON w.person_id = p.id
+                                       WHERE p.id = $1 AND NOT p.operator AND NOT p.privacy
+                                         AND m.created_at <= o.renewal_at AND w.changed_at <= o.renewal_at)";
     WITHDRAW = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, updated_at = $2
                 WHERE id = $1 AND status = 'pending'";
 }
@@ -51,7 +60,7 @@ pub struct Person {
     pub locale: String,
     /// JSON object of further standard claims.
     pub claims: String,
-    /// `pending` (invited, never came), `active`, `suspended`, `suspended_password` (R045) or `closed`.
+    /// `pending` (invited, never came), `active`, `suspended`, `suspended_password` (R045, R033), `terminated` (R084) or `closed`.
     pub status: String,
     /// Staff of the operator.
     pub operator: bool,
@@ -260,4 +269,21 @@ pub async fn withdraw(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<boo
 pub async fn operators(c: &mut impl Conn) -> sqlx::Result<Vec<String>> {
     let found = sql!(c, all (String,): OPERATORS)?;
     Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
+/// Whether a kill switch closed an organization of `id` whose rows do not say so yet: the account counts as suspended until its
+/// password is renewed (R033).
+///
+/// # Errors
+/// The engine failed.
+pub async fn must_renew(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): MUST_RENEW, id).map(|(must,)| must)
+}
+
+/// Whether `id` has a password from before a kill switch of one of their organizations.
+///
+/// # Errors
+/// The engine failed.
+pub async fn has_old_password(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): HAS_OLD_PASSWORD, id).map(|(has,)| has)
 }

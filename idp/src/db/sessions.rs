@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::organizations::today;
 use super::{At, Conn, Tx};
 
 statements! {
@@ -10,9 +11,11 @@ statements! {
     RENEW = "UPDATE sessions SET digest = $2, auth_time = $3, last_seen_at = $5, amr = $4
              WHERE id = $1 AND ended_at IS NULL";
     STRENGTHEN = "UPDATE sessions SET amr = $2 WHERE id = $1 AND ended_at IS NULL";
-    FIND = "SELECT s.id, s.person_id, s.auth_time, s.amr, s.last_seen_at, s.expires_at, p.status AS person_status
+    FIND = (concat!("SELECT s.id, s.person_id, s.auth_time, s.amr, s.last_seen_at, s.expires_at, p.status AS person_status
             FROM sessions s JOIN people p ON p.id = s.person_id
-            WHERE s.digest = $1 AND s.ended_at IS NULL";
+            WHERE s.digest = $1 AND s.ended_at IS NULL AND NOT ", access_ended!("s", "$2")));
+    CUT_OFF = (concat!("SELECT s.id FROM sessions s JOIN people p ON p.id = s.person_id
+               WHERE s.person_id = $1 AND s.ended_at IS NULL AND ", access_ended!("s", "$2"), " ORDER BY s.id LIMIT 1000"));
     TOUCH = "UPDATE sessions SET last_seen_at = $2, network = $3 WHERE id = $1 AND last_seen_at < $2";
     END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_OTHERS = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND id <> $3 AND ended_at IS NULL";
@@ -106,12 +109,21 @@ pub async fn strengthen(tx: &mut Tx, id: &str, amr: &str) -> sqlx::Result<bool> 
     sql!(tx, execute STRENGTHEN, id, amr).map(|rows| rows == 1)
 }
 
-/// Finds a session that was not ended by the digest of its cookie.
+/// Finds a session that was not ended, alone or with an organization's access, by the digest of its cookie.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn find(c: &mut impl Conn, digest: &[u8]) -> sqlx::Result<Option<Session>> {
-    sql!(c, optional Session: FIND, digest)
+pub async fn find(c: &mut impl Conn, digest: &[u8], now: Timestamp) -> sqlx::Result<Option<Session>> {
+    sql!(c, optional Session: FIND, digest, today(now))
+}
+
+/// The sessions of a person that an organization's end of access ended, and whose rows do not say so yet.
+///
+/// # Errors
+/// The engine failed.
+pub async fn cut_off(c: &mut impl Conn, person: &str, now: Timestamp) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): CUT_OFF, person, today(now))?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Notes that the session was used, from this coarse network.

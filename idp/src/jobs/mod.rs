@@ -4,6 +4,7 @@
 
 pub(crate) mod imports;
 mod search;
+mod seats;
 mod work;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::events;
 use crate::lifecycle;
 use crate::login::forgot;
 use crate::mail::{self, transport::Transport};
+use crate::measures;
 use crate::oidc::backchannel_logout;
 use crate::outcome::Outcome;
 
@@ -63,7 +65,7 @@ pub async fn run(app: App, transport: Transport) {
     for _ in 0..work::WORKERS {
         workers.spawn(work::run(app.clone()));
     }
-    tokio::join!(run_looks(&app, &transport), events::run(app.clone()));
+    tokio::join!(run_looks(&app, &transport), events::run(app.clone()), measures::run(app.clone()));
 }
 
 async fn run_looks(app: &App, transport: &Transport) {
@@ -85,6 +87,7 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
         app.keys.reload(&app.db).await?;
         app.keys.rotate_if_due(&app.db, now).await?;
         lifecycle::run(app, now).await?;
+        seats::run(app, now).await?;
         search::run(app, now).await?;
         purge(app, now).await?;
     }
@@ -103,6 +106,7 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
 /// # Errors
 /// The database failed.
 pub async fn run_due(app: &App, transport: &Transport) -> Outcome<()> {
+    measures::run_due(app).await?;
     look(app, transport, true).await?;
     events::run_due(app).await
 }

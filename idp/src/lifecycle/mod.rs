@@ -493,18 +493,15 @@ impl Runner<'_> {
         let mut rest = &loud[..];
         while !rest.is_empty() {
             let some = &rest[..rest.len().min(AT_ONCE)];
-            let taken = match self.say::<K>(some).await {
-                Ok(Said::Done { rows, came_to }) => {
-                    tally.add(came_to);
-                    rows
-                }
+            let taken = if let Ok(Said::Done { rows, came_to }) = self.say::<K>(some).await {
+                tally.add(came_to);
+                rows
+            } else {
                 // One of them spoils the transaction of all: each gets its own.
-                _ => {
-                    for row in some {
-                        tally.add(self.say_alone::<K>(row).await);
-                    }
-                    some.len()
+                for row in some {
+                    tally.add(self.say_alone::<K>(row).await);
                 }
+                some.len()
             };
             rest = &rest[taken..];
         }

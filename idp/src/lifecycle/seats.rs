@@ -2,15 +2,22 @@
 
 use jiff::Timestamp;
 
-use crate::db::Tx;
+use crate::db::audit::{self, Event};
+use crate::db::{Tx, seats as rows};
 use crate::outcome::Outcome;
+use crate::seats;
 
-/// Frees the seat that is held in an organization for a person who has not answered: an invitation or an offer lapsed. Called in
+/// Frees the seats that are held in an organization for a person who has not answered: an invitation or an offer lapsed. Called in
 /// the transaction that lets it lapse, once for each.
 ///
 /// # Errors
 /// The database failed.
-#[expect(clippy::unused_async, reason = "the ledger of seats is written here")]
-pub async fn release_held(_: &mut Tx, (_organization, _person): (&str, &str), _now: Timestamp) -> Outcome<()> {
+pub async fn release_held(tx: &mut Tx, (organization, person): (&str, &str), now: Timestamp) -> Outcome<()> {
+    for seat in rows::of_member(tx, organization, person).await? {
+        if seats::lapse(tx, &seat, now).await? {
+            let event = Event::new("seat.lapsed").by("lifecycle").in_organization(organization).about(person);
+            audit::record(tx, event.with("product", seat.product_id.clone()), now).await?;
+        }
+    }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::db::failures;
 use crate::db::second_factors::{self, Found};
 use crate::db::sessions::Session;
 use crate::db::sign_in_steps::{self, NewStep, Step};
-use crate::db::{Tx, browsers, device_requests, interactions, passwords};
+use crate::db::{Tx, browsers, device_requests, interactions, passwords, people};
 use crate::mail::{self, letters::NewSignIn};
 use crate::oidc::interaction::{self, Open, login_path, proceed};
 use crate::oidc::issue::STRONGEST;
@@ -249,6 +249,11 @@ pub async fn finish(
     (mut way, arrival, proven): (Way, Arrival<'_>, Proven<'_>),
     now: Timestamp,
 ) -> Outcome<Result<Response, LoginProblem>> {
+    // An organization's kill switch may have come between two steps, and a passkey is no renewed password (R033).
+    if people::must_renew(&mut tx, proven.person).await? {
+        tx.commit().await?;
+        return Ok(Err(LoginProblem::Refused));
+    }
     if !has_room(&mut tx, app, (proven.person, &arrival), now).await? {
         tx.commit().await?;
         return Ok(Err(LoginProblem::NoRoom));

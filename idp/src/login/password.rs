@@ -270,6 +270,8 @@ fn with(trier: Trier, locked: login::Failures) -> Trier {
 /// Whether the account is one that only the e-mailed link opens (R044, R045).
 async fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> Outcome<bool> {
     match (credentials.status.as_str(), credentials.changed_at) {
+        // A kill switch of an organization: only a link opens the account (R033).
+        ("active", _) if people::must_renew(&mut app.db.reader().await?, &credentials.id).await? => Ok(true),
         ("active", Some(changed_at)) => {
             let rule = rules::of_person(&mut app.db.reader().await?, &app.config, &credentials.id, now).await?;
             Ok(!rules::state(app, &rule, changed_at.into(), now).may_sign_in())

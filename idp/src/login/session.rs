@@ -27,7 +27,7 @@ use crate::web::cookies::Cookies;
 /// The database failed.
 pub async fn load(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Option<Session>> {
     let Some(cookie) = &cookies.session else { return Ok(None) };
-    let Some(session) = sessions::find(&mut app.db.reader().await?, &digest(cookie.expose())).await? else {
+    let Some(session) = sessions::find(&mut app.db.reader().await?, &digest(cookie.expose()), now).await? else {
         return Ok(None);
     };
     let last_seen = Timestamp::from(session.last_seen_at);

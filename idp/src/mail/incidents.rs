@@ -7,6 +7,7 @@ use super::letters::{device, paris};
 use super::passwords::PasswordText;
 use super::{Recipient, Written, put};
 use crate::app::App;
+use crate::db::organizations::Organization;
 use crate::db::people::Person;
 use crate::db::{Tx, organizations};
 use crate::outcome::Outcome;
@@ -37,6 +38,32 @@ pub async fn tell_dpo(tx: &mut Tx, app: &App, (person, origin): (&Person, &Origi
     let (subject, body) = (locale.text("mail-dpo-compromise-subject"), PasswordText { chrome, lines }.render()?);
     let to = Recipient { address, person: None, locale };
     let written = Written { template: "dpo_compromise.1", subject: &subject, body: &body, notice: None };
+    put(tx, app.keys.master(), (&to, written), (now, now)).await?;
+    Ok(())
+}
+
+/// The same for the kill switch of an organization (R033).
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn tell_dpo_of_kill_switch(
+    tx: &mut Tx,
+    app: &App,
+    (organization, people): (&Organization, i64),
+    now: Timestamp,
+) -> Outcome<()> {
+    let Some(address) = &app.config.mail.dpo else { return Ok(()) };
+    let locale = Locale::Fr;
+    let name = format!("{}, {}", organization.name, organization.id);
+    let lines = vec![
+        locale.text_with("mail-dpo-kill-switch-what", &[("name", &name)]),
+        locale.text_with("mail-dpo-kill-switch-people", &[("count", &people.to_string())]),
+        locale.text_with("mail-new-sign-in-when", &[("when", &paris(now, locale))]),
+    ];
+    let chrome = Chrome::new(locale, app.config.pages.name.clone());
+    let (subject, body) = (locale.text("mail-dpo-kill-switch-subject"), PasswordText { chrome, lines }.render()?);
+    let to = Recipient { address, person: None, locale };
+    let written = Written { template: "dpo_kill_switch.1", subject: &subject, body: &body, notice: None };
     put(tx, app.keys.master(), (&to, written), (now, now)).await?;
     Ok(())
 }

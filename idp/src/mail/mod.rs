@@ -8,8 +8,10 @@ pub mod bounces;
 pub mod factors;
 pub mod incidents;
 pub mod letters;
+pub mod measures;
 pub mod organizations;
 pub mod passwords;
+pub mod subscriptions;
 pub mod transport;
 pub mod webhooks;
 
@@ -126,12 +128,18 @@ pub(crate) async fn seal_what_lies_in_clear(db: &Db, master: &MasterKey, now: Ti
 ///
 /// # Errors
 /// The database or the template failed.
-pub async fn write(tx: &mut Tx, app: &App, (person, letter): (&str, &impl Letter), now: Timestamp) -> Outcome<()> {
+pub async fn write<'a>(
+    tx: &mut Tx,
+    post: impl Into<Post<'a>>,
+    (person, letter): (&str, &impl Letter),
+    now: Timestamp,
+) -> Outcome<()> {
+    let post = post.into();
     let Some(person) = people::find(tx, person).await? else { return Ok(()) };
     let Some(address) = &person.email else { return Ok(()) };
     let locale = Locale::negotiate(Some(&person.locale), None);
     let to = Recipient { address, person: Some(&person.id), locale };
-    write_to(tx, app.into(), (&to, letter), (now, now)).await.map(drop)
+    write_to(tx, post, (&to, letter), (now, now)).await.map(drop)
 }
 
 /// The same for a letter that carries a notice, so that what the mail server says stands beside it.

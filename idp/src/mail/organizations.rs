@@ -53,6 +53,13 @@ pub enum SensitiveAct {
         /// How many were invited.
         made: i64,
     },
+    /// Everything of the organization was closed (R033).
+    KillSwitch {
+        /// Who did it: a name, or the id of a client.
+        person: String,
+        /// How many accounts were closed.
+        people: i64,
+    },
     /// The list of members was exported (R055).
     MembersExported {
         /// Who did it: a name, or the id of a client.
@@ -89,6 +96,7 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::OverrideRequested { .. } => "override_requested.1",
             SensitiveAct::OverrideDone { .. } => "override_done.1",
             SensitiveAct::MembersImported { .. } => "members_imported.1",
+            SensitiveAct::KillSwitch { .. } => "kill_switch.1",
             SensitiveAct::MembersExported { .. } => "members_exported.1",
         }
     }
@@ -101,6 +109,7 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::OverrideRequested { .. } => "letter-override-requested-subject",
             SensitiveAct::OverrideDone { .. } => "letter-override-done-subject",
             SensitiveAct::MembersImported { .. } => "letter-members-imported-subject",
+            SensitiveAct::KillSwitch { .. } => "letter-kill-switch-subject",
             SensitiveAct::MembersExported { .. } => "letter-members-exported-subject",
         };
         locale.text_with(subject, &[("organization", &self.organization)])
@@ -132,6 +141,10 @@ impl Letter for SensitiveActLetter {
             ],
             SensitiveAct::MembersImported { person, made } => vec![
                 locale.text_with("letter-members-imported-what", &[organization, ("count", &made.to_string())]),
+                locale.text_with("letter-members-by", &[("person", person)]),
+            ],
+            SensitiveAct::KillSwitch { person, people } => vec![
+                locale.text_with("letter-kill-switch-what", &[organization, ("count", &people.to_string())]),
                 locale.text_with("letter-members-by", &[("person", person)]),
             ],
             SensitiveAct::MembersExported { person } => vec![
@@ -281,6 +294,7 @@ impl SensitiveActLetter {
             SensitiveAct::OverrideRequested { person: name(), signed_by: "Luc Roy".to_owned() },
             SensitiveAct::OverrideDone { person: name(), signed_by: "Luc Roy".to_owned() },
             SensitiveAct::MembersImported { person: name(), made: 240 },
+            SensitiveAct::KillSwitch { person: name(), people: 240 },
             SensitiveAct::MembersExported { person: name() },
         ];
         acts.into_iter().map(|act| act.letter("Boulangeries Lefèvre", Timestamp::UNIX_EPOCH)).collect()

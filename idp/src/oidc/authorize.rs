@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::answer::RedirectError;
 use super::client::SharedClient;
+use super::closed;
 use super::error::PageError;
 use super::front_channel;
 use super::interaction::{self, login_path};
@@ -19,6 +20,7 @@ use crate::app::App;
 use crate::db::interactions::{self, NewInteraction};
 use crate::login::session;
 use crate::outcome::Outcome;
+use crate::seats::admission::connect;
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::params::Params;
 use crate::web::{Form, Origin, see_other};
@@ -55,6 +57,7 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
     let (client, request) = match request::read(app, &mut params, now).await? {
         Ok(valid) => valid,
         Err(Invalid::Page(error)) => return error.show(app, origin, ui_locales.as_deref()),
+        Err(Invalid::Closed(client)) => return closed::show(app, origin, (&client, ui_locales.as_deref())),
         Err(Invalid::Redirect(return_to, error)) => return return_to.error(app, &error, now),
     };
     let session = session::load(app, &cookies, now).await?;
@@ -67,6 +70,10 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
             verdict = interaction::next(app, &mut tx, facts, now).await?;
         }
         if verdict.next == Next::Answer {
+            if !connect(&mut tx, &client, (verdict.organization.as_deref(), session), now).await? {
+                drop(tx);
+                return wait(app, (origin, cookies), (&client, &request, organization_path), now).await;
+            }
             if !par::answer(&mut tx, &request, now).await? {
                 return answered_before().show(app, origin, ui_locales.as_deref());
             }

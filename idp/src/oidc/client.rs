@@ -11,7 +11,8 @@ use habilis_policies::profiles::{DEVICE_CODE, SecurityProfile, TOKEN_EXCHANGE};
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::response_types::ResponseType;
 use habilis_policies::scopes::Scope;
-use habilis_policies::{acr, second_factor, subjects};
+use habilis_policies::{acr, admission, second_factor, subjects};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -166,6 +167,12 @@ pub struct Settings {
     /// Whether people sign in to use it. A service that works without sign-in cannot send anybody to one (R010).
     #[serde(skip_serializing_if = "is_usual")]
     pub auth_required: bool,
+    /// The product it belongs to: people need a seat of it (R060).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// Whether people need an enrolment whose window is open (R080).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub enrolment: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
@@ -185,11 +192,18 @@ impl Default for Settings {
             organization_kinds: Vec::new(),
             claims: ClaimsProfile::default(),
             auth_required: true,
+            product: None,
+            enrolment: false,
         }
     }
 }
 
 impl Settings {
+    /// What people need to use it, beside an account.
+    pub fn access(&self) -> admission::Rule {
+        admission::Rule { seat: self.product.is_some(), enrolment: self.enrolment }
+    }
+
     /// What in `metadata` contradicts these settings.
     ///
     /// # Errors
@@ -235,6 +249,29 @@ pub struct Client {
     pub scope: Scope,
     /// Whether it may be used.
     pub active: bool,
+    /// What people read while it may not (R090).
+    pub banner: Option<Banner>,
+    /// What was granted to it until then is dead (R083).
+    pub access_ended_at: Timestamp,
+}
+
+/// What people read where a portal is closed (R090).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Banner {
+    /// In French.
+    pub fr: String,
+    /// In English.
+    pub en: String,
+}
+
+impl Banner {
+    /// In this language.
+    pub fn in_locale(&self, locale: Locale) -> &str {
+        match locale {
+            Locale::Fr => &self.fr,
+            Locale::En => &self.en,
+        }
+    }
 }
 
 /// Client authentication methods (OIDC Core §9).
@@ -567,12 +604,19 @@ impl Client {
             sector: metadata.sector().map_err(|_| broken("subject_type"))?,
             settings,
             active: row.status == "active",
+            banner: row.banner.as_deref().map(serde_json::from_str).transpose()?,
+            access_ended_at: row.access_ended_at.into(),
             secret_digest: row.secret_digest,
             secret_sealed: row.secret_sealed,
             id: row.id,
             metadata,
             scope,
         })
+    }
+
+    /// Whether what was granted to it at `at` ended since with a suspension.
+    pub fn ended_since(&self, at: Timestamp) -> bool {
+        at <= self.access_ended_at
     }
 
     /// The name people see.
@@ -687,7 +731,9 @@ impl Registration {
             secret_sealed: None,
             registration_token_digest: None,
             status: "active".to_owned(),
-            created_at: jiff::Timestamp::UNIX_EPOCH.into(),
+            created_at: Timestamp::UNIX_EPOCH.into(),
+            banner: None,
+            access_ended_at: Timestamp::UNIX_EPOCH.into(),
         };
         Ok(Self { row, secret, needs_secret_kept: authentication == Some(Authentication::SecretJwt) })
     }

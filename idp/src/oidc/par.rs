@@ -76,6 +76,8 @@ async fn read(
     };
     let mut request = match request::check(app, client, (params, Door::Pushed), now).await? {
         Ok(request) => request,
+        // Who has authenticated is open.
+        Err(Invalid::Closed(_)) => return Ok(Err(Refusal::new("invalid_client", "the client is suspended"))),
         Err(Invalid::Page(error)) => return Ok(Err(Refusal::new(error.error, error.description))),
         Err(Invalid::Redirect(_, error)) => return Ok(Err(Refusal::new(error.error, error.description))),
     };

@@ -80,6 +80,8 @@ pub enum Door {
 pub enum Invalid {
     /// Shown to the person.
     Page(PageError),
+    /// The portal is closed: shown to the person (R090).
+    Closed(SharedClient),
     /// Sent to the client.
     Redirect(ReturnTo, RedirectError),
 }
@@ -93,9 +95,12 @@ pub async fn read(app: &App, params: &mut Params, now: Timestamp) -> Outcome<Res
     let Some(client_id) = params.take("client_id") else {
         return Ok(Err(page("invalid_request", "client_id is missing")));
     };
-    let Some(client) = app.client(&client_id).await?.filter(|client| client.active) else {
+    let Some(client) = app.client(&client_id).await? else {
         return Ok(Err(page("invalid_client", "no such client is registered here")));
     };
+    if !client.active {
+        return Ok(Err(Invalid::Closed(client)));
+    }
     if let Some(reference) = params.get("request_uri").filter(|uri| uri.starts_with(par::PREFIX)) {
         let gone = "request_uri is unknown, expired, used up, or of another client";
         let found = par::find(app, &client, reference, now).await?;

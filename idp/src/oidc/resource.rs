@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::client::SharedClient;
 use super::dpop::{self, Target};
 use super::error::no_store;
-use super::token::is_withdrawn;
+use super::life;
 use crate::api_keys;
 use crate::app::App;
 use crate::db::grants::{self, Grant};
@@ -275,28 +275,41 @@ pub(crate) async fn standing(app: &App, claims: &Map<String, Value>, now: Timest
     }
     let client = app.client(text("client_id").unwrap_or_default()).await?.filter(|client| client.active);
     let Some(client) = client else { return Ok(Standing::Dead) };
+    if issued(claims).is_none_or(|at| client.ended_since(at)) {
+        return Ok(Standing::Dead);
+    }
     let mut reader = app.db.reader().await?;
     if revoked_tokens::contains(&mut reader, text("jti").unwrap_or_default()).await? {
         return Ok(Standing::Dead);
     }
     let Some(id) = text("grant_id") else { return Ok(Standing::OfClient) };
-    let grant = grants::find(&mut reader, id).await?.filter(|grant| !is_withdrawn(grant, &client, now));
-    Ok(grant.map_or(Standing::Dead, |grant| Standing::OfPerson(Box::new(grant))))
+    let Some(mut grant) = grants::find(&mut reader, id, now).await? else { return Ok(Standing::Dead) };
+    let over = life::is_over(&mut reader, &mut grant, &client, now).await?;
+    Ok(if over { Standing::Dead } else { Standing::OfPerson(Box::new(grant)) })
+}
+
+/// When a token was issued, to the second.
+fn issued(claims: &Map<String, Value>) -> Option<Timestamp> {
+    claims.get("iat").and_then(Value::as_i64).and_then(|at| Timestamp::from_second(at).ok())
 }
 
 /// A token that an API key was exchanged for lives as long as the key does, the centre and the vendor's client.
 async fn of_centre(app: &App, (claims, key): (&Map<String, Value>, &str), now: Timestamp) -> Outcome<Standing> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if let Some(vendor) = text("azp") {
-        let allowed = |client: &SharedClient| client.active && client.settings.api_keys;
+        let allowed = |client: &SharedClient| {
+            let ended = issued(claims).is_none_or(|at| client.ended_since(at));
+            client.active && client.settings.api_keys && !ended
+        };
         if !app.client(vendor).await?.as_ref().is_some_and(allowed) {
             return Ok(Standing::Dead);
         }
     } else if app.config.api_keys.vendor_required {
         return Ok(Standing::Dead);
     }
-    let issued = claims.get("iat").and_then(Value::as_i64).and_then(|at| Timestamp::from_second(at).ok());
-    let (Some(issued), Some(known)) = (issued, api_keys::find(app, key).await?) else { return Ok(Standing::Dead) };
+    let (Some(issued), Some(known)) = (issued(claims), api_keys::find(app, key).await?) else {
+        return Ok(Standing::Dead);
+    };
     if !known.carries(issued, now) {
         return Ok(Standing::Dead);
     }

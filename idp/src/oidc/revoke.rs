@@ -58,7 +58,7 @@ fn is_another_of_ours(app: &App, token: &str) -> bool {
 async fn give_back_grant(app: &App, (origin, client): (&Origin, &Client), token: &str, now: Timestamp) -> Outcome<()> {
     let mut reader = app.db.reader().await?;
     let Some(stored) = refresh_tokens::find(&mut reader, &digest(token)).await? else { return Ok(()) };
-    let Some(grant) = grants::find(&mut reader, &stored.grant_id).await? else { return Ok(()) };
+    let Some(grant) = grants::find(&mut reader, &stored.grant_id, now).await? else { return Ok(()) };
     drop(reader);
     if grant.client_id != client.id {
         return Ok(());
@@ -88,7 +88,7 @@ async fn give_back_access(app: &App, (origin, client): (&Origin, &Client), token
     }
     // The `sub` may be a pairwise one: who the person is stands in the grant.
     let grant = match text("grant_id") {
-        Some(id) => grants::find(&mut app.db.reader().await?, id).await?,
+        Some(id) => grants::find(&mut app.db.reader().await?, id, now).await?,
         None => None,
     };
     let subject = grant.map_or_else(|| client.id.clone(), |grant| grant.person_id);

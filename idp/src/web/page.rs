@@ -212,6 +212,7 @@ mod tests {
             pages.extend(render::<crate::oidc::organization_pages::NotForYou>(locale));
             pages.extend(render::<oidc::ErrorPage>(locale));
             pages.extend(render::<oidc::Stale>(locale));
+            pages.extend(render::<crate::oidc::closed::PortalClosed>(locale));
             pages.extend(render::<oidc::LogoutConfirm>(locale));
             pages.extend(render::<oidc::LoggedOut>(locale));
             pages.extend(render::<oidc::FrontChannelLogout>(locale));

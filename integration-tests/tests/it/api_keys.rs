@@ -14,7 +14,7 @@ use tokio::sync::Barrier;
 use crate::api::{in_days, operator, personnel};
 use crate::forgot::local_sign_in;
 
-const READ: &str = "apicfa.dossiers.read";
+pub(crate) const READ: &str = "apicfa.dossiers.read";
 const WRITE: &str = "apicfa.dossiers.write";
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const KEY_TYPE: &str = "urn:habilis:params:oauth:token-type:api_key";
@@ -124,7 +124,7 @@ async fn revoke(server: &TestServer, key: &Value, reason: &str) -> Value {
 }
 
 async fn set_status(server: &TestServer, organization: &str, status: &str) {
-    let body = json!({ "status": status, "reason": "essai", "breach": "Convention.", "remedy": "Régulariser." });
+    let body = json!({ "status": status, "reason": "essai", "breach": "Convention.", "remedy": "Régulariser.", "irreparable": "Fraude." });
     operator(server).await.put(&format!("/organizations/{organization}/status"), &body).await.done(200);
 }
 

@@ -398,7 +398,7 @@ own_journeys! {
         for (off, on) in [
             (with("suspended"), with("active")),
             (
-                ["organization", "suspend", &cfa.id].map(str::to_owned).to_vec(),
+                ["organization", "suspend", &cfa.id, "--breach", "Convention.", "--remedy", "Régulariser."].map(str::to_owned).to_vec(),
                 ["organization", "resume", &cfa.id].map(str::to_owned).to_vec(),
             ),
         ] {
@@ -409,7 +409,11 @@ own_journeys! {
             let visit = arrive(&server, &mut Browser::new(), &now, &person).await;
             assert_eq!(organization(&server, &now, visit).await, json!(company.id), "nothing to choose");
             server.manage(&on).await.printed();
-            assert_alive(&server, "demo-portal", &for_cfa, true).await;
+            // What an organization was suspended after stays dead; a new sign-in is good.
+            let resumed = on.first() == Some(&"organization") && on.get(1) == Some(&"resume");
+            assert_alive(&server, "demo-portal", &for_cfa, !resumed).await;
+            let again = named_tokens(&server, "demo-portal", (&person, &cfa.id)).await;
+            assert_alive(&server, "demo-portal", &again, true).await;
         }
         server.kill();
     }

@@ -125,10 +125,24 @@ actions! {
     ReadApiKeys "read_api_keys" "habilis.keys",
     /// Revokes an API key.
     RevokeApiKey "revoke_api_key" "habilis.keys",
+    /// Suspends, reinstates or terminates a person's account, or gives them formal notice. The subject is the person.
+    SetPersonStatus "set_person_status" "habilis.measures",
+    /// Suspends, reopens or closes a portal.
+    SetPortalStatus "set_portal_status" "habilis.measures",
+    /// Reads the measures taken against people, organizations and portals.
+    ReadMeasures "read_measures" "habilis.measures",
     /// Reads the orders of an organization.
     ReadOrders "read_orders" "habilis.orders",
     /// Records orders.
     WriteOrders "write_orders" "habilis.orders",
+    /// Reads the seats of an organization: how many, who holds them, what happened to them.
+    ReadSeats "read_seats" "habilis.members.read",
+    /// Gives a member a seat, takes it back, or hands it from one to another.
+    AssignSeat "assign_seat" "habilis.members.write",
+    /// Reads enrolments.
+    ReadEnrolments "read_enrolments" "habilis.members.read",
+    /// Enrols members in courses, and records what happens to enrolments.
+    WriteEnrolments "write_enrolments" "habilis.members.write",
     /// Ends every session, token and key of an organization at once (R033).
     KillSwitch "kill_switch" "habilis.members.write",
     /// Reads a person's consents.
@@ -140,12 +154,13 @@ actions! {
 }
 
 /// Every scope of the management API, in alphabetical order.
-pub const SCOPES: [&str; 14] = [
+pub const SCOPES: [&str; 15] = [
     "habilis.audit.read",
     "habilis.duties",
     "habilis.identity_images",
     "habilis.jobs.read",
     "habilis.keys",
+    "habilis.measures",
     "habilis.members.read",
     "habilis.members.write",
     "habilis.orders",

@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 22] = [
+const LOOKS: [Action; 25] = [
     Action::ListOrganizations,
     Action::ReadOrganization,
     Action::ReadContacts,
@@ -32,14 +32,17 @@ const LOOKS: [Action; 22] = [
     Action::ReadSelf,
     Action::ListPeople,
     Action::ReadPerson,
+    Action::ReadMeasures,
     Action::ReadApiKeys,
     Action::ReadOrders,
+    Action::ReadSeats,
+    Action::ReadEnrolments,
     Action::ReadConsents,
     Action::ReadIdentityImage,
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 10] = [
+const SENSITIVE: [Action; 12] = [
     Action::SetOrganizationStatus,
     Action::SetMemberRole,
     Action::ExportMembers,
@@ -47,6 +50,8 @@ const SENSITIVE: [Action; 10] = [
     Action::OverrideAdministrator,
     Action::ManageWebhooks,
     Action::ManageDuties,
+    Action::SetPersonStatus,
+    Action::SetPortalStatus,
     Action::IssueApiKey,
     Action::KillSwitch,
     Action::ReadIdentityImage,

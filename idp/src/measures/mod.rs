@@ -1,0 +1,375 @@
+//! Measures of the operator: formal notice, suspension and termination of people, organizations and portals (R083–R086, R090).
+//!
+//! One operation for all of them ([`apply`]): the rule (`policies::sanctions`), the status, what ends with it, the letters to whom
+//! it concerns, the row that proves them, and the audit line, in one transaction. The effect is at once, the notice goes out at
+//! the same time (Q26). A new kind of subject is a variant of [`Subject`] with its arms.
+
+mod kill;
+mod settle;
+
+pub use kill::{Closed, close};
+pub use settle::{run, run_due, settle_person};
+
+use habilis_policies::api_keys::Event as Happening;
+use habilis_policies::calendar;
+use habilis_policies::sanctions::{self, Act, Ground, Refusal, Status};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use crate::api_keys::{happened_to_issuer, happened_to_organization};
+use crate::app::App;
+use crate::db::account_links::{self, Purpose};
+use crate::db::audit::{self, Event};
+use crate::db::measures::{self, NewMeasure};
+use crate::db::{Tx, clients, contacts, grants, members, organizations, password_links, people, sign_in_steps};
+use crate::login::session;
+use crate::mail::letters::Letter as _;
+use crate::mail::measures::{About, MeasureLetter};
+use crate::mail::{self, Post, Recipient};
+use crate::oidc::client::Client;
+use crate::outcome::Outcome;
+use crate::web::text::Locale;
+
+/// Most contacts of a portal that are written to: nobody's inbox is flooded.
+const MOST_CONTACTS: usize = 3;
+
+/// Whom or what a measure is about, by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// The account of a person.
+    Person(&'a str),
+    /// An organization.
+    Organization(&'a str),
+    /// A portal.
+    Portal(&'a str),
+}
+
+impl<'a> Subject<'a> {
+    /// The subject of a stored measure; none when it is of a kind unknown here.
+    pub fn parse(kind: &str, id: &'a str) -> Option<Self> {
+        match kind {
+            "person" => Some(Self::Person(id)),
+            "organization" => Some(Self::Organization(id)),
+            "portal" => Some(Self::Portal(id)),
+            _ => None,
+        }
+    }
+
+    /// Its kind and id, as stored.
+    pub fn parts(self) -> (&'static str, &'a str) {
+        match self {
+            Self::Person(id) => ("person", id),
+            Self::Organization(id) => ("organization", id),
+            Self::Portal(id) => ("portal", id),
+        }
+    }
+
+    /// The name of the audit line of `act`.
+    pub fn event(self, act: Act) -> &'static str {
+        match (act, self) {
+            (Act::GiveNotice, _) => "measure.formal_notice",
+            (_, Self::Person(_)) => "person.status_changed",
+            (_, Self::Organization(_)) => "organization.status_changed",
+            (_, Self::Portal(_)) => "client.status_changed",
+        }
+    }
+}
+
+/// What is done, and what is said with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// What.
+    pub act: Act,
+    /// What was not respected; empty for a lift.
+    pub breach: &'a str,
+    /// What has to be done about it; empty for a lift and a termination.
+    pub remedy: &'a str,
+    /// Why a termination waits for no formal notice (R086).
+    pub irreparable: Option<&'a str>,
+    /// Why, for the operator.
+    pub reason: &'a str,
+    /// What people read at a portal meanwhile, JSON by language (R090).
+    pub banner: Option<&'a str>,
+    /// The person or client who does it.
+    pub by: &'a str,
+}
+
+/// Why nothing was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no such subject.
+    Unknown,
+    /// It has another status by now, or one that this program does not know.
+    Changed,
+    /// The rule.
+    Rule(Refusal),
+}
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// The row, `mea_…`; for a lift that of the suspension, none when there was no row.
+    pub measure: Option<String>,
+    /// The status before.
+    pub from: String,
+    /// The status after.
+    pub to: String,
+}
+
+/// A subject as it is, and whom its measures concern.
+struct Found {
+    status: String,
+    about: About,
+    to: Vec<To>,
+}
+
+/// Somebody to be written to.
+struct To {
+    address: String,
+    person: Option<String>,
+    locale: Locale,
+}
+
+impl Found {
+    /// Where it stands; none when its status is unknown here.
+    fn standing(&self) -> Option<Status> {
+        match self.status.as_str() {
+            "active" | "suspended_password" | "pending" => Some(Status::Active),
+            "suspended" => Some(Status::Suspended),
+            "terminated" | "closed" => Some(Status::Terminated),
+            _ => None,
+        }
+    }
+}
+
+/// Does what `order` says, writes to whom it concerns and records `event`, to which it adds what was said and done. The caller
+/// commits, and then calls [`spread`].
+///
+/// # Errors
+/// Outer: the database or a template failed. Inner: [`Refused`]; nothing was written then.
+pub async fn apply(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (subject, order, event): (Subject<'_>, &Order<'_>, Event),
+    now: Timestamp,
+) -> Outcome<Result<Done, Refused>> {
+    lock(tx, subject).await?;
+    if let Subject::Person(id) = subject {
+        settle_person(tx, post, id, now).await?;
+    }
+    let Some(found) = find(tx, subject, now).await? else { return Ok(Err(Refused::Unknown)) };
+    let Some(standing) = found.standing() else { return Ok(Err(Refused::Changed)) };
+    let ground = match (subject, order.irreparable) {
+        (Subject::Portal(_), _) => Ground::Free,
+        (_, Some(_)) => Ground::Irreparable,
+        (_, None) => notice(tx, subject).await?,
+    };
+    if let Err(refusal) = sanctions::decide(standing, order.act, ground, calendar::date_at(now)) {
+        return Ok(Err(Refused::Rule(refusal)));
+    }
+    let suspension = measures::standing(tx, subject.parts(), "suspension").await?.into_iter().next();
+    let from = found.status.clone();
+    let to = match order.act {
+        Act::GiveNotice => from.clone(),
+        Act::Suspend => "suspended".to_owned(),
+        Act::Terminate => "terminated".to_owned(),
+        Act::Lift => restored(tx, subject, suspension.as_ref().map(|found| found.earlier.as_str())).await?,
+    };
+    if order.act != Act::GiveNotice && !carry_out(tx, post, (subject, order), (&from, &to), now).await? {
+        return Ok(Err(Refused::Changed));
+    }
+    let letter = MeasureLetter {
+        act: order.act,
+        about: found.about,
+        breach: order.breach.to_owned(),
+        remedy: order.remedy.to_owned(),
+        irreparable: order.irreparable.map(str::to_owned),
+        at: now,
+    };
+    let mut notices = Vec::with_capacity(found.to.len());
+    for to in &found.to {
+        let to = Recipient { address: &to.address, person: to.person.as_deref(), locale: to.locale };
+        notices.push(mail::write_to(tx, post, (&to, &letter), (now, now)).await?);
+    }
+    let letters = notices.join(" ");
+    let measure = match (order.act, suspension) {
+        (Act::Lift, None) => None,
+        (Act::Lift, Some(suspension)) => {
+            measures::lift(tx, &suspension.id, (order.by, order.reason, &letters), now).await?;
+            Some(suspension.id)
+        }
+        (act, _) => {
+            let id = habilis_keys::random::id("mea", now);
+            let new = NewMeasure {
+                id: &id,
+                subject: subject.parts(),
+                measure: match act {
+                    Act::GiveNotice => "formal_notice",
+                    Act::Terminate => "termination",
+                    Act::Suspend | Act::Lift => "suspension",
+                },
+                earlier: &from,
+                breach: order.breach,
+                remedy: order.remedy,
+                irreparable: order.irreparable,
+                reason: order.reason,
+                text_version: letter.template(),
+                notices: &letters,
+                by: order.by,
+            };
+            measures::insert(tx, &new, now).await?;
+            Some(id)
+        }
+    };
+    let said = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
+    let event = match subject {
+        Subject::Organization(id) => event.in_organization(id).about(id),
+        Subject::Person(id) => event.about(id),
+        Subject::Portal(id) => event.about(id).at_client(id),
+    };
+    let event = event
+        .with("reason", order.reason)
+        .with("breach", said(order.breach))
+        .with("remedy", said(order.remedy))
+        .with("measure", measure.clone())
+        .with("notices", notices)
+        .changed(from.clone().into(), to.clone().into());
+    let event = match order.irreparable {
+        Some(why) => event.with("irreparable", why),
+        None => event,
+    };
+    audit::record(tx, event, now).await?;
+    Ok(Ok(Done { measure, from, to }))
+}
+
+/// Makes this node forget what it remembers of the subject, and sends the letters. After the commit.
+pub async fn spread(app: &App, subject: Subject<'_>) {
+    if let Subject::Portal(id) = subject {
+        app.clients.invalidate(id).await;
+    }
+    app.api_keys.forget();
+    app.mail_waiting.notify_one();
+}
+
+async fn lock(tx: &mut Tx, subject: Subject<'_>) -> Outcome<()> {
+    match subject {
+        Subject::Person(id) => people::lock(tx, id).await?,
+        Subject::Organization(id) => members::lock(tx, id).await?,
+        Subject::Portal(id) => clients::lock(tx, id).await?,
+    }
+    Ok(())
+}
+
+async fn find(tx: &mut Tx, subject: Subject<'_>, now: Timestamp) -> Outcome<Option<Found>> {
+    Ok(match subject {
+        Subject::Person(id) => people::find(tx, id).await?.map(|person| {
+            let locale = Locale::negotiate(Some(&person.locale), None);
+            let to = person.email.map(|address| To { address, person: Some(person.id), locale });
+            Found { status: person.status, about: About::Person, to: to.into_iter().collect() }
+        }),
+        Subject::Organization(id) => match organizations::find(tx, id).await? {
+            Some(organization) => Some(Found {
+                to: of_organization(tx, id, now).await?,
+                status: organization.status,
+                about: About::Organization(organization.name),
+            }),
+            None => None,
+        },
+        Subject::Portal(id) => match clients::find(tx, id).await? {
+            Some(row) => {
+                let (status, client) = (row.status.clone(), Client::from_row(row)?);
+                let contacts = client.metadata.contacts.iter().take(MOST_CONTACTS);
+                let to = contacts.map(|address| To { address: address.clone(), person: None, locale: Locale::Fr });
+                Some(Found { status, to: to.collect(), about: About::Portal(client.name().to_owned()) })
+            }
+            None => None,
+        },
+    })
+}
+
+/// The administrators in force and the signatories, each address once.
+async fn of_organization(tx: &mut Tx, id: &str, now: Timestamp) -> Outcome<Vec<To>> {
+    let mut to = Vec::<To>::new();
+    for administrator in members::administrators(tx, id, &calendar::date_at(now).to_string()).await? {
+        let Some(person) = people::find(tx, &administrator).await? else { continue };
+        let locale = Locale::negotiate(Some(&person.locale), None);
+        to.extend(person.email.map(|address| To { address, person: Some(person.id), locale }));
+    }
+    for signatory in contacts::of_duty(tx, id, "signatory").await? {
+        if !to.iter().any(|known| people::fold_login(&known.address) == people::fold_login(&signatory.email)) {
+            to.push(To { address: signatory.email, person: signatory.person_id, locale: Locale::Fr });
+        }
+    }
+    Ok(to)
+}
+
+/// The formal notice that a termination of the subject can rest on: the one presented first.
+async fn notice(tx: &mut Tx, subject: Subject<'_>) -> Outcome<Ground> {
+    let standing = measures::standing(tx, subject.parts(), "formal_notice").await?;
+    if standing.is_empty() {
+        return Ok(Ground::None);
+    }
+    let presented = standing.iter().filter_map(|notice| notice.presented_on.as_deref()?.parse::<Date>().ok());
+    Ok(Ground::Notice(presented.min()))
+}
+
+/// The status that a suspension is lifted to.
+async fn restored(tx: &mut Tx, subject: Subject<'_>, earlier: Option<&str>) -> Outcome<String> {
+    let earlier = earlier.unwrap_or("active");
+    Ok(match subject {
+        // A kill switch meanwhile found the account suspended; its password is of no use all the same.
+        Subject::Person(id) if earlier == "active" && people::has_old_password(tx, id).await? => {
+            "suspended_password".to_owned()
+        }
+        _ => earlier.to_owned(),
+    })
+}
+
+/// Gives the subject another status, and ends what ends with it; false when it had another status by then.
+async fn carry_out(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (subject, order): (Subject<'_>, &Order<'_>),
+    (from, to): (&str, &str),
+    now: Timestamp,
+) -> Outcome<bool> {
+    match subject {
+        Subject::Person(id) => {
+            if !people::set_status(tx, id, (from, to), now).await? {
+                return Ok(false);
+            }
+            if order.act != Act::Lift {
+                session::end_of_person(tx, (id, ""), now).await?;
+                grants::revoke_of_person(tx, id, "", now).await?;
+                password_links::void(tx, id, now).await?;
+                sign_in_steps::void(tx, id, now).await?;
+                account_links::void(tx, id, Purpose::NewEmail, now).await?;
+            }
+            if order.act == Act::Terminate {
+                account_links::void(tx, id, Purpose::Activate, now).await?;
+                happened_to_issuer(tx, post, (id, None, Happening::IssuerRemoved), now).await?;
+            }
+        }
+        Subject::Organization(id) => {
+            if !organizations::set_status(tx, id, (from, to), now).await? {
+                return Ok(false);
+            }
+            if order.act != Act::Lift {
+                organizations::end_access(tx, id, now).await?;
+            }
+            let happening = match order.act {
+                Act::Terminate => Happening::CentreTerminated,
+                Act::Lift => Happening::CentreRestored,
+                Act::Suspend | Act::GiveNotice => Happening::CentreSuspended,
+            };
+            happened_to_organization(tx, post, (id, happening, order.by), now).await?;
+        }
+        Subject::Portal(id) => {
+            if !clients::set_status(tx, id, (from, to, order.banner), now).await? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
