@@ -77,7 +77,9 @@ pub async fn appoint(
             return Ok(Appointed::AlreadyThere);
         }
         if person.operator || person.privacy || !matches!(person.status.as_str(), "active" | "suspended_password") {
-            return Ok(Appointed::Refused("the administrator of the form has an account that cannot be invited".to_owned()));
+            return Ok(Appointed::Refused(
+                "the administrator of the form has an account that cannot be invited".to_owned(),
+            ));
         }
         let offer = NewOffer {
             id: "",
@@ -91,11 +93,13 @@ pub async fn appoint(
             rights: "",
             by,
         };
-        return Ok(match offers::make(tx, app.into(), (&person, organization, (offer, Some(&products))), now).await? {
-            Ok((_, mail)) => Appointed::Invited { mail },
-            Err(OfferRefusal::Seat(refusal)) => Appointed::NoSeat(refusal),
-            Err(refusal) => Appointed::Refused(refusal.to_string()),
-        });
+        return Ok(
+            match offers::make(tx, app.into(), (&person, organization, (offer, Some(&products))), now).await? {
+                Ok((_, mail)) => Appointed::Invited { mail },
+                Err(OfferRefusal::Seat(refusal)) => Appointed::NoSeat(refusal),
+                Err(refusal) => Appointed::Refused(refusal.to_string()),
+            },
+        );
     }
     let invitation = Invitation {
         login: &login,

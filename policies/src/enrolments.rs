@@ -246,7 +246,10 @@ mod tests {
         assert_eq!(waiting.moments(), [(Moment::Returns, midnight(date(2027, 2, 17)))]);
         // Across the change to summer time: hours are hours.
         let (warning, breach) = credentials_due("2027-03-27T10:00:00Z".parse().unwrap());
-        assert_eq!((warning.to_string(), breach.to_string()), ("2027-03-30T10:00:00Z".into(), "2027-03-31T10:00:00Z".into()));
+        assert_eq!(
+            (warning.to_string(), breach.to_string()),
+            ("2027-03-30T10:00:00Z".into(), "2027-03-31T10:00:00Z".into())
+        );
     }
 
     #[test]

@@ -143,7 +143,8 @@ pub fn offered<'a>(candidates: &[Candidate<'a>], admitted: &[OrganizationKind]) 
 /// names is taken without a question if it can be, even where the person has no rights. Otherwise a question is asked only when
 /// there is more than one answer, the portal wants to know, and the person has not answered it in this session.
 pub fn choose<'a>(candidates: &[Candidate<'a>], question: &Question<'_>) -> Choice<'a> {
-    let indifferent = question.interest == Interest::Nothing && question.admitted.is_empty() && question.metered.is_none();
+    let indifferent =
+        question.interest == Interest::Nothing && question.admitted.is_empty() && question.metered.is_none();
     if indifferent && question.named.is_none() {
         return Choice::None;
     }

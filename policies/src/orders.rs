@@ -337,7 +337,9 @@ impl Orders<'_> {
                 let goes_on = |other: &Order| {
                     other.id != order.id
                         && self.window(other).is_ok()
-                        && other.final_day().is_none_or(|day| day > last_day || (day == last_day && other.id > order.id))
+                        && other
+                            .final_day()
+                            .is_none_or(|day| day > last_day || (day == last_day && other.id > order.id))
                 };
                 if !self.0.iter().any(goes_on) {
                     moments.push((Moment::Purges, calendar::midnight(purge_on(last_day))));
@@ -721,7 +723,10 @@ mod tests {
         let mut day = date(2027, 1, 1);
         while day < date(2029, 1, 1) {
             let deadline = notice_deadline(day);
-            assert!(notice(deadline, day).stops_renewal() && !notice(add_days(deadline, 1), day).stops_renewal(), "{day}");
+            assert!(
+                notice(deadline, day).stops_renewal() && !notice(add_days(deadline, 1), day).stops_renewal(),
+                "{day}"
+            );
             day = add_days(day, 1);
         }
     }

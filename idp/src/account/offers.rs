@@ -55,6 +55,9 @@ pub async fn make(
     if members::find(tx, &organization.id, &person.id).await?.is_some() {
         return Ok(Err(OfferRefusal::AlreadyMember));
     }
+    if let Some(before) = membership_offers::lapsed_of(tx, (&organization.id, &person.id), now).await? {
+        crate::lifecycle::offers::lapse(tx, &before, now).await?;
+    }
     let id = random::id("off", now);
     let days = post.config.accounts.invitation_days;
     let until = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?;

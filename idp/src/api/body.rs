@@ -180,7 +180,8 @@ pub mod fields {
 
     impl FromText for jiff::Timestamp {
         fn from_text(text: &str) -> Result<Self, String> {
-            text.parse().map_err(|_| "an instant is written as RFC 3339 has it, such as 2027-03-01T08:00:00Z".to_owned())
+            text.parse()
+                .map_err(|_| "an instant is written as RFC 3339 has it, such as 2027-03-01T08:00:00Z".to_owned())
         }
     }
 

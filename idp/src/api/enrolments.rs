@@ -366,8 +366,7 @@ async fn step(
         event = event.with("reason", reason.0.clone());
     }
     audit::record(&mut write.tx, event.changed(before, traced(&after)), write.now).await?;
-    let answer =
-        write.finish(Written::changed(&Enrolment::from(&after))?.with_version(after.version)).await;
+    let answer = write.finish(Written::changed(&Enrolment::from(&after))?.with_version(after.version)).await;
     app.mail_waiting.notify_one();
     answer
 }
@@ -424,7 +423,10 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
                 return Err(Problem::field("/reason", "missing", "say why").into());
             };
             let first: Date = row.rule().not_before;
-            if on < today || on > calendar::add_years(first.max(today), 10) || (asked.step == EnrolmentStepName::Moved && on < first) {
+            if on < today
+                || on > calendar::add_years(first.max(today), 10)
+                || (asked.step == EnrolmentStepName::Moved && on < first)
+            {
                 return Err(Problem::field("/on", "out_of_range", "a last day from today on").into());
             }
             if asked.step == EnrolmentStepName::Moved {

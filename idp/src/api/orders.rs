@@ -7,10 +7,10 @@ use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_keys::random;
 use habilis_policies::authorization::Action;
+use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
 use habilis_policies::orders::{Closing, Missing, Notice, Orders, Standing, interruption, notice, purge_on};
 use habilis_policies::seats::Mode;
-use habilis_policies::calendar;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -449,7 +449,8 @@ async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &
     if of.is_some() && superseded.is_some() {
         return Err(Problem::field("/option_of", "contradiction", "an option takes no order's place").into());
     }
-    let beside = all.iter().filter(|row| row.product_id == new.product.0 && superseded.is_none_or(|old| old.id != row.id));
+    let beside =
+        all.iter().filter(|row| row.product_id == new.product.0 && superseded.is_none_or(|old| old.id != row.id));
     if beside.filter(|row| live(row)).any(|row| row.mode() != mode(new)) {
         let detail = "the other orders of this product count their seats otherwise";
         return Err(Problem::field("/mode", "contradiction", detail).into());
@@ -617,7 +618,8 @@ async fn apply(
                 }
                 Appointed::AlreadyThere => row.credentials_sent_at = Some(now.into()),
                 Appointed::Nobody => {
-                    let detail = "nobody administers the organization: record the order with the administrator it names";
+                    let detail =
+                        "nobody administers the organization: record the order with the administrator it names";
                     return Err(Problem::new(Code::Conflict, detail).into());
                 }
                 Appointed::Refused(detail) => return Err(Problem::new(Code::Conflict, detail).into()),

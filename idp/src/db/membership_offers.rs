@@ -25,7 +25,8 @@ statements! {
                 WHERE status = 'open' AND expires_at <= $1 AND (expires_at, id) > ($2, $3) ORDER BY expires_at, id LIMIT $4";
     LAPSE = "UPDATE membership_offers SET status = 'expired', settled_at = expires_at WHERE id = $1 AND status = 'open' AND expires_at <= $2";
     WAITING_TO_LAPSE = "SELECT COUNT(*), MIN(expires_at) FROM membership_offers WHERE status = 'open'";
-    LAPSE_OF = "UPDATE membership_offers SET status = 'expired', settled_at = expires_at WHERE organization_id = $1 AND person_id = $2 AND status = 'open' AND expires_at <= $3";
+    LAPSED_OF = "SELECT id, organization_id, person_id, created_at, expires_at FROM membership_offers
+                 WHERE organization_id = $1 AND person_id = $2 AND status = 'open' AND expires_at <= $3";
     PURGE = "DELETE FROM membership_offers WHERE status <> 'open' AND settled_at < $1";
 }
 
@@ -96,7 +97,6 @@ pub async fn insert(
     new: &NewOffer<'_>,
     (now, expires_at): (Timestamp, Timestamp),
 ) -> sqlx::Result<()> {
-    sql!(tx, execute LAPSE_OF, new.organization, new.person, At::from(now))?;
     sql!(
         tx,
         execute INSERT,
@@ -189,6 +189,18 @@ pub async fn to_lapse(
     limit: u32,
 ) -> sqlx::Result<Vec<Lapsing>> {
     sql!(c, all Lapsing: TO_LAPSE, At::from(until), at, id, i64::from(limit))
+}
+
+/// The offer of `organization` to `person` that is still open though its time is over.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lapsed_of(
+    c: &mut impl Conn,
+    (organization, person): (&str, &str),
+    now: Timestamp,
+) -> sqlx::Result<Option<Lapsing>> {
+    sql!(c, optional Lapsing: LAPSED_OF, organization, person, At::from(now))
 }
 
 /// Closes an open offer whose time is over; false when it was settled before.

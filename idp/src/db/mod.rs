@@ -12,6 +12,8 @@ mod engine;
 #[cfg(test)]
 mod event_tests;
 #[cfg(test)]
+mod lifecycle_tests;
+#[cfg(test)]
 mod list_tests;
 mod migrate;
 #[cfg(test)]
@@ -234,7 +236,7 @@ tables! {
 }
 
 /// An instant as the database keeps it: milliseconds since 1970-01-01T00:00:00Z in a BIGINT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct At(i64);
 

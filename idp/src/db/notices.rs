@@ -18,6 +18,11 @@ statements! {
     FOR_ORGANIZATIONS_OF = "INSERT INTO notice_organizations (notice_id, organization_id, kind, sent_at)
                             SELECT $1, m.organization_id, $3, $4 FROM memberships m WHERE m.person_id = $2";
     SENT = "SELECT rung FROM notices WHERE kind = $1 AND subject = $2 AND due_at = $3";
+    SENT_OF_MANY = {
+        sqlite "SELECT subject, due_at, rung FROM notices WHERE kind = $1 AND subject IN (SELECT value FROM json_each($2))",
+        postgres "SELECT subject, due_at, rung FROM notices
+                  WHERE kind = $1 AND subject IN (SELECT jsonb_array_elements_text(CAST(CAST($2 AS TEXT) AS JSONB)))"
+    };
     EVERYWHERE = (concat!(notices!(), "WHERE (n.sent_at < $1 OR (n.sent_at = $1 AND n.id < $2)) ORDER BY n.sent_at DESC, n.id DESC LIMIT $3"));
     EVERYWHERE_OF_KIND = (concat!(notices!(), "WHERE n.kind = $1 AND (n.sent_at < $2 OR (n.sent_at = $2 AND n.id < $3))
                                                ORDER BY n.sent_at DESC, n.id DESC LIMIT $4"));
@@ -107,6 +112,19 @@ pub async fn show_to_organizations_of(
 pub async fn sent(c: &mut impl Conn, (kind, subject): (&str, &str), due: Timestamp) -> sqlx::Result<Vec<u16>> {
     let rows = sql!(c, all (i64,): SENT, kind, subject, At::from(due))?;
     Ok(rows.into_iter().filter_map(|(rung,)| u16::try_from(rung).ok()).collect())
+}
+
+/// What was said of many things of one kind: subject, due instant and rung.
+///
+/// # Errors
+/// The engine failed.
+pub async fn sent_of_many(
+    c: &mut impl Conn,
+    kind: &str,
+    subjects: &[&str],
+) -> sqlx::Result<Vec<(String, At, i64)>> {
+    let subjects = serde_json::to_string(subjects).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sql!(c, all (String, At, i64): SENT_OF_MANY, kind, subjects)
 }
 
 /// Those of one kind, or of all, newest first, from before the instant (milliseconds since 1970) and id of another, at most so many.

@@ -99,7 +99,7 @@ impl Forecaster<'_> {
                 sent.push(notice.rung);
                 self.add::<K>(facts, (at, notice.rung), format!("reminder, {} day(s) before", notice.rung));
             }
-            if step.end && !sent.contains(&END) {
+            if step.end {
                 self.add::<K>(facts, (at, END), K::AT_THE_END.to_owned());
             }
             match step.next {

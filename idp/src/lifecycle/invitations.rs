@@ -51,7 +51,7 @@ impl Kind for Invitations {
         let person = &link.person_id;
         let memberships = organizations::all_of_person(saying.tx, person).await?;
         for membership in &memberships {
-            seats::release_held(saying, (&membership.id, person)).await?;
+            seats::release_held(saying.tx, (&membership.id, person), saying.now).await?;
         }
         let mut event = Event::new("account.invitation_lapsed").about(person);
         if let [only] = &memberships[..] {

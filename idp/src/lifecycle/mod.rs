@@ -13,7 +13,7 @@ mod forecast;
 mod invitations;
 mod lease;
 mod memberships;
-mod offers;
+pub mod offers;
 mod overrides;
 mod passwords;
 mod review_openings;
@@ -21,6 +21,7 @@ mod reviews;
 pub mod seats;
 mod successions;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use habilis_keys::random;
@@ -122,10 +123,11 @@ pub enum Concerns {
 }
 
 impl Facts {
-    /// What a run at `now` does, when these rungs were sent.
+    /// What a run at `now` does, when these rungs were sent; the end comes once.
     fn step(&self, sent: &[u16], now: Timestamp) -> Step {
         let watch = Watch { due: self.due, since: self.since, ladder: &self.ladder, sent };
-        reminders::step(&watch, self.end, now)
+        let step = reminders::step(&watch, self.end, now);
+        Step { end: step.end && !sent.contains(&END), ..step }
     }
 }
 
@@ -166,10 +168,7 @@ pub trait Kind {
 
     /// Moves the next look of each of these rows, unless it was moved or the row changed meanwhile; says how many it moved. A kind
     /// without a column for it, whose end alone takes it out of [`Kind::due`], keeps this.
-    fn plan(
-        tx: &mut Tx,
-        looks: &[(&Self::Row, Option<Timestamp>)],
-    ) -> impl Future<Output = Outcome<usize>> + Send {
+    fn plan(tx: &mut Tx, looks: &[(&Self::Row, Option<Timestamp>)]) -> impl Future<Output = Outcome<usize>> + Send {
         let _ = tx;
         let moved = looks.len();
         async move { Ok(moved) }
@@ -187,18 +186,10 @@ pub trait Kind {
     }
 
     /// Does what happens at the end, and writes the letters about it.
-    fn end(
-        saying: &mut Saying<'_>,
-        row: &Self::Row,
-        facts: &Facts,
-    ) -> impl Future<Output = Outcome<Ended>> + Send;
+    fn end(saying: &mut Saying<'_>, row: &Self::Row, facts: &Facts) -> impl Future<Output = Outcome<Ended>> + Send;
 
     /// What stays of an end that was refused; in a transaction of its own, whose notice of the end is kept.
-    fn refused(
-        saying: &mut Saying<'_>,
-        row: &Self::Row,
-        reason: &str,
-    ) -> impl Future<Output = Outcome<()>> + Send {
+    fn refused(saying: &mut Saying<'_>, row: &Self::Row, reason: &str) -> impl Future<Output = Outcome<()>> + Send {
         let _ = (saying, row, reason);
         async { Ok(()) }
     }
@@ -221,11 +212,7 @@ pub trait Kind {
     }
 
     /// Every row behind an id, by id; for kinds with a [`Kind::rule`].
-    fn walk<C: Conn>(
-        c: &mut C,
-        after: &str,
-        limit: u32,
-    ) -> impl Future<Output = Outcome<Vec<Self::Row>>> + Send {
+    fn walk<C: Conn>(c: &mut C, after: &str, limit: u32) -> impl Future<Output = Outcome<Vec<Self::Row>>> + Send {
         let _ = (c, after, limit);
         async { Ok(Vec::new()) }
     }
@@ -418,8 +405,8 @@ impl Runner<'_> {
         };
         while self.lease.keep(self.app).await? {
             let rows = K::walk(&mut self.app.db.reader().await?, &from, PAGE).await?;
-            let found = self.facts::<K>(&rows, tally).await?;
-            let looks: Vec<_> = found.iter().map(|(row, facts)| (*row, self.look(facts.as_ref()))).collect();
+            let found = self.steps::<K>(&rows, tally).await?;
+            let looks: Vec<_> = found.iter().map(|(row, step)| (*row, self.look(step.as_ref()))).collect();
             let to = rows.last().filter(|_| rows.len() == PAGE as usize).map(|row| row.place().1.to_owned());
             let mut tx = self.app.db.begin().await?;
             if !lifecycle_kinds::walked(&mut tx, K::NAME, (&from, to.as_deref())).await? {
@@ -434,10 +421,38 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// When to look at something of these facts: at once, where there may be something to say.
-    fn look(&self, facts: Option<&Facts>) -> Option<Timestamp> {
-        let step = facts?.step(&[], self.now);
+    /// When to look at something again: at once, where there is something to say.
+    fn look(&self, step: Option<&Step>) -> Option<Timestamp> {
+        let step = step?;
         if step.send.is_some() || step.end { Some(self.now) } else { step.next }
+    }
+
+    /// What there is to say and do about each of these rows, as far as its facts can be read.
+    async fn steps<'r, K: Kind>(
+        &self,
+        rows: &'r [K::Row],
+        tally: &mut Tally,
+    ) -> Outcome<Vec<(&'r K::Row, Option<Step>)>> {
+        let found = self.facts::<K>(rows, tally).await?;
+        // Whatever would speak when nothing was said yet may have spoken.
+        let speaks = |facts: &&Facts| {
+            let step = facts.step(&[], self.now);
+            step.send.is_some() || step.end
+        };
+        let candidates = found.iter().filter_map(|(_, facts)| facts.as_ref()).filter(speaks);
+        let subjects: Vec<&str> = candidates.map(|facts| facts.subject.as_str()).collect();
+        let mut sent: HashMap<(String, At), Vec<u16>> = HashMap::new();
+        if !subjects.is_empty() {
+            let mut reader = self.app.db.reader().await?;
+            for (subject, due, rung) in notices::sent_of_many(&mut reader, K::NAME, &subjects).await? {
+                sent.entry((subject, due)).or_default().extend(u16::try_from(rung));
+            }
+        }
+        let step = |facts: Facts| {
+            let sent = sent.get(&(facts.subject.clone(), At::from(facts.due)));
+            facts.step(sent.map_or(&[], Vec::as_slice), self.now)
+        };
+        Ok(found.into_iter().map(|(row, facts)| (row, facts.map(step))).collect())
     }
 
     /// The facts of every row that has them read without a fault; faults of a row count as its failure.
@@ -468,8 +483,8 @@ impl Runner<'_> {
     async fn page<K: Kind>(&self, rows: &[K::Row]) -> Outcome<Tally> {
         let mut tally = Tally { looked: u64::try_from(rows.len())?, ..Tally::default() };
         let (mut quiet, mut loud) = (Vec::new(), Vec::new());
-        for (row, facts) in self.facts::<K>(rows, &mut tally).await? {
-            match facts.map(|facts| facts.step(&[], self.now)) {
+        for (row, step) in self.steps::<K>(rows, &mut tally).await? {
+            match step {
                 Some(step) if step.send.is_some() || step.end => loud.push(row),
                 step => quiet.push((row, step.and_then(|step| step.next))),
             }
@@ -482,18 +497,15 @@ impl Runner<'_> {
         let mut rest = &loud[..];
         while !rest.is_empty() {
             let some = &rest[..rest.len().min(AT_ONCE)];
-            let taken = match self.say::<K>(some).await {
-                Ok(Said::Done { rows, came_to }) => {
-                    tally.add(came_to);
-                    rows
-                }
+            let taken = if let Ok(Said::Done { rows, came_to }) = self.say::<K>(some).await {
+                tally.add(came_to);
+                rows
+            } else {
                 // One of them spoils the transaction of all: each gets its own.
-                _ => {
-                    for row in some {
-                        tally.add(self.say_alone::<K>(row).await);
-                    }
-                    some.len()
+                for row in some {
+                    tally.add(self.say_alone::<K>(row).await);
                 }
+                some.len()
             };
             rest = &rest[taken..];
         }

@@ -7,7 +7,7 @@ use super::{Concerns, Ended, Facts, Kind, Page, Row, Saying, seats};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::membership_offers::{self, Lapsing};
-use crate::db::{At, Conn};
+use crate::db::{At, Conn, Tx};
 use crate::outcome::Outcome;
 
 /// See the module.
@@ -43,18 +43,27 @@ impl Kind for Offers {
     }
 
     async fn end(saying: &mut Saying<'_>, offer: &Lapsing, _: &Facts) -> Outcome<Ended> {
-        if !membership_offers::lapse(saying.tx, &offer.id, saying.now).await? {
-            return Ok(Ended::Gone);
-        }
-        let (organization, person) = (offer.organization_id.as_str(), offer.person_id.as_str());
-        seats::release_held(saying, (organization, person)).await?;
-        let event = Event::new("member.offer_lapsed").about(person).in_organization(organization);
-        audit::record(saying.tx, event.with("offer", offer.id.clone()), saying.now).await?;
-        Ok(Ended::Done)
+        let lapsed = lapse(saying.tx, offer, saying.now).await?;
+        Ok(if lapsed { Ended::Done } else { Ended::Gone })
     }
 
     async fn waiting<C: Conn>(c: &mut C, _: &App) -> Outcome<(i64, Option<Timestamp>)> {
         let (count, next) = membership_offers::waiting_to_lapse(c).await?;
         Ok((count, next.map(Timestamp::from)))
     }
+}
+
+/// Closes an offer whose time is over; false when it was settled before. Also for who makes another one before a run came by.
+///
+/// # Errors
+/// The database failed.
+pub async fn lapse(tx: &mut Tx, offer: &Lapsing, now: Timestamp) -> Outcome<bool> {
+    if !membership_offers::lapse(tx, &offer.id, now).await? {
+        return Ok(false);
+    }
+    let (organization, person) = (offer.organization_id.as_str(), offer.person_id.as_str());
+    seats::release_held(tx, (organization, person), now).await?;
+    let event = Event::new("member.offer_lapsed").about(person).in_organization(organization);
+    audit::record(tx, event.with("offer", offer.id.clone()), now).await?;
+    Ok(true)
 }

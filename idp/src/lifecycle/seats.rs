@@ -1,8 +1,9 @@
 //! The seat that an invitation or an offer holds until it is answered.
 
-use super::Saying;
+use jiff::Timestamp;
+
 use crate::db::audit::{self, Event};
-use crate::db::seats as rows;
+use crate::db::{Tx, seats as rows};
 use crate::outcome::Outcome;
 use crate::seats;
 
@@ -11,11 +12,11 @@ use crate::seats;
 ///
 /// # Errors
 /// The database failed.
-pub async fn release_held(saying: &mut Saying<'_>, (organization, person): (&str, &str)) -> Outcome<()> {
-    for seat in rows::of_member(saying.tx, organization, person).await? {
-        if seat.state == "held" && seats::lapse(saying.tx, &seat, saying.now).await? {
+pub async fn release_held(tx: &mut Tx, (organization, person): (&str, &str), now: Timestamp) -> Outcome<()> {
+    for seat in rows::of_member(tx, organization, person).await? {
+        if seats::lapse(tx, &seat, now).await? {
             let event = Event::new("seat.lapsed").by("lifecycle").in_organization(organization).about(person);
-            audit::record(saying.tx, event.with("product", seat.product_id), saying.now).await?;
+            audit::record(tx, event.with("product", seat.product_id.clone()), now).await?;
         }
     }
     Ok(())

@@ -47,14 +47,12 @@ impl Notice {
     /// Name and version of the text; the keys of its subject, of what happened and of what follows.
     fn texts(self) -> (&'static str, [&'static str; 3]) {
         match self {
-            Self::Seats(Level::Full) => (
-                "seats_full.1",
-                ["letter-seats-full-subject", "letter-seats-full-what", "letter-seats-full-then"],
-            ),
-            Self::Seats(Level::Over) => (
-                "seats_over.1",
-                ["letter-seats-over-subject", "letter-seats-over-what", "letter-seats-over-then"],
-            ),
+            Self::Seats(Level::Full) => {
+                ("seats_full.1", ["letter-seats-full-subject", "letter-seats-full-what", "letter-seats-full-then"])
+            }
+            Self::Seats(Level::Over) => {
+                ("seats_over.1", ["letter-seats-over-subject", "letter-seats-over-what", "letter-seats-over-then"])
+            }
             Self::Seats(Level::Free | Level::NearlyFull) => (
                 "seats_nearly_full.1",
                 ["letter-seats-nearly-full-subject", "letter-seats-nearly-full-what", "letter-seats-nearly-full-then"],
@@ -67,14 +65,12 @@ impl Notice {
                 "order_renewed.1",
                 ["letter-order-renewed-subject", "letter-order-renewed-what", "letter-order-renewed-then"],
             ),
-            Self::Ends => (
-                "order_ends.1",
-                ["letter-order-ends-subject", "letter-order-ends-what", "letter-order-ends-then"],
-            ),
-            Self::Ended => (
-                "order_ended.1",
-                ["letter-order-ended-subject", "letter-order-ended-what", "letter-order-ended-then"],
-            ),
+            Self::Ends => {
+                ("order_ends.1", ["letter-order-ends-subject", "letter-order-ends-what", "letter-order-ends-then"])
+            }
+            Self::Ended => {
+                ("order_ended.1", ["letter-order-ended-subject", "letter-order-ended-what", "letter-order-ended-then"])
+            }
             Self::Unpaid => (
                 "order_unpaid.1",
                 ["letter-order-unpaid-subject", "letter-order-unpaid-what", "letter-order-unpaid-then"],
@@ -87,21 +83,22 @@ impl Notice {
                 "order_opened.1",
                 ["letter-order-opened-subject", "letter-order-opened-what", "letter-order-opened-then"],
             ),
-            Self::TrialEnds => (
-                "trial_ends.1",
-                ["letter-trial-ends-subject", "letter-trial-ends-what", "letter-trial-ends-then"],
-            ),
-            Self::TrialEnded => (
-                "trial_ended.1",
-                ["letter-trial-ended-subject", "letter-trial-ended-what", "letter-trial-ended-then"],
-            ),
-            Self::AccessEnds => (
-                "access_ends.1",
-                ["letter-access-ends-subject", "letter-access-ends-what", "letter-access-ends-then"],
-            ),
+            Self::TrialEnds => {
+                ("trial_ends.1", ["letter-trial-ends-subject", "letter-trial-ends-what", "letter-trial-ends-then"])
+            }
+            Self::TrialEnded => {
+                ("trial_ended.1", ["letter-trial-ended-subject", "letter-trial-ended-what", "letter-trial-ended-then"])
+            }
+            Self::AccessEnds => {
+                ("access_ends.1", ["letter-access-ends-subject", "letter-access-ends-what", "letter-access-ends-then"])
+            }
             Self::RegistrationLapsed => (
                 "registration_lapsed.1",
-                ["letter-registration-lapsed-subject", "letter-registration-lapsed-what", "letter-registration-lapsed-then"],
+                [
+                    "letter-registration-lapsed-subject",
+                    "letter-registration-lapsed-what",
+                    "letter-registration-lapsed-then",
+                ],
             ),
             Self::CredentialsDue => (
                 "credentials_due.1",

@@ -171,9 +171,15 @@ pub fn turned_away(reason: TurnedAway) -> RedirectError {
             TurnedAway::NotAMember => "organization_not_a_member: the person does not belong to that organization",
             TurnedAway::NoAccess(Closed::NoSeat) => "seat_missing: the person holds no seat of the product",
             TurnedAway::NoAccess(Closed::NotOpen { .. }) => "subscription_closed: no order opens the product now",
-            TurnedAway::NoAccess(Closed::OpensLater { .. }) => "subscription_not_open_yet: an order opens the product later",
-            TurnedAway::NoAccess(Closed::AllConnected) => "connections_in_use: as many people are connected as were ordered",
-            TurnedAway::NoAccess(Closed::NotEnrolled) => "enrolment_missing: the person is not enrolled, or something is missing",
+            TurnedAway::NoAccess(Closed::OpensLater { .. }) => {
+                "subscription_not_open_yet: an order opens the product later"
+            }
+            TurnedAway::NoAccess(Closed::AllConnected) => {
+                "connections_in_use: as many people are connected as were ordered"
+            }
+            TurnedAway::NoAccess(Closed::NotEnrolled) => {
+                "enrolment_missing: the person is not enrolled, or something is missing"
+            }
             TurnedAway::NoAccess(Closed::NotBegun { .. }) => "enrolment_not_begun: the access begins later",
             TurnedAway::NoAccess(Closed::EnrolmentOver { .. }) => "enrolment_over: the access has ended",
         },

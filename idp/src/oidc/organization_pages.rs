@@ -160,9 +160,13 @@ impl NotForYou {
             Closed::NotEnrolled => ["access-not-enrolled-title", "access-not-enrolled-why", "access-not-enrolled-then"],
             Closed::EnrolmentOver { .. } => ["access-over-title", "access-over-why", "access-over-then"],
             Closed::NotOpen { .. } => ["access-not-open-title", "access-not-open-why", "access-not-open-then"],
-            Closed::OpensLater { .. } => ["access-opens-later-title", "access-opens-later-why", "access-opens-later-then"],
+            Closed::OpensLater { .. } => {
+                ["access-opens-later-title", "access-opens-later-why", "access-opens-later-then"]
+            }
             Closed::NotBegun { .. } => ["access-not-begun-title", "access-not-begun-why", "access-not-begun-then"],
-            Closed::AllConnected => ["access-all-connected-title", "access-all-connected-why", "access-all-connected-then"],
+            Closed::AllConnected => {
+                ["access-all-connected-title", "access-all-connected-why", "access-all-connected-then"]
+            }
         })
     }
 
@@ -207,8 +211,7 @@ impl Sample for NotForYou {
             own: all.iter().take(1).cloned().collect(),
             contact: Some("support@campus.example".to_owned()),
         };
-        let access =
-            |closed| Self { reason: TurnedAway::NoAccess(closed), admitted: Vec::new(), ..ordinary.clone() };
+        let access = |closed| Self { reason: TurnedAway::NoAccess(closed), admitted: Vec::new(), ..ordinary.clone() };
         vec![
             ordinary.clone(),
             Self { own: Vec::new(), contact: None, ..ordinary.clone() },

@@ -8,7 +8,12 @@
 //! cargo run --release -p habilis-dataset -- fill --url sqlite:///var/tmp/small.db --people 1000 --organizations 1
 //! cargo run --release -p habilis-dataset -- fill --url sqlite:///var/tmp/large.db --people 1000000 --organizations 10000
 //! cargo run --release -p habilis-dataset -- measure --url sqlite:///var/tmp/large.db --baseline sqlite:///var/tmp/small.db
+//! cargo run --release -p habilis-dataset -- passwords --url sqlite:///var/tmp/large.db --until 2027-03-01
+//! cargo run --release -p habilis-dataset -- age --url sqlite:///var/tmp/large.db --days 1
 //! ```
+//!
+//! `passwords` gives everybody a password that was chosen on one of the 396 days until a day, evenly, so that of reminders and suspensions
+//! there are as many as on any day; `age` lets days pass for them. What is measured then is `habilis jobs run`.
 //!
 //! It writes into tables itself, the one program beside the server that does: a million people invited one by one, each in a
 //! transaction with its audit line, would take hours, and what is measured is reading. Words, sort keys and their form are those
@@ -27,12 +32,16 @@ use habilis::db::cursor::{Cursor, Order};
 use habilis::db::members_list::{self, MemberFilter};
 use habilis::db::people_list::{self, PersonFilter};
 use habilis::db::{Conn as _, Db, Raw, Reader, organizations, people};
+use habilis_policies::calendar;
 use habilis_policies::search::{self, Found};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, Executor as _};
 
 const USAGE: &str = "dataset fill --url URL [--people 1000000] [--organizations 10000] [--clean]
 dataset measure --url URL --baseline URL [--requests 2000] [--limit 50]
+dataset passwords --url URL --until DATE
+dataset age --url URL [--days 1]
 dataset clean --url URL
 
     --url URL            sqlite://FILE or postgres://…, made when absent (SQLite) or empty (PostgreSQL)
@@ -109,7 +118,8 @@ async fn run() -> Result<(), Failure> {
     while let Some(name) = arguments.next() {
         match name.as_str() {
             "--clean" => clean_first = true,
-            "--url" | "--baseline" | "--people" | "--organizations" | "--requests" | "--limit" => {
+            "--url" | "--baseline" | "--people" | "--organizations" | "--requests" | "--limit" | "--until"
+            | "--days" => {
                 let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
                 values.insert(name, value);
             }
@@ -133,6 +143,11 @@ async fn run() -> Result<(), Failure> {
             fill(&db, &set).await?;
         }
         "clean" => clean(&db).await?,
+        "passwords" => {
+            let until = values.get("--until").ok_or(USAGE)?;
+            give_passwords(&db, until.parse().map_err(|error| format!("--until is a day: {error}"))?).await?;
+        }
+        "age" => age(&db, number("--days", 1, 400)?).await?,
         "measure" => {
             let baseline = open(values.get("--baseline").ok_or(USAGE)?).await?;
             let limit = u32::try_from(number("--limit", 50, 200)?).expect("at most 200");
@@ -670,7 +685,33 @@ async fn size_gb(db: &Db) -> Result<f64, Failure> {
 }
 
 /// Takes away what this program made, and gives the room back.
+/// Days on which passwords were chosen: a year, the grace, and the day after.
+const PASSWORD_DAYS: u32 = 396;
+
+/// Gives everybody with an open account a password that nobody knows, chosen on one of the days until `until`.
+async fn give_passwords(db: &Db, until: Date) -> Result<(), Failure> {
+    let noon = calendar::midnight(until).as_millisecond() + 12 * 3_600_000;
+    let text = format!(
+        "INSERT INTO passwords (person_id, phc, changed_at)
+         SELECT id, '$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHRzYWx0$bm9ib2R5IGtub3dzIHRoaXMgcGFzc3dvcmQ',
+                {noon} - (ROW_NUMBER() OVER (ORDER BY id) % {PASSWORD_DAYS}) * 86400000
+         FROM people WHERE id LIKE 'usr_set%' AND status = 'active'"
+    );
+    execute(db, &text).await?;
+    println!("passwords chosen until {until}");
+    Ok(())
+}
+
+/// Lets days pass for the passwords, planned as they are.
+async fn age(db: &Db, days: usize) -> Result<(), Failure> {
+    let past = days * 86_400_000;
+    execute(db, &format!("UPDATE passwords SET changed_at = changed_at - {past}, look_at = look_at - {past}")).await?;
+    println!("{days} day(s) have passed");
+    Ok(())
+}
+
 async fn clean(db: &Db) -> Result<(), Failure> {
+    execute(db, "DELETE FROM passwords WHERE person_id LIKE 'usr_set%'").await?;
     for table in TABLES.iter().rev() {
         let (column, like) = match *table {
             "clients" => ("id", PORTAL),

@@ -679,7 +679,8 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
     let file =
         boss.request("POST", &format!("{of}/imports")).header("content-type", "text/csv").body("Nom;Prénom;Courriel\n");
     let import = boss.send(file).await.done(202)["id"].as_str().unwrap().to_owned();
-    let (number, product) = (format!("BC-{organization}"), format!("p-{}", organization.to_lowercase().replace('_', "-")));
+    let (number, product) =
+        (format!("BC-{organization}"), format!("p-{}", organization.to_lowercase().replace('_', "-")));
     boss.post("/products", &json!({ "id": product, "name": "Isolée", "trial_seats": 1 })).await.done(201);
     let accepted = json!({ "product": product, "terms_version": "1", "terms_accepted_at": "2020-01-01T00:00:00Z" });
     let trial = boss.post(&format!("{of}/trials"), &accepted).await.done(201)["id"].as_str().unwrap().to_owned();
@@ -693,16 +694,32 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
     let made = made.map(|(name, answer)| {
         (name, if name == "{offer}" { answer.done(202) } else { answer.done(201) }["id"].as_str().unwrap().to_owned())
     });
-    let others =
-        [("{import}", import), ("{trial}", trial), ("{order}", order), ("{product}", product), ("{enrolment}", enrolment)];
+    let others = [
+        ("{import}", import),
+        ("{trial}", trial),
+        ("{order}", order),
+        ("{product}", product),
+        ("{enrolment}", enrolment),
+    ];
     made.into_iter().chain(others).collect()
 }
 
 /// What a stranger must not have changed.
 async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
     let mut found = Vec::new();
-    let paths =
-        ["", "/contacts", "/portals", "/successions", "/overrides", "/reviews", "/offers", "/orders", "/trials", "/seats", "/enrolments"];
+    let paths = [
+        "",
+        "/contacts",
+        "/portals",
+        "/successions",
+        "/overrides",
+        "/reviews",
+        "/offers",
+        "/orders",
+        "/trials",
+        "/seats",
+        "/enrolments",
+    ];
     for path in paths {
         found.push(api.get(&format!("/organizations/{organization}{path}")).await.done(200));
     }

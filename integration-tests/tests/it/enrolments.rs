@@ -64,7 +64,8 @@ impl School {
 }
 
 async fn lives(server: &TestServer, client: &Client, tokens: &Tokens) -> bool {
-    let told = post_as(server, client, ("/introspect", &[("token", tokens.access_token())])).await.ok_json()["active"] == true;
+    let told =
+        post_as(server, client, ("/introspect", &[("token", tokens.access_token())])).await.ok_json()["active"] == true;
     assert_eq!(userinfo(server, tokens.access_token()).await.status == 200, told);
     told
 }

@@ -88,6 +88,7 @@ mod introspect;
 mod jwks_uri;
 mod legacy;
 mod libraries;
+mod lifecycle;
 mod lifetimes;
 mod login;
 mod logout_channels;

@@ -38,7 +38,12 @@ pub(crate) async fn step(boss: &Api, organization: &str, order: &str, body: Valu
 }
 
 /// An order that is acknowledged, signed and so open; its administrator is invited.
-pub(crate) async fn open_order(boss: &Api, server: &TestServer, organization: &str, (number, product, seats): (&str, &str, u32)) -> String {
+pub(crate) async fn open_order(
+    boss: &Api,
+    server: &TestServer,
+    organization: &str,
+    (number, product, seats): (&str, &str, u32),
+) -> String {
     let id = order(boss, organization, form(&in_days(server, 0).await, number, product, seats)).await;
     step(boss, organization, &id, json!({ "step": "acknowledged" })).await.done(200);
     let shown = step(boss, organization, &id, json!({ "step": "signed" })).await.done(200);

@@ -1,0 +1,150 @@
+//! What the engine of all that expires relies on, on both engines: leases, looks that notice changes, notices that are kept once.
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{AssertSqlSafe, Executor as _};
+
+use super::notices::{self, NewNotice};
+use super::tests::{postgres, sqlite};
+use super::{Conn as _, Db, Raw, leases, passwords};
+
+async fn run(db: &Db, text: &str) {
+    let mut tx = db.begin().await.unwrap();
+    let text = AssertSqlSafe(text.to_owned());
+    match tx.raw() {
+        Raw::Sqlite(c) => drop(c.execute(text).await.unwrap()),
+        Raw::Postgres(c) => drop(c.execute(text).await.unwrap()),
+    }
+    tx.commit().await.unwrap();
+}
+
+fn minute(minute: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
+}
+
+async fn take(db: &Db, holder: &str, now: i64) -> bool {
+    let mut tx = db.begin().await.unwrap();
+    let taken = leases::take(&mut tx, ("work", holder), (minute(now), minute(now + 3))).await.unwrap();
+    tx.commit().await.unwrap();
+    taken
+}
+
+async fn leases_are_of_one_process(db: &Db) {
+    assert!(take(db, "one", 0).await);
+    assert!(!take(db, "other", 1).await, "it is held");
+    assert!(take(db, "one", 2).await, "and held on to");
+    assert!(!take(db, "other", 5).await, "until five minutes past");
+    assert!(take(db, "other", 6).await, "a dead holder's lapses");
+    assert!(!take(db, "one", 6).await, "whoever was too slow has lost it");
+    let mut tx = db.begin().await.unwrap();
+    leases::give_back(&mut tx, ("work", "one")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!take(db, "one", 7).await, "nobody gives back another's");
+    let mut tx = db.begin().await.unwrap();
+    leases::give_back(&mut tx, ("work", "other")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(take(db, "one", 7).await);
+    // A clock that was a year ahead holds nobody up for a year.
+    assert!(take(db, "wild", 7 + 365 * 24 * 60).await);
+    assert!(take(db, "one", 8).await);
+}
+
+/// How many of the passwords looked at now can be planned after `between` has happened.
+async fn planned_after(db: &Db, between: &str) -> usize {
+    let due = passwords::all_from(&mut db.reader().await.unwrap(), "", 10).await.unwrap();
+    run(db, between).await;
+    let mut tx = db.begin().await.unwrap();
+    let looks: Vec<_> = due.iter().map(|due| (due, Some(minute(1000)))).collect();
+    let planned = passwords::plan(&mut tx, &looks).await.unwrap();
+    tx.commit().await.unwrap();
+    planned
+}
+
+async fn a_look_notices_what_its_plan_hangs_on(db: &Db) {
+    for text in [
+        "INSERT INTO organizations (id, kind, name, status, created_at) VALUES ('org_1', 'company', 'Une', 'active', 0)",
+        "INSERT INTO people (id, login, given_name, family_name, locale, claims, status, operator, email_verified, created_at, updated_at)
+         VALUES ('usr_1', 'a@b.example', 'A', 'B', 'fr', '{}', 'active', FALSE, FALSE, 0, 0)",
+        "INSERT INTO passwords (person_id, phc, changed_at) VALUES ('usr_1', 'x', 0)",
+    ] {
+        run(db, text).await;
+    }
+    assert_eq!(planned_after(db, "UPDATE people SET given_name = 'C'").await, 1, "nothing to do with it");
+    let changes = [
+        "INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ('usr_1', 'org_1', 'member', 0)",
+        "UPDATE memberships SET ends_on = '2030-01-01'",
+        "UPDATE memberships SET status = 'suspended'",
+        "UPDATE people SET status = 'suspended'",
+        "UPDATE people SET operator = TRUE",
+        "DELETE FROM memberships",
+        "UPDATE passwords SET changed_at = 5, look_at = 0",
+    ];
+    for change in changes {
+        assert_eq!(planned_after(db, change).await, 0, "planned before: {change}");
+        // The second time in a row it was to be looked at anyway.
+        run(db, "UPDATE passwords SET look_at = 0").await;
+        let again = change.replace("2030", "2031").replace("'suspended'", "'closed'").replace("TRUE", "FALSE");
+        if again != change {
+            assert_eq!(planned_after(db, &again).await, 0, "waiting to be looked at: {again}");
+        }
+        assert_eq!(planned_after(db, "UPDATE people SET given_name = 'D'").await, 1, "then it is planned");
+    }
+    run(
+        db,
+        "INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ('usr_1', 'org_1', 'member', 0)",
+    )
+    .await;
+    assert_eq!(planned_after(db, "UPDATE people SET given_name = 'E'").await, 1);
+    let to_replan = async || passwords::to_replan(&mut db.reader().await.unwrap()).await.unwrap();
+    assert_eq!(to_replan().await, None);
+    run(db, "UPDATE organizations SET password_policy = '{}'").await;
+    assert_eq!(to_replan().await, Some(("org_1".to_owned(), String::new())));
+    for (limit, left) in [(1, true), (1, false)] {
+        let from = to_replan().await.unwrap().1;
+        let mut tx = db.begin().await.unwrap();
+        passwords::replan(&mut tx, ("org_1", &from), limit).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(to_replan().await.is_some(), left, "batch by batch");
+    }
+    let mut reader = db.reader().await.unwrap();
+    let first = (Timestamp::MIN.into(), "");
+    let due = passwords::to_look_at(&mut reader, Timestamp::UNIX_EPOCH, first, 10).await.unwrap();
+    assert_eq!(due.len(), 1, "and its people are looked at again");
+}
+
+async fn a_notice_is_kept_once(db: &Db) {
+    let insert = async |id: &str, rung| {
+        let mut tx = db.begin().await.unwrap();
+        let new = NewNotice { id, kind: "password", subject: "usr_1", due: minute(9), rung };
+        let kept = notices::insert(&mut tx, &new, minute(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        kept
+    };
+    assert!(insert("ntc_1", 30).await);
+    assert!(!insert("ntc_2", 30).await);
+    assert!(insert("ntc_3", 7).await);
+    // The version before, beside this one.
+    run(db, "INSERT INTO password_notices (person_id, due_at, rung, sent_at) VALUES ('usr_1', 540000, 1, 60000)").await;
+    assert!(!insert("ntc_4", 1).await);
+    let mut sent = notices::sent(&mut db.reader().await.unwrap(), ("password", "usr_1"), minute(9)).await.unwrap();
+    sent.sort_unstable();
+    assert_eq!(sent, [1, 7, 30]);
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(notices::purge(&mut tx, minute(2), 2).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn leases_looks_and_notices_hold_on_sqlite() {
+    let (db, _folder) = sqlite().await;
+    leases_are_of_one_process(&db).await;
+    a_look_notices_what_its_plan_hangs_on(&db).await;
+    a_notice_is_kept_once(&db).await;
+}
+
+#[tokio::test]
+async fn leases_looks_and_notices_hold_on_postgres() {
+    let db = postgres("lifecycle").await;
+    leases_are_of_one_process(&db).await;
+    a_look_notices_what_its_plan_hangs_on(&db).await;
+    a_notice_is_kept_once(&db).await;
+}
