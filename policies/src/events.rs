@@ -43,6 +43,12 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("contact.created", "A contact was added to the register."),
     ("contact.updated", "A contact of the register changed."),
     ("contact.removed", "A contact was taken from the register."),
+    ("order.changed", "Something happened to an order; `standing` says how it stands."),
+    ("trial.changed", "A trial began, was extended or was ended."),
+    ("seat.assigned", "A member was given a seat of `product`. Who joins with one is told by `membership.created`."),
+    ("seat.released", "A seat of `product` was taken back. Who leaves is told by `membership.removed`."),
+    ("seat.transferred", "A seat of `product` was handed from one member to another."),
+    ("enrolment.changed", "Something happened to an enrolment; `status` says how it stands."),
     ("webhook.disabled", "A webhook was switched off: its receiver is gone or was silent for too long."),
 ];
 
@@ -52,15 +58,32 @@ pub const UNTOLD: &[&str] = &[
     "account.invitation_resent",
     "account.invited_again",
     "account.sharing_suspected",
+    "enrolment.notice_sent",
     "member.declined",
     "member.offer_withdrawn",
     "member.offered",
+    "order.notice_sent",
     "organization.chosen",
+    "seat.lapsed",
+    "trial.notice_sent",
 ];
 
 /// Families of the audit trail of which every line is either told or in [`UNTOLD`].
-pub const FAMILIES: [&str; 9] =
-    ["account", "contact", "member", "membership", "operator", "organization", "person", "portal", "right"];
+pub const FAMILIES: [&str; 13] = [
+    "account",
+    "contact",
+    "enrolment",
+    "member",
+    "membership",
+    "operator",
+    "order",
+    "organization",
+    "person",
+    "portal",
+    "right",
+    "seat",
+    "trial",
+];
 
 /// What others are told of a line of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +120,9 @@ enum Change {
 type Source = (&'static str, Kind, &'static [&'static str], Change);
 
 const MEMBERSHIP: &[&str] = &["role", "status", "affiliation", "ends_on", "mandate", "rights", "account_status"];
+const ORDER: &[&str] = &["product", "seats", "standing", "closed", "final_day"];
+const TRIAL: &[&str] = &["product", "seats", "state", "closes_at", "ended"];
+const ENROLMENT: &[&str] = &["portal", "status", "not_before", "not_after"];
 const MEMBER_STATUS: &[(&str, &str)] = &[("suspended", "membership.suspended"), ("active", "membership.reinstated")];
 const PERSON_STATUS: &[(&str, &str)] = &[
     ("suspended", "account.suspended"),
@@ -155,6 +181,24 @@ const SOURCES: &[Source] = &[
     ("contact.created", Kind::One("contact.created"), &["contact"], Change::Members(&["duty"])),
     ("contact.updated", Kind::One("contact.updated"), &["contact"], Change::Members(&["duty"])),
     ("contact.removed", Kind::One("contact.removed"), &["contact"], Change::Members(&["duty"])),
+    ("order.recorded", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.acknowledged", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.signed", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.paid", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.unpaid", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.non_renewal", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.terminated", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.suspended", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.reinstated", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.reached", Kind::One("order.changed"), &["moment"], Change::Members(ORDER)),
+    ("trial.started", Kind::One("trial.changed"), &[], Change::Members(TRIAL)),
+    ("trial.changed", Kind::One("trial.changed"), &[], Change::Members(TRIAL)),
+    ("trial.ended", Kind::One("trial.changed"), &[], Change::Members(TRIAL)),
+    ("seat.assigned", Kind::One("seat.assigned"), &["product"], Change::Nothing),
+    ("seat.released", Kind::One("seat.released"), &["product"], Change::Nothing),
+    ("seat.transferred", Kind::One("seat.transferred"), &["product"], Change::Members(&["person"])),
+    ("enrolment.recorded", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
+    ("enrolment.changed", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
     ("webhook.disabled", Kind::One("webhook.disabled"), &["webhook", "reason"], Change::Nothing),
 ];
 

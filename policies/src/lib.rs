@@ -3,6 +3,7 @@
 //! Protocol rules cite their RFC, the operator's rules their requirement (`R…`, defaults `Q…`).
 
 pub mod acr;
+pub mod admission;
 pub mod api_keys;
 pub mod assertions;
 pub mod attributes;
@@ -14,6 +15,7 @@ pub mod contact;
 pub mod csv_out;
 pub mod csv_people;
 pub mod device;
+pub mod enrolments;
 pub mod events;
 pub mod identifiers;
 pub mod login;

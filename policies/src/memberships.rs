@@ -6,6 +6,7 @@
 
 use jiff::civil::Date;
 
+use crate::admission::Closed;
 use crate::identifiers::OrganizationKind;
 
 /// The status of a membership, or of an organization, that counts.
@@ -42,6 +43,8 @@ pub struct Candidate<'a> {
     pub kind: Option<OrganizationKind>,
     /// Whether the person has rights in the portal through it.
     pub has_rights: bool,
+    /// Why the person may not use the portal for it now; none when they may.
+    pub closed: Option<Closed>,
 }
 
 /// What a portal wants to know of the organization.
@@ -68,6 +71,8 @@ pub struct Question<'a> {
     pub earlier: Option<&'a str>,
     /// Whether the portal wants the person to choose again.
     pub choose_again: bool,
+    /// For a portal that asks for a seat or an enrolment: what is said to who belongs nowhere.
+    pub metered: Option<Closed>,
 }
 
 /// Why somebody cannot come to a portal.
@@ -77,6 +82,8 @@ pub enum TurnedAway {
     KindNotAdmitted,
     /// They do not belong to the organization that the request names.
     NotAMember,
+    /// They have no seat, no enrolment, or it is not the time.
+    NoAccess(Closed),
 }
 
 /// Where the choice of an organization stands.
@@ -119,10 +126,11 @@ pub fn admits(admitted: &[OrganizationKind], kind: Option<OrganizationKind>) -> 
     admitted.is_empty() || kind.is_some_and(|kind| admitted.contains(&kind))
 }
 
-/// The organizations to choose among: of a kind that is admitted and, when the person has rights in the portal at all, those
+/// The organizations to choose among: of a kind that is admitted, with access now and, when the person has rights in the portal at all, those
 /// that give them.
 pub fn offered<'a>(candidates: &[Candidate<'a>], admitted: &[OrganizationKind]) -> Vec<Candidate<'a>> {
-    let mut offered: Vec<_> = candidates.iter().copied().filter(|candidate| admits(admitted, candidate.kind)).collect();
+    let open = |candidate: &Candidate<'_>| admits(admitted, candidate.kind) && candidate.closed.is_none();
+    let mut offered: Vec<_> = candidates.iter().copied().filter(open).collect();
     if offered.iter().any(|candidate| candidate.has_rights) {
         offered.retain(|candidate| candidate.has_rights);
     }
@@ -135,7 +143,9 @@ pub fn offered<'a>(candidates: &[Candidate<'a>], admitted: &[OrganizationKind]) 
 /// names is taken without a question if it can be, even where the person has no rights. Otherwise a question is asked only when
 /// there is more than one answer, the portal wants to know, and the person has not answered it in this session.
 pub fn choose<'a>(candidates: &[Candidate<'a>], question: &Question<'_>) -> Choice<'a> {
-    if question.interest == Interest::Nothing && question.admitted.is_empty() && question.named.is_none() {
+    let indifferent =
+        question.interest == Interest::Nothing && question.admitted.is_empty() && question.metered.is_none();
+    if indifferent && question.named.is_none() {
         return Choice::None;
     }
     if !question.admitted.is_empty() && !candidates.iter().any(|candidate| admits(question.admitted, candidate.kind)) {
@@ -143,12 +153,21 @@ pub fn choose<'a>(candidates: &[Candidate<'a>], question: &Question<'_>) -> Choi
     }
     if let Some(named) = question.named {
         return match candidates.iter().find(|candidate| candidate.id == named) {
-            Some(found) if admits(question.admitted, found.kind) => Choice::Of(found.id),
+            Some(found) if admits(question.admitted, found.kind) => match found.closed {
+                None => Choice::Of(found.id),
+                Some(closed) => Choice::TurnedAway(TurnedAway::NoAccess(closed)),
+            },
             Some(_) => Choice::TurnedAway(TurnedAway::KindNotAdmitted),
             None => Choice::TurnedAway(TurnedAway::NotAMember),
         };
     }
     let offered = offered(candidates, question.admitted);
+    if let (Some(closed), []) = (question.metered, &offered[..]) {
+        // Of several reasons the most hopeful is told.
+        let admitted = candidates.iter().filter(|candidate| admits(question.admitted, candidate.kind));
+        let closed = admitted.filter_map(|candidate| candidate.closed).max().unwrap_or(closed);
+        return Choice::TurnedAway(TurnedAway::NoAccess(closed));
+    }
     let among = |id: Option<&str>| offered.iter().find(|candidate| Some(candidate.id) == id);
     let earlier = question.earlier.filter(|_| !question.choose_again);
     match (&offered[..], among(question.answered).or(among(earlier))) {
@@ -191,7 +210,7 @@ mod tests {
     }
 
     const fn candidate(id: &str, kind: OrganizationKind, has_rights: bool) -> Candidate<'_> {
-        Candidate { id, kind: Some(kind), has_rights }
+        Candidate { id, kind: Some(kind), has_rights, closed: None }
     }
 
     const NOTHING: Question<'_> = Question {
@@ -201,6 +220,7 @@ mod tests {
         answered: None,
         earlier: None,
         choose_again: false,
+        metered: None,
     };
     const WANTED: Question<'_> = Question { interest: Interest::Identity, ..NOTHING };
     const CLOSED: Question<'_> = Question { admitted: &[TrainingBody, Cfa], ..WANTED };
@@ -212,7 +232,7 @@ mod tests {
         let (a, b) = (candidate("a", Company, false), candidate("b", Cfa, false));
         let c = candidate("c", TrainingBody, false);
         let rights = |candidate: Candidate<'static>| Candidate { has_rights: true, ..candidate };
-        let odd = Candidate { id: "o", kind: None, has_rights: true };
+        let odd = Candidate { id: "o", kind: None, has_rights: true, closed: None };
         let closed_only = Question { interest: Interest::Nothing, ..CLOSED };
         let cases: &[(&str, &[Candidate<'_>], Question<'_>, Choice<'_>)] = &[
             ("does not matter", &[a, b], NOTHING, Nobody),

@@ -50,6 +50,8 @@ pub struct Order {
     pub unpaid_since: Option<Date>,
     /// The order it takes the place of (R066).
     pub supersedes: Option<String>,
+    /// Since when it is suspended for a breach that can be remedied (R084).
+    pub suspended_at: Option<Timestamp>,
 }
 
 /// What an order is.
@@ -106,6 +108,8 @@ pub enum Closing {
     Unpaid,
     /// Another order took its place (R066).
     Superseded,
+    /// Suspended until a breach is remedied (R084).
+    Suspended,
 }
 
 /// Where an order stands at an instant.
@@ -215,7 +219,8 @@ impl Order {
     fn own_closing(&self) -> Option<(Timestamp, Closing)> {
         let ended = self.final_day().map(|day| (calendar::cut_after(day), Closing::Ended));
         let unpaid = self.unpaid_since.map(|presented| (interruption(presented), Closing::Unpaid));
-        ended.into_iter().chain(unpaid).min_by_key(|&(at, _)| at)
+        let suspended = self.suspended_at.map(|at| (at, Closing::Suspended));
+        ended.into_iter().chain(unpaid).chain(suspended).min_by_key(|&(at, _)| at)
     }
 }
 
@@ -278,6 +283,80 @@ impl Orders<'_> {
         };
         orders.filter_map(grant).collect()
     }
+}
+
+/// When something is to be said or done about an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moment {
+    /// Its seats open.
+    Opens,
+    /// Access is interrupted for an unpaid invoice (R074).
+    Interrupts,
+    /// It renews itself for a year (R064).
+    Renews,
+    /// It ends (R087).
+    Ends,
+    /// The organization's data are removed (R156).
+    Purges,
+}
+
+impl Moment {
+    /// The word it is stored by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Opens => "opens",
+            Self::Interrupts => "interrupts",
+            Self::Renews => "renews",
+            Self::Ends => "ends",
+            Self::Purges => "purges",
+        }
+    }
+}
+
+impl Orders<'_> {
+    /// What is still to be said or done about an order, as things stand at `now`. The end and the renewal of an order that
+    /// another takes the place of are nobody's affair; data are removed only where no other order, and no order after it, goes on.
+    ///
+    /// Requirements R064, R074, R087, R156; question Q11.
+    pub fn moments(&self, order: &Order, now: Timestamp) -> Vec<(Moment, Timestamp)> {
+        let mut moments = Vec::new();
+        let Ok(window) = self.window(order) else { return moments };
+        let superseded = matches!(window.closing, Some((_, Closing::Superseded)));
+        if window.closing.is_none_or(|(closes, _)| window.from < closes) {
+            moments.push((Moment::Opens, window.from));
+        }
+        if let Some(presented) = order.unpaid_since {
+            moments.push((Moment::Interrupts, interruption(presented)));
+        }
+        if superseded || order.kind != Kind::Subscription {
+            return moments;
+        }
+        match order.final_day() {
+            Some(last_day) => {
+                moments.push((Moment::Ends, calendar::cut_after(last_day)));
+                let goes_on = |other: &Order| {
+                    other.id != order.id
+                        && self.window(other).is_ok()
+                        && other
+                            .final_day()
+                            .is_none_or(|day| day > last_day || (day == last_day && other.id > order.id))
+                };
+                if !self.0.iter().any(goes_on) {
+                    moments.push((Moment::Purges, calendar::midnight(purge_on(last_day))));
+                }
+            }
+            None => {
+                let term = order.term_on(calendar::date_at(now));
+                moments.push((Moment::Renews, calendar::cut_after(term.last_day)));
+            }
+        }
+        moments
+    }
+}
+
+/// The last day on which a notice of non-renewal is in time for a renewal: either rule is enough (Q07).
+pub fn notice_deadline(renews_on: Date) -> Date {
+    calendar::add_months(renews_on, -1).max(calendar::add_days(renews_on, -30))
 }
 
 /// What a notice of non-renewal is worth.
@@ -415,6 +494,20 @@ impl Trial {
     }
 }
 
+/// All that opens seats of a product: orders, and a trial with so many seats until it closes or an order opens.
+///
+/// Requirements R023, R062, R066, R071, R073.
+pub fn grants(orders: &Orders<'_>, trial: Option<(&Trial, u32)>, product: &str) -> Vec<Grant> {
+    let mut grants = orders.grants(product);
+    if let Some((trial, seats)) = trial {
+        // An order that opens while the trial runs takes its place: the two do not add up.
+        let opens = grants.iter().map(|grant| grant.from).min();
+        let until = opens.map_or(trial.closes_at(), |opens| opens.min(trial.closes_at()));
+        grants.push(Grant { seats, from: trial.requested_at, until: Some(until) });
+    }
+    grants
+}
+
 /// How the delivery of credentials stands against the 96 hours promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
@@ -519,6 +612,7 @@ mod tests {
             terminated_on: None,
             unpaid_since: None,
             supersedes: None,
+            suspended_at: None,
         }
     }
 
@@ -594,6 +688,46 @@ mod tests {
             assert_eq!(order.final_day(), Some(last_day));
             assert_eq!(Orders(&[]).standing(&order, since - std::time::Duration::from_nanos(1)), Standing::Open);
             assert_eq!(Orders(&[]).standing(&order, since), Standing::Closed { since, why: Closing::Ended });
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_said_of_an_order_follows_its_state() {
+        use Moment::{Ends, Interrupts, Opens, Purges, Renews};
+        let now = midnight(date(2027, 2, 1));
+        let (opens, end) = (midnight(START), midnight(date(2027, 9, 1)));
+        let fixed = order("a", START);
+        let tacit = Order { renewal: Renewal::Tacit, ..fixed.clone() };
+        let purge = midnight(date(2028, 9, 1));
+        let larger = Order { supersedes: Some("a".into()), ..order("b", date(2027, 3, 1)) };
+        let beside = Order { renewal: Renewal::Tacit, ..order("b", START) };
+        let table = [
+            (vec![Order { signed_at: None, ..fixed.clone() }], vec![]),
+            (vec![fixed.clone()], vec![(Opens, opens), (Ends, end), (Purges, purge)]),
+            (vec![tacit.clone()], vec![(Opens, opens), (Renews, end)]),
+            (
+                vec![Order { unpaid_since: Some(date(2027, 1, 20)), ..tacit.clone() }],
+                vec![(Opens, opens), (Interrupts, midnight(date(2027, 2, 5))), (Renews, end)],
+            ),
+            (
+                vec![Order { notice_presented_on: Some(date(2027, 1, 2)), ..tacit }],
+                vec![(Opens, opens), (Ends, end), (Purges, purge)],
+            ),
+            (vec![fixed.clone(), larger], vec![(Opens, opens)]),
+            (vec![fixed, beside], vec![(Opens, opens), (Ends, end)]),
+        ];
+        for (orders, expected) in table {
+            assert_eq!(Orders(&orders).moments(&orders[0], now), expected, "{orders:?}");
+        }
+        // Either rule is enough, and the day after is too late for both.
+        let mut day = date(2027, 1, 1);
+        while day < date(2029, 1, 1) {
+            let deadline = notice_deadline(day);
+            assert!(
+                notice(deadline, day).stops_renewal() && !notice(add_days(deadline, 1), day).stops_renewal(),
+                "{day}"
+            );
+            day = add_days(day, 1);
         }
     }
 

@@ -28,6 +28,33 @@ impl Grant {
     }
 }
 
+/// How the seats of a product are counted in an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// By name, the default (Q09).
+    Named,
+    /// By connection.
+    Concurrent,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 2] = [Self::Named, Self::Concurrent];
+
+    /// The word it is stored and told by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Concurrent => "concurrent",
+        }
+    }
+
+    /// The mode of a word; a word that is unknown counts by name, the stricter.
+    pub fn parse(word: &str) -> Self {
+        if word == "concurrent" { Self::Concurrent } else { Self::Named }
+    }
+}
+
 /// Who holds the seats of one product in one organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
@@ -155,6 +182,26 @@ pub enum Level {
 }
 
 impl Level {
+    /// The word it is stored and told by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::NearlyFull => "nearly_full",
+            Self::Full => "full",
+            Self::Over => "over",
+        }
+    }
+
+    /// The level of a word; one that is unknown is the lowest, so that it is told again.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "nearly_full" => Self::NearlyFull,
+            "full" => Self::Full,
+            "over" => Self::Over,
+            _ => Self::Free,
+        }
+    }
+
     /// The notice to send when the level was last `noticed` and is now `self`: only on the way up, once.
     ///
     /// The caller stores the new level in any case, so that falling and rising again is told again.

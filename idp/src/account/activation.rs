@@ -33,6 +33,7 @@ use crate::login::session::{self, Authenticated};
 use crate::oidc::error::PageError;
 use crate::oidc::interaction;
 use crate::outcome::Outcome;
+use crate::seats;
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::page::{Chrome, Sample, sample_chrome};
 use crate::web::text::Locale;
@@ -229,6 +230,7 @@ async fn open(tx: &mut Tx, found: &Found, (phc, origin): (&str, &Origin), now: T
         let profile = Profile { names, locale: &person.locale, claims: &person.claims };
         people::set_profile(tx, &person.id, &profile, now).await?;
     }
+    seats::taken_up(tx, &person.id, "", now).await?;
     passwords::set(tx, &person.id, phc, now).await?;
     let given: Vec<&str> = found.missing.iter().map(Field::name).collect();
     let event = Event::new("account.activated")

@@ -16,7 +16,8 @@ use crate::db::{Tx, clients, is_unique_violation, organizations};
 use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Post, Recipient};
 use crate::oidc::client::Client;
-use crate::outcome::Outcome;
+use crate::outcome::{Fault, Outcome};
+use crate::seats::{self, SeatRefusal, State, Taking};
 use crate::web::text::Locale;
 
 /// Where a link to open an account leads, before the token.
@@ -37,6 +38,10 @@ pub struct Invitation<'a> {
     pub organization: Option<(&'a str, &'a str)>,
     /// Rights in portals, as client and role; only with an organization.
     pub rights: &'a [(String, String)],
+    /// The products they take a seat of; none for the only one the organization has.
+    pub products: Option<&'a [String]>,
+    /// Seats that the order will add whose form names them as administrator (R022).
+    pub initial_of: Option<u32>,
     /// Staff of the operator.
     pub operator: bool,
     /// Where they go afterwards.
@@ -69,6 +74,9 @@ pub enum InviteRefusal {
     /// Rights are given to members.
     #[error("rights need an organization")]
     RightsWithoutOrganization,
+    /// No seat for them (R060).
+    #[error(transparent)]
+    Seat(#[from] SeatRefusal),
     /// The page to land on is not the portal's.
     #[error("the target is not a page of that portal: its origin is that of a redirect URI or of initiate_login_uri")]
     TargetElsewhere,
@@ -88,6 +96,21 @@ pub async fn invite(
         return Ok(Err(refusal));
     }
     let id = habilis_keys::random::id("usr", now);
+    let seat = invitation.organization.map(|(organization, _)| Taking {
+        organization,
+        person: &id,
+        products: invitation.products,
+        state: State::Held,
+        by: invitation.by,
+        reason: "invited",
+        initial_of: invitation.initial_of,
+    });
+    // Before anything is written; the pool is held from here on, so the seat is still there below.
+    if let Some(seat) = &seat
+        && let Err(refusal) = seats::check(tx, seat, now).await?
+    {
+        return Ok(Err(refusal.into()));
+    }
     let (given, family) = invitation.names;
     let new = NewPerson {
         id: &id,
@@ -103,6 +126,11 @@ pub async fn invite(
         inserted => inserted?,
     }
     people::set_status(tx, &id, ("active", "pending"), now).await?;
+    if let Some(seat) = &seat
+        && let Err(refusal) = seats::take(tx, post, seat, now).await?
+    {
+        return Err(Fault::new(format!("the seat that was there is gone: {refusal}")));
+    }
     if let Some((organization, role)) = invitation.organization {
         organizations::add_member(tx, &id, (organization, role), now).await?;
         for (client, right) in invitation.rights {
@@ -172,19 +200,31 @@ async fn refusal(tx: &mut Tx, invitation: &Invitation<'_>) -> Outcome<Option<Inv
 }
 
 /// Sends a fresh link to somebody invited who has not come yet, and gives the mail's id; earlier links are void. None for
-/// anybody else. The caller records and commits.
+/// anybody else. Where the invitation had lapsed, and their seat with it, they take one again. The caller records and commits.
 ///
 /// # Errors
 /// The database or the template failed.
-pub async fn send_again(tx: &mut Tx, post: Post<'_>, person: &Person, now: Timestamp) -> Outcome<Option<String>> {
+pub async fn send_again(
+    tx: &mut Tx,
+    post: Post<'_>,
+    person: &Person,
+    now: Timestamp,
+) -> Outcome<Result<Option<String>, SeatRefusal>> {
     if person.status != "pending" || person.email.is_none() {
-        return Ok(None);
+        return Ok(Ok(None));
     }
     people::lock(tx, &person.id).await?;
+    for membership in organizations::all_of_person(tx, &person.id).await? {
+        let (organization, person) = (membership.id.as_str(), person.id.as_str());
+        let seat = Taking::again((organization, person), State::Held, "invited_again");
+        if let Err(refusal) = seats::take(tx, post, &seat, now).await? {
+            return Ok(Err(refusal));
+        }
+    }
     let landing = account_links::latest_detail(tx, &person.id, Purpose::Activate).await?;
     let landing: Landing = landing.and_then(|detail| serde_json::from_str(&detail).ok()).unwrap_or_default();
     account_links::void(tx, &person.id, Purpose::Activate, now).await?;
-    Ok(Some(send(tx, post, (person, &landing), now).await?))
+    Ok(Ok(Some(send(tx, post, (person, &landing), now).await?)))
 }
 
 async fn send(tx: &mut Tx, post: Post<'_>, (person, landing): (&Person, &Landing), now: Timestamp) -> Outcome<String> {

@@ -14,6 +14,7 @@ use crate::db::{Tx, account_links, grants, members, people};
 use crate::login::session;
 use crate::measures::settle_person;
 use crate::outcome::Outcome;
+use crate::seats;
 
 /// Whether an organization that has an administrator keeps one on `day` without `person` (R053).
 ///
@@ -47,11 +48,17 @@ pub async fn suspend(tx: &mut Tx, (organization, person): (&str, &str), now: Tim
 ///
 /// # Errors
 /// The database or a template failed.
-pub async fn remove(tx: &mut Tx, app: &App, (organization, member): (&str, &Member), now: Timestamp) -> Outcome<bool> {
+pub async fn remove(
+    tx: &mut Tx,
+    app: &App,
+    (organization, member, by): (&str, &Member, &str),
+    now: Timestamp,
+) -> Outcome<bool> {
     let person = &member.person_id;
     // What happened to the organization happened to who belonged to it then, whether their rows say so already or not.
     settle_person(tx, app.into(), person, now).await?;
     end_access(tx, person, now).await?;
+    seats::release(tx, (organization, person), None, (by, "removed"), now).await?;
     members::remove(tx, organization, person).await?;
     happened_to_issuer(tx, app, (person, Some(organization), Happening::IssuerRemoved), now).await?;
     if member.account_status != "pending" || members::count_of_person(tx, person).await? > 0 {

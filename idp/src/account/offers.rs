@@ -20,11 +20,12 @@ use crate::db::{Tx, is_unique_violation, people, portal_grants};
 use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Post, Recipient};
 use crate::outcome::Outcome;
+use crate::seats::{self, SeatRefusal, State, Taking};
 use crate::web::Origin;
 use crate::web::text::Locale;
 
 /// Why an offer is not made, or cannot be taken any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OfferRefusal {
     /// The person is a member.
     #[error("the person is a member already")]
@@ -32,6 +33,9 @@ pub enum OfferRefusal {
     /// Another offer is open.
     #[error("the person was invited already and has not answered")]
     AlreadyOffered,
+    /// No seat for them (R060).
+    #[error(transparent)]
+    Seat(#[from] SeatRefusal),
     /// Settled, lapsed, or the organization is not active.
     #[error("the offer is not open any more")]
     Over,
@@ -45,7 +49,7 @@ pub enum OfferRefusal {
 pub async fn make(
     tx: &mut Tx,
     post: Post<'_>,
-    (person, organization, new): (&Person, &Organization, NewOffer<'_>),
+    (person, organization, (new, products)): (&Person, &Organization, (NewOffer<'_>, Option<&[String]>)),
     now: Timestamp,
 ) -> Outcome<Result<(String, Option<String>), OfferRefusal>> {
     if members::find(tx, &organization.id, &person.id).await?.is_some() {
@@ -57,6 +61,18 @@ pub async fn make(
     match membership_offers::insert(tx, &NewOffer { id: &id, ..new }, (now, until)).await {
         Err(error) if is_unique_violation(&error) => return Ok(Err(OfferRefusal::AlreadyOffered)),
         inserted => inserted?,
+    }
+    let seat = Taking {
+        organization: &organization.id,
+        person: &person.id,
+        products,
+        state: State::Held,
+        by: new.by,
+        reason: "offered",
+        initial_of: None,
+    };
+    if let Err(refusal) = seats::take(tx, post, &seat, now).await? {
+        return Ok(Err(refusal.into()));
     }
     let Some(address) = &person.email else { return Ok(Ok((id, None))) };
     let letter = AccountLetter::Offer {
@@ -92,6 +108,12 @@ pub async fn accept(
     if members::find(tx, organization, person).await?.is_some() {
         return Ok(Err(OfferRefusal::AlreadyMember));
     }
+    // The one that the offer held, unless it was made before there were seats.
+    let seat = Taking::again((organization, person), State::Assigned, "joined");
+    if let Err(refusal) = seats::take(tx, app.into(), &seat, now).await? {
+        return Ok(Err(refusal.into()));
+    }
+    seats::taken_up(tx, person, organization, now).await?;
     organizations::add_member(tx, person, (organization, &offer.role), now).await?;
     let terms =
         Terms { affiliation: &offer.affiliation, ends_on: offer.ends_on.as_deref(), mandate: Some(&offer.mandate) };
@@ -123,8 +145,21 @@ pub async fn decline(tx: &mut Tx, (offer, origin): (&Offer, &Origin), now: Times
     if !membership_offers::settle(tx, &offer.id, "declined", now).await? {
         return Ok(false);
     }
+    give_back(tx, offer, &offer.person_id, now).await?;
     audit::record(tx, event("member.declined", offer, origin), now).await?;
     Ok(true)
+}
+
+/// Frees the seats that a settled offer held. The caller commits.
+///
+/// # Errors
+/// The database failed.
+pub async fn give_back(tx: &mut Tx, offer: &Offer, by: &str, now: Timestamp) -> Outcome<()> {
+    let who = (offer.organization_id.as_str(), offer.person_id.as_str());
+    if members::find(tx, who.0, who.1).await?.is_none() {
+        seats::release(tx, who, None, (by, "not_taken_up"), now).await?;
+    }
+    Ok(())
 }
 
 fn event(name: &'static str, offer: &Offer, origin: &Origin) -> Event {

@@ -178,6 +178,13 @@ pub mod fields {
         }
     }
 
+    impl FromText for jiff::Timestamp {
+        fn from_text(text: &str) -> Result<Self, String> {
+            text.parse()
+                .map_err(|_| "an instant is written as RFC 3339 has it, such as 2027-03-01T08:00:00Z".to_owned())
+        }
+    }
+
     impl FromText for jiff::civil::Date {
         fn from_text(text: &str) -> Result<Self, String> {
             text.parse().map_err(|_| "a date is written YYYY-MM-DD".to_owned())
@@ -238,6 +245,16 @@ pub mod fields {
     pub fn optional<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
         let text = Option::<String>::deserialize(reader)?;
         text.map(|text| T::from_text(&text)).transpose().map_err(Error::custom)
+    }
+
+    /// Reads an optional list of texts.
+    ///
+    /// # Errors
+    /// As [`parsed`].
+    pub fn optional_list<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<Option<Vec<T>>, D::Error> {
+        let texts = Option::<Vec<String>>::deserialize(reader)?;
+        let list = |texts: Vec<String>| texts.iter().map(|text| T::from_text(text)).collect::<Result<Vec<T>, _>>();
+        texts.map(list).transpose().map_err(Error::custom)
     }
 
     /// A member of a merge patch (RFC 7396).

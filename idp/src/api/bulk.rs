@@ -202,10 +202,10 @@ async fn carry_out(
 ) -> Answer<u16> {
     match operation {
         Operation::Suspend { reason, .. } => {
-            change_status(write, caller, on, ("suspended", &reason.0)).await.map(drop)?;
+            change_status((write, app), caller, on, ("suspended", &reason.0)).await.map(drop)?;
         }
         Operation::Reinstate { reason, .. } => {
-            change_status(write, caller, on, ("active", &reason.0)).await.map(drop)?;
+            change_status((write, app), caller, on, ("active", &reason.0)).await.map(drop)?;
         }
         Operation::SetEnd { ends_on, .. } => {
             let patch = MemberPatch::ending(*ends_on);

@@ -211,6 +211,8 @@ fn explain(wrong: &RowProblem, locale: Locale) -> String {
         "login_taken" => "import-wrong-login-taken",
         "organization_not_active" => "import-wrong-organization-not-active",
         "not_granted" => "import-wrong-not-granted",
+        "seat_limit_reached" => "import-wrong-seat-limit-reached",
+        "product_unnamed" => "import-wrong-product-unnamed",
         // A word of a newer version.
         other => return other.to_owned(),
     };
@@ -242,6 +244,8 @@ mod tests {
             "login_taken",
             "organization_not_active",
             "not_granted",
+            "seat_limit_reached",
+            "product_unnamed",
         ];
         for locale in Locale::ALL {
             for code in codes {

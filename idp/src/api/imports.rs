@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
-use super::body::{Body, NoBody, RawBody};
+use super::body::{Body, NoBody, RawBody, fields};
 use super::caller::{Acting, Caller};
 use super::import_report::RowShown;
 use super::invitations::LocaleName;
@@ -268,6 +268,10 @@ pub(super) struct Application {
     #[serde(default)]
     #[schema(max_items = 100)]
     rights: Vec<RightGiven>,
+    /// The products everybody takes a seat of, in an organization that ordered several; of the only one when absent.
+    #[serde(default, deserialize_with = "fields::optional_list")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    products: Option<Vec<fields::Line>>,
 }
 
 /// Apply an import that was checked: the people are invited, as if one by one.
@@ -350,6 +354,7 @@ fn plan(caller: &Caller, acting: &Acting, asked: &Application) -> Plan {
         policy: acting.policy.clone(),
         locale: asked.locale.map_or("fr", |locale| locale.locale().tag()).to_owned(),
         rights: asked.rights.iter().map(|right| (right.client_id.clone(), right.role.clone())).collect(),
+        products: asked.products.as_ref().map(|list| list.iter().map(|product| product.0.clone()).collect()),
     }
 }
 

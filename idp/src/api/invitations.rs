@@ -20,10 +20,12 @@ use super::offers::Offer;
 use super::page::{self, Asked, Page, Paging};
 use super::problem::{Answer, Code, Problem};
 use super::rights::RightGiven;
+use super::seats::seat_problem;
 use super::write::{Write, Written};
 use super::{Problems, instant};
 use crate::account::invite::{self, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
+use crate::account::offers::OfferRefusal;
 use crate::account::{offers, signatories};
 use crate::app::App;
 use crate::db::members::{self, Terms};
@@ -88,6 +90,20 @@ pub(super) struct NewMember {
     #[serde(default)]
     #[schema(max_items = 100)]
     rights: Vec<RightGiven>,
+    /// The products they take a seat of, in an organization that ordered several; of the only one when absent.
+    #[serde(default, deserialize_with = "fields::optional_list")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    products: Option<Vec<fields::Line>>,
+}
+
+impl NewMember {
+    fn products(&self) -> Result<Option<Vec<String>>, Problem> {
+        let Some(products) = &self.products else { return Ok(None) };
+        if products.is_empty() || products.len() > 20 {
+            return Err(Problem::field("/products", "out_of_range", "between one and twenty products"));
+        }
+        Ok(Some(products.iter().map(|product| product.0.clone()).collect()))
+    }
 }
 
 /// Invite somebody.
@@ -117,10 +133,11 @@ async fn create(
     let affiliation = new.affiliation.map_or("employee", AffiliationName::word);
     check_end(affiliation, new.ends_on, calendar::date_at(app.clock.now()))?;
     let login = people::fold_login(new.login.as_ref().map_or(new.email.as_str(), |login| &login.0));
+    let products = new.products()?;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     check_granted(&mut write.tx, organization, &new.rights).await?;
     if let Some(person) = people::find_by_login(&mut write.tx, &login).await? {
-        return offer(&app, write, (&caller, &acting), (&person, new)).await;
+        return offer(&app, write, (&caller, &acting), (&person, new, products.as_deref())).await;
     }
     let rights: Vec<_> = new.rights.iter().map(|right| (right.client_id.clone(), right.role.clone())).collect();
     let invitation = Invitation {
@@ -130,6 +147,8 @@ async fn create(
         locale: new.locale.map_or(Locale::Fr, LocaleName::locale),
         organization: Some((organization, role.word())),
         rights: &rights,
+        products: products.as_deref(),
+        initial_of: None,
         operator: false,
         landing: Landing::default(),
         by: caller.id(),
@@ -141,6 +160,7 @@ async fn create(
     let invited = match invite::admit(&mut write.tx, (&app).into(), (&invitation, &terms, event), write.now).await? {
         Ok(invited) => invited,
         Err(InviteRefusal::LoginTaken) => return Err(Problem::bare(Code::LoginTaken).into()),
+        Err(InviteRefusal::Seat(refusal)) => return Err(seat_problem(&refusal).into()),
         Err(refusal) => return Err(Problem::field("/rights", "invalid", refusal.to_string()).into()),
     };
     let (shown, version) = show(&mut write.tx, organization, &invited.person).await?;
@@ -158,7 +178,7 @@ async fn offer(
     app: &App,
     mut write: Write,
     (caller, acting): (&Caller, &Acting),
-    (person, new): (&Person, &NewMember),
+    (person, new, products): (&Person, &NewMember, Option<&[String]>),
 ) -> Answer {
     // Who cannot sign in yet, or is nobody an administrator may know of, is a login that is taken.
     let open = matches!(person.status.as_str(), "active" | "suspended_password");
@@ -180,9 +200,10 @@ async fn offer(
         rights: &rights.join("\n"),
         by: caller.id(),
     };
-    let made = offers::make(&mut write.tx, app.into(), (person, organization, offered), write.now).await?;
+    let made = offers::make(&mut write.tx, app.into(), (person, organization, (offered, products)), write.now).await?;
     let (id, mail) = match made {
         Ok(made) => made,
+        Err(OfferRefusal::Seat(refusal)) => return Err(seat_problem(&refusal).into()),
         Err(refusal) => return Err(Problem::new(Code::Conflict, refusal.to_string()).into()),
     };
     let event = acting.event(caller, "member.offered").about(&person.id).with("offer", id.clone()).with("mail", mail);
@@ -282,7 +303,7 @@ async fn resend(
         return Err(Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, left).into());
     }
     let sent = invite::send_again(&mut write.tx, (&app).into(), &account, write.now).await?;
-    let Some(mail) = sent else {
+    let Some(mail) = sent.map_err(|refusal| seat_problem(&refusal))? else {
         return Err(Problem::new(Code::Conflict, "the account is open already: there is nothing to send").into());
     };
     let event = on.event(&caller, "account.invitation_resent").with("mail", mail);

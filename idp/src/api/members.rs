@@ -18,6 +18,7 @@ use super::page::{self, Asked, Page};
 use super::precondition::{IfMatch, stale};
 use super::problem::{Answer, Code, Problem};
 use super::rights::RightGiven;
+use super::seats::seat_problem;
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::account::{membership, signatories};
@@ -25,6 +26,7 @@ use crate::app::App;
 use crate::db::members::{self, Member as Row, Terms};
 use crate::db::members_list::{self, MemberFilter, MemberRow};
 use crate::db::{Conn, Tx, audit, portal_grants};
+use crate::seats::{self, State as SeatState, Taking};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -512,13 +514,13 @@ async fn set_status(
         if suspends { (Action::SuspendMember, "suspended") } else { (Action::ReinstateMember, "active") };
     let on = caller.on_member(&app, action, (&organization, &person)).await?;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    let (after, version) = change_status(&mut write, &caller, &on, (to, &body.value.reason.0)).await?;
+    let (after, version) = change_status((&mut write, &app), &caller, &on, (to, &body.value.reason.0)).await?;
     write.finish(Written::changed(&after)?.with_version(version)).await
 }
 
 /// Suspends (`suspended`) or reinstates (`active`) a membership. A refusal leaves nothing written.
 pub(super) async fn change_status(
-    write: &mut Write,
+    (write, app): (&mut Write, &App),
     caller: &Caller,
     on: &OnMember,
     (to, reason): (&str, &str),
@@ -534,6 +536,12 @@ pub(super) async fn change_status(
         needs_another(write, (organization, person), today).await?;
         membership::suspend(&mut write.tx, (organization, person), write.now).await?;
     } else {
+        // Who handed their seat over meanwhile takes one again.
+        let state = if before.account_status == "pending" { SeatState::Held } else { SeatState::Assigned };
+        let seat = Taking::again((organization, person), state, "reinstated").by(caller.id());
+        if let Err(refusal) = seats::take(&mut write.tx, app.into(), &seat, write.now).await? {
+            return Err(seat_problem(&refusal).into());
+        }
         members::set_status(&mut write.tx, (organization, person), (&before.status, to), write.now).await?;
     }
     let (after, version) = show(&mut write.tx, organization, person).await?;
@@ -570,7 +578,7 @@ pub(super) async fn end_membership(write: &mut Write, app: &App, caller: &Caller
     let (before, _) = show(&mut write.tx, organization, person).await?;
     let today = calendar::date_at(write.now);
     needs_another(write, (organization, person), today).await?;
-    let withdrawn = membership::remove(&mut write.tx, app, (organization, &on.member), write.now).await?;
+    let withdrawn = membership::remove(&mut write.tx, app, (organization, &on.member, caller.id()), write.now).await?;
     let mut event = on.event(caller, "member.removed").changed(before.traced(), Value::Null);
     if withdrawn {
         event = event.with("withdrawn", true);

@@ -8,6 +8,7 @@ pub mod caller;
 mod contacts;
 mod csv;
 pub mod document;
+mod enrolments;
 mod events;
 mod evidence;
 mod export;
@@ -19,17 +20,21 @@ mod me;
 mod measures;
 mod members;
 mod offers;
+mod orders;
 mod organizations;
 mod overrides;
 pub mod page;
 mod people;
 pub mod precondition;
 pub mod problem;
+mod products;
 mod requests;
 mod reviews;
 mod rights;
+mod seats;
 mod successions;
 mod trail;
+mod trials;
 mod webhooks;
 pub mod write;
 
@@ -70,6 +75,11 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(reviews::router())
         .merge(people::router())
         .merge(measures::router())
+        .merge(products::router())
+        .merge(orders::router())
+        .merge(trials::router())
+        .merge(seats::router())
+        .merge(enrolments::router())
         .merge(api_keys::router())
         .merge(trail::router())
         .merge(events::router())

@@ -14,6 +14,7 @@ use super::page::{self, Asked, Page};
 use super::problem::{Answer, Code, Problem};
 use super::requests::RequestQuery;
 use super::rights::RightGiven;
+use super::seats::seat_problem;
 use super::write::{Write, Written};
 use super::{Problems, instant};
 use crate::account::offers;
@@ -151,6 +152,7 @@ async fn withdraw(
     if !membership_offers::settle(&mut write.tx, &row.id, "withdrawn", write.now).await? {
         return Err(over());
     }
+    offers::give_back(&mut write.tx, &row, caller.id(), write.now).await?;
     let event = acting.event(&caller, "member.offer_withdrawn").with("offer", row.id);
     audit::record(&mut write.tx, event, write.now).await?;
     write.finish(Written::nothing()).await
@@ -185,7 +187,10 @@ async fn accept(State(app): State<App>, caller: Caller, Path(id): Path<String>, 
     let offer = offers::open_to(&mut write.tx, (caller.id(), &id), write.now).await?;
     let Some(offer) = offer else { return Err(Problem::not_found().into()) };
     if let Err(refusal) = offers::accept(&mut write.tx, &app, (&offer, &caller.origin), write.now).await? {
-        return Err(Problem::new(Code::Conflict, refusal.to_string()).into());
+        return Err(match refusal {
+            offers::OfferRefusal::Seat(refusal) => seat_problem(&refusal).into(),
+            refusal => Problem::new(Code::Conflict, refusal.to_string()).into(),
+        });
     }
     let answer = write.finish(Written::nothing()).await;
     app.mail_waiting.notify_one();

@@ -87,6 +87,10 @@ codes! {
     FormalNoticeNeeded = "formal_notice_needed", CONFLICT, "A formal notice must have been left without effect";
     /// Members were not looked at yet; `left` says how many (R057).
     ReviewIncomplete = "review_incomplete", CONFLICT, "The review is not complete";
+    /// Every seat that orders open now is taken: `limit` and `taken` say how it stands. Free one, or sign a larger order (R060, R061).
+    SeatLimitReached = "seat_limit_reached", CONFLICT, "No seat is left";
+    /// Fewer seats than are taken now, `taken`: free some first (R061).
+    SeatsBelowUse = "seats_below_use", CONFLICT, "More seats are taken";
     /// The centre has as many live keys as it may have at once, `most`: revoke one first (R104).
     TooManyLiveKeys = "too_many_live_keys", CONFLICT, "Too many live keys";
     /// Somebody changed it since it was read; read it again. `current` is its version now.

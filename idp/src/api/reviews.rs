@@ -458,7 +458,7 @@ async fn carry_out(write: &mut Write, app: &App, caller: &Caller, (acting, id): 
             return Err(Problem::bare(Code::LastAdministrator).with("person", person).into());
         }
         let (name, after) = if decision == "remove" {
-            membership::remove(&mut write.tx, app, (organization, &member), write.now).await?;
+            membership::remove(&mut write.tx, app, (organization, &member, caller.id()), write.now).await?;
             ("member.removed", Value::Null)
         } else if member.status == "active" {
             membership::suspend(&mut write.tx, (organization, &person), write.now).await?;

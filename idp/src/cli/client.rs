@@ -98,6 +98,12 @@ pub(super) struct Reach {
     /// `true` for the software of a vendor that works with API keys of apprenticeship centres.
     #[arg(long, value_name = "BOOLEAN")]
     api_keys: Option<bool>,
+    /// The product it belongs to: people need a seat of it. `none` for no product.
+    #[arg(long, value_name = "PRODUCT|none")]
+    product: Option<String>,
+    /// `true` for a portal whose people need an enrolment.
+    #[arg(long, value_name = "BOOLEAN")]
+    enrolment: Option<bool>,
 }
 
 impl Reach {
@@ -106,6 +112,8 @@ impl Reach {
             && self.claims.is_none()
             && self.auth_required.is_none()
             && self.api_keys.is_none()
+            && self.product.is_none()
+            && self.enrolment.is_none()
     }
 
     fn over(self, mut settings: Settings) -> Settings {
@@ -117,6 +125,10 @@ impl Reach {
         settings.claims = self.claims.unwrap_or(settings.claims);
         settings.auth_required = self.auth_required.unwrap_or(settings.auth_required);
         settings.api_keys = self.api_keys.unwrap_or(settings.api_keys);
+        settings.enrolment = self.enrolment.unwrap_or(settings.enrolment);
+        if let Some(product) = self.product {
+            settings.product = Some(product).filter(|product| product != "none");
+        }
         settings
     }
 }

@@ -15,6 +15,7 @@ use crate::db::{Db, clients};
 use crate::mail::Post;
 use crate::measures::{self, Order, Refused, Subject};
 use crate::outcome::{Fault, Outcome};
+use crate::seats::{self, State, Taking};
 
 /// Options of `habilis organization member`.
 #[derive(Debug, clap::Args)]
@@ -41,6 +42,9 @@ pub(super) struct Change {
     /// A right in a portal. May be given several times.
     #[arg(long, value_name = "CLIENT=ROLE", value_parser = super::person::right)]
     right: Vec<(String, String)>,
+    /// A product they take a seat of, where the organization ordered several. May be given several times.
+    #[arg(long, value_name = "PRODUCT")]
+    product: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +61,7 @@ fn last_day(text: &str) -> Result<LastDay, String> {
 }
 
 impl Change {
-    pub(super) async fn run(self, db: Db) -> Outcome<()> {
+    pub(super) async fn run(self, db: Db, post: Post<'_>) -> Outcome<()> {
         let now = Clock::System.now();
         let mut tx = db.begin().await?;
         let person = one(&mut tx, &self.person).await?;
@@ -92,6 +96,13 @@ impl Change {
         // R056: whoever comes from outside leaves by themselves.
         if terms.affiliation == "external" && terms.ends_on.is_none() {
             return Err(Fault::new("an external member needs a last day: --ends-on; nothing was changed"));
+        }
+        if before.is_none() || terms.status == ACTIVE {
+            let state = if person.status == "pending" { State::Held } else { State::Assigned };
+            let products = (!self.product.is_empty()).then_some(&self.product[..]);
+            let seat = Taking { products, ..Taking::again((organization, &person.id), state, "command") }.by("cli");
+            let taken = seats::take(&mut tx, post, &seat, now).await?;
+            taken.map_err(|refusal| Fault::new(format!("{}: {refusal}; nothing was changed", person.login)))?;
         }
         organizations::set_member(&mut tx, (&person.id, organization), &terms, now).await?;
         for (client, role) in &self.right {

@@ -60,6 +60,8 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             locale: Locale::Fr,
             organization: None,
             rights: &[],
+            products: None,
+            initial_of: None,
             operator: true,
             landing: Landing::default(),
             by: "cli",

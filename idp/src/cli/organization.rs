@@ -4,11 +4,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use habilis_policies::passwords::{PasswordPolicy, Renewal};
 use habilis_policies::sanctions::Act;
 
-use super::{open_migrated, say};
+use super::{master_key, open_migrated, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::organizations;
 use crate::login::rules;
+use crate::mail::Post;
 use crate::measures::Order;
 use crate::outcome::{Fault, Outcome};
 
@@ -161,7 +162,10 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             };
             return super::membership::set_status(&config, db, (&organization, order)).await;
         }
-        Command::Member(change) => return change.run(db).await,
+        Command::Member(change) => {
+            let master = master_key(&config.keys)?;
+            return change.run(db, Post { config: &config, master: &master }).await;
+        }
     };
     let mut tx = db.begin().await?;
     if !organizations::exists(&mut tx, &organization).await? {

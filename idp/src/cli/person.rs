@@ -72,6 +72,9 @@ pub(super) struct Invite {
     /// A right in a portal. May be given several times.
     #[arg(long, value_name = "CLIENT=ROLE", value_parser = right, requires = "organization")]
     right: Vec<(String, String)>,
+    /// A product they take a seat of, where the organization ordered several. May be given several times.
+    #[arg(long, value_name = "PRODUCT", requires = "organization")]
+    product: Vec<String>,
     /// The portal they go to once the account is active, `client_id`.
     #[arg(long)]
     portal: Option<String>,
@@ -111,6 +114,8 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
                 locale: Locale::negotiate(Some(&options.locale), None),
                 organization: options.organization.as_deref().map(|id| (id, options.role.as_str())),
                 rights: &options.right,
+                products: (!options.product.is_empty()).then_some(&options.product[..]),
+                initial_of: None,
                 operator: false,
                 landing: Landing { client: options.portal, target: options.target, interaction: None },
                 by: "cli",
@@ -124,7 +129,10 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             let master = master_key(&config.keys)?;
             let mut tx = db.begin().await?;
             let post = Post { config: &config, master: &master };
-            let Some(mail) = invite::send_again(&mut tx, post, &person, now).await? else {
+            let sent = invite::send_again(&mut tx, post, &person, now).await?;
+            let sent =
+                sent.map_err(|refusal| Fault::new(format!("{}: {refusal}; nothing was changed", person.login)))?;
+            let Some(mail) = sent else {
                 return Err(Fault::new(format!(
                     "{} is {}: only an invitation is sent again",
                     person.login, person.status

@@ -115,6 +115,16 @@ pub struct Grant {
     pub created_at: At,
     /// Whether an organization's access ended since, and this grant with it.
     pub access_ended: bool,
+    /// From when the person has no access to the portal any more, as far as it is known; found out by `oidc::life`.
+    #[sqlx(skip)]
+    pub until: Option<At>,
+}
+
+impl Grant {
+    /// `at`, or the end of the access when that comes first.
+    pub fn at_most(&self, at: Timestamp) -> Timestamp {
+        self.until.map_or(at, |until| at.min(until.into()))
+    }
 }
 
 /// A grant to store, with the code that claims it.

@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = migrations![
     18 "0018_offers",
     19 "0019_pairs",
     20 "0020_api_keys",
+    21 "0021_orders",
     23 "0023_measures",
 ];
 

@@ -21,6 +21,7 @@ use crate::db::members::{self, Terms};
 use crate::db::{Db, Tx, organizations, people, portal_grants};
 use crate::mail::organizations::SensitiveAct;
 use crate::outcome::{Fault, Outcome};
+use crate::seats::SeatRefusal;
 use crate::web::text::Locale;
 
 /// Kind of the job that reads a file.
@@ -56,6 +57,9 @@ pub(crate) struct Plan {
     pub(crate) locale: String,
     /// What everybody may do in portals: client and role.
     pub(crate) rights: Vec<(String, String)>,
+    /// The products everybody takes a seat of; none for the only one.
+    #[serde(default)]
+    pub(crate) products: Option<Vec<String>>,
 }
 
 /// The cells of a row.
@@ -366,6 +370,16 @@ async fn batch(
                 imports::settle_row(tx, (&import.id, row.line), ("made", "[]", Some(&person))).await?;
             }
             Err(InviteRefusal::LoginTaken) => return Ok(None),
+            Err(InviteRefusal::Seat(refusal)) => {
+                let code = match refusal {
+                    SeatRefusal::LimitReached { .. } => "seat_limit_reached",
+                    SeatRefusal::ProductUnnamed(_) | SeatRefusal::NoSuchProduct(_) => "product_unnamed",
+                };
+                let wrong = Wrong { column: None, code: code.to_owned(), first_line: None };
+                let problems = serde_json::to_string(&[wrong])?;
+                imports::settle_row(tx, (&import.id, row.line), ("refused", &problems, None)).await?;
+                refused.push((row.line, problems));
+            }
             Err(refusal) => return Err(Fault::new(format!("a checked row was refused: {refusal}"))),
         }
     }
@@ -404,6 +418,8 @@ async fn admit(
         locale: Locale::negotiate(Some(&plan.locale), None),
         organization: Some((&import.organization_id, if cells.administrator { "administrator" } else { "member" })),
         rights: &plan.rights,
+        products: plan.products.as_deref(),
+        initial_of: None,
         operator: false,
         landing: Landing::default(),
         by: &plan.by,

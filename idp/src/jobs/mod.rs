@@ -7,6 +7,7 @@ mod delegation;
 pub(crate) mod imports;
 mod passwords;
 mod search;
+mod seats;
 mod work;
 
 use std::time::Duration;
@@ -87,6 +88,7 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
         passwords::run(app, now).await?;
         delegation::run(app, now).await?;
         api_keys::run(app, now).await?;
+        seats::run(app, now).await?;
         search::run(app, now).await?;
         purge(app, now).await?;
     }

@@ -140,6 +140,7 @@ mod tests {
     use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
     use crate::mail::organizations::{ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
+    use crate::mail::subscriptions::SubscriptionLetter;
     use crate::mail::webhooks::Disabled;
 
     fn named<L: Letter>(letters: Vec<L>) -> impl Iterator<Item = (&'static str, Kind)> {
@@ -153,6 +154,7 @@ mod tests {
         use Kind::{Other, Security, Undoable};
         let expected = [
             ("access_closed.1", Other),
+            ("access_ends.1", Other),
             ("account_already_known.1", Other),
             ("account_compromised.1", Other),
             ("account_email_changed.1", Undoable),
@@ -173,10 +175,19 @@ mod tests {
             ("measure_lifted.1", Other),
             ("measure_suspended.1", Other),
             ("measure_terminated.1", Other),
+            ("credentials_due.1", Other),
+            ("credentials_late.1", Other),
             ("members_exported.1", Other),
             ("members_imported.1", Other),
             ("membership_offer.1", Other),
             ("new_sign_in.1", Security),
+            ("order_ended.1", Other),
+            ("order_ends.1", Other),
+            ("order_interrupted.1", Other),
+            ("order_opened.1", Other),
+            ("order_renewed.1", Other),
+            ("order_renews.1", Other),
+            ("order_unpaid.1", Other),
             ("override_done.1", Other),
             ("override_requested.1", Other),
             ("passkey_added.1", Security),
@@ -189,15 +200,21 @@ mod tests {
             ("password_suspended.1", Other),
             ("recovery_code_used.1", Security),
             ("recovery_codes_made.1", Security),
+            ("registration_lapsed.1", Other),
             ("review_opened.1", Other),
             ("review_overdue.1", Other),
             ("review_reminder.1", Other),
+            ("seats_full.1", Other),
+            ("seats_nearly_full.1", Other),
+            ("seats_over.1", Other),
             ("second_factors_removal_asked.1", Security),
             ("second_factors_removed.1", Security),
             ("second_factors_reset.1", Security),
             ("second_step_guessed.1", Security),
             ("succession_done.1", Other),
             ("succession_requested.1", Other),
+            ("trial_ended.1", Other),
+            ("trial_ends.1", Other),
             ("webhook_disabled.1", Other),
         ];
         let sign_in =
@@ -211,6 +228,7 @@ mod tests {
             .chain(named(ReviewLetter::samples()))
             .chain(named(MeasureLetter::samples()))
             .chain(named(AccessClosedLetter::samples()))
+            .chain(named(SubscriptionLetter::samples()))
             .chain(named(Disabled::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);

@@ -11,6 +11,7 @@ pub mod letters;
 pub mod measures;
 pub mod organizations;
 pub mod passwords;
+pub mod subscriptions;
 pub mod transport;
 pub mod webhooks;
 

@@ -107,7 +107,7 @@ impl PasswordLetter {
 }
 
 /// A civil date as people read it.
-pub(super) fn day(date: Date, locale: Locale) -> String {
+pub(crate) fn day(date: Date, locale: Locale) -> String {
     let format = match locale {
         Locale::Fr => "%d/%m/%Y",
         Locale::En => "%-d %B %Y",

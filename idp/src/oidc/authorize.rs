@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::db::interactions::{self, NewInteraction};
 use crate::login::session;
 use crate::outcome::Outcome;
+use crate::seats::admission::connect;
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::params::Params;
 use crate::web::{Form, Origin, see_other};
@@ -69,6 +70,10 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
             verdict = interaction::next(app, &mut tx, facts, now).await?;
         }
         if verdict.next == Next::Answer {
+            if !connect(&mut tx, &client, (verdict.organization.as_deref(), session), now).await? {
+                drop(tx);
+                return wait(app, (origin, cookies), (&client, &request, organization_path), now).await;
+            }
             if !par::answer(&mut tx, &request, now).await? {
                 return answered_before().show(app, origin, ui_locales.as_deref());
             }

@@ -11,7 +11,7 @@ use habilis_policies::profiles::{DEVICE_CODE, SecurityProfile, TOKEN_EXCHANGE};
 use habilis_policies::redirects::{self, Application};
 use habilis_policies::response_types::ResponseType;
 use habilis_policies::scopes::Scope;
-use habilis_policies::{acr, second_factor, subjects};
+use habilis_policies::{acr, admission, second_factor, subjects};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -167,6 +167,12 @@ pub struct Settings {
     /// Whether people sign in to use it. A service that works without sign-in cannot send anybody to one (R010).
     #[serde(skip_serializing_if = "is_usual")]
     pub auth_required: bool,
+    /// The product it belongs to: people need a seat of it (R060).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// Whether people need an enrolment whose window is open (R080).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub enrolment: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
@@ -186,11 +192,18 @@ impl Default for Settings {
             organization_kinds: Vec::new(),
             claims: ClaimsProfile::default(),
             auth_required: true,
+            product: None,
+            enrolment: false,
         }
     }
 }
 
 impl Settings {
+    /// What people need to use it, beside an account.
+    pub fn access(&self) -> admission::Rule {
+        admission::Rule { seat: self.product.is_some(), enrolment: self.enrolment }
+    }
+
     /// What in `metadata` contradicts these settings.
     ///
     /// # Errors

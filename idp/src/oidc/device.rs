@@ -35,6 +35,7 @@ use crate::login::local::Place;
 use crate::login::password::recent;
 use crate::login::{finish, session};
 use crate::outcome::{Fault, Outcome};
+use crate::seats::admission::connect;
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::params::Params;
 use crate::web::{Form, Origin, chrome, render, see_other};
@@ -442,6 +443,9 @@ async fn answer(
         code_expires_at: expires_at,
         expires_at,
     };
+    if !connect(&mut tx, client, (found.chosen.as_deref(), session), now).await? {
+        return Ok(false);
+    }
     grants::insert(&mut tx, &new, now).await?;
     if !device_requests::allow(&mut tx, &typed.user_code, (&browser.digest(), &grant), now).await? {
         return Ok(false);

@@ -14,6 +14,7 @@ use super::audience;
 use super::claims::{self, ClaimsRequest, ORGANIZATION_SCOPE, Place, Wanted};
 use super::client::SharedClient;
 use super::issue::{self, Subject};
+use super::life;
 use super::request::Request;
 use crate::app::App;
 use crate::db::grants::{self, Grant};
@@ -44,7 +45,9 @@ pub async fn answer(
         return Ok(answer);
     }
     let found = grants::find_by_code(tx, &digest(code.expose()), now).await?;
-    let grant = found.ok_or_else(|| Fault::new("the grant just stored is not there"))?;
+    let mut grant = found.ok_or_else(|| Fault::new("the grant just stored is not there"))?;
+    // The request was admitted a moment ago, in the same transaction: what is wanted here is until when.
+    life::is_over(tx, &mut grant, client, now).await?;
     let scope = Scope::parse(&grant.scope).unwrap_or_default();
     if !kind.has_code() {
         // Nobody has the code: the grant is as good as claimed, and stays as long as its tokens.
@@ -63,7 +66,7 @@ pub async fn answer(
         let token = issue::access_token(app, client, (subject, &audience, None), now)?;
         answer.push(("access_token", token.clone()));
         answer.push(("token_type", "Bearer".to_owned()));
-        answer.push(("expires_in", app.config.tokens.access_token_seconds.to_string()));
+        answer.push(("expires_in", issue::expires_in(app, Some(&grant), now).to_string()));
         answer.push(("scope", audience.scope.to_string()));
         Some(token)
     } else {

@@ -27,6 +27,7 @@ use crate::db::sessions::Session;
 use crate::db::{Conn, Tx, consents, people, second_factors};
 use crate::login::{finish, session};
 use crate::outcome::Outcome;
+use crate::seats::admission::connect;
 use crate::web::cookies::{Browser, Cookies};
 use crate::web::params::Params;
 use crate::web::{Form, Origin, chrome, render, see_other};
@@ -189,6 +190,9 @@ pub async fn proceed(tx: &mut Tx, app: &App, (open, session): (&Open, &Session),
             open.request.return_to.error(app, &refused(refusal), now)
         }
         Next::Answer => {
+            if !connect(tx, &open.client, (organization.as_deref(), session), now).await? {
+                return Ok(see_other(&organization_path(id)));
+            }
             // A second answer to one request finds it finished and sends the person to the page that says so.
             if !interactions::finish(tx, id, now).await? || !par::answer(tx, &open.request, now).await? {
                 return Ok(see_other(&login_path(id)));

@@ -17,8 +17,8 @@ use super::claims::of_organization;
 use super::client::{Authentication, Client};
 use super::client_auth;
 use super::error::{Refusal, no_store};
+use super::life;
 use super::resource::{self, Standing};
-use super::token::is_withdrawn;
 use crate::api_keys::{self, Used, attempt};
 use crate::app::App;
 use crate::db::{grants, refresh_tokens, resources};
@@ -151,7 +151,9 @@ async fn serves(app: &App, client: &Client, audience: Option<&str>) -> Outcome<b
 async fn refresh_token(app: &App, client: &Client, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
     let mut reader = app.db.reader().await?;
     let Some(stored) = refresh_tokens::find(&mut reader, &digest(token)).await? else { return Ok(None) };
-    let Some(grant) = grants::find(&mut reader, &stored.grant_id, now).await? else { return Ok(None) };
+    let Some(mut grant) = grants::find(&mut reader, &stored.grant_id, now).await? else { return Ok(None) };
+    let Some(owner) = app.client(&grant.client_id).await? else { return Ok(None) };
+    let withdrawn = life::is_over(&mut reader, &mut grant, &owner, now).await?;
     drop(reader);
     let facts = Facts {
         issued_to: &grant.client_id,
@@ -159,7 +161,7 @@ async fn refresh_token(app: &App, client: &Client, token: &str, now: Timestamp) 
         client: Kind::Confidential,
         expires_at: stored.expires_at.into(),
         replaced_at: stored.replaced_at.map(Timestamp::from),
-        withdrawn: is_withdrawn(&grant, client, now),
+        withdrawn,
     };
     if !matches!(refresh(&facts, now), Refresh::Keep | Refresh::Rotate) {
         return Ok(None);

@@ -127,7 +127,7 @@ pub fn access_token(
         scope: &audience.scope.to_string(),
         jti: habilis_keys::random::id("at", now),
         iat: now.as_second(),
-        exp: now.as_second() + i64::from(app.config.tokens.access_token_seconds),
+        exp: end_of_access(app, grant, now).as_second(),
         grant_id: grant.map(|grant| grant.id.as_str()),
         auth_time: grant.map(|grant| Timestamp::from(grant.auth_time).as_second()),
         acr: grant.map(|grant| grant.acr.as_str()).filter(|acr| !acr.is_empty()),
@@ -135,6 +135,18 @@ pub fn access_token(
         organization,
     };
     app.keys.sign(ACCESS_TOKEN_ALGORITHM, Some("at+jwt"), &claims, now)
+}
+
+/// The end of an access token issued `now`: as long as configured, but not beyond the access of its person (R080, R087).
+fn end_of_access(app: &App, grant: Option<&Grant>, now: Timestamp) -> Timestamp {
+    let end = now.saturating_add(SignedDuration::from_secs(i64::from(app.config.tokens.access_token_seconds)));
+    let end = end.unwrap_or(now);
+    grant.map_or(end, |grant| grant.at_most(end))
+}
+
+/// How many seconds an access token issued `now` lives (RFC 6749 §5.1).
+pub fn expires_in(app: &App, grant: Option<&Grant>, now: Timestamp) -> u32 {
+    u32::try_from(end_of_access(app, grant, now).as_second() - now.as_second()).unwrap_or(0)
 }
 
 /// What a token says that an apprenticeship centre's API key was exchanged for (R102).
@@ -195,7 +207,8 @@ pub fn id_token(
     set("sub", json!(app.subjects.of(client, &grant.person_id)));
     set("aud", json!(client.id));
     set("iat", json!(now.as_second()));
-    set("exp", json!(now.as_second() + i64::from(app.config.tokens.id_token_seconds)));
+    let end = now.saturating_add(SignedDuration::from_secs(i64::from(app.config.tokens.id_token_seconds)))?;
+    set("exp", json!(grant.at_most(end).as_second()));
     set("auth_time", json!(Timestamp::from(grant.auth_time).as_second()));
     if !grant.acr.is_empty() {
         set("acr", json!(grant.acr));

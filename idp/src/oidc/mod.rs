@@ -20,6 +20,7 @@ pub mod initial_access;
 pub mod interaction;
 pub mod introspect;
 pub mod issue;
+pub mod life;
 pub mod localized;
 pub mod openapi;
 pub mod organization;

@@ -6,6 +6,7 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use habilis_policies::admission::Closed;
 use habilis_policies::identifiers::OrganizationKind;
 use habilis_policies::memberships::{self, Interest, Question, Standing, TurnedAway};
 use jiff::Timestamp;
@@ -26,6 +27,7 @@ use crate::db::sessions::Session;
 use crate::db::{Conn, Tx, organization_choices, people};
 use crate::login::session;
 use crate::outcome::Outcome;
+use crate::seats::admission;
 use crate::web::cookies::{Browser, Cookies};
 use crate::web::params::Params;
 use crate::web::text::Locale;
@@ -119,15 +121,17 @@ pub async fn find(
 ) -> Outcome<Found> {
     let admitted = &client.settings.organization_kinds[..];
     let mut found = Found { standing: Standing::Settled, chosen: None, all: Vec::new(), offered: Vec::new() };
-    if said.interest == Interest::Nothing && admitted.is_empty() && said.named.is_none() {
+    let access = client.settings.access();
+    if said.interest == Interest::Nothing && admitted.is_empty() && said.named.is_none() && !access.is_metered() {
         return Ok(found);
     }
+    let held = admission::held(c, client, (&session.person_id, &session.id), now).await?;
     found.all = organizations::candidates(c, (&session.person_id, &client.id), now).await?;
     let earlier = match found.all.len() {
         0 | 1 => None,
         _ => organization_choices::of_session(c, &session.id, &client.id).await?,
     };
-    let candidates: Vec<_> = found.all.iter().map(seen).collect();
+    let candidates: Vec<_> = found.all.iter().map(|one| seen(one, held.admits(client, &one.id, now).err())).collect();
     let question = Question {
         interest: said.interest,
         admitted,
@@ -135,6 +139,7 @@ pub async fn find(
         answered: said.answered,
         earlier: earlier.as_deref(),
         choose_again: said.choose_again,
+        metered: access.is_metered().then_some(if access.seat { Closed::NoSeat } else { Closed::NotEnrolled }),
     };
     let choice = memberships::choose(&candidates, &question);
     found.standing = choice.standing();
@@ -146,11 +151,12 @@ pub async fn find(
     Ok(found)
 }
 
-fn seen(candidate: &Candidate) -> memberships::Candidate<'_> {
+fn seen(candidate: &Candidate, closed: Option<Closed>) -> memberships::Candidate<'_> {
     memberships::Candidate {
         id: &candidate.id,
         kind: OrganizationKind::parse(&candidate.kind),
         has_rights: candidate.has_rights,
+        closed,
     }
 }
 
@@ -163,6 +169,19 @@ pub fn turned_away(reason: TurnedAway) -> RedirectError {
                 "organization_kind_not_admitted: the person has no organization of a kind that this client admits"
             }
             TurnedAway::NotAMember => "organization_not_a_member: the person does not belong to that organization",
+            TurnedAway::NoAccess(Closed::NoSeat) => "seat_missing: the person holds no seat of the product",
+            TurnedAway::NoAccess(Closed::NotOpen { .. }) => "subscription_closed: no order opens the product now",
+            TurnedAway::NoAccess(Closed::OpensLater { .. }) => {
+                "subscription_not_open_yet: an order opens the product later"
+            }
+            TurnedAway::NoAccess(Closed::AllConnected) => {
+                "connections_in_use: as many people are connected as were ordered"
+            }
+            TurnedAway::NoAccess(Closed::NotEnrolled) => {
+                "enrolment_missing: the person is not enrolled, or something is missing"
+            }
+            TurnedAway::NoAccess(Closed::NotBegun { .. }) => "enrolment_not_begun: the access begins later",
+            TurnedAway::NoAccess(Closed::EnrolmentOver { .. }) => "enrolment_over: the access has ended",
         },
     )
 }

@@ -1,9 +1,13 @@
 //! The pages about organizations at sign-in: which one it is for, and why a portal is not for somebody.
 
 use askama::Template;
+use habilis_policies::admission::Closed;
+use habilis_policies::calendar;
 use habilis_policies::identifiers::OrganizationKind;
 use habilis_policies::memberships::TurnedAway;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::mail::passwords::day;
 use crate::web::page::{Chrome, ClientCard, Sample, sample_chrome, sample_client, sample_hostile_client};
 use crate::web::text::Locale;
 
@@ -147,6 +151,46 @@ impl NotForYou {
     fn is_about_kind(&self) -> bool {
         self.reason == TurnedAway::KindNotAdmitted
     }
+
+    /// Title, reason and advice when it is about seats or a course.
+    fn access_texts(&self) -> Option<[&'static str; 3]> {
+        let TurnedAway::NoAccess(closed) = self.reason else { return None };
+        Some(match closed {
+            Closed::NoSeat => ["access-no-seat-title", "access-no-seat-why", "access-no-seat-then"],
+            Closed::NotEnrolled => ["access-not-enrolled-title", "access-not-enrolled-why", "access-not-enrolled-then"],
+            Closed::EnrolmentOver { .. } => ["access-over-title", "access-over-why", "access-over-then"],
+            Closed::NotOpen { .. } => ["access-not-open-title", "access-not-open-why", "access-not-open-then"],
+            Closed::OpensLater { .. } => {
+                ["access-opens-later-title", "access-opens-later-why", "access-opens-later-then"]
+            }
+            Closed::NotBegun { .. } => ["access-not-begun-title", "access-not-begun-why", "access-not-begun-then"],
+            Closed::AllConnected => {
+                ["access-all-connected-title", "access-all-connected-why", "access-all-connected-then"]
+            }
+        })
+    }
+
+    fn title(&self) -> String {
+        match self.access_texts() {
+            Some([title, ..]) => self.chrome.t(title),
+            None if self.is_about_kind() => self.chrome.t("organization-kind-title"),
+            None => self.chrome.t("organization-member-title"),
+        }
+    }
+
+    /// Why, with the day it began or begins.
+    fn access_why(&self, key: &str) -> String {
+        let at = match self.reason {
+            TurnedAway::NoAccess(Closed::OpensLater { at } | Closed::NotBegun { at }) => Some(at),
+            // The last day is the one before the cut.
+            TurnedAway::NoAccess(Closed::EnrolmentOver { since } | Closed::NotOpen { since: Some(since) }) => {
+                since.checked_sub(SignedDuration::from_secs(1)).ok()
+            }
+            _ => None,
+        };
+        let date = at.map(|at| day(calendar::date_at(at), self.chrome.locale)).unwrap_or_default();
+        self.chrome.locale.text_with(key, &[("client", &self.client.name), ("date", &date)])
+    }
 }
 
 impl Sample for NotForYou {
@@ -167,10 +211,18 @@ impl Sample for NotForYou {
             own: all.iter().take(1).cloned().collect(),
             contact: Some("support@campus.example".to_owned()),
         };
+        let access = |closed| Self { reason: TurnedAway::NoAccess(closed), admitted: Vec::new(), ..ordinary.clone() };
         vec![
             ordinary.clone(),
             Self { own: Vec::new(), contact: None, ..ordinary.clone() },
             Self { reason: TurnedAway::NotAMember, admitted: Vec::new(), ..ordinary.clone() },
+            access(Closed::NoSeat),
+            access(Closed::NotEnrolled),
+            access(Closed::EnrolmentOver { since: Timestamp::UNIX_EPOCH }),
+            access(Closed::NotOpen { since: Some(Timestamp::UNIX_EPOCH) }),
+            access(Closed::OpensLater { at: Timestamp::UNIX_EPOCH }),
+            access(Closed::NotBegun { at: Timestamp::UNIX_EPOCH }),
+            access(Closed::AllConnected),
             Self {
                 client: sample_hostile_client(),
                 person: "<script>alert('moi')</script>".to_owned(),

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::client::SharedClient;
 use super::dpop::{self, Target};
 use super::error::no_store;
-use super::token::is_withdrawn;
+use super::life;
 use crate::api_keys;
 use crate::app::App;
 use crate::db::grants::{self, Grant};
@@ -283,8 +283,9 @@ pub(crate) async fn standing(app: &App, claims: &Map<String, Value>, now: Timest
         return Ok(Standing::Dead);
     }
     let Some(id) = text("grant_id") else { return Ok(Standing::OfClient) };
-    let grant = grants::find(&mut reader, id, now).await?.filter(|grant| !is_withdrawn(grant, &client, now));
-    Ok(grant.map_or(Standing::Dead, |grant| Standing::OfPerson(Box::new(grant))))
+    let Some(mut grant) = grants::find(&mut reader, id, now).await? else { return Ok(Standing::Dead) };
+    let over = life::is_over(&mut reader, &mut grant, &client, now).await?;
+    Ok(if over { Standing::Dead } else { Standing::OfPerson(Box::new(grant)) })
 }
 
 /// When a token was issued, to the second.

@@ -679,16 +679,48 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
     let file =
         boss.request("POST", &format!("{of}/imports")).header("content-type", "text/csv").body("Nom;Prénom;Courriel\n");
     let import = boss.send(file).await.done(202)["id"].as_str().unwrap().to_owned();
+    let (number, product) =
+        (format!("BC-{organization}"), format!("p-{}", organization.to_lowercase().replace('_', "-")));
+    boss.post("/products", &json!({ "id": product, "name": "Isolée", "trial_seats": 1 })).await.done(201);
+    let accepted = json!({ "product": product, "terms_version": "1", "terms_accepted_at": "2020-01-01T00:00:00Z" });
+    let trial = boss.post(&format!("{of}/trials"), &accepted).await.done(201)["id"].as_str().unwrap().to_owned();
+    let form = json!({ "number": number, "product": product, "seats": 5, "effect_on": in_days(server, 0).await });
+    let order = boss.post(&format!("{of}/orders"), &form).await.done(201)["id"].as_str().unwrap().to_owned();
+    boss.put(&format!("{of}/portals/demo-portal"), &json!({ "roles": ["formateur"] })).await.done(200);
+    let course = json!({
+        "person": member, "portal": "demo-portal", "title": "Cours", "not_before": in_days(server, 0).await, "not_after": in_days(server, 90).await,
+    });
+    let enrolment = boss.post(&format!("{of}/enrolments"), &course).await.done(201)["id"].as_str().unwrap().to_owned();
     let made = made.map(|(name, answer)| {
         (name, if name == "{offer}" { answer.done(202) } else { answer.done(201) }["id"].as_str().unwrap().to_owned())
     });
-    made.into_iter().chain([("{import}", import)]).collect()
+    let others = [
+        ("{import}", import),
+        ("{trial}", trial),
+        ("{order}", order),
+        ("{product}", product),
+        ("{enrolment}", enrolment),
+    ];
+    made.into_iter().chain(others).collect()
 }
 
 /// What a stranger must not have changed.
 async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
     let mut found = Vec::new();
-    for path in ["", "/contacts", "/portals", "/successions", "/overrides", "/reviews", "/offers"] {
+    let paths = [
+        "",
+        "/contacts",
+        "/portals",
+        "/successions",
+        "/overrides",
+        "/reviews",
+        "/offers",
+        "/orders",
+        "/trials",
+        "/seats",
+        "/enrolments",
+    ];
+    for path in paths {
         found.push(api.get(&format!("/organizations/{organization}{path}")).await.done(200));
     }
     found.push(api.get(&format!("/organizations/{organization}/members/{person}")).await.done(200));
@@ -724,6 +756,7 @@ pub(crate) fn example(document: &Value, schema: &Value) -> Value {
         "boolean" => json!(false),
         "integer" | "number" => json!(1),
         _ if schema["format"] == "date" => json!("2100-12-31"),
+        _ if schema["format"] == "date-time" => json!("2020-01-01T00:00:00Z"),
         _ => json!("texte"),
     }
 }

@@ -133,6 +133,14 @@ actions! {
     ReadOrders "read_orders" "habilis.orders",
     /// Records orders.
     WriteOrders "write_orders" "habilis.orders",
+    /// Reads the seats of an organization: how many, who holds them, what happened to them.
+    ReadSeats "read_seats" "habilis.members.read",
+    /// Gives a member a seat, takes it back, or hands it from one to another.
+    AssignSeat "assign_seat" "habilis.members.write",
+    /// Reads enrolments.
+    ReadEnrolments "read_enrolments" "habilis.members.read",
+    /// Enrols members in courses, and records what happens to enrolments.
+    WriteEnrolments "write_enrolments" "habilis.members.write",
     /// Ends every session, token and key of an organization at once (R033).
     KillSwitch "kill_switch" "habilis.members.write",
     /// Reads a person's consents.

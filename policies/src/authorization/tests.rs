@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 22] = [
+const LOOKS: [Action; 24] = [
     Action::ListOrganizations,
     Action::ReadOrganization,
     Action::ReadContacts,
@@ -34,6 +34,8 @@ const LOOKS: [Action; 22] = [
     Action::ReadMeasures,
     Action::ReadApiKeys,
     Action::ReadOrders,
+    Action::ReadSeats,
+    Action::ReadEnrolments,
     Action::ReadConsents,
     Action::ReadIdentityImage,
 ];

@@ -17,6 +17,7 @@ use crate::db::refresh_tokens;
 use crate::oidc::audience;
 use crate::oidc::client::{Authentication, Client};
 use crate::oidc::error::Refusal;
+use crate::oidc::life;
 use crate::outcome::Outcome;
 
 /// What the request presents.
@@ -34,7 +35,8 @@ pub(super) async fn redeem(
 ) -> Outcome<Result<Tokens, Refusal>> {
     let client = holder.client;
     let found = grants::find_by_code(&mut app.db.reader().await?, &digest(&presented.code), now).await?;
-    let Some(grant) = found else { return Ok(Err(Refusal::invalid_grant("the code is unknown"))) };
+    let Some(mut grant) = found else { return Ok(Err(Refusal::invalid_grant("the code is unknown"))) };
+    let withdrawn = life::is_over(&mut app.db.reader().await?, &mut grant, client, now).await?;
     let facts = Facts {
         issued_to: &grant.client_id,
         presented_by: &client.id,
@@ -42,7 +44,7 @@ pub(super) async fn redeem(
         redirect_uri: presented.redirect_uri.as_deref(),
         expires_at: grant.code_expires_at.into(),
         verifier: verifier(grant.code_challenge.as_deref(), presented.code_verifier.as_deref()),
-        withdrawn: is_withdrawn(&grant, client, now),
+        withdrawn,
     };
     let decision = codes::redeem(&facts, now);
     if grant.code_used_at.is_some() && decision != Err(CodeRefusal::OtherClient) {
@@ -66,7 +68,7 @@ pub(super) async fn redeem(
         // RFC 9449 §5: what a public client holds is bound to its key; a confidential one proves itself each time.
         let bound = holder.jkt.filter(|_| client.authentication == Authentication::None);
         let days = i64::from(app.config.tokens.refresh_token_days);
-        let expires_at = now.saturating_add(SignedDuration::from_hours(24 * days))?;
+        let expires_at = grant.at_most(now.saturating_add(SignedDuration::from_hours(24 * days))?);
         let mut tx = app.db.begin().await?;
         let claimed = grants::claim_code(&mut tx, &grant.id, now, expires_at).await?;
         if claimed {

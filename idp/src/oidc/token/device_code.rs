@@ -6,7 +6,6 @@ use habilis_policies::device::{Answer, Facts, State, poll};
 use habilis_policies::scopes::Scope;
 use jiff::{SignedDuration, Timestamp};
 
-use super::authorization_code::is_withdrawn;
 use super::{Holder, Tokens, tokens};
 use crate::app::App;
 use crate::db::device_requests::{self, DeviceRequest};
@@ -14,6 +13,7 @@ use crate::db::{grants, refresh_tokens};
 use crate::oidc::audience;
 use crate::oidc::client::Authentication;
 use crate::oidc::error::Refusal;
+use crate::oidc::life;
 use crate::outcome::Outcome;
 
 pub(super) async fn redeem(
@@ -81,13 +81,17 @@ async fn give(
     now: Timestamp,
 ) -> Outcome<Result<Tokens, Refusal>> {
     let client = holder.client;
+    let mut reader = app.db.reader().await?;
     let found = match &request.grant_id {
-        Some(id) => grants::find(&mut app.db.reader().await?, id, now).await?,
+        Some(id) => grants::find(&mut reader, id, now).await?,
         None => None,
     };
-    let Some(grant) = found.filter(|grant| !is_withdrawn(grant, client, now)) else {
-        return Ok(Err(Refusal::invalid_grant("the grant is no longer valid")));
-    };
+    let over = || Ok(Err(Refusal::invalid_grant("the grant is no longer valid")));
+    let Some(mut grant) = found else { return over() };
+    if life::is_over(&mut reader, &mut grant, client, now).await? {
+        return over();
+    }
+    drop(reader);
     let scope = Scope::parse(&grant.scope).unwrap_or_default();
     let audience = match audience::of_grant(app, (&grant, &scope), holder.resources).await? {
         Ok(audience) => audience,
@@ -100,7 +104,7 @@ async fn give(
     } else {
         SignedDuration::from_secs(2 * i64::from(app.config.tokens.access_token_seconds))
     };
-    let keep_until = now.saturating_add(keep)?;
+    let keep_until = grant.at_most(now.saturating_add(keep)?);
     let mut tx = app.db.begin().await?;
     if !device_requests::redeem(&mut tx, digest_of_code, now).await?
         || !grants::claim_code(&mut tx, &grant.id, now, keep_until).await?

@@ -237,7 +237,7 @@ async fn tokens(
     Ok(Tokens {
         access_token,
         token_type: holder.token_type(),
-        expires_in: app.config.tokens.access_token_seconds,
+        expires_in: issue::expires_in(app, Some(grant), now),
         scope: audience.scope.to_string(),
         refresh_token: None,
         id_token,

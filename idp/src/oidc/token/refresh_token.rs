@@ -6,7 +6,6 @@ use habilis_policies::scopes::Scope;
 use habilis_policies::tokens::{Facts, Kind, Refresh, refresh as decide};
 use jiff::{SignedDuration, Timestamp};
 
-use super::authorization_code::is_withdrawn;
 use super::{Holder, Tokens, tokens};
 use crate::app::App;
 use crate::db::audit::{self, Event};
@@ -15,6 +14,7 @@ use crate::db::refresh_tokens;
 use crate::oidc::audience;
 use crate::oidc::client::Authentication;
 use crate::oidc::error::Refusal;
+use crate::oidc::life;
 use crate::outcome::Outcome;
 
 pub(super) async fn refresh(
@@ -28,7 +28,8 @@ pub(super) async fn refresh(
     let digest_of_token = digest(token);
     let mut reader = app.db.reader().await?;
     let Some(stored) = refresh_tokens::find(&mut reader, &digest_of_token).await? else { return unknown() };
-    let Some(grant) = grants::find(&mut reader, &stored.grant_id, now).await? else { return unknown() };
+    let Some(mut grant) = grants::find(&mut reader, &stored.grant_id, now).await? else { return unknown() };
+    let withdrawn = life::is_over(&mut reader, &mut grant, client, now).await?;
     drop(reader);
     let facts = Facts {
         issued_to: &grant.client_id,
@@ -36,7 +37,7 @@ pub(super) async fn refresh(
         client: if client.authentication == Authentication::None { Kind::Public } else { Kind::Confidential },
         expires_at: stored.expires_at.into(),
         replaced_at: stored.replaced_at.map(Timestamp::from),
-        withdrawn: is_withdrawn(&grant, client, now),
+        withdrawn,
     };
     let rotate = match decide(&facts, now) {
         Refresh::Keep => false,
@@ -61,7 +62,7 @@ pub(super) async fn refresh(
     if rotate {
         let next = habilis_keys::random::token();
         let days = i64::from(app.config.tokens.refresh_token_days);
-        let expires_at = now.saturating_add(SignedDuration::from_hours(24 * days))?;
+        let expires_at = grant.at_most(now.saturating_add(SignedDuration::from_hours(24 * days))?);
         let mut tx = app.db.begin().await?;
         refresh_tokens::replace(&mut tx, &digest_of_token, now).await?;
         refresh_tokens::insert(

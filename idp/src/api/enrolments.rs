@@ -1,0 +1,513 @@
+//! `/organizations/{organization}/enrolments`: from when until when a member has access to a portal for a course (R020, R021, R080,
+//! R081, R088, R089).
+
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use habilis_keys::random;
+use habilis_policies::authorization::Action;
+use habilis_policies::calendar;
+use habilis_policies::enrolments::{Status, credentials_due, withdrawal_ends};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::{Body, fields};
+use super::caller::Caller;
+use super::page::{self, Asked, Page, Paging};
+use super::precondition::stale;
+use super::problem::{Answer, Code, Problem};
+use super::seats::seat_problem;
+use super::write::{Write, Written, found};
+use super::{Problems, instant};
+use crate::account::invite;
+use crate::app::App;
+use crate::db::enrolments::{self, Enrolment as Row, NewEnrolment};
+use crate::db::{Tx, audit, members, people, portal_grants};
+
+const STATUSES: &[&str] = &["pre_registered", "registered", "lapsed", "withdrawn", "closed"];
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(report))
+        .routes(routes!(read))
+        .routes(routes!(step))
+}
+
+/// An enrolment.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Enrolment {
+    /// `enr_…`.
+    id: String,
+    /// The learner, `usr_…`.
+    person: String,
+    /// The portal, a `client_id`.
+    portal: String,
+    /// Of the course.
+    title: String,
+    /// First day of access.
+    not_before: String,
+    /// Last day of access.
+    not_after: String,
+    /// `close`, or `keep`: then access stays until the enrolment is closed (R081).
+    at_end: String,
+    /// `pre_registered`, `registered`, `lapsed`, `withdrawn` or `closed`.
+    status: String,
+    /// Reference of the contract.
+    contract: Option<String>,
+    /// When it was sent.
+    sent_on: Option<String>,
+    /// Until when it has to come back signed (R021).
+    return_by: Option<String>,
+    /// RFC 3339.
+    signed_at: Option<String>,
+    /// RFC 3339.
+    paid_at: Option<String>,
+    /// Whether the learner may withdraw within fourteen days of the payment (R089).
+    withdrawal: bool,
+    /// Until when, RFC 3339.
+    withdrawal_ends_at: Option<String>,
+    /// RFC 3339.
+    waived_at: Option<String>,
+    /// The version of the text of the waiver.
+    waiver_version: Option<String>,
+    /// Last day, when closed before its end.
+    closed_on: Option<String>,
+    /// When access codes were sent, RFC 3339.
+    credentials_sent_at: Option<String>,
+    /// Until when they are due (R020), RFC 3339.
+    credentials_due_at: Option<String>,
+    /// The first instant of access, RFC 3339; absent while something is missing.
+    opens_at: Option<String>,
+    /// The first instant after, RFC 3339; absent when it does not end by itself.
+    closes_at: Option<String>,
+}
+
+impl From<&Row> for Enrolment {
+    fn from(row: &Row) -> Self {
+        let rule = row.rule();
+        let window = rule.window();
+        Self {
+            id: row.id.clone(),
+            person: row.person_id.clone(),
+            portal: row.client_id.clone(),
+            title: row.title.clone(),
+            not_before: row.not_before.clone(),
+            not_after: row.not_after.clone(),
+            at_end: row.at_end.clone(),
+            status: row.status.clone(),
+            contract: row.contract.clone(),
+            sent_on: row.sent_on.clone(),
+            return_by: rule.return_by().map(|day| day.to_string()),
+            signed_at: row.signed_at.map(instant),
+            paid_at: row.paid_at.map(instant),
+            withdrawal: row.withdrawal,
+            withdrawal_ends_at: rule.paid_at.filter(|_| row.withdrawal).map(|paid| withdrawal_ends(paid).to_string()),
+            waived_at: row.waived_at.map(instant),
+            waiver_version: row.waiver_version.clone(),
+            closed_on: row.closed_on.clone(),
+            credentials_sent_at: row.credentials_sent_at.map(instant),
+            credentials_due_at: rule.signed_at.map(|signed| credentials_due(signed).1.to_string()),
+            opens_at: window.from.map(|at| at.to_string()),
+            closes_at: window.until.map(|at| at.to_string()),
+        }
+    }
+}
+
+/// What of it the trail keeps.
+fn traced(row: &Row) -> Value {
+    json!({
+        "portal": row.client_id, "status": row.status, "not_before": row.not_before, "not_after": row.not_after, "sent_on": row.sent_on,
+        "signed_at": row.signed_at.map(instant), "paid_at": row.paid_at.map(instant), "waived_at": row.waived_at.map(instant),
+        "closed_on": row.closed_on, "credentials_sent_at": row.credentials_sent_at.map(instant),
+    })
+}
+
+/// Which enrolments.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EnrolmentQuery {
+    /// A status.
+    status: Option<String>,
+    /// A member, `usr_…`.
+    #[param(max_length = 200)]
+    person: Option<String>,
+    /// Rows at the most, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(max_length = 512)]
+    cursor: Option<String>,
+}
+
+/// List the enrolments of an organization, newest first.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/enrolments", tag = "enrolments",
+    params(("organization" = String, Path, description = "`org_…`"), EnrolmentQuery),
+    responses((status = 200, description = "A page", body = Page<Enrolment>), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    Asked(query): Asked<EnrolmentQuery>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::ReadEnrolments, &organization).await?;
+    let status = page::one_of("status", query.status.as_deref(), STATUSES)?;
+    let person = query.person.as_deref();
+    if person.is_some_and(|person| person.contains('\0')) {
+        return Err(Problem::parameter("person", "there is no such member").into());
+    }
+    let paging = Paging::new(query.limit, query.cursor.clone());
+    let (limit, (at, id)) = (paging.limit()?, paging.before()?);
+    let of = (acting.organization.id.as_str(), status, person);
+    let rows = enrolments::list(&mut app.db.reader().await?, of, (at, &id, limit + 1)).await?;
+    let cursor = |row: &Row| page::cursor_before(row.created_at.milliseconds(), &row.id);
+    Ok(Page::of(rows, limit, cursor, |row| Enrolment::from(&row)).into_response())
+}
+
+/// Read an enrolment.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/enrolments/{enrolment}", tag = "enrolments",
+    params(("organization" = String, Path, description = "`org_…`"), ("enrolment" = String, Path, description = "`enr_…`")),
+    responses((status = 200, description = "Found", body = Enrolment), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn read(State(app): State<App>, caller: Caller, Path((organization, id)): Path<(String, String)>) -> Answer {
+    let acting = caller.in_organization(&app, Action::ReadEnrolments, &organization).await?;
+    let row = enrolments::find(&mut app.db.reader().await?, &acting.organization.id, &id).await?;
+    let Some(row) = row else { return Err(Problem::not_found().into()) };
+    found(&Enrolment::from(&row), row.version)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum AtEnd {
+    Close,
+    Keep,
+}
+
+/// Somebody to enrol.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewEnrolmentBody {
+    /// A member, `usr_…`.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    person: fields::Line,
+    /// A portal in which the organization gives rights, a `client_id`.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    portal: fields::Line,
+    /// Of the course.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    title: fields::Line,
+    /// First day of access, from a year back to three years ahead.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, format = Date)]
+    not_before: Date,
+    /// Last day of access, within ten years of the first.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, format = Date)]
+    not_after: Date,
+    /// `close` when absent.
+    at_end: Option<AtEnd>,
+    /// Reference of the contract.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    contract: Option<fields::Line>,
+    /// When the contract was sent: it has to come back signed within fifteen days (R021).
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, format = Date)]
+    sent_on: Option<Date>,
+    /// Whether the learner may withdraw within fourteen days of the payment, as consumers may (R089); `false` when absent.
+    #[serde(default)]
+    withdrawal: bool,
+}
+
+/// Enrol a member in a course. Access opens once the contract is signed.
+#[utoipa::path(
+    post, path = "/organizations/{organization}/enrolments", tag = "enrolments", request_body = NewEnrolmentBody,
+    params(("organization" = String, Path, description = "`org_…`")),
+    responses((status = 201, description = "Recorded", body = Enrolment), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    body: Body<NewEnrolmentBody>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::WriteEnrolments, &organization).await?;
+    let (organization, new) = (acting.organization.id.as_str(), &body.value);
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    let today = calendar::date_at(write.now);
+    if new.not_before < calendar::add_years(today, -1) || new.not_before > calendar::add_years(today, 3) {
+        return Err(Problem::field("/not_before", "out_of_range", "from a year back to three years ahead").into());
+    }
+    if new.not_after < new.not_before.max(today) || new.not_after > calendar::add_years(new.not_before, 10) {
+        let detail = "not past, not before the first day, within ten years of it";
+        return Err(Problem::field("/not_after", "out_of_range", detail).into());
+    }
+    if new.sent_on.is_some_and(|sent| sent > today || sent < calendar::add_days(today, -15)) {
+        return Err(Problem::field("/sent_on", "out_of_range", "within the last fifteen days").into());
+    }
+    let member = members::find(&mut write.tx, organization, &new.person.0).await?;
+    let member = member.filter(|member| caller.sees(&member.person_id, (member.operator, member.privacy)));
+    let Some(member) = member else {
+        return Err(Problem::field("/person", "unknown", "there is no such member").into());
+    };
+    let granted = portal_grants::list(&mut write.tx, organization).await?;
+    if !granted.iter().any(|grant| grant.client_id == new.portal.0) {
+        let detail = "the operator has not granted this portal to the organization";
+        return Err(Problem::field("/portal", "not_granted", detail).into());
+    }
+    let id = random::id("enr", write.now);
+    let row = NewEnrolment {
+        id: &id,
+        organization,
+        person: &member.person_id,
+        client: &new.portal.0,
+        title: &new.title.0,
+        not_before: new.not_before,
+        not_after: new.not_after,
+        at_end: if new.at_end == Some(AtEnd::Keep) { "keep" } else { "close" },
+        contract: new.contract.as_ref().map(|line| line.0.as_str()),
+        sent_on: new.sent_on,
+        withdrawal: new.withdrawal,
+        by: caller.id(),
+    };
+    enrolments::insert(&mut write.tx, &row, write.now).await?;
+    let row = enrolments::find(&mut write.tx, organization, &id).await?;
+    let Some(row) = row else { return Err(Problem::not_found().into()) };
+    enrolments::plan(&mut write.tx, &row, write.now).await?;
+    let event = acting.event(&caller, "enrolment.recorded").about(&row.person_id).with("enrolment", id.clone());
+    audit::record(&mut write.tx, event.changed(Value::Null, traced(&row)), write.now).await?;
+    let location = format!("/api/v1/organizations/{organization}/enrolments/{id}");
+    write.finish(Written::created(location, &Enrolment::from(&row))?.with_version(row.version)).await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum EnrolmentStepName {
+    /// The contract was sent.
+    Sent,
+    /// It came back signed: the learner is registered, and access codes leave (R020).
+    Signed,
+    /// The course was paid.
+    Paid,
+    /// The learner waived the right to withdraw.
+    Waived,
+    /// The learner withdrew.
+    Withdrawn,
+    /// The course ends on a day before its end (R088).
+    Closed,
+    /// The last day of access was moved.
+    Moved,
+}
+
+/// Something that happened to an enrolment.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnrolmentStep {
+    /// What happened.
+    step: EnrolmentStepName,
+    /// On which day (Paris); today when absent. Not in the future, but for `closed` and `moved`, where it is the last day.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, format = Date)]
+    on: Option<Date>,
+    /// Version of the text of the waiver; needed to waive.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    text_version: Option<fields::Line>,
+    /// Why; needed to close and to move.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    reason: Option<fields::Paragraph>,
+}
+
+/// Record what happened to an enrolment.
+#[utoipa::path(
+    post, path = "/organizations/{organization}/enrolments/{enrolment}/steps", tag = "enrolments", request_body = EnrolmentStep,
+    params(("organization" = String, Path, description = "`org_…`"), ("enrolment" = String, Path, description = "`enr_…`")),
+    responses((status = 200, description = "As it is now", body = Enrolment), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn step(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, id)): Path<(String, String)>,
+    body: Body<EnrolmentStep>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::WriteEnrolments, &organization).await?;
+    let (organization, asked) = (acting.organization.id.as_str(), &body.value);
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    let row = enrolments::find(&mut write.tx, organization, &id).await?;
+    let Some(mut row) = row else { return Err(Problem::not_found().into()) };
+    let before = traced(&row);
+    apply(&mut row, asked, write.now)?;
+    if asked.step == EnrolmentStepName::Signed {
+        send_credentials(&mut write.tx, &app, &mut row, write.now).await?;
+    }
+    if !enrolments::record(&mut write.tx, &row, write.now).await? {
+        return Err(stale(row.version).into());
+    }
+    let after = enrolments::find(&mut write.tx, organization, &id).await?;
+    let Some(after) = after else { return Err(Problem::not_found().into()) };
+    let mut event = acting.event(&caller, "enrolment.changed").about(&row.person_id).with("enrolment", id);
+    if let Some(reason) = &asked.reason {
+        event = event.with("reason", reason.0.clone());
+    }
+    audit::record(&mut write.tx, event.changed(before, traced(&after)), write.now).await?;
+    let answer = write.finish(Written::changed(&Enrolment::from(&after))?.with_version(after.version)).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// Takes a step, or says why it cannot be taken.
+fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
+    let today = calendar::date_at(now);
+    let on = asked.on.unwrap_or(today);
+    let ahead = matches!(asked.step, EnrolmentStepName::Closed | EnrolmentStepName::Moved);
+    if !ahead && (on > today || on < calendar::add_years(today, -1)) {
+        return Err(Problem::field("/on", "out_of_range", "not in the future, and within a year").into());
+    }
+    let at = if on == today { now } else { calendar::midnight(on) };
+    let conflict = |detail: &str| Err(Problem::new(Code::Conflict, detail).into());
+    let status = Status::parse(&row.status);
+    match status {
+        Status::Lapsed => return conflict("the enrolment has lapsed: enrol the person anew"),
+        Status::Withdrawn => return conflict("the learner withdrew"),
+        Status::Closed => return conflict("the enrolment is closed"),
+        Status::PreRegistered | Status::Registered => {}
+    }
+    match asked.step {
+        EnrolmentStepName::Sent if row.sent_on.is_some() => return conflict("the contract was sent already"),
+        EnrolmentStepName::Sent => row.sent_on = Some(on.to_string()),
+        EnrolmentStepName::Signed if row.signed_at.is_some() => return conflict("the contract is signed already"),
+        EnrolmentStepName::Signed => {
+            if row.rule().return_by().is_some_and(|last| on > last) {
+                return conflict("the contract came back after fifteen days: enrol the person anew (R021)");
+            }
+            row.signed_at = Some(at.into());
+            Status::Registered.name().clone_into(&mut row.status);
+        }
+        EnrolmentStepName::Paid if row.paid_at.is_some() => return conflict("the course is paid already"),
+        EnrolmentStepName::Paid => row.paid_at = Some(at.into()),
+        EnrolmentStepName::Waived if !row.withdrawal => return conflict("the learner has no right to withdraw"),
+        EnrolmentStepName::Waived if row.waived_at.is_some() => return conflict("it is waived already"),
+        EnrolmentStepName::Waived => {
+            let Some(version) = &asked.text_version else {
+                let detail = "the version of the text that was accepted is kept (R089)";
+                return Err(Problem::field("/text_version", "missing", detail).into());
+            };
+            row.waived_at = Some(at.into());
+            row.waiver_version = Some(version.0.clone());
+        }
+        EnrolmentStepName::Withdrawn => {
+            let late = row.paid_at.is_some_and(|paid| at >= withdrawal_ends(paid.into()));
+            if !row.withdrawal || row.waived_at.is_some() || late {
+                return conflict("there is no right to withdraw, or not any more: close the enrolment instead");
+            }
+            Status::Withdrawn.name().clone_into(&mut row.status);
+        }
+        EnrolmentStepName::Closed | EnrolmentStepName::Moved => {
+            let Some(reason) = &asked.reason else {
+                return Err(Problem::field("/reason", "missing", "say why").into());
+            };
+            let first: Date = row.rule().not_before;
+            if on < today
+                || on > calendar::add_years(first.max(today), 10)
+                || (asked.step == EnrolmentStepName::Moved && on < first)
+            {
+                return Err(Problem::field("/on", "out_of_range", "a last day from today on").into());
+            }
+            if asked.step == EnrolmentStepName::Moved {
+                row.not_after = on.to_string();
+            } else {
+                row.closed_on = Some(on.to_string());
+                row.closed_reason = Some(reason.0.clone());
+                Status::Closed.name().clone_into(&mut row.status);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sends access codes to a learner whose contract is signed: a fresh link to who has not come yet; who has an account has them.
+async fn send_credentials(tx: &mut Tx, app: &App, row: &mut Row, now: Timestamp) -> Answer<()> {
+    let Some(person) = people::find(tx, &row.person_id).await? else { return Ok(()) };
+    if person.status == "pending" {
+        let sent = invite::send_again(tx, app.into(), &person, now).await?;
+        row.credentials_mail = sent.map_err(|refusal| seat_problem(&refusal))?;
+        row.credentials_sent_at = row.credentials_mail.is_some().then(|| now.into());
+    } else if person.status == "active" {
+        row.credentials_sent_at = row.signed_at;
+    }
+    Ok(())
+}
+
+/// Which contracts a report is about.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReportQuery {
+    /// Signed on this day or later; a year back when absent.
+    #[param(value_type = Option<String>, format = Date)]
+    from: Option<Date>,
+    /// Signed on this day or before; today when absent.
+    #[param(value_type = Option<String>, format = Date)]
+    to: Option<Date>,
+}
+
+/// How many access codes were sent within 96 hours of the signature (R020).
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeliveryReport {
+    /// Contracts signed.
+    signed: i64,
+    /// Access codes sent in time.
+    on_time: i64,
+    /// Neither sent nor late yet.
+    waiting: i64,
+    /// Sent late, or late and not sent.
+    late: i64,
+    /// Of those that are not waiting, in per cent with two decimals; absent when there are none.
+    on_time_percent: Option<f64>,
+}
+
+/// Read how many access codes were sent in time.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/enrolment-report", tag = "enrolments",
+    params(("organization" = String, Path, description = "`org_…`"), ReportQuery),
+    responses((status = 200, description = "Counted", body = DeliveryReport), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn report(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    Asked(query): Asked<ReportQuery>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::ReadEnrolments, &organization).await?;
+    let now = app.clock.now();
+    let to = query.to.unwrap_or(calendar::date_at(now));
+    let from = query.from.unwrap_or(calendar::add_years(to, -1));
+    if from > to {
+        return Err(Problem::parameter("from", "not after `to`").into());
+    }
+    let span = (calendar::midnight(from), calendar::cut_after(to));
+    let mut reader = app.db.reader().await?;
+    let (signed, on_time, waiting) = enrolments::report(&mut reader, &acting.organization.id, span, now).await?;
+    let settled = signed - waiting;
+    #[expect(clippy::cast_precision_loss, reason = "counts of contracts")]
+    let percent = (settled > 0).then(|| (on_time as f64 * 10_000.0 / settled as f64).round() / 100.0);
+    let body = DeliveryReport { signed, on_time, waiting, late: settled - on_time, on_time_percent: percent };
+    Ok(Written::changed(&body)?.into_response())
+}

@@ -1,0 +1,691 @@
+//! `/organizations/{organization}/orders`: what was ordered, and what happened to it (R020–R024, R060–R067, R074, R086, R202).
+//!
+//! The order form is recorded as it was signed and does not change; what happens afterwards is recorded step by step. What follows for
+//! access is computed from all orders together (`policies::orders`) in the transaction of the step.
+
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use habilis_keys::random;
+use habilis_policies::authorization::Action;
+use habilis_policies::calendar;
+use habilis_policies::contact::{Email, Name};
+use habilis_policies::orders::{Closing, Missing, Notice, Orders, Standing, interruption, notice, purge_on};
+use habilis_policies::seats::Mode;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::{Body, fields};
+use super::caller::{Acting, Caller};
+use super::invitations::LocaleName;
+use super::page::Page;
+use super::precondition::stale;
+use super::problem::{Answer, Code, Problem};
+use super::products::ProductId;
+use super::seats::seat_problem;
+use super::write::{Write, Written, found};
+use super::{Problems, instant};
+use crate::app::App;
+use crate::db::orders::{self, NewOrder, Order as Row};
+use crate::db::{Tx, audit, is_unique_violation, members, products, seats as seat_rows, trials};
+use crate::mail::subscriptions::Notice as Told;
+use crate::orders::{Administrator, Appointed, appoint};
+use crate::seats;
+use crate::seats::letters::{self, About};
+
+/// Seats of one order at the most.
+const MOST_SEATS: u32 = 1_000_000;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read)).routes(routes!(step))
+}
+
+/// An order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Order {
+    /// `ord_…`.
+    id: String,
+    /// Of the order form.
+    number: String,
+    /// The product.
+    product: String,
+    /// How many seats.
+    seats: i64,
+    /// `named` or `concurrent`.
+    mode: String,
+    /// Options ordered with it, in words of the operator's.
+    options: Vec<String>,
+    /// The subscription that it is an option on, `ord_…`.
+    option_of: Option<String>,
+    /// The order that it takes the place of, `ord_…`.
+    supersedes: Option<String>,
+    /// `signature`, or `payment` after a trial (R073).
+    opening: String,
+    /// `tacit` or `none`.
+    renewal: String,
+    /// First day of the first term.
+    effect_on: String,
+    /// First and last day of the term that runs, or of the first one.
+    term: OrderTerm,
+    /// The last day of all; absent while it renews itself.
+    final_day: Option<String>,
+    /// `awaiting`, `scheduled`, `open` or `closed`.
+    standing: String,
+    /// What is missing, when something is: `acknowledgement`, `signature`, `payment`, `credentials` or `subscription`.
+    missing: Option<String>,
+    /// Why it is closed: `ended`, `unpaid`, `superseded` or `suspended`.
+    closed: Option<String>,
+    /// When it opens, or since when it is closed, RFC 3339.
+    at: Option<String>,
+    /// When its data are removed, once it has ended and nothing follows (R156).
+    purge_on: Option<String>,
+    /// RFC 3339.
+    acknowledged_at: Option<String>,
+    /// RFC 3339.
+    signed_at: Option<String>,
+    /// RFC 3339.
+    paid_at: Option<String>,
+    /// When the administrator's access codes were sent (R024), RFC 3339.
+    credentials_sent_at: Option<String>,
+    /// The mail that carried them, `mail_…`.
+    credentials_mail: Option<String>,
+    /// Access codes came after the effect date, which costs the client days of the term (Q08).
+    credentials_late: bool,
+    /// When a notice of non-renewal was first presented.
+    notice_presented_on: Option<String>,
+    /// What that notice is worth for the renewal it is closest to: `in_time`, `only_by_the_month`, `only_by_thirty_days`, `too_late`.
+    notice: Option<String>,
+    /// When the reminder of an unpaid invoice was first presented.
+    unpaid_since: Option<String>,
+    /// When access is interrupted for it, RFC 3339.
+    interrupted_at: Option<String>,
+    /// Its last day, when it was terminated.
+    terminated_on: Option<String>,
+    /// RFC 3339.
+    suspended_at: Option<String>,
+    /// RFC 3339.
+    recorded_at: String,
+}
+
+/// A term, both days inclusive.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrderTerm {
+    /// First day.
+    first_day: String,
+    /// Last day.
+    last_day: String,
+}
+
+impl Order {
+    fn of(row: &Row, all: &[Row], now: Timestamp) -> Self {
+        let rules: Vec<_> = all.iter().map(Row::rule).collect();
+        let rule = row.rule();
+        let (mut missing, mut closed, mut at) = (None, None, None);
+        let standing = match Orders(&rules).standing(&rule, now) {
+            Standing::Awaiting(what) => {
+                missing = Some(match what {
+                    Missing::Acknowledgement => "acknowledgement",
+                    Missing::Signature => "signature",
+                    Missing::Payment => "payment",
+                    Missing::Credentials => "credentials",
+                    Missing::Subscription => "subscription",
+                });
+                "awaiting"
+            }
+            Standing::Scheduled { opens_at } => {
+                at = Some(opens_at);
+                "scheduled"
+            }
+            Standing::Open => "open",
+            Standing::Closed { since, why } => {
+                at = Some(since);
+                closed = Some(match why {
+                    Closing::Ended => "ended",
+                    Closing::Unpaid => "unpaid",
+                    Closing::Superseded => "superseded",
+                    Closing::Suspended => "suspended",
+                });
+                "closed"
+            }
+        };
+        let today = calendar::date_at(now);
+        let term = rule.term_on(today);
+        let final_day = rule.final_day();
+        let weighed = rule.notice_presented_on.map(|presented| {
+            let renews = calendar::add_days(rule.term_on(presented).last_day, 1);
+            match notice(presented, renews) {
+                Notice::InTime => "in_time",
+                Notice::OnlyByTheMonth => "only_by_the_month",
+                Notice::OnlyByThirtyDays => "only_by_thirty_days",
+                Notice::TooLate => "too_late",
+            }
+        });
+        Self {
+            id: row.id.clone(),
+            number: row.number.clone(),
+            product: row.product_id.clone(),
+            seats: row.seats,
+            mode: row.mode.clone(),
+            options: serde_json::from_str(&row.options).unwrap_or_default(),
+            option_of: row.option_of.clone(),
+            supersedes: row.supersedes.clone(),
+            opening: row.opening.clone(),
+            renewal: row.renewal.clone(),
+            effect_on: row.effect_on.clone(),
+            term: OrderTerm { first_day: term.first_day.to_string(), last_day: term.last_day.to_string() },
+            final_day: final_day.map(|day| day.to_string()),
+            standing: standing.to_owned(),
+            missing: missing.map(str::to_owned),
+            closed: closed.map(str::to_owned),
+            at: at.map(|at| at.to_string()),
+            purge_on: final_day.filter(|_| closed == Some("ended")).map(|day| purge_on(day).to_string()),
+            acknowledged_at: row.acknowledged_at.map(instant),
+            signed_at: row.signed_at.map(instant),
+            paid_at: row.paid_at.map(instant),
+            credentials_sent_at: row.credentials_sent_at.map(instant),
+            credentials_mail: row.credentials_mail.clone(),
+            credentials_late: rule.credentials_are_late(now),
+            notice_presented_on: row.notice_presented_on.clone(),
+            notice: weighed.map(str::to_owned),
+            unpaid_since: row.unpaid_since.clone(),
+            interrupted_at: rule.unpaid_since.map(|day| interruption(day).to_string()),
+            terminated_on: row.terminated_on.clone(),
+            suspended_at: row.suspended_at.map(instant),
+            recorded_at: instant(row.created_at),
+        }
+    }
+
+    /// What of it the trail keeps.
+    fn traced(&self) -> Value {
+        json!({
+            "number": self.number, "product": self.product, "seats": self.seats, "standing": self.standing, "closed": self.closed,
+            "final_day": self.final_day, "acknowledged_at": self.acknowledged_at, "signed_at": self.signed_at, "paid_at": self.paid_at,
+            "credentials_sent_at": self.credentials_sent_at, "notice_presented_on": self.notice_presented_on,
+            "unpaid_since": self.unpaid_since, "terminated_on": self.terminated_on, "suspended_at": self.suspended_at,
+        })
+    }
+}
+
+/// List the orders of an organization, the oldest first.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/orders", tag = "orders",
+    params(("organization" = String, Path, description = "`org_…`")),
+    responses((status = 200, description = "All of them", body = Page<Order>), Problems),
+    security(("oauth2" = ["habilis.orders"]))
+)]
+async fn list(State(app): State<App>, caller: Caller, Path(organization): Path<String>) -> Answer {
+    let acting = caller.in_organization(&app, Action::ReadOrders, &organization).await?;
+    let now = app.clock.now();
+    let rows = orders::all(&mut app.db.reader().await?, &acting.organization.id).await?;
+    Ok(Page { items: rows.iter().map(|row| Order::of(row, &rows, now)).collect(), next: None }.into_response())
+}
+
+/// Read an order.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/orders/{order}", tag = "orders",
+    params(("organization" = String, Path, description = "`org_…`"), ("order" = String, Path, description = "`ord_…`")),
+    responses((status = 200, description = "Found", body = Order), Problems),
+    security(("oauth2" = ["habilis.orders"]))
+)]
+async fn read(State(app): State<App>, caller: Caller, Path((organization, id)): Path<(String, String)>) -> Answer {
+    let acting = caller.in_organization(&app, Action::ReadOrders, &organization).await?;
+    let rows = orders::all(&mut app.db.reader().await?, &acting.organization.id).await?;
+    let Some(row) = rows.iter().find(|row| row.id == id) else { return Err(Problem::not_found().into()) };
+    found(&Order::of(row, &rows, app.clock.now()), row.version)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ModeName {
+    Named,
+    Concurrent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RenewalName {
+    Tacit,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum OpeningName {
+    Signature,
+    Payment,
+}
+
+/// Whom an order form names as administrator (R014).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamedAdministrator {
+    /// Where the link goes.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, max_length = 254)]
+    email: Email,
+    /// Given name.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    given_name: Name,
+    /// Family name.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    family_name: Name,
+    /// The language of the mail; `fr` when absent.
+    locale: Option<LocaleName>,
+}
+
+/// An order form.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewOrderBody {
+    /// Its number, as on the form: no other order has it.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    number: fields::Line,
+    /// The product.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
+    product: ProductId,
+    /// How many seats.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    seats: u32,
+    /// `named` when absent.
+    mode: Option<ModeName>,
+    /// Options ordered with it, at most twenty words of the operator's.
+    #[serde(default, deserialize_with = "fields::optional_list")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    options: Option<Vec<fields::Line>>,
+    /// The subscription that it is an option on, `ord_…`: it follows its term unless it states a last day (R067).
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    option_of: Option<fields::Line>,
+    /// The order that it takes the place of, `ord_…`, without a gap (R066).
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    supersedes: Option<fields::Line>,
+    /// `signature` when absent; `payment` always after a trial (R073).
+    opening: Option<OpeningName>,
+    /// `tacit` when absent (R064).
+    renewal: Option<RenewalName>,
+    /// First day of the first term, from a month back to two years ahead.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, format = Date)]
+    effect_on: Date,
+    /// Last day of the first term; a year when absent (R063).
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, format = Date)]
+    last_day: Option<Date>,
+    /// Who is invited as administrator when the order is acknowledged (R022); needed when nobody administers the organization yet.
+    administrator: Option<NamedAdministrator>,
+}
+
+/// Record an order form. It opens nothing until it is acknowledged, signed, and its access codes sent.
+#[utoipa::path(
+    post, path = "/organizations/{organization}/orders", tag = "orders", request_body = NewOrderBody,
+    params(("organization" = String, Path, description = "`org_…`")),
+    responses((status = 201, description = "Recorded", body = Order), Problems),
+    security(("oauth2" = ["habilis.orders"]))
+)]
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    body: Body<NewOrderBody>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::WriteOrders, &organization).await?;
+    let (organization, new) = (acting.organization.id.as_str(), &body.value);
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    members::lock(&mut write.tx, organization).await?;
+    let all = orders::all(&mut write.tx, organization).await?;
+    check(&mut write, (&acting, new, &all)).await?;
+    let tried = trials::of_organization(&mut write.tx, organization).await?;
+    let after_trial = tried.iter().any(|trial| trial.product_id == new.product.0);
+    let id = random::id("ord", write.now);
+    let options: Vec<&str> = new.options.iter().flatten().map(|option| option.0.as_str()).collect();
+    let administrator = new.administrator.as_ref().map(|named| Administrator {
+        email: named.email.as_str().to_owned(),
+        given_name: named.given_name.as_str().to_owned(),
+        family_name: named.family_name.as_str().to_owned(),
+        locale: named.locale.map_or("fr", |locale| locale.locale().tag()).to_owned(),
+    });
+    let administrator = administrator.map(|named| serde_json::to_string(&named)).transpose()?;
+    let row = NewOrder {
+        id: &id,
+        organization,
+        number: &new.number.0,
+        product: &new.product.0,
+        seats: new.seats,
+        mode: mode(new),
+        options: &serde_json::to_string(&options)?,
+        option_of: new.option_of.as_ref().map(|line| line.0.as_str()),
+        supersedes: new.supersedes.as_ref().map(|line| line.0.as_str()),
+        opening: if after_trial || new.opening == Some(OpeningName::Payment) { "payment" } else { "signature" },
+        renewal: if new.renewal == Some(RenewalName::None) { "none" } else { "tacit" },
+        effect_on: new.effect_on,
+        last_day: new.last_day,
+        administrator: administrator.as_deref(),
+        by: caller.id(),
+    };
+    match orders::insert(&mut write.tx, &row, write.now).await {
+        Err(error) if is_unique_violation(&error) => {
+            let detail = "another order has this number";
+            return Err(Problem::field("/number", "taken", detail).into());
+        }
+        inserted => inserted?,
+    }
+    let (shown, version) = refreshed(&mut write, &app, (organization, &id)).await?;
+    let event = acting.event(&caller, "order.recorded").about(&id).changed(Value::Null, shown.traced());
+    audit::record(&mut write.tx, event, write.now).await?;
+    let location = format!("/api/v1/organizations/{organization}/orders/{id}");
+    let answer = write.finish(Written::created(location, &shown)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+fn mode(new: &NewOrderBody) -> Mode {
+    if new.mode == Some(ModeName::Concurrent) { Mode::Concurrent } else { Mode::Named }
+}
+
+/// What contradicts the other orders, the calendar or those who sit.
+async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &[Row])) -> Answer<()> {
+    let today = calendar::date_at(write.now);
+    if !(1..=MOST_SEATS).contains(&new.seats) {
+        return Err(Problem::field("/seats", "out_of_range", "between 1 and 1,000,000").into());
+    }
+    if new.options.as_ref().is_some_and(|options| options.len() > 20) {
+        return Err(Problem::field("/options", "too_many", "at most 20 options").into());
+    }
+    if new.effect_on < calendar::add_months(today, -1) || new.effect_on > calendar::add_years(today, 2) {
+        return Err(Problem::field("/effect_on", "out_of_range", "from a month back to two years ahead").into());
+    }
+    if new.last_day.is_some_and(|day| day < new.effect_on.max(today) || day > calendar::add_years(new.effect_on, 10)) {
+        let detail = "not past, not before the first day, within ten years of it";
+        return Err(Problem::field("/last_day", "out_of_range", detail).into());
+    }
+    if all.len() >= orders::MOST {
+        return Err(Problem::new(Code::Conflict, "the organization has 500 orders").into());
+    }
+    let rules: Vec<_> = all.iter().map(Row::rule).collect();
+    let live = |row: &Row| !matches!(Orders(&rules).standing(&row.rule(), write.now), Standing::Closed { .. });
+    let find = |line: &Option<fields::Line>, pointer: &str| match line {
+        None => Ok(None),
+        Some(line) => match all.iter().find(|row| row.id == line.0) {
+            Some(row) => Ok(Some(row)),
+            None => Err(Problem::field(pointer, "unknown", "the organization has no such order")),
+        },
+    };
+    let (superseded, of) = (find(&new.supersedes, "/supersedes")?, find(&new.option_of, "/option_of")?);
+    let product = products::find(&mut write.tx, &new.product.0).await?;
+    let Some(product) = product else {
+        return Err(Problem::field("/product", "unknown", "there is no such product").into());
+    };
+    if !product.sold && superseded.is_none() {
+        return Err(Problem::field("/product", "not_sold", "it is renewed or replaced, not ordered anew (R078)").into());
+    }
+    if let Some(old) = superseded {
+        let wrong = if old.product_id != new.product.0 {
+            Some("it is of another product")
+        } else if old.option_of.is_some() {
+            Some("it is an option: options follow their subscription")
+        } else if all.iter().any(|row| row.supersedes.as_ref() == Some(&old.id)) {
+            Some("another order takes its place already")
+        } else if old.rule().final_day().is_some_and(|day| day < calendar::add_days(new.effect_on, -1)) {
+            Some("it ends before this one begins: nothing is left to take the place of")
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            return Err(Problem::field("/supersedes", "contradiction", wrong).into());
+        }
+    }
+    if of.is_some_and(|of| of.option_of.is_some() || !live(of)) {
+        return Err(Problem::field("/option_of", "contradiction", "it is an option itself, or closed").into());
+    }
+    if of.is_some() && superseded.is_some() {
+        return Err(Problem::field("/option_of", "contradiction", "an option takes no order's place").into());
+    }
+    let beside =
+        all.iter().filter(|row| row.product_id == new.product.0 && superseded.is_none_or(|old| old.id != row.id));
+    if beside.filter(|row| live(row)).any(|row| row.mode() != mode(new)) {
+        let detail = "the other orders of this product count their seats otherwise";
+        return Err(Problem::field("/mode", "contradiction", detail).into());
+    }
+    if let Some(old) = superseded.filter(|_| mode(new) == Mode::Named)
+        && let Some(pool) = seat_rows::pool(&mut write.tx, &acting.organization.id, &new.product.0).await?
+    {
+        // R061: a larger order raises the limit; a smaller one has to leave room for who sits.
+        let others: i64 = all
+            .iter()
+            .filter(|row| row.product_id == new.product.0 && row.id != old.id && live(row))
+            .map(|row| row.seats)
+            .sum();
+        if i64::from(new.seats) + others < pool.taken {
+            return Err(Problem::bare(Code::SeatsBelowUse).with("taken", pool.taken).into());
+        }
+    }
+    Ok(())
+}
+
+/// The order as it is once its pools were computed again.
+async fn refreshed(write: &mut Write, app: &App, (organization, id): (&str, &str)) -> Answer<(Order, i64)> {
+    seats::refresh(&mut write.tx, app.into(), organization, write.now).await?;
+    let all = orders::all(&mut write.tx, organization).await?;
+    let Some(row) = all.iter().find(|row| row.id == id) else { return Err(Problem::not_found().into()) };
+    Ok((Order::of(row, &all, write.now), row.version))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum StepName {
+    /// Its reception was acknowledged: the administrator it names is invited (R022, R023).
+    Acknowledged,
+    /// It was signed.
+    Signed,
+    /// It was paid: nothing is unpaid any more.
+    Paid,
+    /// A reminder of an unpaid invoice was first presented: fifteen days are left (R074, R202).
+    Unpaid,
+    /// A notice of non-renewal was first presented (R064, R065, R202).
+    NonRenewal,
+    /// It ends on a day before its term (R086).
+    Terminated,
+    /// It is suspended until a breach is remedied (R084, R085).
+    Suspended,
+    /// The breach was remedied.
+    Reinstated,
+}
+
+/// Something that happened to an order.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrderStep {
+    /// What happened.
+    step: StepName,
+    /// On which day (Paris); today when absent. Not in the future, except the last day of an order that is terminated.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, format = Date)]
+    on: Option<Date>,
+    /// Why; needed to terminate and to reinstate.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    reason: Option<fields::Paragraph>,
+    /// What was not respected; needed to suspend (R085).
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    breach: Option<fields::Paragraph>,
+    /// What has to be done to be reinstated; needed to suspend (R085).
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    remedy: Option<fields::Paragraph>,
+}
+
+/// Record what happened to an order.
+#[utoipa::path(
+    post, path = "/organizations/{organization}/orders/{order}/steps", tag = "orders", request_body = OrderStep,
+    params(("organization" = String, Path, description = "`org_…`"), ("order" = String, Path, description = "`ord_…`")),
+    responses((status = 200, description = "As it is now", body = Order), Problems),
+    security(("oauth2" = ["habilis.orders"]))
+)]
+async fn step(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, id)): Path<(String, String)>,
+    body: Body<OrderStep>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::WriteOrders, &organization).await?;
+    let (organization, asked) = (acting.organization.id.as_str(), &body.value);
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    members::lock(&mut write.tx, organization).await?;
+    let all = orders::all(&mut write.tx, organization).await?;
+    let Some(row) = all.iter().find(|row| row.id == id) else { return Err(Problem::not_found().into()) };
+    let before = Order::of(row, &all, write.now).traced();
+    let mut row = row.clone();
+    apply(&mut write.tx, &app, (&caller, &acting, asked), &mut row, write.now).await?;
+    if !orders::record(&mut write.tx, &row, write.now).await? {
+        return Err(stale(row.version).into());
+    }
+    let (shown, version) = refreshed(&mut write, &app, (organization, &id)).await?;
+    tell(&mut write.tx, &app, (asked, &row), write.now).await?;
+    let text = |text: &Option<fields::Paragraph>| text.as_ref().map_or(Value::Null, |text| text.0.clone().into());
+    let event = acting
+        .event(&caller, step_event(asked.step))
+        .about(&id)
+        .with("reason", text(&asked.reason))
+        .with("breach", text(&asked.breach))
+        .with("remedy", text(&asked.remedy))
+        .changed(before, shown.traced());
+    audit::record(&mut write.tx, event, write.now).await?;
+    let answer = write.finish(Written::changed(&shown)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+fn step_event(step: StepName) -> &'static str {
+    match step {
+        StepName::Acknowledged => "order.acknowledged",
+        StepName::Signed => "order.signed",
+        StepName::Paid => "order.paid",
+        StepName::Unpaid => "order.unpaid",
+        StepName::NonRenewal => "order.non_renewal",
+        StepName::Terminated => "order.terminated",
+        StepName::Suspended => "order.suspended",
+        StepName::Reinstated => "order.reinstated",
+    }
+}
+
+/// Takes a step, or says why it cannot be taken.
+async fn apply(
+    tx: &mut Tx,
+    app: &App,
+    (caller, acting, asked): (&Caller, &Acting, &OrderStep),
+    row: &mut Row,
+    now: Timestamp,
+) -> Answer<()> {
+    let today = calendar::date_at(now);
+    let on = asked.on.unwrap_or(today);
+    if asked.step != StepName::Terminated && (on > today || on < calendar::add_years(today, -1)) {
+        return Err(Problem::field("/on", "out_of_range", "not in the future, and within a year").into());
+    }
+    let at = if on == today { now } else { calendar::midnight(on) };
+    let again = |what: &str| Err(Problem::new(Code::Conflict, format!("the order is {what} already")).into());
+    let over = row.rule().final_day().is_some_and(|day| day < today);
+    if over && asked.step != StepName::Paid {
+        return Err(Problem::new(Code::Conflict, "the order has ended").into());
+    }
+    match asked.step {
+        StepName::Acknowledged if row.acknowledged_at.is_some() => return again("acknowledged"),
+        StepName::Acknowledged => {
+            row.acknowledged_at = Some(now.into());
+            let replaced = match &row.supersedes {
+                Some(old) => orders::find(tx, &row.organization_id, old).await?.map_or(0, |old| old.seats),
+                None => 0,
+            };
+            let seats = u32::try_from(row.seats - replaced).unwrap_or(0);
+            let named = row.administrator.take();
+            let named: Option<Administrator> = named.as_deref().map(serde_json::from_str).transpose()?;
+            // The pool has to be there before its first seat is taken.
+            seats::refresh(tx, app.into(), &acting.organization.id, now).await?;
+            let whom = (named.as_ref(), row.product_id.as_str(), seats);
+            match appoint(tx, app, (&acting.organization, whom, caller.id()), now).await? {
+                Appointed::Invited { mail } => {
+                    row.credentials_sent_at = Some(now.into());
+                    row.credentials_mail = mail;
+                }
+                Appointed::AlreadyThere => row.credentials_sent_at = Some(now.into()),
+                Appointed::Nobody => {
+                    let detail =
+                        "nobody administers the organization: record the order with the administrator it names";
+                    return Err(Problem::new(Code::Conflict, detail).into());
+                }
+                Appointed::Refused(detail) => return Err(Problem::new(Code::Conflict, detail).into()),
+                Appointed::NoSeat(refusal) => return Err(seat_problem(&refusal).into()),
+            }
+        }
+        StepName::Signed if row.signed_at.is_some() => return again("signed"),
+        StepName::Signed => row.signed_at = Some(at.into()),
+        StepName::Paid => {
+            row.paid_at = Some(at.into());
+            row.unpaid_since = None;
+        }
+        StepName::Unpaid if row.unpaid_since.is_some() => return again("unpaid"),
+        StepName::Unpaid => {
+            row.unpaid_since = Some(on.to_string());
+            row.paid_at = None;
+        }
+        StepName::NonRenewal if row.renewal != "tacit" => {
+            return Err(Problem::new(Code::Conflict, "the order does not renew itself").into());
+        }
+        StepName::NonRenewal if row.notice_presented_on.is_some() => return again("under notice"),
+        StepName::NonRenewal => row.notice_presented_on = Some(on.to_string()),
+        StepName::Terminated if row.terminated_on.is_some() => return again("terminated"),
+        StepName::Terminated => {
+            let last = row.rule().final_day();
+            if on < today || last.is_some_and(|last| on > last) || on > calendar::add_years(today, 10) {
+                return Err(Problem::field("/on", "out_of_range", "from today to the end of the order").into());
+            }
+            let Some(reason) = &asked.reason else {
+                return Err(Problem::field("/reason", "missing", "say why the order ends").into());
+            };
+            row.terminated_on = Some(on.to_string());
+            row.termination_reason = Some(reason.0.clone());
+        }
+        StepName::Suspended if row.suspended_at.is_some() => return again("suspended"),
+        StepName::Suspended => {
+            if asked.breach.is_none() {
+                return Err(Problem::field("/breach", "missing", "say what was not respected (R085)").into());
+            }
+            if asked.remedy.is_none() {
+                return Err(Problem::field("/remedy", "missing", "say what has to be done (R085)").into());
+            }
+            row.suspended_at = Some(now.into());
+        }
+        StepName::Reinstated if row.suspended_at.is_none() => {
+            return Err(Problem::new(Code::Conflict, "the order is not suspended").into());
+        }
+        StepName::Reinstated => {
+            if asked.reason.is_none() {
+                return Err(Problem::field("/reason", "missing", "say how the breach was remedied").into());
+            }
+            row.suspended_at = None;
+        }
+    }
+    Ok(())
+}
+
+/// Writes to the administrators about a step that concerns them at once.
+async fn tell(tx: &mut Tx, app: &App, (asked, row): (&OrderStep, &Row), now: Timestamp) -> Answer<()> {
+    if asked.step != StepName::Unpaid {
+        return Ok(());
+    }
+    let about = About { organization: &row.organization_id, product: &row.product_id, number: &row.number };
+    let Some(mut letter) = letters::letter(tx, about, Told::Unpaid, (0, 0)).await? else { return Ok(()) };
+    let cut = row.rule().unpaid_since.map(interruption);
+    letter.date = cut.map(|cut| calendar::add_days(calendar::date_at(cut), -1));
+    letters::to_administrators(tx, app.into(), (&row.organization_id, &letter), now).await?;
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! Enrolments: from when until when somebody has access to a portal for a course (R020, R021, R080, R088, R089). The rules are in
+//! `policies::enrolments`; the window they give is kept with the row.
+
+use habilis_policies::admission::Window;
+use habilis_policies::enrolments::{Enrolment as Rule, Status};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::{At, Conn, Tx, contract_moments};
+
+/// The columns of [`Enrolment`].
+macro_rules! enrolments {
+    () => {
+        "SELECT e.id, e.organization_id, e.person_id, e.client_id, e.title, e.not_before, e.not_after, e.at_end, e.contract, e.sent_on, e.signed_at,
+                e.paid_at, e.withdrawal, e.waived_at, e.waiver_version, e.status, e.closed_on, e.closed_reason, e.credentials_sent_at, e.credentials_mail,
+                e.opens_at, e.closes_at, e.version, e.created_by, e.created_at, e.updated_at
+         FROM enrolments e "
+    };
+}
+
+statements! {
+    WINDOWS = "SELECT organization_id, opens_at, closes_at FROM enrolments
+               WHERE person_id = $1 AND client_id = $2 AND status IN ('registered', 'closed')
+               ORDER BY created_at, id LIMIT 100";
+    INSERT = "INSERT INTO enrolments (id, organization_id, person_id, client_id, title, not_before, not_after, at_end, contract, sent_on, withdrawal, status,
+                                      version, created_by, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pre_registered', 1, $12, $13, $13)";
+    FIND = (concat!(enrolments!(), "WHERE e.organization_id = $1 AND e.id = $2"));
+    LIST = (concat!(enrolments!(), "WHERE e.organization_id = $1 AND (CAST($2 AS TEXT) IS NULL OR e.status = $2) AND (CAST($3 AS TEXT) IS NULL OR e.person_id = $3)
+                                      AND (e.created_at < $4 OR (e.created_at = $4 AND e.id < $5)) ORDER BY e.created_at DESC, e.id DESC LIMIT $6"));
+    RECORD = "UPDATE enrolments SET sent_on = $4, signed_at = $5, paid_at = $6, waived_at = $7, waiver_version = $8, status = $9, closed_on = $10, closed_reason = $11,
+                     credentials_sent_at = $12, credentials_mail = $13, opens_at = $14, closes_at = $15, not_before = $16, not_after = $17,
+                     updated_at = $18, version = version + 1
+              WHERE organization_id = $1 AND id = $2 AND version = $3";
+    REPORT = "SELECT COUNT(*),
+                     COALESCE(SUM(CASE WHEN credentials_sent_at IS NOT NULL AND credentials_sent_at - signed_at <= 345600000 THEN 1 ELSE 0 END), 0),
+                     COALESCE(SUM(CASE WHEN credentials_sent_at IS NULL AND $4 - signed_at <= 345600000 THEN 1 ELSE 0 END), 0)
+              FROM enrolments WHERE organization_id = $1 AND signed_at >= $2 AND signed_at < $3";
+}
+
+/// An enrolment.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Enrolment {
+    /// `enr_…`.
+    pub id: String,
+    /// The training body.
+    pub organization_id: String,
+    /// The learner.
+    pub person_id: String,
+    /// The portal.
+    pub client_id: String,
+    /// Of the course.
+    pub title: String,
+    /// First day, Paris.
+    pub not_before: String,
+    /// Last day, Paris.
+    pub not_after: String,
+    /// `close` or `keep`.
+    pub at_end: String,
+    /// Reference of the contract.
+    pub contract: Option<String>,
+    /// When the contract was sent.
+    pub sent_on: Option<String>,
+    /// When it came back signed.
+    pub signed_at: Option<At>,
+    /// When the course was paid.
+    pub paid_at: Option<At>,
+    /// Whether the learner may withdraw.
+    pub withdrawal: bool,
+    /// When they waived that.
+    pub waived_at: Option<At>,
+    /// In which text.
+    pub waiver_version: Option<String>,
+    /// See [`Status`].
+    pub status: String,
+    /// Last day, when closed before its end.
+    pub closed_on: Option<String>,
+    /// Why.
+    pub closed_reason: Option<String>,
+    /// When access codes were sent.
+    pub credentials_sent_at: Option<At>,
+    /// The mail that carried them.
+    pub credentials_mail: Option<String>,
+    /// The first instant of access; none while something is missing.
+    pub opens_at: Option<At>,
+    /// The first instant after; none when it does not end by itself.
+    pub closes_at: Option<At>,
+    /// For `ETag`.
+    pub version: i64,
+    /// Who recorded it.
+    pub created_by: String,
+    /// When.
+    pub created_at: At,
+    /// Last change.
+    pub updated_at: At,
+}
+
+impl Enrolment {
+    /// As the rules see it. Days that cannot be read give no access.
+    pub fn rule(&self) -> Rule {
+        let day = |text: &str, otherwise| text.parse::<Date>().unwrap_or(otherwise);
+        Rule {
+            status: Status::parse(&self.status),
+            not_before: day(&self.not_before, Date::MAX),
+            not_after: day(&self.not_after, Date::MIN),
+            ends_by_itself: self.at_end != "keep",
+            sent_on: self.sent_on.as_deref().and_then(|day| day.parse().ok()),
+            signed_at: self.signed_at.map(Timestamp::from),
+            paid_at: self.paid_at.map(Timestamp::from),
+            withdrawal: self.withdrawal,
+            waived: self.waived_at.is_some(),
+            closed_on: self.closed_on.as_deref().map(|text| day(text, Date::MIN)),
+            credentials_sent: self.credentials_sent_at.is_some(),
+        }
+    }
+}
+
+/// An enrolment to record.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "as in Enrolment")]
+pub struct NewEnrolment<'a> {
+    pub id: &'a str,
+    pub organization: &'a str,
+    pub person: &'a str,
+    pub client: &'a str,
+    pub title: &'a str,
+    pub not_before: Date,
+    pub not_after: Date,
+    pub at_end: &'a str,
+    pub contract: Option<&'a str>,
+    pub sent_on: Option<Date>,
+    pub withdrawal: bool,
+    pub by: &'a str,
+}
+
+/// Adds an enrolment.
+///
+/// # Errors
+/// The engine failed.
+pub async fn insert(tx: &mut Tx, new: &NewEnrolment<'_>, now: Timestamp) -> sqlx::Result<()> {
+    let sent_on = new.sent_on.map(|day| day.to_string());
+    sql!(
+        tx,
+        execute INSERT,
+        new.id,
+        new.organization,
+        new.person,
+        new.client,
+        new.title,
+        new.not_before.to_string(),
+        new.not_after.to_string(),
+        new.at_end,
+        new.contract,
+        sent_on.as_deref(),
+        new.withdrawal,
+        new.by,
+        At::from(now),
+    )
+    .map(drop)
+}
+
+/// The enrolment `id` of `organization`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find(c: &mut impl Conn, organization: &str, id: &str) -> sqlx::Result<Option<Enrolment>> {
+    // No id has a NUL, and PostgreSQL refuses to be asked for one.
+    if id.contains('\0') {
+        return Ok(None);
+    }
+    sql!(c, optional Enrolment: FIND, organization, id)
+}
+
+/// The enrolments of `organization`, of a status and of a person where they are named, newest first, from before the instant
+/// (milliseconds since 1970) and id of another, at most so many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn list(
+    c: &mut impl Conn,
+    (organization, status, person): (&str, Option<&str>, Option<&str>),
+    (at, id, limit): (i64, &str, u32),
+) -> sqlx::Result<Vec<Enrolment>> {
+    sql!(c, all Enrolment: LIST, organization, status, person, at, id, i64::from(limit))
+}
+
+/// Stores what happened to an enrolment that is still at its version, with the window and the moments that follow; false when somebody was faster.
+///
+/// # Errors
+/// The engine failed.
+pub async fn record(tx: &mut Tx, row: &Enrolment, now: Timestamp) -> sqlx::Result<bool> {
+    let window = row.rule().window();
+    let rows = sql!(
+        tx,
+        execute RECORD,
+        &row.organization_id,
+        &row.id,
+        row.version,
+        row.sent_on.as_deref(),
+        row.signed_at,
+        row.paid_at,
+        row.waived_at,
+        row.waiver_version.as_deref(),
+        &row.status,
+        row.closed_on.as_deref(),
+        row.closed_reason.as_deref(),
+        row.credentials_sent_at,
+        row.credentials_mail.as_deref(),
+        window.from.map(At::from),
+        window.until.map(At::from),
+        &row.not_before,
+        &row.not_after,
+        At::from(now),
+    )?;
+    plan(tx, row, now).await?;
+    Ok(rows == 1)
+}
+
+/// Says when something is due about an enrolment.
+///
+/// # Errors
+/// The engine failed.
+pub async fn plan(tx: &mut Tx, row: &Enrolment, now: Timestamp) -> sqlx::Result<()> {
+    let due = row.rule().moments();
+    let due: Vec<_> = due.into_iter().map(|(moment, at)| (moment.name(), at)).collect();
+    contract_moments::set(tx, ("enrolment", &row.id, &row.organization_id), &due, now).await
+}
+
+/// Of the contracts of `organization` signed from one instant to before another: all of them, those whose access codes were sent
+/// within 96 hours, and those that still may be at `now`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn report(
+    c: &mut impl Conn,
+    organization: &str,
+    (from, until): (Timestamp, Timestamp),
+    now: Timestamp,
+) -> sqlx::Result<(i64, i64, i64)> {
+    sql!(c, one (i64, i64, i64): REPORT, organization, At::from(from), At::from(until), At::from(now))
+}
+
+/// The window of an enrolment, and whose it is.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Opening {
+    /// The training body.
+    pub organization_id: String,
+    opens_at: Option<At>,
+    closes_at: Option<At>,
+}
+
+impl Opening {
+    /// As the rules see it.
+    pub fn window(&self) -> Window {
+        Window { from: self.opens_at.map(Timestamp::from), until: self.closes_at.map(Timestamp::from) }
+    }
+}
+
+/// The windows of somebody at the portal `client`, at most 100.
+///
+/// # Errors
+/// The engine failed.
+pub async fn windows(c: &mut impl Conn, person: &str, client: &str) -> sqlx::Result<Vec<Opening>> {
+    sql!(c, all Opening: WINDOWS, person, client)
+}

@@ -1,0 +1,102 @@
+//! Whether somebody may use a portal now: the facts for `policies::admission`. Asked at authorize, and again wherever something is
+//! issued, refreshed, told or opened, so that nothing outlives the order, the trial or the course.
+
+use habilis_policies::admission::{self, Closed, Facts, Seat, Window};
+use habilis_policies::seats::Mode;
+use jiff::Timestamp;
+
+use crate::db::sessions::Session;
+use crate::db::{Conn, Tx, enrolments, seats};
+use crate::oidc::client::Client;
+use crate::outcome::Outcome;
+
+/// What somebody holds at one portal, in all their organizations.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    seats: Vec<seats::Admissible>,
+    openings: Vec<enrolments::Opening>,
+}
+
+impl Held {
+    /// Whether they may use the portal for `organization` at `now`, and until when.
+    ///
+    /// # Errors
+    /// The reason to show.
+    pub fn admits(&self, client: &Client, organization: &str, now: Timestamp) -> Result<Option<Timestamp>, Closed> {
+        self.decide(client, (organization, true), now)
+    }
+
+    /// The same for somebody who is connected already: it does not matter how many others are.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn lets_stay(&self, client: &Client, organization: &str, now: Timestamp) -> Result<Option<Timestamp>, Closed> {
+        self.decide(client, (organization, false), now)
+    }
+
+    fn decide(
+        &self,
+        client: &Client,
+        (organization, comes): (&str, bool),
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Closed> {
+        let found = self.seats.iter().find(|seat| seat.organization_id == organization);
+        let grants = found.map(seats::Admissible::grants).unwrap_or_default();
+        let connections_left = found.filter(|_| comes).and_then(|seat| seat.connections_left(now));
+        let windows: Vec<Window> = self
+            .openings
+            .iter()
+            .filter(|opening| opening.organization_id == organization)
+            .map(enrolments::Opening::window)
+            .collect();
+        let seat = found.map(|_| Seat { grants: &grants, connections_left });
+        admission::decide(client.settings.access(), &Facts { seat, windows: &windows }, now)
+    }
+}
+
+/// Finds what `person` holds at a portal. The session of theirs is not counted among those that are connected.
+///
+/// # Errors
+/// The database failed.
+pub async fn held(
+    c: &mut impl Conn,
+    client: &Client,
+    (person, session): (&str, &str),
+    now: Timestamp,
+) -> Outcome<Held> {
+    let mut held = Held::default();
+    if let Some(product) = &client.settings.product {
+        held.seats = seats::admissible(c, (person, product, session), now).await?;
+    }
+    if client.settings.enrolment {
+        held.openings = enrolments::windows(c, person, &client.id).await?;
+    }
+    Ok(held)
+}
+
+/// Counts a session among those that use the portal's product, where an organization bought connections instead of names. False when
+/// all are in use: decided with the pool held, so that of fifty at once for ten connections ten get one.
+///
+/// # Errors
+/// The database failed.
+pub async fn connect(
+    tx: &mut Tx,
+    client: &Client,
+    (organization, session): (Option<&str>, &Session),
+    now: Timestamp,
+) -> Outcome<bool> {
+    let (Some(product), Some(organization)) = (&client.settings.product, organization) else { return Ok(true) };
+    let session = session.id.as_str();
+    let by_names = seats::pool(tx, organization, product).await?.is_none_or(|pool| pool.mode() == Mode::Named);
+    if by_names {
+        return Ok(true);
+    }
+    let Some(pool) = seats::count(tx, (organization, product), 0).await? else { return Ok(false) };
+    let limit: u64 = pool.grants().iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum();
+    let connected = seats::connected(tx, (organization, product, session), now).await?;
+    if u64::try_from(connected).unwrap_or(u64::MAX) >= limit {
+        return Ok(false);
+    }
+    seats::connect(tx, (organization, product, session), now).await?;
+    Ok(true)
+}

@@ -1,0 +1,79 @@
+//! Letters to an organization's administrators about what it ordered.
+
+use habilis_policies::calendar;
+use habilis_policies::seats::Level;
+use jiff::Timestamp;
+
+use crate::db::seats::Pool;
+use crate::db::{Tx, members, organizations, people, products};
+use crate::mail::subscriptions::{Notice, SubscriptionLetter};
+use crate::mail::{self, Post, Recipient};
+use crate::outcome::Outcome;
+use crate::web::text::Locale;
+
+/// What a letter is about, before the names are known.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The organization.
+    pub organization: &'a str,
+    /// The product.
+    pub product: &'a str,
+    /// The number of the order; empty without one.
+    pub number: &'a str,
+}
+
+/// Tells the administrators of a pool's new level.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn level(tx: &mut Tx, post: Post<'_>, (pool, level): (&Pool, Level), now: Timestamp) -> Outcome<()> {
+    let limit: u64 = pool.grants().iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum();
+    let about = About { organization: &pool.organization_id, product: &pool.product_id, number: "" };
+    let seats = (u64::try_from(pool.taken).unwrap_or(0), limit);
+    let Some(letter) = letter(tx, about, Notice::Seats(level), seats).await? else { return Ok(()) };
+    to_administrators(tx, post, (about.organization, &letter), now).await.map(drop)
+}
+
+/// The letter that says `notice`, with the names it needs and no dates yet; none when the organization is not there.
+///
+/// # Errors
+/// The database failed.
+pub async fn letter(
+    tx: &mut Tx,
+    about: About<'_>,
+    notice: Notice,
+    seats: (u64, u64),
+) -> Outcome<Option<SubscriptionLetter>> {
+    let Some(organization) = organizations::find(tx, about.organization).await? else { return Ok(None) };
+    let product = products::find(tx, about.product).await?;
+    Ok(Some(SubscriptionLetter {
+        notice,
+        organization: organization.name,
+        product: product.map_or_else(|| about.product.to_owned(), |product| product.name),
+        number: about.number.to_owned(),
+        date: None,
+        deadline: None,
+        seats,
+    }))
+}
+
+/// Writes to everybody who administers an organization today; gives the ids of the mails.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn to_administrators(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (organization, letter): (&str, &SubscriptionLetter),
+    now: Timestamp,
+) -> Outcome<Vec<String>> {
+    let mut mails = Vec::new();
+    for person in members::administrators(tx, organization, &calendar::date_at(now).to_string()).await? {
+        let Some(person) = people::find(tx, &person).await? else { continue };
+        let Some(address) = &person.email else { continue };
+        let locale = Locale::negotiate(Some(&person.locale), None);
+        let to = Recipient { address, person: Some(&person.id), locale };
+        mails.push(mail::write_to(tx, post, (&to, letter), (now, now)).await?);
+    }
+    Ok(mails)
+}

@@ -1,0 +1,206 @@
+//! Enrolments: access to a portal inside the window of a course. Issue 6; R020, R021, R080–R082, R088, R089.
+
+use habilis_integration_tests::api::ALL;
+use habilis_integration_tests::protocol::{AuthorizationRequest, Tokens, post_as, refresh, tokens_for, userinfo};
+use habilis_integration_tests::{Answer, Api, Browser, Client, Inbox, Person, TestServer, Visit};
+use serde_json::{Value, json};
+
+use crate::api::{in_days, new_member, operator};
+
+const DAY: u64 = 86_400;
+
+/// A portal that works by enrolment, a learner and the training body they belong to.
+struct School {
+    boss: Api,
+    organization: String,
+    client: Client,
+    learner: Person,
+    person: String,
+}
+
+impl School {
+    async fn of(server: &mut TestServer) -> Self {
+        server.manage(&["client", "update", "demo-portal", "--enrolment", "true"]).await.printed();
+        let boss = operator(server).await;
+        let learner = server.learner().clone();
+        let organization = learner.organization.clone().unwrap().id;
+        let found = boss.get(&format!("/organizations/{organization}/members?q={}", learner.login)).await.done(200);
+        let person = found["items"][0]["id"].as_str().unwrap().to_owned();
+        Self { boss, organization, client: server.client("demo-portal").clone(), learner, person }
+    }
+
+    fn enrolments(&self) -> String {
+        format!("/organizations/{}/enrolments", self.organization)
+    }
+
+    async fn enrol(&self, changes: Value) -> String {
+        let mut body = json!({ "person": self.person, "portal": "demo-portal", "title": "Anglais B2" });
+        body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        self.boss.post(&self.enrolments(), &body).await.done(201)["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn step(&self, id: &str, body: Value) -> Answer {
+        self.boss.post(&format!("{}/{id}/steps", self.enrolments()), &body).await
+    }
+
+    async fn read(&self, id: &str) -> Value {
+        self.boss.get(&format!("{}/{id}", self.enrolments())).await.done(200)
+    }
+
+    /// What the portal shows them: a page that says why not, or nothing when they get in.
+    async fn turned_away(&self, server: &TestServer) -> Option<String> {
+        let mut browser = Browser::new();
+        browser.get(&AuthorizationRequest::of(&self.client).url(server)).await;
+        match browser.sign_in(&self.learner).await {
+            Visit::Page(page) if page.has("not-for-you-page") => Some(page.text("not-for-you-why")),
+            Visit::Left(url) if url.as_str().contains("code=") => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn again(&mut self, server: &TestServer) {
+        self.boss = operator(server).await;
+    }
+}
+
+async fn lives(server: &TestServer, client: &Client, tokens: &Tokens) -> bool {
+    let told =
+        post_as(server, client, ("/introspect", &[("token", tokens.access_token())])).await.ok_json()["active"] == true;
+    assert_eq!(userinfo(server, tokens.access_token()).await.status == 200, told);
+    told
+}
+
+own_journeys! {
+    async fn access_opens_and_closes_with_the_window_and_no_session_inside_is_cut(mut server: TestServer) {
+        let mut school = School::of(&mut server).await;
+        assert!(school.turned_away(&server).await.unwrap().contains("inscription"));
+        let id = school.enrol(json!({ "not_before": in_days(&server, 2).await, "not_after": in_days(&server, 5).await })).await;
+        assert!(school.turned_away(&server).await.unwrap().contains("inscription"), "the contract is not signed");
+        let shown = school.step(&id, json!({ "step": "signed" })).await.done(200);
+        assert_eq!(shown["status"], "registered");
+        assert!(school.turned_away(&server).await.unwrap().contains("commence le"));
+        let opens: jiff::Timestamp = shown["opens_at"].as_str().unwrap().parse().unwrap();
+        let closes: jiff::Timestamp = shown["closes_at"].as_str().unwrap().parse().unwrap();
+        let until = |at: jiff::Timestamp, now: jiff::Timestamp| u64::try_from(at.as_second() - now.as_second()).unwrap();
+        server.advance(until(opens, server.now().await) - 2).await;
+        assert!(school.turned_away(&server).await.is_some());
+        server.advance(2).await;
+        assert_eq!(school.turned_away(&server).await, None);
+
+        // Eight hours of a course, the tokens renewed every few minutes: nothing interrupts it (R082, Q06).
+        let request = AuthorizationRequest::of(&school.client).offline();
+        let mut tokens = tokens_for(&server, &request, &school.learner).await;
+        for _ in 0..(8 * 12) {
+            server.advance(300).await;
+            assert!(lives(&server, &school.client, &tokens).await);
+            tokens = Tokens::from(&refresh(&server, &school.client, tokens.refresh_token()).await);
+        }
+        // The last minutes: no token outlives the window.
+        server.advance(until(closes, server.now().await) - 60).await;
+        let last = refresh(&server, &school.client, tokens.refresh_token()).await;
+        assert!(last.clone().ok_json()["expires_in"].as_u64().unwrap() <= 60);
+        let tokens = Tokens::from(&last);
+        assert!(lives(&server, &school.client, &tokens).await);
+        server.advance(until(closes, server.now().await)).await;
+        assert!(!lives(&server, &school.client, &tokens).await);
+        assert_eq!(refresh(&server, &school.client, tokens.refresh_token()).await.status, 400);
+        assert!(school.turned_away(&server).await.unwrap().contains("a pris fin le"));
+
+        // Moved: open again. Closed: to the end of the day, and dead the day after (R088).
+        school.again(&server).await;
+        let day = in_days(&server, 10).await;
+        school.step(&id, json!({ "step": "moved", "on": day })).await.problem(422, "invalid_fields");
+        let shown = school.step(&id, json!({ "step": "moved", "on": day, "reason": "prolongation" })).await.done(200);
+        assert_eq!(shown["not_after"], day);
+        assert_eq!(school.turned_away(&server).await, None);
+        school.step(&id, json!({ "step": "closed", "reason": "abandon" })).await.done(200);
+        assert_eq!(school.turned_away(&server).await, None);
+        server.advance(DAY).await;
+        assert!(school.turned_away(&server).await.unwrap().contains("a pris fin le"));
+        school.again(&server).await;
+        school.step(&id, json!({ "step": "moved", "on": in_days(&server, 5).await, "reason": "x" })).await.problem(409, "conflict");
+        server.kill();
+    }
+
+    async fn who_may_withdraw_waits_fourteen_days_from_the_payment_or_waives_it(mut server: TestServer) {
+        let mut school = School::of(&mut server).await;
+        let span = json!({ "not_before": in_days(&server, 0).await, "not_after": in_days(&server, 60).await, "withdrawal": true });
+        let id = school.enrol(span.clone()).await;
+        school.step(&id, json!({ "step": "signed" })).await.done(200);
+        assert!(school.turned_away(&server).await.is_some(), "not paid");
+        let shown = school.step(&id, json!({ "step": "paid" })).await.done(200);
+        assert_eq!(shown["opens_at"], shown["withdrawal_ends_at"]);
+        for day in 0..15 {
+            assert!(school.turned_away(&server).await.unwrap().contains("commence le"), "day {day}");
+            server.advance(DAY).await;
+        }
+        assert_eq!(school.turned_away(&server).await, None);
+        school.again(&server).await;
+        school.step(&id, json!({ "step": "withdrawn" })).await.problem(409, "conflict");
+        school.step(&id, json!({ "step": "closed", "reason": "fin" })).await.done(200);
+        server.advance(DAY).await;
+        school.again(&server).await;
+
+        let other = school.enrol(span).await;
+        school.step(&other, json!({ "step": "signed" })).await.done(200);
+        school.step(&other, json!({ "step": "waived" })).await.problem(422, "invalid_fields");
+        let shown = school.step(&other, json!({ "step": "waived", "text_version": "renonciation-2" })).await.done(200);
+        assert_eq!((&shown["waiver_version"], shown["waived_at"].is_string()), (&json!("renonciation-2"), true));
+        assert_eq!(school.turned_away(&server).await, None);
+        school.step(&other, json!({ "step": "withdrawn" })).await.problem(409, "conflict");
+        let third = school.enrol(json!({ "not_before": in_days(&server, 0).await, "not_after": in_days(&server, 9).await, "withdrawal": true })).await;
+        assert_eq!(school.step(&third, json!({ "step": "withdrawn" })).await.done(200)["status"], "withdrawn");
+        school.step(&third, json!({ "step": "signed" })).await.problem(409, "conflict");
+        server.kill();
+    }
+
+    async fn access_codes_leave_with_the_signature_and_the_report_says_how_many_in_time(mut server: TestServer) {
+        let school = School::of(&mut server).await;
+        let members = format!("/organizations/{}/members", school.organization);
+        let newcomer = boss_member(&school, &members, "apprenante").await;
+        server.advance(DAY).await;
+        let school = School { boss: operator(&server).await, ..school };
+        let body = json!({ "person": newcomer, "not_before": in_days(&server, 0).await, "not_after": in_days(&server, 60).await });
+        let id = school.enrol(body.clone()).await;
+        let shown = school.step(&id, json!({ "step": "signed" })).await.done(200);
+        assert!(shown["credentials_sent_at"].is_string() && shown["credentials_due_at"].is_string(), "{shown}");
+        let mails = Inbox::of(&server).to("apprenante@societe.example").await;
+        assert_eq!(mails.len(), 2, "invited, and again when the contract was signed");
+        // Signed five days ago: late, whatever is done now.
+        let late = school.enrol(body).await;
+        let other = boss_member(&school, &members, "apprenante-2").await;
+        server.advance(600).await;
+        let mut changes = json!({ "not_before": in_days(&server, 0).await, "not_after": in_days(&server, 60).await });
+        changes["person"] = json!(other);
+        let second = school.enrol(changes).await;
+        school.step(&second, json!({ "step": "signed", "on": in_days(&server, -5).await })).await.done(200);
+        let report = school.boss.get(&format!("/organizations/{}/enrolment-report", school.organization)).await.done(200);
+        assert_eq!((&report["signed"], &report["on_time"], &report["late"], &report["on_time_percent"]), (&json!(2), &json!(1), &json!(1), &json!(50.0)), "{report}");
+        assert_eq!(school.read(&late).await["status"], "pre_registered");
+        let listed = school.boss.get(&format!("{}?status=registered&person={other}", school.enrolments())).await.done(200);
+        assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+        // Bad input.
+        for (pointer, changes) in [
+            ("/person", json!({ "person": "usr_nobody" })),
+            ("/portal", json!({ "portal": "demo-nothing" })),
+            ("/not_after", json!({ "not_after": in_days(&server, -2).await })),
+            ("/not_before", json!({ "not_before": "2001-01-01" })),
+            ("/sent_on", json!({ "sent_on": in_days(&server, 3).await })),
+        ] {
+            let mut body = json!({
+                "person": school.person, "portal": "demo-portal", "title": "Anglais", "not_before": in_days(&server, 0).await,
+                "not_after": in_days(&server, 9).await,
+            });
+            body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            let problem = school.boss.post(&school.enrolments(), &body).await.problem(422, "invalid_fields");
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+        }
+        let learner = Api::of_person(&server, &school.learner, ALL).await;
+        learner.get(&school.enrolments()).await.problem(403, "forbidden");
+        server.kill();
+    }
+}
+
+async fn boss_member(school: &School, members: &str, name: &str) -> String {
+    school.boss.post(members, &new_member(name)).await.done(201)["id"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,542 @@
+//! Orders, seats and trials: what opens access, how many get in, and when it stops. Issue 6; R020–R024, R060–R074, R087.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use habilis_integration_tests::api::ALL;
+use habilis_integration_tests::protocol::{
+    AuthorizationRequest, Tokens, post_as, redeem, refresh, tokens_for, userinfo,
+};
+use habilis_integration_tests::{Answer, Api, Browser, Client, Engine, Inbox, Person, TestServer, Visit};
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+
+use crate::api::{in_days, new_member, new_organization, of_kind, operator};
+
+const DAY: u64 = 86_400;
+
+/// A product of one's own.
+pub(crate) async fn product(boss: &Api, id: &str) {
+    boss.post("/products", &json!({ "id": id, "name": format!("Plateforme {id}"), "trial_seats": 3 })).await.done(201);
+}
+
+/// An order that has only been recorded.
+async fn order(boss: &Api, organization: &str, body: Value) -> String {
+    let made = boss.post(&format!("/organizations/{organization}/orders"), &body).await.done(201);
+    made["id"].as_str().unwrap().to_owned()
+}
+
+fn form(server_day: &str, number: &str, product: &str, seats: u32) -> Value {
+    json!({
+        "number": number, "product": product, "seats": seats, "effect_on": server_day,
+        "administrator": { "email": format!("{number}@client.example").to_lowercase(), "given_name": "Anne", "family_name": "Prévost" },
+    })
+}
+
+pub(crate) async fn step(boss: &Api, organization: &str, order: &str, body: Value) -> Answer {
+    boss.post(&format!("/organizations/{organization}/orders/{order}/steps"), &body).await
+}
+
+/// An order that is acknowledged, signed and so open; its administrator is invited.
+pub(crate) async fn open_order(
+    boss: &Api,
+    server: &TestServer,
+    organization: &str,
+    (number, product, seats): (&str, &str, u32),
+) -> String {
+    let id = order(boss, organization, form(&in_days(server, 0).await, number, product, seats)).await;
+    step(boss, organization, &id, json!({ "step": "acknowledged" })).await.done(200);
+    let shown = step(boss, organization, &id, json!({ "step": "signed" })).await.done(200);
+    assert_eq!(shown["standing"], "open", "{shown}");
+    id
+}
+
+async fn pool(api: &Api, organization: &str) -> Value {
+    let found = api.get(&format!("/organizations/{organization}/seats")).await.done(200);
+    found["items"].as_array().unwrap().last().cloned().unwrap_or_default()
+}
+
+/// Limit and seats taken.
+async fn figures(api: &Api, organization: &str) -> (u64, u64) {
+    let pool = pool(api, organization).await;
+    (pool["limit"].as_u64().unwrap(), pool["taken"].as_u64().unwrap())
+}
+
+/// Runs so many requests at once; gives how each ended.
+async fn at_once(requests: impl IntoIterator<Item = (Api, String, Value)>) -> Vec<Answer> {
+    let requests: Vec<_> = requests.into_iter().collect();
+    let barrier = Arc::new(Barrier::new(requests.len()));
+    let tasks: Vec<_> = requests
+        .into_iter()
+        .map(|(api, path, body)| {
+            let barrier = Arc::clone(&barrier);
+            tokio::spawn(async move {
+                barrier.wait().await;
+                api.post(&path, &body).await
+            })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
+}
+
+fn count(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
+
+journeys! {
+    async fn an_order_opens_seats_once_it_is_acknowledged_and_signed_and_its_administrator_is_invited_once(server: &TestServer) {
+        let boss = operator(server).await;
+        let organization = new_organization(&boss, "Abonnée").await;
+        product(&boss, "opening").await;
+        let members = format!("/organizations/{organization}/members");
+        let today = in_days(server, 0).await;
+        let id = order(&boss, &organization, form(&today, "BC-OUV", "opening", 3)).await;
+        let orders = format!("/organizations/{organization}/orders");
+        let shown = boss.get(&format!("{orders}/{id}")).await.done(200);
+        assert_eq!((&shown["standing"], &shown["missing"]), (&json!("awaiting"), &json!("acknowledgement")));
+        assert_eq!(figures(&boss, &organization).await, (0, 0));
+        let refused = boss.post(&members, &new_member("ouv-1")).await.problem(409, "seat_limit_reached");
+        assert_eq!((&refused["limit"], &refused["taken"], &refused["product"]), (&json!(0), &json!(0), &json!("opening")));
+
+        let shown = step(&boss, &organization, &id, json!({ "step": "acknowledged" })).await.done(200);
+        assert_eq!(shown["missing"], "signature");
+        assert!(shown["credentials_mail"].as_str().is_some_and(|mail| mail.starts_with("mail_")), "{shown}");
+        step(&boss, &organization, &id, json!({ "step": "acknowledged" })).await.problem(409, "conflict");
+        assert_eq!(Inbox::of(server).to("bc-ouv@client.example").await.len(), 1, "one invitation, and one only");
+        // The administrator sits before the order opens, and counts (R022, Q09).
+        assert_eq!(figures(&boss, &organization).await, (0, 1));
+        boss.post(&members, &new_member("ouv-1")).await.problem(409, "seat_limit_reached");
+
+        let shown = step(&boss, &organization, &id, json!({ "step": "signed" })).await.done(200);
+        assert_eq!((&shown["standing"], &shown["missing"]), (&json!("open"), &Value::Null));
+        assert_eq!(figures(&boss, &organization).await, (3, 1));
+        boss.post(&members, &new_member("ouv-1")).await.done(201);
+        boss.post(&members, &new_member("ouv-2")).await.done(201);
+        boss.post(&members, &new_member("ouv-3")).await.problem(409, "seat_limit_reached");
+        assert_eq!(pool(&boss, &organization).await["level"], "full");
+        // A refusal leaves nobody behind.
+        assert_eq!(boss.get(&format!("/people?q=ouv-3@societe.example")).await.done(200)["items"], json!([]));
+
+        // The limit is what orders open: a larger one raises it at once.
+        let second = open_order(&boss, server, &organization, ("BC-OUV-2", "opening", 2)).await;
+        assert_eq!(figures(&boss, &organization).await, (5, 4), "the administrator of the second form sits as well");
+        boss.post(&members, &new_member("ouv-3")).await.done(201);
+        boss.post(&members, &new_member("ouv-4")).await.problem(409, "seat_limit_reached");
+        assert_ne!(second, id);
+        let numbers: Vec<_> = boss.get(&orders).await.done(200)["items"].as_array().unwrap().iter().map(|order| order["number"].clone()).collect();
+        assert_eq!(numbers, ["BC-OUV", "BC-OUV-2"]);
+    }
+
+    async fn fifty_at_once_for_ten_seats_give_ten(server: &TestServer) {
+        let boss = operator(server).await;
+        let organization = new_organization(&boss, "Foule").await;
+        product(&boss, "crowd").await;
+        open_order(&boss, server, &organization, ("BC-FOULE", "crowd", 11)).await;
+        let members = format!("/organizations/{organization}/members");
+        let invite = |index: usize| (boss.clone(), members.clone(), new_member(&format!("foule-{index}")));
+        let answers = at_once((0..50).map(invite)).await;
+        assert_eq!((count(&answers, 201), count(&answers, 409)), (10, 40));
+        assert_eq!(figures(&boss, &organization).await, (11, 11));
+        let holders = boss.get(&format!("/organizations/{organization}/seats/crowd/holders?limit=200")).await.done(200);
+        let people: BTreeSet<_> = holders["items"].as_array().unwrap().iter().map(|holder| holder["person"].as_str().unwrap()).collect();
+        assert_eq!(people.len(), 11);
+        assert!(holders["items"].as_array().unwrap().iter().all(|holder| holder["state"] == "held"));
+
+        // Those who go make room for as many, at once.
+        let leavers: Vec<_> = people.iter().take(4).map(|person| (*person).to_owned()).collect();
+        for person in &leavers[..] {
+            // The administrator named by the order may be among them: they are the only one.
+            let answer = boss.delete(&format!("{members}/{person}")).await;
+            assert!(answer.status == 204 || answer.problem(409, "last_administrator").is_object());
+        }
+        let (_, taken) = figures(&boss, &organization).await;
+        let room = usize::try_from(11 - taken).unwrap();
+        assert!(room >= 3);
+        let answers = at_once((50..70).map(invite)).await;
+        assert_eq!((count(&answers, 201), count(&answers, 409)), (room, 20 - room));
+        assert_eq!(figures(&boss, &organization).await, (11, 11));
+    }
+
+    async fn every_way_in_takes_a_seat_and_every_way_out_frees_it(server: &TestServer) {
+        let boss = operator(server).await;
+        let organization = new_organization(&boss, "Portes").await;
+        product(&boss, "doors").await;
+        open_order(&boss, server, &organization, ("BC-PORTES", "doors", 3)).await;
+        let of = format!("/organizations/{organization}");
+        let members = format!("{of}/members");
+        // By an offer to somebody who has an account.
+        let person = of_kind(server, "trainer");
+        let api = Api::of_person(server, &person, ALL).await;
+        let body = json!({ "email": person.login, "given_name": "Nom", "family_name": "Supposé" });
+        let offer = boss.post(&members, &body).await.done(202)["id"].as_str().unwrap().to_owned();
+        assert_eq!(figures(&boss, &organization).await, (3, 2));
+        // Withdrawn: free again.
+        assert_eq!(boss.delete(&format!("{of}/offers/{offer}")).await.status, 204);
+        assert_eq!(figures(&boss, &organization).await, (3, 1));
+        let post = async |path: String| api.send(api.request("POST", &path)).await;
+        let offer = boss.post(&members, &body).await.done(202)["id"].as_str().unwrap().to_owned();
+        assert_eq!(post(format!("/me/offers/{offer}/decline")).await.status, 204);
+        assert_eq!(figures(&boss, &organization).await, (3, 1));
+        let offer = boss.post(&members, &body).await.done(202)["id"].as_str().unwrap().to_owned();
+        assert_eq!(post(format!("/me/offers/{offer}/accept")).await.status, 204);
+        assert_eq!(figures(&boss, &organization).await, (3, 2));
+        let me = api.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
+        // Suspended people keep their seat.
+        let status = async |to: &str| {
+            boss.put(&format!("{members}/{me}/status"), &json!({ "status": to, "reason": "essai" })).await
+        };
+        status("suspended").await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (3, 2));
+
+        // Handed over while its holder was suspended: who comes back takes one again, if there is one.
+        let other = boss.post(&members, &new_member("portes-1")).await.done(201)["id"].as_str().unwrap().to_owned();
+        assert_eq!(boss.delete(&format!("{members}/{other}/seats/doors")).await.status, 204);
+        assert_eq!(figures(&boss, &organization).await, (3, 2));
+        boss.delete(&format!("{members}/{other}/seats/doors")).await.problem(404, "not_found");
+        let transfer = json!({ "from": me, "to": other, "reason": "remplacement" });
+        let shown = boss.post(&format!("{of}/seats/doors/transfers"), &transfer).await.done(200);
+        assert_eq!((&shown["transfers"], &shown["taken"]), (&json!(1), &json!(2)));
+        boss.post(&format!("{of}/seats/doors/transfers"), &transfer).await.problem(409, "conflict");
+        boss.post(&members, &new_member("portes-2")).await.done(201);
+        status("active").await.problem(409, "seat_limit_reached");
+        assert_eq!(boss.get(&format!("{members}/{me}")).await.done(200)["status"], "suspended");
+        assert_eq!(boss.delete(&format!("{members}/{other}")).await.status, 204);
+        status("active").await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (3, 3));
+
+        // What happened is told.
+        let history = boss.get(&format!("{of}/seats/doors/history?limit=200")).await.done(200);
+        let mut told: Vec<_> = history["items"].as_array().unwrap().iter().rev().map(|line| line["event"].as_str().unwrap()).collect();
+        let expected = [
+            "held", "held", "released", "held", "released", "held", "assigned", "held", "released", "given_over", "taken_over", "held", "released",
+            "assigned",
+        ];
+        // Both halves of a transfer are of one instant.
+        told[9..11].sort_unstable();
+        assert_eq!(told, expected);
+        boss.put(&format!("{members}/{me}/seats/nothing"), &json!({})).await.problem(400, "malformed_request");
+        boss.send(boss.request("PUT", &format!("{members}/{me}/seats/nothing"))).await.problem(404, "not_found");
+        boss.post(&format!("{of}/seats/doors/transfers"), &json!({ "from": me, "to": "usr_nobody", "reason": "x" })).await.problem(422, "invalid_fields");
+    }
+
+    async fn what_contradicts_is_refused_with_its_reason(server: &TestServer) {
+        let boss = operator(server).await;
+        let organization = new_organization(&boss, "Contraires").await;
+        product(&boss, "odd").await;
+        product(&boss, "odd-other").await;
+        let today = in_days(server, 0).await;
+        let orders = format!("/organizations/{organization}/orders");
+        let with = |number: &str, changes: Value| {
+            let mut body = form(&today, number, "odd", 5);
+            body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            body
+        };
+        let first = open_order(&boss, server, &organization, ("BC-C1", "odd", 5)).await;
+        let wrong = [
+            ("/number", "taken", with("BC-C1", json!({}))),
+            ("/product", "unknown", with("BC-C2", json!({ "product": "nothing" }))),
+            ("/seats", "out_of_range", with("BC-C2", json!({ "seats": 0 }))),
+            ("/effect_on", "out_of_range", with("BC-C2", json!({ "effect_on": in_days(server, -40).await }))),
+            ("/effect_on", "out_of_range", with("BC-C2", json!({ "effect_on": in_days(server, 800).await }))),
+            ("/last_day", "out_of_range", with("BC-C2", json!({ "last_day": in_days(server, -1).await }))),
+            ("/mode", "contradiction", with("BC-C2", json!({ "mode": "concurrent" }))),
+            ("/supersedes", "unknown", with("BC-C2", json!({ "supersedes": "ord_nothing" }))),
+            ("/supersedes", "contradiction", with("BC-C2", json!({ "supersedes": first, "product": "odd-other" }))),
+            ("/option_of", "unknown", with("BC-C2", json!({ "option_of": "ord_nothing" }))),
+            ("/option_of", "contradiction", with("BC-C2", json!({ "option_of": first, "supersedes": first }))),
+        ];
+        for (pointer, code, body) in wrong {
+            let problem = boss.post(&orders, &body).await.problem(422, "invalid_fields");
+            assert_eq!((&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]), (&json!(pointer), &json!(code)), "{body}");
+        }
+        // A smaller order has to leave room for who sits.
+        let members = format!("/organizations/{organization}/members");
+        for index in 0..3 {
+            boss.post(&members, &new_member(&format!("contraire-{index}"))).await.done(201);
+        }
+        let small = with("BC-C3", json!({ "supersedes": first, "seats": 3 }));
+        assert_eq!(boss.post(&orders, &small).await.problem(409, "seats_below_use")["taken"], 4);
+        // Not sold any more: replaced, not ordered anew (R078).
+        let etag = boss.get("/products/odd").await.header("etag").to_owned();
+        boss.patch("/products/odd", &etag, &json!({ "sold": false })).await.done(200);
+        boss.post(&orders, &with("BC-C4", json!({}))).await.problem(422, "invalid_fields");
+        let larger = order(&boss, &organization, with("BC-C5", json!({ "supersedes": first, "seats": 9 }))).await;
+        boss.post(&orders, &with("BC-C6", json!({ "supersedes": first, "seats": 9 }))).await.problem(422, "invalid_fields");
+        // The old one stays open until the new one is: no gap, no sum (R066).
+        assert_eq!(figures(&boss, &organization).await, (5, 4));
+        step(&boss, &organization, &larger, json!({ "step": "signed" })).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (5, 4));
+        step(&boss, &organization, &larger, json!({ "step": "acknowledged" })).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (9, 5), "the new administrator sits as well");
+        let old = boss.get(&format!("{orders}/{first}")).await.done(200);
+        assert_eq!((&old["standing"], &old["closed"]), (&json!("closed"), &json!("superseded")));
+        for (body, status, code) in [
+            (json!({ "step": "signed" }), 409, "conflict"),
+            (json!({ "step": "reinstated", "reason": "x" }), 409, "conflict"),
+            (json!({ "step": "suspended", "breach": "impayé" }), 422, "invalid_fields"),
+            (json!({ "step": "terminated", "on": in_days(server, 3).await }), 422, "invalid_fields"),
+            (json!({ "step": "terminated", "on": in_days(server, -3).await, "reason": "x" }), 422, "invalid_fields"),
+            (json!({ "step": "paid", "on": in_days(server, 3).await }), 422, "invalid_fields"),
+        ] {
+            step(&boss, &organization, &larger, body).await.problem(status, code);
+        }
+        // Suspended: nobody new, no access; reinstated: as before.
+        step(&boss, &organization, &larger, json!({ "step": "suspended", "breach": "usage interdit", "remedy": "cesser" })).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (0, 5));
+        step(&boss, &organization, &larger, json!({ "step": "reinstated", "reason": "cessé" })).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (9, 5));
+    }
+}
+
+/// A portal that belongs to a product, and the organization of the learners with an order of it.
+async fn subscribed(server: &mut TestServer, seats: u32) -> (Api, String, Client) {
+    let boss = operator(server).await;
+    product(&boss, "lms").await;
+    server.manage(&["client", "update", "demo-portal", "--product", "lms"]).await.printed();
+    let boss = operator(server).await;
+    let organization = server.learner().organization.clone().unwrap().id;
+    open_order(&boss, server, &organization, ("BC-LMS", "lms", seats)).await;
+    (boss, organization, server.client("demo-portal").clone())
+}
+
+async fn id_of(boss: &Api, organization: &str, login: &str) -> String {
+    let found = boss.get(&format!("/organizations/{organization}/members?q={login}")).await.done(200);
+    found["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{found}")).to_owned()
+}
+
+async fn give_seat(boss: &Api, organization: &str, person: &str) {
+    let path = format!("/organizations/{organization}/members/{person}/seats/lms");
+    assert_eq!(boss.send(boss.request("PUT", &path)).await.status, 204);
+}
+
+async fn is_active(server: &TestServer, client: &Client, token: &str) -> bool {
+    post_as(server, client, ("/introspect", &[("token", token)])).await.ok_json()["active"] == true
+}
+
+/// Whether anything of these tokens is still worth anything.
+async fn lives(server: &TestServer, client: &Client, tokens: &Tokens) -> bool {
+    let told = is_active(server, client, tokens.access_token()).await;
+    assert_eq!(is_active(server, client, tokens.refresh_token()).await, told);
+    assert_eq!(userinfo(server, tokens.access_token()).await.status == 200, told);
+    let renewed = refresh(server, client, tokens.refresh_token()).await;
+    assert_eq!(renewed.status == 200, told, "{renewed:?}");
+    told
+}
+
+own_journeys! {
+    async fn a_portal_of_a_product_is_for_who_holds_a_seat_and_nothing_outlives_the_order(mut server: TestServer) {
+        let (boss, organization, client) = subscribed(&mut server, 2).await;
+        let learner = server.learner().clone();
+        let request = AuthorizationRequest::of(&client).offline();
+        // Without a seat: a page that says so, and an error that says so.
+        let mut browser = Browser::new();
+        browser.get(&request.url(&server)).await;
+        let Visit::Page(page) = browser.sign_in(&learner).await else { panic!("a page") };
+        assert!(page.has("not-for-you-page"), "{}", page.summary());
+        assert!(page.text("not-for-you-why").contains("place à votre nom"), "{}", page.summary());
+        let Visit::Left(url) = browser.click("not-for-you-back").await else { panic!("back") };
+        assert!(url.as_str().contains("error=access_denied") && url.as_str().contains("seat_missing"), "{url}");
+
+        let person = id_of(&boss, &organization, &learner.login).await;
+        give_seat(&boss, &organization, &person).await;
+        let tokens = tokens_for(&server, &request, &learner).await;
+        assert!(lives(&server, &client, &tokens).await);
+        // Taken back: dead at once. Given again: alive again, as the grant is.
+        assert_eq!(boss.delete(&format!("/organizations/{organization}/members/{person}/seats/lms")).await.status, 204);
+        assert!(!lives(&server, &client, &tokens).await);
+        give_seat(&boss, &organization, &person).await;
+        assert!(lives(&server, &client, &tokens).await);
+
+        // Terminated today: until midnight in Paris, and not a second longer (R087).
+        let orders = format!("/organizations/{organization}/orders");
+        let id = boss.get(&orders).await.done(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        let shown = step(&boss, &organization, &id, json!({ "step": "terminated", "reason": "fin anticipée" })).await.done(200);
+        assert_eq!(shown["standing"], "open");
+        let paris = jiff::tz::TimeZone::get("Europe/Paris").unwrap();
+        let midnight = server.now().await.to_zoned(paris).tomorrow().unwrap().start_of_day().unwrap().timestamp();
+        let until = pool(&boss, &organization).await["changes_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        assert_eq!(until, midnight);
+        let left = |now: jiff::Timestamp| u64::try_from(midnight.as_second() - now.as_second()).unwrap();
+        server.advance(left(server.now().await) - 120).await;
+        let renewed = refresh(&server, &client, tokens.refresh_token()).await;
+        let lifetime = renewed.clone().ok_json()["expires_in"].as_u64().unwrap();
+        let tokens = Tokens::from(&renewed);
+        assert!(lifetime <= 120, "no token outlives the order: {lifetime}");
+        assert!(lives(&server, &client, &tokens).await);
+        server.advance(left(server.now().await)).await;
+        assert!(!lives(&server, &client, &tokens).await);
+        let mut browser = Browser::new();
+        browser.get(&request.url(&server)).await;
+        let Visit::Page(page) = browser.sign_in(&learner).await else { panic!("a page") };
+        assert!(page.text("not-for-you-why").contains("n’est pas ouvert"), "{}", page.summary());
+        server.kill();
+    }
+
+    async fn an_unpaid_invoice_cuts_on_the_sixteenth_day_and_payment_opens_again(mut server: TestServer) {
+        let (boss, organization, client) = subscribed(&mut server, 3).await;
+        let learner = server.learner().clone();
+        give_seat(&boss, &organization, &id_of(&boss, &organization, &learner.login).await).await;
+        let orders = format!("/organizations/{organization}/orders");
+        let id = boss.get(&orders).await.done(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        let shown = step(&boss, &organization, &id, json!({ "step": "unpaid" })).await.done(200);
+        assert_eq!(shown["standing"], "open");
+        let administrator = of_kind(&server, "administrator");
+        let told = Inbox::of(&server).to(&administrator.login).await;
+        assert!(administrator.organization.as_ref().is_none_or(|own| own.id != organization) || told.iter().any(|mail| mail.subject.contains("impayée")));
+        let mut standing = Vec::new();
+        let mut boss = boss;
+        for _ in 0..17 {
+            standing.push(boss.get(&format!("{orders}/{id}")).await.done(200)["standing"].as_str().unwrap().to_owned());
+            server.advance(DAY).await;
+            boss = operator(&server).await;
+        }
+        let days = standing.iter().position(|standing| standing == "closed");
+        assert_eq!(days, Some(16), "{standing:?}");
+        let request = AuthorizationRequest::of(&client);
+        let mut browser = Browser::new();
+        browser.get(&request.url(&server)).await;
+        assert!(matches!(browser.sign_in(&learner).await, Visit::Page(page) if page.has("not-for-you-page")));
+        let shown = step(&boss, &organization, &id, json!({ "step": "paid" })).await.done(200);
+        assert_eq!((&shown["standing"], &shown["unpaid_since"]), (&json!("open"), &Value::Null));
+        let answer = Browser::new().authorize(&server, &request, &learner).await;
+        assert!(redeem(&server, &client, &habilis_integration_tests::protocol::Code::from(&request, &answer)).await.status == 200);
+        server.kill();
+    }
+
+    async fn a_trial_lasts_fifteen_days_and_then_only_a_signed_and_paid_order_opens(mut server: TestServer) {
+        let boss = operator(&server).await;
+        product(&boss, "lms").await;
+        server.manage(&["client", "update", "demo-portal", "--product", "lms"]).await.printed();
+        let boss = operator(&server).await;
+        let client = server.client("demo-portal").clone();
+        let learner = server.learner().clone();
+        let organization = learner.organization.clone().unwrap().id;
+        let trials = format!("/organizations/{organization}/trials");
+        let accepted = server.now().await.to_string();
+        let body = json!({ "product": "lms", "terms_version": "cgu-3", "terms_accepted_at": accepted });
+        boss.post(&trials, &json!({ "product": "lms", "terms_version": "cgu-3", "terms_accepted_at": "2099-01-01T00:00:00Z" })).await.problem(409, "conflict");
+        let trial = boss.post(&trials, &body).await.done(201);
+        assert_eq!((&trial["state"], &trial["seats"]), (&json!("running"), &json!(3)));
+        boss.post(&trials, &body).await.problem(409, "conflict");
+        give_seat(&boss, &organization, &id_of(&boss, &organization, &learner.login).await).await;
+        let request = AuthorizationRequest::of(&client).offline();
+        let tokens = tokens_for(&server, &request, &learner).await;
+        assert!(lives(&server, &client, &tokens).await);
+        // The fifteenth day counts whole.
+        let mut boss = boss;
+        let mut days = 0;
+        while figures(&boss, &organization).await.0 == 3 {
+            days += 1;
+            assert!(days < 20);
+            server.advance(DAY).await;
+            boss = operator(&server).await;
+        }
+        assert_eq!(days, 16);
+        assert!(!lives(&server, &client, &tokens).await);
+        assert_eq!(boss.get(&trials).await.done(200)["items"][0]["state"], "ended");
+        // Frozen, not deleted: the seat is still theirs.
+        assert_eq!(figures(&boss, &organization).await, (0, 1));
+        let id = order(&boss, &organization, form(&in_days(&server, 0).await, "BC-ESSAI", "lms", 4)).await;
+        step(&boss, &organization, &id, json!({ "step": "acknowledged" })).await.done(200);
+        let shown = step(&boss, &organization, &id, json!({ "step": "signed" })).await.done(200);
+        assert_eq!((&shown["missing"], &shown["opening"]), (&json!("payment"), &json!("payment")));
+        assert_eq!(figures(&boss, &organization).await, (0, 2));
+        step(&boss, &organization, &id, json!({ "step": "paid" })).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (4, 2));
+        assert_eq!(boss.get(&trials).await.done(200)["items"][0]["state"], "converted");
+        tokens_for(&server, &request, &learner).await;
+        // No trial once there is an order (R069).
+        let other = new_organization(&boss, "Cliente").await;
+        open_order(&boss, &server, &other, ("BC-AUTRE", "lms", 2)).await;
+        boss.post(&format!("/organizations/{other}/trials"), &body).await.problem(409, "conflict");
+        server.kill();
+    }
+
+    async fn an_invitation_that_lapses_frees_its_seat_and_takes_one_again_when_it_is_sent_again(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Échéances").await;
+        product(&boss, "lapse").await;
+        open_order(&boss, &server, &organization, ("BC-ECH", "lapse", 3)).await;
+        let members = format!("/organizations/{organization}/members");
+        let first = boss.post(&members, &new_member("echeance-1")).await.done(201)["id"].as_str().unwrap().to_owned();
+        let offered = of_kind(&server, "trainer");
+        boss.post(&members, &json!({ "email": offered.login, "given_name": "Nom", "family_name": "Supposé" })).await.done(202);
+        assert_eq!(figures(&boss, &organization).await, (3, 3));
+        server.advance(31 * DAY).await;
+        let boss = operator(&server).await;
+        // The administrator's own invitation has lapsed as well.
+        assert_eq!(figures(&boss, &organization).await, (3, 0));
+        for index in 2..5 {
+            boss.post(&members, &new_member(&format!("echeance-{index}"))).await.done(201);
+        }
+        let again = format!("{members}/{first}/invitation");
+        boss.send(boss.request("POST", &again)).await.problem(409, "seat_limit_reached");
+        let second = boss.get(&format!("{members}?q=echeance-2")).await.done(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(boss.delete(&format!("{members}/{second}")).await.status, 204);
+        boss.send(boss.request("POST", &again)).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (3, 3));
+        server.kill();
+    }
+
+    async fn connections_are_counted_instead_of_names_where_they_were_ordered(mut server: TestServer) {
+        let boss = operator(&server).await;
+        product(&boss, "lms").await;
+        server.manage(&["client", "update", "demo-portal", "--product", "lms"]).await.printed();
+        let boss = operator(&server).await;
+        let client = server.client("demo-portal").clone();
+        let organization = server.learner().organization.clone().unwrap().id;
+        let own = |person: &&Person| person.organization.as_ref().is_some_and(|own| own.id == organization) && person.totp_secret.is_none();
+        let learners: Vec<_> = server.people.iter().filter(own).take(3).cloned().collect();
+        assert_eq!(learners.len(), 3);
+        let mut body = form(&in_days(&server, 0).await, "BC-CONN", "lms", 2);
+        body["mode"] = json!("concurrent");
+        let id = order(&boss, &organization, body).await;
+        step(&boss, &organization, &id, json!({ "step": "acknowledged" })).await.done(200);
+        step(&boss, &organization, &id, json!({ "step": "signed" })).await.done(200);
+        let request = AuthorizationRequest::of(&client);
+        let mut browsers = Vec::new();
+        for (index, learner) in learners.iter().enumerate() {
+            give_seat(&boss, &organization, &id_of(&boss, &organization, &learner.login).await).await;
+            let mut browser = Browser::new();
+            browser.get(&request.url(&server)).await;
+            let visit = browser.sign_in(learner).await;
+            if index < 2 {
+                assert!(matches!(&visit, Visit::Left(url) if url.as_str().contains("code=")), "{index}");
+            } else {
+                let Visit::Page(page) = visit else { panic!("a page") };
+                assert!(page.text("not-for-you-why").contains("connexions simultanées"), "{}", page.summary());
+            }
+            browsers.push(browser);
+        }
+        // Who is connected may come again; who signs out makes room.
+        assert!(matches!(browsers[0].get(&request.url(&server)).await, Visit::Left(url) if url.as_str().contains("code=")));
+        browsers[1].get(&server.url("/end-session")).await;
+        browsers[1].submit("logout-form", &[]).await;
+        assert!(matches!(browsers[2].get(&request.url(&server)).await, Visit::Left(url) if url.as_str().contains("code=")));
+        server.kill();
+    }
+}
+
+#[tokio::test]
+async fn two_servers_on_one_database_give_ten_seats_to_fifty() {
+    let mut one = TestServer::own(Engine::Postgres).await;
+    let mut other = TestServer::beside(&one).await.unwrap();
+    let (boss, beside) = (operator(&one).await, operator(&other).await);
+    let organization = new_organization(&boss, "Deux nœuds").await;
+    product(&boss, "nodes").await;
+    open_order(&boss, &one, &organization, ("BC-NOEUDS", "nodes", 11)).await;
+    let members = format!("/organizations/{organization}/members");
+    let requests = (0..50).map(|index| {
+        let api = if index % 2 == 0 { boss.clone() } else { beside.clone() };
+        (api, members.clone(), new_member(&format!("noeud-{index}")))
+    });
+    let answers = at_once(requests).await;
+    assert_eq!((count(&answers, 201), count(&answers, 409)), (10, 40));
+    assert_eq!(figures(&beside, &organization).await, (11, 11));
+    one.kill();
+    other.kill();
+}
