@@ -15,6 +15,7 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("account.activated", "The person opened their account."),
     ("account.suspended", "The account cannot sign in; `reason` is a word."),
     ("account.reactivated", "The account can sign in again."),
+    ("account.erased", "The account was closed for good, and what it said of its person removed."),
     ("account.terminated", "The operator ended the account for good."),
     ("account.profile_changed", "The person changed their profile; `changed` names the fields."),
     ("account.email_changed", "The mail address changed, or a change was taken back."),
@@ -69,6 +70,7 @@ pub const UNTOLD: &[&str] = &[
     "order.notice_sent",
     "organization.chosen",
     "organization.exported",
+    "organization.purged",
     "seat.lapsed",
     "trial.notice_sent",
 ];
@@ -149,6 +151,7 @@ const SOURCES: &[Source] = &[
     ("account.activated", Kind::One("account.activated"), &[], Change::Nothing),
     ("account.suspended", Kind::One("account.suspended"), &["reason"], Change::Nothing),
     ("account.reactivated", Kind::One("account.reactivated"), &[], Change::Nothing),
+    ("account.erased", Kind::One("account.erased"), &["reason"], Change::Nothing),
     ("account.profile_changed", Kind::One("account.profile_changed"), &["changed"], Change::Nothing),
     ("account.email_changed", Kind::One("account.email_changed"), &["login_changed"], Change::Nothing),
     ("account.email_restored", Kind::One("account.email_changed"), &[], Change::Nothing),

@@ -158,3 +158,6 @@ letter-credentials-due-then = They are due 96 hours after the signature at the l
 letter-credentials-late-subject = { $product }: access codes are late
 letter-credentials-late-what = A contract was signed 96 hours ago and the access codes for { $product } ({ $organization }) have not been sent.
 letter-credentials-late-then = The promised delay is not kept. Send them without waiting.
+letter-data-removed-subject = { $organization }: data removed
+letter-data-removed-what = A year after the end of its last order, the data of { $organization } were removed on { $date }: { $taken } memberships, and { $limit } accounts that belonged to no other organization.
+letter-data-removed-then = The certificate of the removal is kept. Its SHA-256 digest is { $number }.

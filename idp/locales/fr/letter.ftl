@@ -158,3 +158,6 @@ letter-credentials-due-then = Ils sont dus au plus tard 96 heures après la sign
 letter-credentials-late-subject = { $product } : identifiants en retard
 letter-credentials-late-what = Un contrat est signé depuis 96 heures et les identifiants pour { $product } ({ $organization }) n’ont pas été envoyés.
 letter-credentials-late-then = L’engagement de délai n’est pas tenu. Envoyez-les sans attendre.
+letter-data-removed-subject = { $organization } : données supprimées
+letter-data-removed-what = Un an après la fin de sa dernière commande, les données de { $organization } ont été supprimées le { $date } : { $taken } adhésions, et { $limit } comptes qui n’appartenaient à aucune autre organisation.
+letter-data-removed-then = Le certificat de suppression est conservé. Son empreinte SHA-256 est { $number }.

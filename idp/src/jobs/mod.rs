@@ -3,6 +3,7 @@
 //! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
 
 pub(crate) mod imports;
+pub(crate) mod purges;
 mod search;
 mod work;
 

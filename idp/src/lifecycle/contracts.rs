@@ -2,6 +2,7 @@
 //! R087). Access itself needs no run: each use looks at what is open. The moments are rows that whatever changes a contract plans in
 //! its own transaction.
 
+use habilis_keys::random;
 use habilis_policies::calendar;
 use habilis_policies::enrolments::Status;
 use habilis_policies::orders::{self as rules, Closing, Orders as All, Standing, TrialState, notice_deadline, purge_on};
@@ -14,8 +15,10 @@ use crate::api_keys::subscription_ends;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::contract_moments::{self as moments, Moment};
+use crate::db::jobs::{self, NewJob};
 use crate::db::orders::Order;
-use crate::db::{At, Conn, Tx, enrolments, orders, organizations, trials};
+use crate::db::{At, Conn, Tx, enrolments, orders, organizations, purges, trials};
+use crate::jobs::purges::KIND as PURGE;
 use crate::mail::subscriptions::{Notice as Told, SubscriptionLetter};
 use crate::outcome::Outcome;
 use crate::seats;
@@ -171,6 +174,14 @@ impl Kind for Orders {
                     subscription_ends(saying.tx, ends, saying.now).await?;
                 }
             }
+            "purges" => {
+                let closed = |other: &rules::Order| {
+                    matches!(All(&all).standing(other, saying.now), Standing::Closed { .. } | Standing::Awaiting(_))
+                };
+                if all.iter().all(closed) {
+                    begin_purge(saying, (&order.organization_id, facts)).await?;
+                }
+            }
             _ => {}
         }
         let after = json!({
@@ -187,6 +198,21 @@ impl Kind for Orders {
     async fn waiting<C: Conn>(c: &mut C, _: &App) -> Outcome<(i64, Option<Timestamp>)> {
         waiting(c, Self::NAME).await
     }
+}
+
+/// Puts the removal of an organization's data to work, unless it is under way.
+async fn begin_purge(saying: &mut Saying<'_>, (organization, facts): (&str, &Facts)) -> Outcome<()> {
+    if purges::list(saying.tx, organization).await?.iter().any(|purge| purge.finished_at.is_none()) {
+        return Ok(());
+    }
+    // The day after the first anniversary of the last day.
+    let last_day = calendar::add_years(calendar::add_days(calendar::date_at(facts.due), -1), -1).to_string();
+    let (purge, job) = (random::id("pur", saying.now), random::id("job", saying.now));
+    purges::start(saying.tx, (&purge, organization, &last_day), saying.now).await?;
+    let new = NewJob { id: &job, organization, kind: PURGE, subject: &purge, total: 0, by: "lifecycle" };
+    jobs::insert(saying.tx, &new, saying.now).await?;
+    saying.app.work_waiting.notify_one();
+    Ok(())
 }
 
 /// Trials.

@@ -172,6 +172,7 @@ mod tests {
             ("authenticator_app_removed.1", Security),
             ("credentials_due.1", Other),
             ("credentials_late.1", Other),
+            ("data_removed.1", Other),
             ("kill_switch.1", Other),
             ("measure_formal_notice.1", Other),
             ("measure_lifted.1", Other),

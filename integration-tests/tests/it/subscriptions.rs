@@ -182,4 +182,64 @@ own_journeys! {
         assert_eq!(told.iter().filter(|subject| subject.contains("votre accès prend fin")).count(), 2, "{told:?}");
         server.kill();
     }
+
+    async fn a_year_after_the_last_order_its_data_are_removed_and_a_certificate_stays(mut server: TestServer) {
+        let boss = operator(&server).await;
+        product(&boss, "court").await;
+        let organization = new_organization(&boss, "Éphémère").await;
+        let of = format!("/organizations/{organization}");
+        let signatory = json!({ "duty": "signatory", "name": "Anne Prévost", "email": "signataire@client.example" });
+        boss.post(&format!("{of}/contacts"), &signatory).await.done(201);
+        let last = in_days(&server, 2).await;
+        let form = json!({
+            "number": "BC-COURT", "product": "court", "seats": 9, "effect_on": in_days(&server, 0).await, "last_day": last, "renewal": "none",
+            "administrator": { "email": "bc-court@client.example", "given_name": "Anne", "family_name": "Prévost" },
+        });
+        set_out(&boss, &organization, form).await;
+        let staying = crate::api::of_kind(&server, "trainer");
+        let api = Api::of_person(&server, &staying, habilis_integration_tests::api::ALL).await;
+        let body = json!({ "email": staying.login, "given_name": "Nom", "family_name": "Supposé" });
+        let offer = boss.post(&format!("{of}/members"), &body).await.done(202)["id"].as_str().unwrap().to_owned();
+        assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
+        boss.post(&format!("{of}/members"), &new_member("ephemere")).await.done(201);
+
+        // Everything of it, as JSON Lines: whole, and with as many lines as it says.
+        let exported = boss.get(&format!("{of}/export.jsonl")).await;
+        assert_eq!(exported.status, 200);
+        let lines: Vec<Value> = exported.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let (end, rest) = lines.split_last().unwrap();
+        assert_eq!((&end["type"], &end["data"]["lines"]), (&json!("end"), &json!(rest.len())));
+        let count = |kind: &str| rest.iter().filter(|line| line["type"] == kind).count();
+        assert_eq!((count("organization"), count("contact"), count("order"), count("member"), count("seats")), (1, 1, 1, 3, 1));
+        assert!(count("audit") >= 6 && count("seat_event") >= 3);
+        assert!(rest.iter().filter(|line| line["type"] == "member").all(|line| line["data"]["seats"] == json!(["court"])));
+
+        // On the day before the first anniversary is over, everything is there (R156, Q11).
+        server.advance(366 * DAY).await;
+        let boss = operator(&server).await;
+        assert_eq!(boss.get(&format!("{of}/data-removals")).await.done(200)["items"], json!([]));
+        assert_eq!(boss.get(&format!("{of}/members")).await.done(200)["items"].as_array().unwrap().len(), 3);
+        server.advance(3 * DAY).await;
+        let removed = loop {
+            let boss = operator(&server).await;
+            let found = boss.get(&format!("{of}/data-removals")).await.done(200);
+            if found["items"][0]["finished_at"].is_string() {
+                break found["items"][0].clone();
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((&removed["memberships"], &removed["accounts"], &removed["last_day"]), (&json!(3), &json!(2), &json!(last)), "{removed}");
+        let certificate: Value = serde_json::from_str(removed["certificate"].as_str().unwrap()).unwrap();
+        assert_eq!((&certificate["name"], &certificate["accounts_erased"]), (&json!("Éphémère"), &json!(2)));
+        let boss = operator(&server).await;
+        assert_eq!(boss.get(&format!("{of}/members")).await.done(200)["items"], json!([]));
+        assert_eq!(boss.get(&of).await.done(200)["status"], "terminated");
+        for gone in ["ephemere@societe.example", "bc-court@client.example"] {
+            assert_eq!(boss.get(&format!("/people?q={gone}")).await.done(200)["items"], json!([]), "{gone}");
+        }
+        assert_eq!(boss.get(&format!("/people?q={}", staying.login)).await.done(200)["items"].as_array().unwrap().len(), 1);
+        let mails = Inbox::of(&server).to("signataire@client.example").await;
+        assert_eq!(mails.iter().filter(|mail| mail.subject.contains("données supprimées")).count(), 1);
+        server.kill();
+    }
 }
