@@ -55,8 +55,7 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) fn of(row: &trials::Trial, orders: &[Order], now: Timestamp) -> Self {
-        let rules: Vec<_> =
-            orders.iter().filter(|order| order.product_id == row.product_id).map(Order::rule).collect();
+        let rules: Vec<_> = orders.iter().filter(|order| order.product_id == row.product_id).map(Order::rule).collect();
         let state = match row.rule().state(&rules, now) {
             TrialState::Running { .. } => "running",
             TrialState::Ended { .. } => "ended",

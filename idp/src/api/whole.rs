@@ -211,14 +211,8 @@ impl Export {
     }
 
     async fn members(&self, lines: &mut Lines, after: Option<Cursor>) -> Answer<Option<Cursor>> {
-        let filter = MemberFilter {
-            words: &[],
-            status: None,
-            role: None,
-            affiliation: None,
-            right: None,
-            ends_before: None,
-        };
+        let filter =
+            MemberFilter { words: &[], status: None, role: None, affiliation: None, right: None, ends_before: None };
         let mut reader = self.app.db.reader().await?;
         let of = (self.organization.as_str(), &filter);
         let found = members_list::list(&mut reader, of, (self.sorting, after), MAX_LIMIT).await?;
