@@ -20,8 +20,11 @@ fn paris(at: Timestamp) -> Date {
 /// The letters to an address: on which day after `start`, and the text of each by the beginning of its subject.
 async fn letters(server: &TestServer, address: &str, start: Date) -> Vec<(i32, String)> {
     let mails = Inbox::of(server).to(address).await;
+    // Invitations and reviews of access have journeys of their own.
+    let ours = |subject: &str| subject.starts_with("Commande ") || subject.starts_with("Essai ");
     let mut found: Vec<_> = mails
         .into_iter()
+        .filter(|mail| ours(&mail.subject))
         .map(|mail| {
             let day = paris(mail.time.parse().unwrap());
             (start.until(day).unwrap().get_days(), mail.subject)
@@ -110,32 +113,31 @@ own_journeys! {
         }
 
         let mails = |name: &str| format!("bv-{name}@client.example");
-        let invited = (0, "");
         assert_letters(
             &letters(&server, &mails("ends"), start).await,
-            &[invited, (0, "accès ouverts"), (40, "fin le"), (70, "fin le"), (93, "fin le"), (99, "fin le"), (100, "terminée")],
+            &[(0, "accès ouverts"), (40, "fin le"), (70, "fin le"), (93, "fin le"), (99, "fin le"), (100, "terminée")],
         );
         assert_letters(
             &letters(&server, &mails("renews"), start).await,
-            &[invited, (0, "accès ouverts"), (40, "reconduction le"), (60, "reconduction le"), (100, "reconduite")],
+            &[(0, "accès ouverts"), (40, "reconduction le"), (60, "reconduction le"), (100, "reconduite")],
         );
         assert_letters(
             &letters(&server, &mails("stops"), start).await,
             &[
-                invited, (0, "accès ouverts"), (40, "reconduction le"), (60, "reconduction le"), (70, "fin le"), (93, "fin le"), (99, "fin le"),
+                (0, "accès ouverts"), (40, "reconduction le"), (60, "reconduction le"), (70, "fin le"), (93, "fin le"), (99, "fin le"),
                 (100, "terminée"),
             ],
         );
         assert_letters(
             &letters(&server, &mails("unpaid"), start).await,
             &[
-                invited, (0, "accès ouverts"), (10, "impayée"), (26, "interrompus"), (40, "reconduction le"), (60, "reconduction le"),
+                (0, "accès ouverts"), (10, "impayée"), (26, "interrompus"), (40, "reconduction le"), (60, "reconduction le"),
                 (100, "reconduite"),
             ],
         );
         assert_letters(
             &letters(&server, &mails("tried"), start).await,
-            &[invited, (9, "fin le"), (13, "fin le"), (15, "fin le"), (16, "terminé")],
+            &[(9, "fin le"), (13, "fin le"), (15, "fin le"), (16, "terminé")],
         );
         let at = |name: &str, day: i64| standing[name].iter().find(|(on, _)| *on == day).unwrap().1.clone();
         for (name, day, expected) in [
