@@ -156,13 +156,16 @@ mod tests {
         Grant { seats, from: day(from), until: until.map(day) }
     }
 
+    /// What somebody holds, and what follows.
+    type Case<'a, T> = (&'a [T], Result<Option<Timestamp>, Closed>);
+
     const SEAT: Rule = Rule { seat: true, enrolment: false };
     const ENROLMENT: Rule = Rule { seat: false, enrolment: true };
     const BOTH: Rule = Rule { seat: true, enrolment: true };
 
     #[test]
     fn a_seat_opens_a_portal_while_an_order_opens_the_seat() {
-        let table: [(&[Grant], Result<Option<Timestamp>, Closed>); 9] = [
+        let table: [Case<'_, Grant>; 9] = [
             (&[], Err(Closed::NotOpen { since: None })),
             (&[grant(10, 1, None)], Ok(None)),
             (&[grant(10, 1, Some(20))], Ok(Some(day(20)))),
@@ -186,7 +189,7 @@ mod tests {
     #[test]
     fn an_enrolment_opens_a_portal_inside_its_window() {
         let window = |from: Option<i8>, until: Option<i8>| Window { from: from.map(day), until: until.map(day) };
-        let table: [(&[Window], Result<Option<Timestamp>, Closed>); 7] = [
+        let table: [Case<'_, Window>; 7] = [
             (&[], Err(Closed::NotEnrolled)),
             (&[window(None, Some(20))], Err(Closed::NotEnrolled)),
             (&[window(Some(10), Some(11))], Ok(Some(day(11)))),

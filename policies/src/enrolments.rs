@@ -52,6 +52,17 @@ impl Status {
     }
 }
 
+/// The right to withdraw within fourteen days of the payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// There is none: the learner is no consumer.
+    None,
+    /// Access waits until the days have passed.
+    Waits,
+    /// The learner waived it.
+    Waived,
+}
+
 /// What is known of an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolment {
@@ -70,9 +81,7 @@ pub struct Enrolment {
     /// When the course was paid.
     pub paid_at: Option<Timestamp>,
     /// Whether the learner may withdraw within fourteen days of the payment.
-    pub withdrawal: bool,
-    /// Whether they waived that.
-    pub waived: bool,
+    pub withdrawal: Withdrawal,
     /// Its last day, when it was closed before.
     pub closed_on: Option<Date>,
     /// Whether access codes were sent.
@@ -90,7 +99,7 @@ impl Enrolment {
         }
         let Some(signed) = self.signed_at else { return closed() };
         let mut from = calendar::midnight(self.not_before).max(signed);
-        if self.withdrawal && !self.waived {
+        if self.withdrawal == Withdrawal::Waits {
             let Some(paid) = self.paid_at else { return closed() };
             from = from.max(withdrawal_ends(paid));
         }
@@ -180,8 +189,7 @@ mod tests {
             sent_on: Some(date(2027, 2, 1)),
             signed_at: Some("2027-02-05T10:00:00Z".parse().unwrap()),
             paid_at: None,
-            withdrawal: false,
-            waived: false,
+            withdrawal: Withdrawal::None,
             closed_on: None,
             credentials_sent: true,
         }
@@ -201,18 +209,18 @@ mod tests {
             (Enrolment { signed_at: None, ..whole.clone() }, closed),
             (Enrolment { signed_at: at("2027-03-04T08:00:00Z"), ..whole.clone() }, (at("2027-03-04T08:00:00Z"), last)),
             // Fourteen days from the payment, unless waived (R089).
-            (Enrolment { withdrawal: true, ..whole.clone() }, closed),
-            (Enrolment { withdrawal: true, waived: true, ..whole.clone() }, (Some(midnight(date(2027, 3, 1))), last)),
+            (Enrolment { withdrawal: Withdrawal::Waits, ..whole.clone() }, closed),
+            (Enrolment { withdrawal: Withdrawal::Waived, ..whole.clone() }, (Some(midnight(date(2027, 3, 1))), last)),
             (
-                Enrolment { withdrawal: true, paid_at: at("2027-02-20T22:59:59Z"), ..whole.clone() },
+                Enrolment { withdrawal: Withdrawal::Waits, paid_at: at("2027-02-20T22:59:59Z"), ..whole.clone() },
                 (Some(midnight(date(2027, 3, 7))), last),
             ),
             (
-                Enrolment { withdrawal: true, paid_at: at("2027-02-20T23:00:00Z"), ..whole.clone() },
+                Enrolment { withdrawal: Withdrawal::Waits, paid_at: at("2027-02-20T23:00:00Z"), ..whole.clone() },
                 (Some(midnight(date(2027, 3, 8))), last),
             ),
             (
-                Enrolment { withdrawal: true, paid_at: at("2027-02-01T09:00:00Z"), ..whole.clone() },
+                Enrolment { withdrawal: Withdrawal::Waits, paid_at: at("2027-02-01T09:00:00Z"), ..whole.clone() },
                 (Some(midnight(date(2027, 3, 1))), last),
             ),
             // Kept open until somebody closes it (R081), given up (R088).

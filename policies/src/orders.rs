@@ -331,24 +331,19 @@ impl Orders<'_> {
         if superseded || order.kind != Kind::Subscription {
             return moments;
         }
-        match order.final_day() {
-            Some(last_day) => {
-                moments.push((Moment::Ends, calendar::cut_after(last_day)));
-                let goes_on = |other: &Order| {
-                    other.id != order.id
-                        && self.window(other).is_ok()
-                        && other
-                            .final_day()
-                            .is_none_or(|day| day > last_day || (day == last_day && other.id > order.id))
-                };
-                if !self.0.iter().any(goes_on) {
-                    moments.push((Moment::Purges, calendar::midnight(purge_on(last_day))));
-                }
+        if let Some(last_day) = order.final_day() {
+            moments.push((Moment::Ends, calendar::cut_after(last_day)));
+            let goes_on = |other: &Order| {
+                other.id != order.id
+                    && self.window(other).is_ok()
+                    && other.final_day().is_none_or(|day| day > last_day || (day == last_day && other.id > order.id))
+            };
+            if !self.0.iter().any(goes_on) {
+                moments.push((Moment::Purges, calendar::midnight(purge_on(last_day))));
             }
-            None => {
-                let term = order.term_on(calendar::date_at(now));
-                moments.push((Moment::Renews, calendar::cut_after(term.last_day)));
-            }
+        } else {
+            let term = order.term_on(calendar::date_at(now));
+            moments.push((Moment::Renews, calendar::cut_after(term.last_day)));
         }
         moments
     }

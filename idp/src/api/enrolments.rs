@@ -161,8 +161,8 @@ async fn list(
     let acting = caller.in_organization(&app, Action::ReadEnrolments, &organization).await?;
     let status = page::one_of("status", query.status.as_deref(), STATUSES)?;
     let person = query.person.as_deref();
-    if person.is_some_and(|person| person.contains('\0')) {
-        return Err(Problem::parameter("person", "there is no such member").into());
+    if person.is_some_and(|person| !person.starts_with("usr_") || person.contains('\0')) {
+        return Err(Problem::parameter("person", "the id of a member, usr_…").into());
     }
     let paging = Paging::new(query.limit, query.cursor.clone());
     let (limit, (at, id)) = (paging.limit()?, paging.before()?);

@@ -41,7 +41,11 @@ use crate::seats::letters::{self, About};
 const MOST_SEATS: u32 = 1_000_000;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read)).routes(routes!(step)).routes(routes!(removals))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read))
+        .routes(routes!(step))
+        .routes(routes!(removals))
 }
 
 /// An order.
@@ -460,7 +464,7 @@ async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &
         return Err(Problem::new(Code::Conflict, "the organization has 500 orders").into());
     }
     let rules: Vec<_> = all.iter().map(Row::rule).collect();
-    let live = |row: &Row| !matches!(Orders(&rules).standing(&row.rule(), write.now), Standing::Closed { .. });
+    let runs = |row: &Row| !matches!(Orders(&rules).standing(&row.rule(), write.now), Standing::Closed { .. });
     let find = |line: &Option<fields::Line>, pointer: &str| match line {
         None => Ok(None),
         Some(line) => match all.iter().find(|row| row.id == line.0) {
@@ -492,7 +496,7 @@ async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &
             return Err(Problem::field("/supersedes", "contradiction", wrong).into());
         }
     }
-    if of.is_some_and(|of| of.option_of.is_some() || !live(of)) {
+    if of.is_some_and(|of| of.option_of.is_some() || !runs(of)) {
         return Err(Problem::field("/option_of", "contradiction", "it is an option itself, or closed").into());
     }
     if of.is_some() && superseded.is_some() {
@@ -500,7 +504,7 @@ async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &
     }
     let beside =
         all.iter().filter(|row| row.product_id == new.product.0 && superseded.is_none_or(|old| old.id != row.id));
-    if beside.filter(|row| live(row)).any(|row| row.mode() != mode(new)) {
+    if beside.filter(|row| runs(row)).any(|row| row.mode() != mode(new)) {
         let detail = "the other orders of this product count their seats otherwise";
         return Err(Problem::field("/mode", "contradiction", detail).into());
     }
@@ -510,7 +514,7 @@ async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &
         // R061: a larger order raises the limit; a smaller one has to leave room for who sits.
         let others: i64 = all
             .iter()
-            .filter(|row| row.product_id == new.product.0 && row.id != old.id && live(row))
+            .filter(|row| row.product_id == new.product.0 && row.id != old.id && runs(row))
             .map(|row| row.seats)
             .sum();
         if i64::from(new.seats) + others < pool.taken {

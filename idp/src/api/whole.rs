@@ -134,12 +134,11 @@ impl Export {
                 for row in &rows {
                     lines.add("enrolment", &Enrolment::from(row))?;
                 }
-                match rows.last().filter(|_| rows.len() == MAX_LIMIT as usize) {
-                    Some(last) => Part::Enrolments(last.created_at.milliseconds(), last.id.clone()),
-                    None => {
-                        let pools = seats::pools(&mut reader, &self.organization).await?;
-                        Part::SeatHistory(pools.into_iter().map(|pool| pool.product_id).collect(), first)
-                    }
+                if let Some(last) = rows.last().filter(|_| rows.len() == MAX_LIMIT as usize) {
+                    Part::Enrolments(last.created_at.milliseconds(), last.id.clone())
+                } else {
+                    let pools = seats::pools(&mut reader, &self.organization).await?;
+                    Part::SeatHistory(pools.into_iter().map(|pool| pool.product_id).collect(), first)
                 }
             }
             Part::SeatHistory(mut products, (at, id)) => match products.last() {
@@ -155,12 +154,11 @@ impl Export {
                         data["product"] = product.into();
                         lines.add("seat_event", &data)?;
                     }
-                    match last.filter(|_| full) {
-                        Some(last) => Part::SeatHistory(products, last),
-                        None => {
-                            products.pop();
-                            Part::SeatHistory(products, first)
-                        }
+                    if let Some(last) = last.filter(|_| full) {
+                        Part::SeatHistory(products, last)
+                    } else {
+                        products.pop();
+                        Part::SeatHistory(products, first)
                     }
                 }
             },

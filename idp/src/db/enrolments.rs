@@ -2,7 +2,7 @@
 //! `policies::enrolments`; the window they give is kept with the row.
 
 use habilis_policies::admission::Window;
-use habilis_policies::enrolments::{Enrolment as Rule, Status};
+use habilis_policies::enrolments::{Enrolment as Rule, Status, Withdrawal};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -107,8 +107,11 @@ impl Enrolment {
             sent_on: self.sent_on.as_deref().and_then(|day| day.parse().ok()),
             signed_at: self.signed_at.map(Timestamp::from),
             paid_at: self.paid_at.map(Timestamp::from),
-            withdrawal: self.withdrawal,
-            waived: self.waived_at.is_some(),
+            withdrawal: match (self.withdrawal, self.waived_at) {
+                (false, _) => Withdrawal::None,
+                (true, None) => Withdrawal::Waits,
+                (true, Some(_)) => Withdrawal::Waived,
+            },
             closed_on: self.closed_on.as_deref().map(|text| day(text, Date::MIN)),
             credentials_sent: self.credentials_sent_at.is_some(),
         }

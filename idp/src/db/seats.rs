@@ -108,7 +108,7 @@ fn read_grants(text: &str) -> Vec<Grant> {
 
 fn write_grants(grants: &[Grant]) -> String {
     let row = |grant: &Grant| {
-        (grant.seats, grant.from.as_millisecond(), grant.until.map(|until| until.as_millisecond()))
+        (grant.seats, grant.from.as_millisecond(), grant.until.map(Timestamp::as_millisecond))
     };
     let rows: Vec<(u32, i64, Option<i64>)> = grants.iter().map(row).collect();
     serde_json::to_string(&rows).unwrap_or_default()

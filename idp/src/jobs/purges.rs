@@ -60,7 +60,8 @@ pub(super) async fn run(app: &App, job: &Job) -> Outcome<()> {
 /// Ends a membership, and the account with it when it is the only one; whether it is.
 async fn leave(tx: &mut Tx, app: &App, (organization, person): (&str, &str), now: Timestamp) -> Outcome<bool> {
     let Some(member) = members::find(tx, organization, person).await? else { return Ok(false) };
-    let event = |name| Event::new(name).by("lifecycle").in_organization(organization).about(person).with("reason", "purge");
+    let event =
+        |name| Event::new(name).by("lifecycle").in_organization(organization).about(person).with("reason", "purge");
     let withdrawn = membership::remove(tx, app, (organization, &member, "lifecycle"), now).await?;
     let before = json!({ "role": member.role, "status": member.status });
     audit::record(tx, event("member.removed").changed(before, Value::Null), now).await?;

@@ -119,7 +119,7 @@ journeys! {
         boss.post(&members, &new_member("ouv-3")).await.problem(409, "seat_limit_reached");
         assert_eq!(pool(&boss, &organization).await["level"], "full");
         // A refusal leaves nobody behind.
-        assert_eq!(boss.get(&format!("/people?q=ouv-3@societe.example")).await.done(200)["items"], json!([]));
+        assert_eq!(boss.get("/people?q=ouv-3@societe.example").await.done(200)["items"], json!([]));
 
         // The limit is what orders open: a larger one raises it at once.
         let second = open_order(&boss, server, &organization, ("BC-OUV-2", "opening", 2)).await;
