@@ -153,8 +153,8 @@ mod tests {
     fn each_letter_is_of_the_kind_a_person_expects() {
         use Kind::{Other, Security, Undoable};
         let expected = [
-            ("access_ends.1", Other),
             ("access_closed.1", Other),
+            ("access_ends.1", Other),
             ("account_already_known.1", Other),
             ("account_compromised.1", Other),
             ("account_email_changed.1", Undoable),
