@@ -151,3 +151,17 @@ CREATE TABLE contract_moments (                    -- when something is due abou
     PRIMARY KEY (subject_id, moment)
 );
 CREATE INDEX contract_moments_to_look_at ON contract_moments (kind, look_at, subject_id, moment) WHERE look_at IS NOT NULL;
+
+CREATE TABLE purges (                              -- removal of an organization's data a year after its last order, and the certificate of it (R156)
+    id               TEXT NOT NULL PRIMARY KEY,
+    organization_id  TEXT NOT NULL REFERENCES organizations (id),
+    last_day         TEXT NOT NULL,                -- of the last order
+    started_at       BIGINT NOT NULL,
+    finished_at      BIGINT,
+    memberships      BIGINT NOT NULL,
+    accounts         BIGINT NOT NULL,              -- erased: of people who belong nowhere else
+    certificate      TEXT,                         -- JSON
+    sha256           TEXT                          -- of the certificate
+);
+CREATE INDEX purges_of_organization ON purges (organization_id, started_at, id);
+CREATE UNIQUE INDEX purges_open ON purges (organization_id) WHERE finished_at IS NULL;

@@ -45,6 +45,14 @@ impl Ladder {
     pub const REVIEW: Self = Self(Cow::Borrowed(&[8]));
     /// No reminders: only the end.
     pub const NONE: Self = Self(Cow::Borrowed(&[]));
+    /// The end of an order: 60, 30, 7 and 1 days.
+    pub const SUBSCRIPTION: Self = Self(Cow::Borrowed(&[60, 30, 7, 1]));
+    /// A renewal: 60 and 40 days before, in time for a notice of a month (R064).
+    pub const RENEWAL: Self = Self(Cow::Borrowed(&[60, 40]));
+    /// The end of a trial: 7, 3 and 1 days.
+    pub const TRIAL: Self = Self(Cow::Borrowed(&[7, 3, 1]));
+    /// The end of somebody's access to a course: 7 days and 1.
+    pub const ACCESS: Self = Self(Cow::Borrowed(&[7, 1]));
     /// The most rungs a ladder may have.
     pub const MAX_RUNGS: usize = 8;
     /// The farthest rung, in days.

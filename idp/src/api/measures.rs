@@ -342,9 +342,11 @@ pub(super) struct KillSwitchClosed {
     grants: i64,
     /// API keys revoked.
     api_keys: i64,
+    /// API clients of the organization suspended: the operator opens them again (`/portals/{client_id}/status`).
+    api_clients: usize,
 }
 
-/// Close everything of an organization at once: users, sessions, tokens, API keys; the caller's own session too.
+/// Close everything of an organization at once: users, sessions, tokens, API keys and clients; the caller's own session too.
 #[utoipa::path(
     post, path = "/organizations/{organization}/kill-switch", tag = "measures", request_body = KillSwitchBody,
     params(("organization" = String, Path, description = "`org_…`")),
@@ -369,8 +371,12 @@ async fn kill_switch(
         sessions: closed.sessions,
         grants: closed.grants,
         api_keys: closed.api_keys,
+        api_clients: closed.api_clients.len(),
     };
     let answer = write.finish(Written::changed(&shown)?).await;
+    for client in &closed.api_clients {
+        measures::spread(&app, Subject::Portal(client)).await;
+    }
     measures::spread(&app, Subject::Organization(&acting.organization.id)).await;
     answer
 }
@@ -390,7 +396,7 @@ pub(super) struct NoticeSent {
 
 /// A measure.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Measure {
+pub(super) struct MeasureTaken {
     /// `mea_…`.
     id: String,
     /// `person`, `organization` or `portal`.
@@ -425,7 +431,7 @@ pub(super) struct Measure {
     lifted_at: Option<String>,
 }
 
-impl Measure {
+impl MeasureTaken {
     /// As the operator sees it.
     async fn shown(c: &mut impl Conn, row: rows::Measure) -> Answer<Self> {
         let mut notices = Vec::new();
@@ -511,7 +517,7 @@ async fn leave(app: &App, caller: &Caller, subject: Subject<'_>, name: &'static 
 /// Give formal notice to a person or an organization: after thirty days without effect a termination may follow.
 #[utoipa::path(
     post, path = "/formal-notices", tag = "measures", request_body = NewFormalNotice,
-    responses((status = 201, description = "Given", body = Measure), Problems),
+    responses((status = 201, description = "Given", body = MeasureTaken), Problems),
     security(("oauth2" = ["habilis.measures", "habilis.organizations.write"]))
 )]
 async fn give_notice(State(app): State<App>, caller: Caller, body: Body<NewFormalNotice>) -> Answer {
@@ -529,7 +535,7 @@ async fn give_notice(State(app): State<App>, caller: Caller, body: Body<NewForma
     let done = apply(&app, &mut write, (subject, &order, event)).await?;
     let id = done.measure.unwrap_or_default();
     let Some(row) = rows::find(&mut write.tx, &id).await? else { return Err(Problem::not_found().into()) };
-    let shown = Measure::shown(&mut write.tx, row).await?;
+    let shown = MeasureTaken::shown(&mut write.tx, row).await?;
     let answer = write.finish(Written::created(format!("/api/v1/measures?subject={}", shown.subject), &shown)?).await;
     measures::spread(&app, subject).await;
     answer
@@ -564,7 +570,7 @@ pub(super) struct Presentation {
 #[utoipa::path(
     put, path = "/formal-notices/{measure}/presentation", tag = "measures", request_body = Presentation,
     params(("measure" = String, Path, description = "`mea_…`")),
-    responses((status = 200, description = "As it is now", body = Measure), Problems),
+    responses((status = 200, description = "As it is now", body = MeasureTaken), Problems),
     security(("oauth2" = ["habilis.measures", "habilis.organizations.write"]))
 )]
 async fn present(
@@ -602,7 +608,7 @@ pub(super) struct Compliance {
 #[utoipa::path(
     put, path = "/formal-notices/{measure}/compliance", tag = "measures", request_body = Compliance,
     params(("measure" = String, Path, description = "`mea_…`")),
-    responses((status = 200, description = "As it is now", body = Measure), Problems),
+    responses((status = 200, description = "As it is now", body = MeasureTaken), Problems),
     security(("oauth2" = ["habilis.measures", "habilis.organizations.write"]))
 )]
 async fn met(State(app): State<App>, caller: Caller, Path(measure): Path<String>, body: Body<Compliance>) -> Answer {
@@ -618,7 +624,7 @@ async fn met(State(app): State<App>, caller: Caller, Path(measure): Path<String>
 
 async fn finish(mut write: Write, id: &str) -> Answer {
     let Some(row) = rows::find(&mut write.tx, id).await? else { return Err(Problem::not_found().into()) };
-    let shown = Measure::shown(&mut write.tx, row).await?;
+    let shown = MeasureTaken::shown(&mut write.tx, row).await?;
     write.finish(Written::changed(&shown)?).await
 }
 
@@ -640,12 +646,12 @@ pub(super) struct MeasureQuery {
     cursor: Option<String>,
 }
 
-async fn shown(c: &mut impl Conn, found: Vec<rows::Measure>, limit: u32) -> Answer<Page<Measure>> {
+async fn shown(c: &mut impl Conn, found: Vec<rows::Measure>, limit: u32) -> Answer<Page<MeasureTaken>> {
     let cursor = |row: &rows::Measure| page::cursor_before(row.imposed_at.milliseconds(), &row.id);
     let page = Page::of(found, limit, cursor, |row| row);
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {
-        items.push(Measure::shown(c, row).await?);
+        items.push(MeasureTaken::shown(c, row).await?);
     }
     Ok(Page { items, next: page.next })
 }
@@ -653,7 +659,7 @@ async fn shown(c: &mut impl Conn, found: Vec<rows::Measure>, limit: u32) -> Answ
 /// List the measures against everybody, newest first, with the proof of their notices.
 #[utoipa::path(
     get, path = "/measures", tag = "measures", params(MeasureQuery),
-    responses((status = 200, description = "A page", body = Page<Measure>), Problems),
+    responses((status = 200, description = "A page", body = Page<MeasureTaken>), Problems),
     security(("oauth2" = ["habilis.measures"]))
 )]
 async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<MeasureQuery>) -> Answer {
@@ -674,7 +680,7 @@ async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<Measur
 #[utoipa::path(
     get, path = "/organizations/{organization}/measures", tag = "measures",
     params(("organization" = String, Path, description = "`org_…`"), Paging),
-    responses((status = 200, description = "A page", body = Page<Measure>), Problems),
+    responses((status = 200, description = "A page", body = Page<MeasureTaken>), Problems),
     security(("oauth2" = ["habilis.measures"]))
 )]
 async fn of_organization(
@@ -717,7 +723,7 @@ mod tests {
             (Act::Lift, None, None, vec![]),
         ] {
             let order = Texts { reason: &reason, breach, remedy, irreparable: None }.order(act, "usr_1");
-            let found = order.err().map(Problem::document).unwrap_or_else(|| json!({ "errors": [] }));
+            let found = order.err().map_or_else(|| json!({ "errors": [] }), Problem::document);
             let found: Vec<_> = found["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
             assert_eq!(found, missing, "{act:?}");
         }

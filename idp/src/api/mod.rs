@@ -38,6 +38,7 @@ mod successions;
 mod trail;
 mod trials;
 mod webhooks;
+mod whole;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -71,6 +72,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(import_report::router())
         .merge(bulk::router())
         .merge(export::router())
+        .merge(whole::router())
         .merge(successions::router())
         .merge(overrides::router())
         .merge(inactivity::router())

@@ -31,7 +31,7 @@ use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::orders::{self, NewOrder, Order as Row};
-use crate::db::{Tx, audit, is_unique_violation, members, products, seats as seat_rows, trials};
+use crate::db::{Tx, audit, is_unique_violation, members, products, purges, seats as seat_rows, trials};
 use crate::mail::subscriptions::Notice as Told;
 use crate::orders::{Administrator, Appointed, appoint};
 use crate::seats;
@@ -41,7 +41,7 @@ use crate::seats::letters::{self, About};
 const MOST_SEATS: u32 = 1_000_000;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read)).routes(routes!(step))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read)).routes(routes!(step)).routes(routes!(removals))
 }
 
 /// An order.
@@ -121,7 +121,7 @@ pub(super) struct OrderTerm {
 }
 
 impl Order {
-    fn of(row: &Row, all: &[Row], now: Timestamp) -> Self {
+    pub(super) fn of(row: &Row, all: &[Row], now: Timestamp) -> Self {
         let rules: Vec<_> = all.iter().map(Row::rule).collect();
         let rule = row.rule();
         let (mut missing, mut closed, mut at) = (None, None, None);
@@ -236,6 +236,55 @@ async fn read(State(app): State<App>, caller: Caller, Path((organization, id)): 
     let rows = orders::all(&mut app.db.reader().await?, &acting.organization.id).await?;
     let Some(row) = rows.iter().find(|row| row.id == id) else { return Err(Problem::not_found().into()) };
     found(&Order::of(row, &rows, app.clock.now()), row.version)
+}
+
+/// The removal of an organization's data after its last order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Removal {
+    /// `pur_…`.
+    id: String,
+    /// The last day of the last order.
+    last_day: String,
+    /// RFC 3339.
+    started_at: String,
+    /// RFC 3339; absent while it is under way.
+    finished_at: Option<String>,
+    /// Memberships that ended.
+    memberships: i64,
+    /// Accounts that were erased, of people who belonged nowhere else.
+    accounts: i64,
+    /// The certificate, JSON as a text, byte for byte what `sha256` is the digest of.
+    certificate: Option<String>,
+    /// SHA-256 of the certificate, in hexadecimal.
+    sha256: Option<String>,
+}
+
+impl From<purges::Purge> for Removal {
+    fn from(row: purges::Purge) -> Self {
+        Self {
+            id: row.id,
+            last_day: row.last_day,
+            started_at: instant(row.started_at),
+            finished_at: row.finished_at.map(instant),
+            memberships: row.memberships,
+            accounts: row.accounts,
+            certificate: row.certificate,
+            sha256: row.sha256,
+        }
+    }
+}
+
+/// List the removals of an organization's data with their certificates, the latest first (R156).
+#[utoipa::path(
+    get, path = "/organizations/{organization}/data-removals", tag = "orders",
+    params(("organization" = String, Path, description = "`org_…`")),
+    responses((status = 200, description = "All of them", body = Page<Removal>), Problems),
+    security(("oauth2" = ["habilis.orders"]))
+)]
+async fn removals(State(app): State<App>, caller: Caller, Path(organization): Path<String>) -> Answer {
+    let acting = caller.in_organization(&app, Action::ReadOrders, &organization).await?;
+    let rows = purges::list(&mut app.db.reader().await?, &acting.organization.id).await?;
+    Ok(Page { items: rows.into_iter().map(Removal::from).collect(), next: None }.into_response())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]

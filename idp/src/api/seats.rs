@@ -66,7 +66,7 @@ pub(super) struct Seats {
 }
 
 impl Seats {
-    fn of(pool: &Pool, now: jiff::Timestamp) -> Self {
+    pub(super) fn of(pool: &Pool, now: jiff::Timestamp) -> Self {
         let grants = pool.grants();
         let limit = grants.iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum();
         let changes = grants.iter().flat_map(|grant| [Some(grant.from), grant.until]).flatten();

@@ -54,7 +54,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    fn of(row: &trials::Trial, orders: &[Order], now: Timestamp) -> Self {
+    pub(super) fn of(row: &trials::Trial, orders: &[Order], now: Timestamp) -> Self {
         let rules: Vec<_> = orders.iter().filter(|order| order.product_id == row.product_id).map(Order::rule).collect();
         let state = match row.rule().state(&rules, now) {
             TrialState::Running { .. } => "running",

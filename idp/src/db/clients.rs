@@ -21,6 +21,8 @@ statements! {
     SET_STATUS = "UPDATE clients SET status = $3, banner = $4, updated_at = $5,
                          access_ended_at = CASE WHEN $3 = 'active' THEN access_ended_at ELSE $5 END
                   WHERE id = $1 AND status = $2";
+    SUSPEND_OF_ORGANIZATION = "UPDATE clients SET status = 'suspended', updated_at = $2, access_ended_at = $2
+                               WHERE manages = $1 AND status = 'active' RETURNING id";
     SET_MANAGES = "UPDATE clients SET manages = $2 WHERE id = $1";
 }
 
@@ -175,4 +177,13 @@ pub async fn set_status(
     now: Timestamp,
 ) -> sqlx::Result<bool> {
     sql!(tx, execute SET_STATUS, id, from, to, banner, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Suspends the active clients that manage `organization`, and gives their ids. What they hold is dead from then on.
+///
+/// # Errors
+/// The engine failed.
+pub async fn suspend_of_organization(tx: &mut Tx, organization: &str, now: Timestamp) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(tx, all (String,): SUSPEND_OF_ORGANIZATION, organization, At::from(now))?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -42,17 +42,6 @@ statements! {
                 FROM memberships m JOIN people p ON p.id = m.person_id
                 WHERE m.organization_id = $1 AND (m.signed_in_at, m.person_id) > ($2, $3) AND m.signed_in_at < $4 AND m.created_at < $4
                 ORDER BY m.signed_in_at, m.person_id LIMIT $5";
-    TO_LOOK_AT = "SELECT m.person_id, m.organization_id, m.organization_id || '/' || m.person_id AS place, o.name AS organization, p.given_name, p.family_name,
-                         m.role, m.status, m.ends_on, m.look_at, m.created_at, m.updated_at
-                  FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
-                  WHERE m.ends_on IS NOT NULL AND m.look_at IS NOT NULL AND m.look_at <= $1
-                    AND (m.look_at, (m.organization_id || '/' || m.person_id)) > ($2, $3)
-                  ORDER BY m.look_at, (m.organization_id || '/' || m.person_id) LIMIT $4";
-    LOOKED_AT = "UPDATE memberships SET look_at = $5 WHERE organization_id = $1 AND person_id = $2 AND look_at = $3 AND ends_on = $4";
-    WAITING_TO_END = "SELECT COUNT(*), MIN(look_at) FROM memberships WHERE ends_on IS NOT NULL AND look_at IS NOT NULL";
-    LOOK_AT_PASSWORD = "UPDATE passwords SET look_at = CASE WHEN look_at > 0 THEN 0 ELSE look_at - 1 END WHERE person_id = $1";
-    IN_FORCE_ELSEWHERE = "SELECT COUNT(*) FROM memberships
-                          WHERE person_id = $1 AND organization_id <> $2 AND status = 'active' AND (ends_on IS NULL OR ends_on >= $3)";
     AFTER = "SELECT person_id FROM memberships WHERE organization_id = $1 AND person_id > $2 ORDER BY person_id LIMIT $3";
     OPEN_PEOPLE = "SELECT COUNT(*)
                    FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
@@ -71,6 +60,17 @@ statements! {
                      AND (g.organization_id = m.organization_id AND g.created_at > o.access_ended_at OR NOT p.operator AND NOT p.privacy)
                      AND g.revoked_at IS NULL AND g.expires_at > $2 AND g.created_at > o.renewal_at";
     SET_LOCALE_AND_NAMES = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, updated_at = $5, version = version + 1 WHERE id = $1";
+    TO_LOOK_AT = "SELECT m.person_id, m.organization_id, m.organization_id || '/' || m.person_id AS place, o.name AS organization, p.given_name, p.family_name,
+                         m.role, m.status, m.ends_on, m.look_at, m.created_at, m.updated_at
+                  FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
+                  WHERE m.ends_on IS NOT NULL AND m.look_at IS NOT NULL AND m.look_at <= $1
+                    AND (m.look_at, (m.organization_id || '/' || m.person_id)) > ($2, $3)
+                  ORDER BY m.look_at, (m.organization_id || '/' || m.person_id) LIMIT $4";
+    LOOKED_AT = "UPDATE memberships SET look_at = $5 WHERE organization_id = $1 AND person_id = $2 AND look_at = $3 AND ends_on = $4";
+    WAITING_TO_END = "SELECT COUNT(*), MIN(look_at) FROM memberships WHERE ends_on IS NOT NULL AND look_at IS NOT NULL";
+    LOOK_AT_PASSWORD = "UPDATE passwords SET look_at = CASE WHEN look_at > 0 THEN 0 ELSE look_at - 1 END WHERE person_id = $1";
+    IN_FORCE_ELSEWHERE = "SELECT COUNT(*) FROM memberships
+                          WHERE person_id = $1 AND organization_id <> $2 AND status = 'active' AND (ends_on IS NULL OR ends_on >= $3)";
 }
 
 /// An organization a person belongs to today, whatever its own status.
@@ -359,6 +359,30 @@ pub async fn set_names(
     search::index(tx, person, now).await
 }
 
+/// The people of `organization` by id, from after `after`, at most so many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn after(
+    c: &mut impl Conn,
+    organization: &str,
+    (after, limit): (&str, u32),
+) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(c, all (String,): AFTER, organization, after, i64::from(limit))?;
+    Ok(rows.into_iter().map(|(person,)| person).collect())
+}
+
+/// How much of an organization a kill switch would close now: people, sessions, grants.
+///
+/// # Errors
+/// The engine failed.
+pub async fn open(c: &mut impl Conn, organization: &str, now: Timestamp) -> sqlx::Result<(i64, i64, i64)> {
+    let (people,) = sql!(c, one (i64,): OPEN_PEOPLE, organization)?;
+    let (sessions,) = sql!(c, one (i64,): OPEN_SESSIONS, organization, At::from(now))?;
+    let (grants,) = sql!(c, one (i64,): OPEN_GRANTS, organization, At::from(now))?;
+    Ok((people, sessions, grants))
+}
+
 /// A membership with a last day.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Ending {
@@ -438,28 +462,4 @@ pub async fn in_force_elsewhere(
     today: &str,
 ) -> sqlx::Result<i64> {
     sql!(c, one (i64,): IN_FORCE_ELSEWHERE, person, organization, today).map(|(count,)| count)
-}
-
-/// The people of `organization` by id, from after `after`, at most so many.
-///
-/// # Errors
-/// The engine failed.
-pub async fn after(
-    c: &mut impl Conn,
-    organization: &str,
-    (after, limit): (&str, u32),
-) -> sqlx::Result<Vec<String>> {
-    let rows = sql!(c, all (String,): AFTER, organization, after, i64::from(limit))?;
-    Ok(rows.into_iter().map(|(person,)| person).collect())
-}
-
-/// How much of an organization a kill switch would close now: people, sessions, grants.
-///
-/// # Errors
-/// The engine failed.
-pub async fn open(c: &mut impl Conn, organization: &str, now: Timestamp) -> sqlx::Result<(i64, i64, i64)> {
-    let (people,) = sql!(c, one (i64,): OPEN_PEOPLE, organization)?;
-    let (sessions,) = sql!(c, one (i64,): OPEN_SESSIONS, organization, At::from(now))?;
-    let (grants,) = sql!(c, one (i64,): OPEN_GRANTS, organization, At::from(now))?;
-    Ok((people, sessions, grants))
 }

@@ -214,6 +214,7 @@ tables! {
     portal_grants,
     people_list,
     products,
+    purges,
     pushed_requests,
     recovery_codes,
     refresh_tokens,

@@ -37,6 +37,17 @@ statements! {
                                             JOIN organizations o ON o.id = m.organization_id JOIN passwords w ON w.person_id = p.id
                                        WHERE p.id = $1 AND NOT p.operator AND NOT p.privacy
                                          AND m.created_at <= o.renewal_at AND w.changed_at <= o.renewal_at)";
+    ERASE = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, email_verified = FALSE, given_name = '-', family_name = '-',
+                               claims = '{}', updated_at = $2, version = version + 1
+             WHERE id = $1 AND NOT operator AND NOT privacy";
+    FORGET_PASSWORD = "DELETE FROM passwords WHERE person_id = $1";
+    FORGET_HISTORY = "DELETE FROM password_history WHERE person_id = $1";
+    FORGET_PASSWORD_LINKS = "DELETE FROM password_links WHERE person_id = $1";
+    FORGET_PASSKEYS = "DELETE FROM passkeys WHERE person_id = $1";
+    FORGET_APPS = "DELETE FROM totp_devices WHERE person_id = $1";
+    FORGET_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE person_id = $1";
+    FORGET_BROWSERS = "DELETE FROM browsers WHERE person_id = $1";
+    FORGET_CONSENTS = "DELETE FROM consents WHERE person_id = $1";
     WITHDRAW = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, updated_at = $2
                 WHERE id = $1 AND status = 'pending'";
 }
@@ -250,6 +261,27 @@ pub async fn set_email(tx: &mut Tx, id: &str, (email, login): (&str, &str), now:
 /// The engine failed.
 pub async fn set_duties(tx: &mut Tx, id: &str, (operator, privacy): (bool, bool), now: Timestamp) -> sqlx::Result<()> {
     sql!(tx, execute SET_DUTIES, id, operator, privacy, At::from(now)).map(drop)
+}
+
+/// Closes an account for good and removes what it says of its person and how they signed in; false for staff of the operator. The row
+/// stays, without a name, for what refers to it.
+///
+/// # Errors
+/// The engine failed.
+pub async fn erase(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> {
+    if sql!(tx, execute ERASE, id, At::from(now))? == 0 {
+        return Ok(false);
+    }
+    sql!(tx, execute FORGET_PASSWORD, id)?;
+    sql!(tx, execute FORGET_HISTORY, id)?;
+    sql!(tx, execute FORGET_PASSWORD_LINKS, id)?;
+    sql!(tx, execute FORGET_PASSKEYS, id)?;
+    sql!(tx, execute FORGET_APPS, id)?;
+    sql!(tx, execute FORGET_RECOVERY_CODES, id)?;
+    sql!(tx, execute FORGET_BROWSERS, id)?;
+    sql!(tx, execute FORGET_CONSENTS, id)?;
+    search::index(tx, id, now).await?;
+    Ok(true)
 }
 
 /// Closes an account that was never opened, and frees its login and address; false when it is not pending.

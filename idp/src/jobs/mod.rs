@@ -3,8 +3,8 @@
 //! Each job asks the application's clock, finds in the database what is due, and may run twice or late without harm.
 
 pub(crate) mod imports;
+pub(crate) mod purges;
 mod search;
-mod seats;
 mod work;
 
 use std::time::Duration;
@@ -87,7 +87,6 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
         app.keys.reload(&app.db).await?;
         app.keys.rotate_if_due(&app.db, now).await?;
         lifecycle::run(app, now).await?;
-        seats::run(app, now).await?;
         search::run(app, now).await?;
         purge(app, now).await?;
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use habilis_keys::random;
 use jiff::{SignedDuration, Timestamp};
 
-use super::imports;
+use super::{imports, purges};
 use crate::app::App;
 use crate::db::Tx;
 use crate::db::jobs::{self, Taken};
@@ -71,13 +71,15 @@ async fn next(app: &App, holder: &str) -> Outcome<bool> {
     let Some(taken) = taken else { return Ok(false) };
     tx.commit().await?;
     let job = Job { taken, holder: holder.to_owned() };
-    if job.taken.attempts > ATTEMPTS {
+    // A removal that the law asks for is never given up.
+    if job.taken.attempts > ATTEMPTS && job.taken.kind != purges::KIND {
         imports::give_up(app, &job).await?;
         return Ok(true);
     }
     match job.taken.kind.as_str() {
         imports::CHECK => imports::check(app, &job).await?,
         imports::APPLY => imports::apply(app, &job).await?,
+        purges::KIND => purges::run(app, &job).await?,
         // A newer version's: it is beside us, and takes it when our lease lapses.
         _ => {}
     }

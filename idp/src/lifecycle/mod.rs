@@ -8,6 +8,7 @@
 //! is read again in the transaction that moves its look and keeps the notice and its mails: two runs, or two nodes, say it once.
 
 mod api_keys;
+mod contracts;
 mod forecast;
 mod invitations;
 mod lease;
@@ -73,6 +74,9 @@ kinds! {
     review_openings::ReviewOpenings,
     reviews::Reviews,
     overrides::Overrides,
+    contracts::Orders,
+    contracts::Trials,
+    contracts::Enrolments,
 }
 
 /// A row that a kind waits with.

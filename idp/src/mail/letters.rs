@@ -172,6 +172,7 @@ mod tests {
             ("authenticator_app_removed.1", Security),
             ("credentials_due.1", Other),
             ("credentials_late.1", Other),
+            ("data_removed.1", Other),
             ("kill_switch.1", Other),
             ("measure_formal_notice.1", Other),
             ("measure_lifted.1", Other),
@@ -227,10 +228,10 @@ mod tests {
             .chain(named(PasswordLetter::samples()))
             .chain(named(SensitiveActLetter::samples()))
             .chain(named(ReviewLetter::samples()))
-            .chain(named(MembershipEnds::samples()))
             .chain(named(SubscriptionLetter::samples()))
             .chain(named(MeasureLetter::samples()))
             .chain(named(AccessClosedLetter::samples()))
+            .chain(named(MembershipEnds::samples()))
             .chain(named(Disabled::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);

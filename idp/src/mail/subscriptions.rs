@@ -41,6 +41,8 @@ pub enum Notice {
     CredentialsDue,
     /// Nor within 96 hours.
     CredentialsLate,
+    /// The organization's data were removed; `seats` are memberships and accounts, `number` the digest of the certificate.
+    Purged,
 }
 
 impl Notice {
@@ -103,6 +105,10 @@ impl Notice {
             Self::CredentialsDue => (
                 "credentials_due.1",
                 ["letter-credentials-due-subject", "letter-credentials-due-what", "letter-credentials-due-then"],
+            ),
+            Self::Purged => (
+                "data_removed.1",
+                ["letter-data-removed-subject", "letter-data-removed-what", "letter-data-removed-then"],
             ),
             Self::CredentialsLate => (
                 "credentials_late.1",
@@ -190,6 +196,7 @@ impl SubscriptionLetter {
             Notice::RegistrationLapsed,
             Notice::CredentialsDue,
             Notice::CredentialsLate,
+            Notice::Purged,
         ];
         let letter = |notice| Self {
             notice,
@@ -213,7 +220,8 @@ mod tests {
         for locale in Locale::ALL {
             for letter in SubscriptionLetter::samples() {
                 let body = letter.body(Chrome::new(locale, "Habilis")).unwrap();
-                assert!(body.contains("Plateforme Campus"), "{body}");
+                let about = if letter.notice == Notice::Purged { "Boulangeries Lefèvre" } else { "Plateforme Campus" };
+                assert!(body.contains(about), "{body}");
                 assert!(!body.contains('⟦') && !letter.subject(locale).contains('⟦'), "{body}");
             }
         }

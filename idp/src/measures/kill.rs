@@ -9,13 +9,13 @@ use crate::api_keys::happened_to_organization;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::organizations::Organization;
-use crate::db::{Tx, members, organizations};
+use crate::db::{Tx, clients, members, organizations};
 use crate::mail::incidents;
 use crate::mail::organizations::SensitiveAct;
 use crate::outcome::Outcome;
 
 /// What was closed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Closed {
     /// Accounts that a renewed password opens again.
     pub people: i64,
@@ -25,6 +25,8 @@ pub struct Closed {
     pub grants: i64,
     /// API keys of the organization.
     pub api_keys: i64,
+    /// Its API clients, by id: suspended until the operator opens them again.
+    pub api_clients: Vec<String>,
 }
 
 /// Closes everything of `organization`, tells its signatories, its data protection contacts and the operator's data protection
@@ -45,7 +47,8 @@ pub async fn close(
     let (people, sessions, grants) = members::open(tx, id, now).await?;
     organizations::close(tx, id, now).await?;
     let keys = happened_to_organization(tx, app, (id, Happening::KillSwitch, by), now).await?;
-    let closed = Closed { people, sessions, grants, api_keys: i64::try_from(keys).unwrap_or(i64::MAX) };
+    let api_clients = clients::suspend_of_organization(tx, id, now).await?;
+    let closed = Closed { people, sessions, grants, api_keys: i64::try_from(keys).unwrap_or(i64::MAX), api_clients };
     let act = SensitiveAct::KillSwitch { person: signatories::actor(tx, by).await?, people };
     for duty in ["signatory", "dpo"] {
         signatories::tell_duty(tx, app, (organization, duty, act.clone()), now).await?;
@@ -56,7 +59,8 @@ pub async fn close(
         .with("people", closed.people)
         .with("sessions", closed.sessions)
         .with("grants", closed.grants)
-        .with("api_keys", closed.api_keys);
+        .with("api_keys", closed.api_keys)
+        .with("api_clients", closed.api_clients.clone());
     audit::record(tx, event, now).await?;
     Ok(closed)
 }

@@ -275,14 +275,14 @@ pub(crate) async fn standing(app: &App, claims: &Map<String, Value>, now: Timest
     }
     let client = app.client(text("client_id").unwrap_or_default()).await?.filter(|client| client.active);
     let Some(client) = client else { return Ok(Standing::Dead) };
-    if issued(claims).is_none_or(|at| client.ended_since(at)) {
-        return Ok(Standing::Dead);
-    }
     let mut reader = app.db.reader().await?;
     if revoked_tokens::contains(&mut reader, text("jti").unwrap_or_default()).await? {
         return Ok(Standing::Dead);
     }
-    let Some(id) = text("grant_id") else { return Ok(Standing::OfClient) };
+    let Some(id) = text("grant_id") else {
+        let ended = issued(claims).is_none_or(|at| client.ended_since(at));
+        return Ok(if ended { Standing::Dead } else { Standing::OfClient });
+    };
     let Some(mut grant) = grants::find(&mut reader, id, now).await? else { return Ok(Standing::Dead) };
     let over = life::is_over(&mut reader, &mut grant, &client, now).await?;
     Ok(if over { Standing::Dead } else { Standing::OfPerson(Box::new(grant)) })

@@ -170,6 +170,7 @@ own_journeys! {
         let late = school.enrol(body).await;
         let other = boss_member(&school, &members, "apprenante-2").await;
         server.advance(600).await;
+        let school = School { boss: operator(&server).await, ..school };
         let mut changes = json!({ "not_before": in_days(&server, 0).await, "not_after": in_days(&server, 60).await });
         changes["person"] = json!(other);
         let second = school.enrol(changes).await;

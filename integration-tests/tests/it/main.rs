@@ -120,6 +120,7 @@ mod security;
 mod sessions;
 mod sign_up;
 mod step_up;
+mod subscriptions;
 mod throttling;
 mod timing;
 mod tls;

@@ -10,7 +10,7 @@ use habilis_integration_tests::{Api, Browser, Engine, Inbox, Mail, Person, TestS
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::api::{in_days, of_kind, operator, organization_of_kind};
+use crate::api::{in_days, of_kind, operator, organization_of_kind, personnel};
 use crate::api_keys::READ;
 use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
 use crate::token_status::introspect;
@@ -344,8 +344,20 @@ own_journeys! {
         assert_alive(&server, &offline(&server, &back).await, true).await;
         assert_alive(&server, &his, false).await;
         let trail = boss.get(&format!("/organizations/{cfa}/audit?limit=200")).await.done(200);
-        let line = trail["items"].as_array().unwrap().iter().filter(|line| line["event"] == "organization.kill_switch").last().unwrap();
-        assert_eq!((&line["detail"]["people"], &line["detail"]["reason"]), (&json!(4), &json!("vol d’un ordinateur")));
+        let switched = |line: &&Value| line["event"] == "organization.kill_switch";
+        let first = trail["items"].as_array().unwrap().iter().rfind(switched).unwrap();
+        assert_eq!((&first["detail"]["people"], &first["detail"]["reason"]), (&json!(4), &json!("vol d’un ordinateur")));
+        // The program of an organization stops with it, until the operator opens it again.
+        let (program, company) = personnel(&server).await;
+        program.get(&format!("/organizations/{company}")).await.done(200);
+        let closed = program.post(&format!("/organizations/{company}/kill-switch"), &reason).await.done(200);
+        assert_eq!(closed["api_clients"], 1, "{closed}");
+        program.get(&format!("/organizations/{company}")).await.problem(401, "invalid_token");
+        boss.put("/portals/demo-hr/status", &lift()).await.done(200);
+        program.get(&format!("/organizations/{company}")).await.problem(401, "invalid_token");
+        // A token is dated to the second.
+        server.advance(2).await;
+        personnel(&server).await.0.get(&format!("/organizations/{company}")).await.done(200);
         server.kill();
     }
 

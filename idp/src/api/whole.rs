@@ -1,0 +1,233 @@
+//! `/organizations/{organization}/export.jsonl`: everything that is kept of an organization, one JSON object a line, in the shapes of the
+//! endpoints that read it (R157, R210, R212). What can be imported again are the members: `members.csv`.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use futures_util::stream;
+use habilis_policies::authorization::Action;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Problems;
+use super::caller::Caller;
+use super::contacts::Contact;
+use super::enrolments::Enrolment;
+use super::members::MemberListed;
+use super::orders::Order;
+use super::organizations::Organization;
+use super::page;
+use super::problem::{Answer, Problem};
+use super::rights::RightGiven;
+use super::seats::{SeatEvent, Seats};
+use super::trail::AuditLine;
+use super::trials::Trial;
+use crate::account::signatories;
+use crate::app::App;
+use crate::db::cursor::{Cursor, MAX_LIMIT, Order as Sorting};
+use crate::db::members_list::{self, MemberFilter};
+use crate::db::{audit, contacts, enrolments, members, orders, organizations, portal_grants, seats, trials};
+use crate::mail::organizations::SensitiveAct;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(whole))
+}
+
+/// Export everything that is kept of an organization: one JSON object a line, `{"type": …, "data": …}`, where `type` is `organization`,
+/// `contact`, `portal_right`, `order`, `trial`, `seats`, `member`, `enrolment`, `seat_event`, `audit` and last `end` with the number of lines
+/// before it: without that line the export broke off.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/export.jsonl", tag = "organizations",
+    params(("organization" = String, Path, description = "`org_…`")),
+    responses((status = 200, description = "JSON Lines", content_type = "application/jsonl", body = String), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn whole(State(app): State<App>, caller: Caller, Path(organization): Path<String>) -> Answer {
+    let acting = caller.in_organization(&app, Action::ExportMembers, &organization).await?;
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    audit::record(&mut tx, acting.event(&caller, "organization.exported"), now).await?;
+    let person = signatories::actor(&mut tx, caller.id()).await?;
+    let act = SensitiveAct::MembersExported { person };
+    signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
+    tx.commit().await?;
+    app.mail_waiting.notify_one();
+    let (sorting, _) = page::place((None, "joined"), None, &[])?;
+    let organization = acting.organization.id;
+    let file = format!("attachment; filename=\"{organization}.jsonl\"");
+    let export = Export { app, caller, organization, now, sorting, part: Part::Few, lines: 0 };
+    let body = stream::try_unfold(Some(export), async |export| {
+        let Some(mut export) = export else { return Ok(None) };
+        match export.next().await {
+            Ok((bytes, more)) => Ok(Some((bytes, more.then_some(export)))),
+            Err(stop) => {
+                tracing::error!(event = "export_broken", cause = ?stop);
+                Err(std::io::Error::other("the export broke off"))
+            }
+        }
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/jsonl".to_owned()),
+        (header::CONTENT_DISPOSITION, file),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+/// What comes next, and where it goes on.
+enum Part {
+    /// What an organization has few of.
+    Few,
+    Members(Option<Cursor>),
+    Enrolments(i64, String),
+    /// Products whose history is left, and where that of the first goes on.
+    SeatHistory(Vec<String>, (i64, String)),
+    Audit(i64, String),
+    End,
+}
+
+struct Export {
+    app: App,
+    caller: Caller,
+    organization: String,
+    now: Timestamp,
+    sorting: Sorting,
+    part: Part,
+    lines: u64,
+}
+
+/// Lines in the making.
+#[derive(Default)]
+struct Lines(Vec<u8>, u64);
+
+impl Lines {
+    fn add(&mut self, kind: &str, data: &impl Serialize) -> Answer<()> {
+        serde_json::to_writer(&mut self.0, &json!({ "type": kind, "data": serde_json::to_value(data)? }))?;
+        self.0.push(b'\n');
+        self.1 += 1;
+        Ok(())
+    }
+}
+
+impl Export {
+    /// The next lines, and whether there are more.
+    async fn next(&mut self) -> Answer<(Bytes, bool)> {
+        let mut lines = Lines::default();
+        let first = (i64::MAX, String::new());
+        self.part = match std::mem::replace(&mut self.part, Part::End) {
+            Part::Few => {
+                self.few(&mut lines).await?;
+                Part::Members(None)
+            }
+            Part::Members(after) => match self.members(&mut lines, after).await? {
+                Some(next) => Part::Members(Some(next)),
+                None => Part::Enrolments(first.0, first.1),
+            },
+            Part::Enrolments(at, id) => {
+                let mut reader = self.app.db.reader().await?;
+                let of = (self.organization.as_str(), None, None);
+                let rows = enrolments::list(&mut reader, of, (at, &id, MAX_LIMIT)).await?;
+                for row in &rows {
+                    lines.add("enrolment", &Enrolment::from(row))?;
+                }
+                match rows.last().filter(|_| rows.len() == MAX_LIMIT as usize) {
+                    Some(last) => Part::Enrolments(last.created_at.milliseconds(), last.id.clone()),
+                    None => {
+                        let pools = seats::pools(&mut reader, &self.organization).await?;
+                        Part::SeatHistory(pools.into_iter().map(|pool| pool.product_id).collect(), first)
+                    }
+                }
+            }
+            Part::SeatHistory(mut products, (at, id)) => match products.last() {
+                None => Part::Audit(first.0, first.1),
+                Some(product) => {
+                    let of = (self.organization.as_str(), product.as_str());
+                    let rows = seats::history(&mut self.app.db.reader().await?, of, (at, &id, MAX_LIMIT)).await?;
+                    let full = rows.len() == MAX_LIMIT as usize;
+                    let last = rows.last().map(|row| (row.at.milliseconds(), row.id.clone()));
+                    for row in rows {
+                        let product = row.product_id.clone();
+                        let mut data = serde_json::to_value(SeatEvent::from(row))?;
+                        data["product"] = product.into();
+                        lines.add("seat_event", &data)?;
+                    }
+                    match last.filter(|_| full) {
+                        Some(last) => Part::SeatHistory(products, last),
+                        None => {
+                            products.pop();
+                            Part::SeatHistory(products, first)
+                        }
+                    }
+                }
+            },
+            Part::Audit(at, id) => {
+                let mut reader = self.app.db.reader().await?;
+                let rows = audit::in_organization(&mut reader, &self.organization, (at, &id), MAX_LIMIT).await?;
+                let last = rows.last().map(|row| (row.at.milliseconds(), row.id.clone()));
+                let full = rows.len() == MAX_LIMIT as usize;
+                for row in rows {
+                    lines.add("audit", &AuditLine::from(row))?;
+                }
+                match last.filter(|_| full) {
+                    Some((at, id)) => Part::Audit(at, id),
+                    None => Part::End,
+                }
+            }
+            Part::End => {
+                lines.add("end", &json!({ "lines": self.lines, "exported_at": self.now.to_string() }))?;
+                return Ok((lines.0.into(), false));
+            }
+        };
+        self.lines += lines.1;
+        Ok((lines.0.into(), true))
+    }
+
+    async fn few(&self, lines: &mut Lines) -> Answer<()> {
+        let id = &self.organization;
+        let mut reader = self.app.db.reader().await?;
+        let Some(row) = organizations::find(&mut reader, id).await? else { return Err(Problem::not_found().into()) };
+        lines.add("organization", &Organization::from(row))?;
+        for row in contacts::list(&mut reader, id).await? {
+            lines.add("contact", &Contact::from(row))?;
+        }
+        for right in portal_grants::list(&mut reader, id).await? {
+            lines.add("portal_right", &RightGiven::new(&right.client_id, &right.role))?;
+        }
+        let all = orders::all(&mut reader, id).await?;
+        for row in &all {
+            lines.add("order", &Order::of(row, &all, self.now))?;
+        }
+        for row in trials::of_organization(&mut reader, id).await? {
+            lines.add("trial", &Trial::of(&row, &all, self.now))?;
+        }
+        for pool in seats::pools(&mut reader, id).await? {
+            lines.add("seats", &Seats::of(&pool, self.now))?;
+        }
+        Ok(())
+    }
+
+    async fn members(&self, lines: &mut Lines, after: Option<Cursor>) -> Answer<Option<Cursor>> {
+        let filter =
+            MemberFilter { words: &[], status: None, role: None, affiliation: None, right: None, ends_before: None };
+        let mut reader = self.app.db.reader().await?;
+        let of = (self.organization.as_str(), &filter);
+        let found = members_list::list(&mut reader, of, (self.sorting, after), MAX_LIMIT).await?;
+        for row in found.rows {
+            if !self.caller.sees(&row.id, (row.operator, row.privacy)) {
+                continue;
+            }
+            let rights = members::rights(&mut reader, &self.organization, &row.id).await?;
+            let held = seats::of_member(&mut reader, &self.organization, &row.id).await?;
+            let mut data = serde_json::to_value(MemberListed::from(row))?;
+            let right = |right: &members::Right| json!({ "client_id": right.client_id, "role": right.role });
+            data["rights"] = rights.iter().map(right).collect();
+            data["seats"] = held.iter().map(|seat| Value::from(seat.product_id.clone())).collect();
+            lines.add("member", &data)?;
+        }
+        Ok(found.next)
+    }
+}

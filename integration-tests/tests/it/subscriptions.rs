@@ -1,0 +1,247 @@
+//! Subscriptions over time: the clock moves day by day, and every letter is accounted for. Issue 6; R020, R021, R064, R071, R074, R087.
+
+use std::collections::BTreeMap;
+
+use habilis_integration_tests::{Api, Inbox, TestServer};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use serde_json::{Value, json};
+
+use crate::api::{in_days, new_member, new_organization, operator};
+use crate::seats::{product, step};
+
+const DAY: u64 = 86_400;
+
+fn paris(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::get("Europe/Paris").unwrap()).date()
+}
+
+/// The letters to an address: on which day after `start`, and the text of each by the beginning of its subject.
+async fn letters(server: &TestServer, address: &str, start: Date) -> Vec<(i32, String)> {
+    let mails = Inbox::of(server).to(address).await;
+    // Invitations and reviews of access have journeys of their own.
+    let ours = |subject: &str| subject.starts_with("Commande ") || subject.starts_with("Essai ");
+    let mut found: Vec<_> = mails
+        .into_iter()
+        .filter(|mail| ours(&mail.subject))
+        .map(|mail| {
+            let day = paris(mail.time.parse().unwrap());
+            (start.until(day).unwrap().get_days(), mail.subject)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn assert_letters(found: &[(i32, String)], expected: &[(i32, &str)]) {
+    let shown: Vec<_> = found.iter().map(|(day, subject)| (*day, subject.as_str())).collect();
+    assert_eq!(found.len(), expected.len(), "{shown:#?}");
+    for ((day, subject), (on, words)) in shown.iter().zip(expected) {
+        assert!(day == on && subject.contains(words), "({on}, {words}): {shown:#?}");
+    }
+}
+
+async fn set_out(boss: &Api, organization: &str, body: Value) -> String {
+    let made = boss.post(&format!("/organizations/{organization}/orders"), &body).await.done(201);
+    let id = made["id"].as_str().unwrap().to_owned();
+    step(boss, organization, &id, json!({ "step": "acknowledged" })).await.done(200);
+    step(boss, organization, &id, json!({ "step": "signed" })).await.done(200);
+    id
+}
+
+own_journeys! {
+    async fn every_letter_of_a_subscription_comes_on_its_day_and_once(mut server: TestServer) {
+        let mut boss = operator(&server).await;
+        product(&boss, "vie").await;
+        // The days of France, at noon, so that a step of a day never skips a midnight.
+        let now = server.now().await.to_zoned(TimeZone::get("Europe/Paris").unwrap());
+        let noon = now.tomorrow().unwrap().date().at(12, 0, 0, 0).to_zoned(TimeZone::get("Europe/Paris").unwrap()).unwrap();
+        server.advance(u64::try_from(noon.timestamp().as_second() - now.timestamp().as_second()).unwrap()).await;
+        boss = operator(&server).await;
+        let start = paris(server.now().await);
+        let day = |days: i64| start.checked_add(Span::new().days(days)).unwrap().to_string();
+        let form = |number: &str, changes: Value| {
+            let mut body = json!({
+                "number": number, "product": "vie", "seats": 5, "effect_on": day(0), "last_day": day(99),
+                "administrator": { "email": format!("{number}@client.example").to_lowercase(), "given_name": "Anne", "family_name": "Prévost" },
+            });
+            body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            body
+        };
+        let mut organizations = BTreeMap::new();
+        for name in ["ends", "renews", "stops", "unpaid", "tried"] {
+            organizations.insert(name, new_organization(&boss, &format!("Vie {name}")).await);
+        }
+        let of = |name: &str| organizations[name].clone();
+        let ends = set_out(&boss, &of("ends"), form("BV-ENDS", json!({ "renewal": "none" }))).await;
+        let renews = set_out(&boss, &of("renews"), form("BV-RENEWS", json!({}))).await;
+        let stops = set_out(&boss, &of("stops"), form("BV-STOPS", json!({}))).await;
+        let unpaid = set_out(&boss, &of("unpaid"), form("BV-UNPAID", json!({}))).await;
+        let trial = json!({ "product": "vie", "terms_version": "1", "terms_accepted_at": server.now().await.to_string() });
+        boss.post(&format!("/organizations/{}/trials", of("tried")), &trial).await.done(201);
+        let curious = json!({ "email": "bv-tried@client.example", "given_name": "Anne", "family_name": "Prévost", "role": "administrator" });
+        boss.post(&format!("/organizations/{}/members", of("tried")), &curious).await.done(201);
+
+        let mut standing: BTreeMap<&str, Vec<(i64, String)>> = BTreeMap::new();
+        for today in 0..=104 {
+            let orders = [("ends", &ends), ("renews", &renews), ("stops", &stops), ("unpaid", &unpaid)];
+            if today % 50 == 0 || [16, 17, 25, 26, 69, 70, 99, 100].contains(&today) {
+                boss = operator(&server).await;
+                for (name, id) in orders {
+                    let shown = boss.get(&format!("/organizations/{}/orders/{id}", of(name))).await.done(200);
+                    standing.entry(name).or_default().push((today, shown["standing"].as_str().unwrap().to_owned()));
+                }
+            }
+            match today {
+                10 => {
+                    boss = operator(&server).await;
+                    step(&boss, &of("unpaid"), &unpaid, json!({ "step": "unpaid" })).await.done(200);
+                }
+                50 => {
+                    step(&boss, &of("unpaid"), &unpaid, json!({ "step": "paid" })).await.done(200);
+                }
+                // A month before the renewal: in time by either rule.
+                65 => {
+                    boss = operator(&server).await;
+                    let shown = step(&boss, &of("stops"), &stops, json!({ "step": "non_renewal" })).await.done(200);
+                    assert_eq!((&shown["final_day"], &shown["notice"]), (&json!(day(99)), &json!("in_time")), "{shown}");
+                }
+                _ => {}
+            }
+            server.advance(DAY).await;
+        }
+
+        let mails = |name: &str| format!("bv-{name}@client.example");
+        assert_letters(
+            &letters(&server, &mails("ends"), start).await,
+            &[(0, "accès ouverts"), (40, "fin le"), (70, "fin le"), (93, "fin le"), (99, "fin le"), (100, "terminée")],
+        );
+        assert_letters(
+            &letters(&server, &mails("renews"), start).await,
+            &[(0, "accès ouverts"), (40, "reconduction le"), (60, "reconduction le"), (100, "reconduite")],
+        );
+        assert_letters(
+            &letters(&server, &mails("stops"), start).await,
+            &[
+                (0, "accès ouverts"), (40, "reconduction le"), (60, "reconduction le"), (70, "fin le"), (93, "fin le"), (99, "fin le"),
+                (100, "terminée"),
+            ],
+        );
+        assert_letters(
+            &letters(&server, &mails("unpaid"), start).await,
+            &[
+                (0, "accès ouverts"), (10, "impayée"), (26, "interrompus"), (40, "reconduction le"), (60, "reconduction le"),
+                (100, "reconduite"),
+            ],
+        );
+        assert_letters(
+            &letters(&server, &mails("tried"), start).await,
+            &[(9, "fin le"), (13, "fin le"), (15, "fin le"), (16, "terminé")],
+        );
+        let at = |name: &str, day: i64| standing[name].iter().find(|(on, _)| *on == day).unwrap().1.clone();
+        for (name, day, expected) in [
+            ("ends", 99, "open"), ("ends", 100, "closed"), ("renews", 100, "open"), ("stops", 99, "open"), ("stops", 100, "closed"),
+            ("unpaid", 25, "open"), ("unpaid", 26, "closed"), ("unpaid", 69, "open"),
+        ] {
+            assert_eq!(at(name, day), expected, "{name} on day {day}");
+        }
+        // The letters are on record, with the text they had and what the mail server said.
+        boss = operator(&server).await;
+        let notices = boss.get(&format!("/organizations/{}/notices?kind=order&limit=200", of("ends"))).await.done(200);
+        let mut rungs: Vec<_> = notices["items"].as_array().unwrap().iter().map(|notice| notice["days_before"].as_i64().unwrap()).collect();
+        rungs.sort_unstable();
+        assert_eq!(rungs, [0, 0, 1, 7, 30, 60], "{notices}");
+        assert!(notices["items"].as_array().unwrap().iter().all(|notice| notice["mails"][0]["outcome"] == "sent"), "{notices}");
+        server.kill();
+    }
+
+    async fn an_enrolment_lapses_unsigned_and_late_access_codes_are_told(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "École").await;
+        boss.put(&format!("/organizations/{organization}/portals/demo-portal"), &json!({ "roles": ["formateur"] })).await.done(200);
+        let members = format!("/organizations/{organization}/members");
+        let mut head = new_member("directrice");
+        head["role"] = json!("administrator");
+        boss.post(&members, &head).await.done(201);
+        let learner = boss.post(&members, &new_member("eleve")).await.done(201)["id"].as_str().unwrap().to_owned();
+        let enrolments = format!("/organizations/{organization}/enrolments");
+        let (first, last) = (in_days(&server, 0).await, in_days(&server, 20).await);
+        let body = json!({ "person": learner, "portal": "demo-portal", "title": "Soudure", "not_before": first, "not_after": last, "sent_on": first });
+        let id = boss.post(&enrolments, &body).await.done(201)["id"].as_str().unwrap().to_owned();
+        let signed = boss.post(&enrolments, &body).await.done(201)["id"].as_str().unwrap().to_owned();
+        boss.post(&format!("{enrolments}/{signed}/steps"), &json!({ "step": "signed" })).await.done(200);
+        for _ in 0..23 {
+            server.advance(DAY).await;
+        }
+        let boss = operator(&server).await;
+        assert_eq!(boss.get(&format!("{enrolments}/{id}")).await.done(200)["status"], "lapsed");
+        assert_eq!(boss.get(&format!("{enrolments}/{signed}")).await.done(200)["status"], "registered");
+        let subjects: Vec<_> = Inbox::of(&server).to("directrice@societe.example").await.into_iter().map(|mail| mail.subject).collect();
+        assert_eq!(subjects.iter().filter(|subject| subject.contains("caduque")).count(), 1, "{subjects:?}");
+        // The learner is reminded of the end, a week and a day before.
+        let told: Vec<_> = Inbox::of(&server).to("eleve@societe.example").await.into_iter().map(|mail| mail.subject).collect();
+        assert_eq!(told.iter().filter(|subject| subject.contains("votre accès prend fin")).count(), 2, "{told:?}");
+        server.kill();
+    }
+
+    async fn a_year_after_the_last_order_its_data_are_removed_and_a_certificate_stays(mut server: TestServer) {
+        let boss = operator(&server).await;
+        product(&boss, "court").await;
+        let organization = new_organization(&boss, "Éphémère").await;
+        let of = format!("/organizations/{organization}");
+        let signatory = json!({ "duty": "signatory", "name": "Anne Prévost", "email": "signataire@client.example" });
+        boss.post(&format!("{of}/contacts"), &signatory).await.done(201);
+        let last = in_days(&server, 2).await;
+        let form = json!({
+            "number": "BC-COURT", "product": "court", "seats": 9, "effect_on": in_days(&server, 0).await, "last_day": last, "renewal": "none",
+            "administrator": { "email": "bc-court@client.example", "given_name": "Anne", "family_name": "Prévost" },
+        });
+        set_out(&boss, &organization, form).await;
+        let staying = crate::api::of_kind(&server, "trainer");
+        let api = Api::of_person(&server, &staying, habilis_integration_tests::api::ALL).await;
+        let body = json!({ "email": staying.login, "given_name": "Nom", "family_name": "Supposé" });
+        let offer = boss.post(&format!("{of}/members"), &body).await.done(202)["id"].as_str().unwrap().to_owned();
+        assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
+        boss.post(&format!("{of}/members"), &new_member("ephemere")).await.done(201);
+
+        // Everything of it, as JSON Lines: whole, and with as many lines as it says.
+        let exported = boss.get(&format!("{of}/export.jsonl")).await;
+        assert_eq!(exported.status, 200);
+        let lines: Vec<Value> = exported.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let (end, rest) = lines.split_last().unwrap();
+        assert_eq!((&end["type"], &end["data"]["lines"]), (&json!("end"), &json!(rest.len())));
+        let count = |kind: &str| rest.iter().filter(|line| line["type"] == kind).count();
+        assert_eq!((count("organization"), count("contact"), count("order"), count("member"), count("seats")), (1, 1, 1, 3, 1));
+        assert!(count("audit") >= 6 && count("seat_event") >= 3);
+        assert!(rest.iter().filter(|line| line["type"] == "member").all(|line| line["data"]["seats"] == json!(["court"])));
+
+        // On the day before the first anniversary is over, everything is there (R156, Q11).
+        server.advance(366 * DAY).await;
+        let boss = operator(&server).await;
+        assert_eq!(boss.get(&format!("{of}/data-removals")).await.done(200)["items"], json!([]));
+        assert_eq!(boss.get(&format!("{of}/members")).await.done(200)["items"].as_array().unwrap().len(), 3);
+        server.advance(3 * DAY).await;
+        let removed = loop {
+            let boss = operator(&server).await;
+            let found = boss.get(&format!("{of}/data-removals")).await.done(200);
+            if found["items"][0]["finished_at"].is_string() {
+                break found["items"][0].clone();
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((&removed["memberships"], &removed["accounts"], &removed["last_day"]), (&json!(3), &json!(2), &json!(last)), "{removed}");
+        let certificate: Value = serde_json::from_str(removed["certificate"].as_str().unwrap()).unwrap();
+        assert_eq!((&certificate["name"], &certificate["accounts_erased"]), (&json!("Éphémère"), &json!(2)));
+        let boss = operator(&server).await;
+        assert_eq!(boss.get(&format!("{of}/members")).await.done(200)["items"], json!([]));
+        assert_eq!(boss.get(&of).await.done(200)["status"], "terminated");
+        for gone in ["ephemere@societe.example", "bc-court@client.example"] {
+            assert_eq!(boss.get(&format!("/people?q={gone}")).await.done(200)["items"], json!([]), "{gone}");
+        }
+        assert_eq!(boss.get(&format!("/people?q={}", staying.login)).await.done(200)["items"].as_array().unwrap().len(), 1);
+        let mails = Inbox::of(&server).to("signataire@client.example").await;
+        assert_eq!(mails.iter().filter(|mail| mail.subject.contains("données supprimées")).count(), 1);
+        server.kill();
+    }
+}
