@@ -1,6 +1,9 @@
 //! `habilis jobs`: what expires, what is said of it and when, by hand and ahead of time.
 
+use std::time::Duration;
+
 use clap::Subcommand;
+use habilis_policies::calendar;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -10,7 +13,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::lifecycle::{self, Overview, Run};
 use crate::outcome::{Fault, Outcome};
-use habilis_policies::calendar;
+
+/// Seconds to wait for another process that is at it.
+const PATIENCE: u32 = 15;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -87,7 +92,16 @@ async fn list(app: &App, now: Timestamp) -> Outcome<()> {
 }
 
 async fn once(app: &App, now: Timestamp) -> Outcome<()> {
-    match lifecycle::run(app, now).await? {
+    let mut run = lifecycle::run(app, now).await?;
+    // A server beside this has a look every half a minute, and is done with it in a moment.
+    for _ in 0..PATIENCE {
+        if let Run::Done(_) = run {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        run = lifecycle::run(app, now).await?;
+    }
+    match run {
         Run::Elsewhere(holder) => Err(Fault::new(format!("{holder} is running them; nothing was done here"))),
         Run::Done(tallies) => {
             let mut failures = 0;
