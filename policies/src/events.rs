@@ -50,6 +50,12 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("seat.assigned", "A member was given a seat of `product`. Who joins with one is told by `membership.created`."),
     ("seat.released", "A seat of `product` was taken back. Who leaves is told by `membership.removed`."),
     ("seat.transferred", "A seat of `product` was handed from one member to another."),
+    ("group.changed", "A group of members was made, changed or removed; `name` and `size_limit` of it."),
+    ("group.joined", "A member came into the group `group`."),
+    (
+        "group.left",
+        "A member was taken out of the group `group`. Who leaves the organization leaves its groups untold.",
+    ),
     ("enrolment.changed", "Something happened to an enrolment; `status` says how it stands."),
     ("webhook.disabled", "A webhook was switched off: its receiver is gone or was silent for too long."),
 ];
@@ -76,10 +82,11 @@ pub const UNTOLD: &[&str] = &[
 ];
 
 /// Families of the audit trail of which every line is either told or in [`UNTOLD`].
-pub const FAMILIES: [&str; 13] = [
+pub const FAMILIES: [&str; 14] = [
     "account",
     "contact",
     "enrolment",
+    "group",
     "member",
     "membership",
     "operator",
@@ -129,6 +136,7 @@ type Source = (&'static str, Kind, &'static [&'static str], Change);
 const MEMBERSHIP: &[&str] = &["role", "status", "affiliation", "ends_on", "mandate", "rights", "account_status"];
 const ORDER: &[&str] = &["product", "seats", "standing", "closed", "final_day"];
 const TRIAL: &[&str] = &["product", "seats", "state", "closes_at", "ended"];
+const GROUP: &[&str] = &["name", "size_limit", "starts_from"];
 const ENROLMENT: &[&str] = &["portal", "status", "not_before", "not_after"];
 const MEMBER_STATUS: &[(&str, &str)] = &[("suspended", "membership.suspended"), ("active", "membership.reinstated")];
 const PERSON_STATUS: &[(&str, &str)] = &[
@@ -206,6 +214,11 @@ const SOURCES: &[Source] = &[
     ("seat.assigned", Kind::One("seat.assigned"), &["product"], Change::Nothing),
     ("seat.released", Kind::One("seat.released"), &["product"], Change::Nothing),
     ("seat.transferred", Kind::One("seat.transferred"), &["product"], Change::Members(&["person"])),
+    ("group.created", Kind::One("group.changed"), &[], Change::Members(GROUP)),
+    ("group.updated", Kind::One("group.changed"), &[], Change::Members(GROUP)),
+    ("group.removed", Kind::One("group.changed"), &[], Change::Members(GROUP)),
+    ("group.joined", Kind::One("group.joined"), &["group"], Change::Nothing),
+    ("group.left", Kind::One("group.left"), &["group"], Change::Nothing),
     ("enrolment.recorded", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
     ("enrolment.changed", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
     ("webhook.disabled", Kind::One("webhook.disabled"), &["webhook", "reason"], Change::Nothing),

@@ -17,6 +17,7 @@ pub mod csv_people;
 pub mod device;
 pub mod enrolments;
 pub mod events;
+pub mod groups;
 pub mod identifiers;
 pub mod login;
 pub mod memberships;

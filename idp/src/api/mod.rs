@@ -12,6 +12,7 @@ mod enrolments;
 mod events;
 mod evidence;
 mod export;
+mod groups;
 mod import_report;
 mod imports;
 mod inactivity;
@@ -83,6 +84,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(trials::router())
         .merge(seats::router())
         .merge(enrolments::router())
+        .merge(groups::router())
         .merge(measures::router())
         .merge(api_keys::router())
         .merge(trail::router())

@@ -91,6 +91,8 @@ codes! {
     SeatLimitReached = "seat_limit_reached", CONFLICT, "No seat is left";
     /// Fewer seats than are taken now, `taken`: free some first (R061).
     SeatsBelowUse = "seats_below_use", CONFLICT, "More seats are taken";
+    /// The group has as many members as it may have, or would be left with more than its new limit: `size` says how many (R016).
+    GroupFull = "group_full", CONFLICT, "The group is full";
     /// The centre has as many live keys as it may have at once, `most`: revoke one first (R104).
     TooManyLiveKeys = "too_many_live_keys", CONFLICT, "Too many live keys";
     /// Somebody changed it since it was read; read it again. `current` is its version now.

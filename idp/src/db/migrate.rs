@@ -54,6 +54,7 @@ const MIGRATIONS: &[Migration] = migrations![
     21 "0021_orders",
     22 "0022_lifecycle",
     23 "0023_measures",
+    24 "0024_groups",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

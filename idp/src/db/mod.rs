@@ -187,6 +187,7 @@ tables! {
     factor_removals,
     failures,
     grants,
+    groups,
     idempotency_keys,
     initial_access_tokens,
     imports,

@@ -12,12 +12,13 @@ use serde_json::{Map, Value};
 
 use crate::db::Conn;
 use crate::db::grants::Grant;
+use crate::db::groups;
 use crate::db::organizations::{self, Membership};
 use crate::db::people::Person;
 use crate::outcome::Outcome;
 
 /// Every claim about a person this server can give, for discovery.
-pub const SUPPORTED: [&str; 31] = [
+pub const SUPPORTED: [&str; 32] = [
     "sub",
     "name",
     "given_name",
@@ -48,6 +49,7 @@ pub const SUPPORTED: [&str; 31] = [
     "mandate",
     "organization_roles",
     "roles",
+    "groups",
     "auth_time",
 ];
 
@@ -67,8 +69,19 @@ const PROFILE: [&str; 14] = [
     "locale",
     "updated_at",
 ];
-const ORGANIZATION: [&str; 10] =
-    ["org_id", "org_name", "org_kind", "siret", "siren", "uai", "nda", "mandate", "organization_roles", "roles"];
+const ORGANIZATION: [&str; 11] = [
+    "org_id",
+    "org_name",
+    "org_kind",
+    "siret",
+    "siren",
+    "uai",
+    "nda",
+    "mandate",
+    "organization_roles",
+    "roles",
+    "groups",
+];
 
 /// The scope that asks for the organization.
 pub const ORGANIZATION_SCOPE: &str = "organization";
@@ -279,7 +292,13 @@ pub async fn of_organization(c: &mut impl Conn, grant: &Grant, now: Timestamp) -
         return Ok(Map::new());
     };
     let roles = organizations::rights_of(c, (&grant.person_id, id), &grant.client_id).await?;
-    Ok(organization(membership, roles))
+    let groups = groups::names_of(c, (&grant.person_id, id)).await?;
+    let mut claims = organization(membership, roles);
+    // Who is in no group has no such claim (R016).
+    if !groups.is_empty() {
+        claims.insert("groups".to_owned(), groups.into());
+    }
+    Ok(claims)
 }
 
 fn organization(membership: Membership, roles: Vec<String>) -> Map<String, Value> {

@@ -691,11 +691,14 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
         "person": member, "portal": "demo-portal", "title": "Cours", "not_before": in_days(server, 0).await, "not_after": in_days(server, 90).await,
     });
     let enrolment = boss.post(&format!("{of}/enrolments"), &course).await.done(201)["id"].as_str().unwrap().to_owned();
+    let team = json!({ "name": "Groupe isolé", "size_limit": 4 });
+    let group = boss.post(&format!("{of}/groups"), &team).await.done(201)["id"].as_str().unwrap().to_owned();
     let made = made.map(|(name, answer)| {
         (name, if name == "{offer}" { answer.done(202) } else { answer.done(201) }["id"].as_str().unwrap().to_owned())
     });
     let others = [
         ("{import}", import),
+        ("{group}", group),
         ("{trial}", trial),
         ("{order}", order),
         ("{product}", product),
@@ -718,6 +721,7 @@ async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
         "/orders",
         "/trials",
         "/seats",
+        "/groups",
         "/enrolments",
     ];
     for path in paths {

@@ -83,6 +83,7 @@ mod fapi;
 mod faults;
 mod forgot;
 mod gateway;
+mod groups;
 mod imports;
 mod introspect;
 mod jwks_uri;

@@ -139,6 +139,10 @@ actions! {
     ReadSeats "read_seats" "habilis.members.read",
     /// Gives a member a seat, takes it back, or hands it from one to another.
     AssignSeat "assign_seat" "habilis.members.write",
+    /// Reads groups of members.
+    ReadGroups "read_groups" "habilis.members.read",
+    /// Makes groups, and says who is in them.
+    WriteGroups "write_groups" "habilis.members.write",
     /// Reads enrolments.
     ReadEnrolments "read_enrolments" "habilis.members.read",
     /// Enrols members in courses, and records what happens to enrolments.

@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 25] = [
+const LOOKS: [Action; 26] = [
     Action::ListOrganizations,
     Action::ReadOrganization,
     Action::ReadContacts,
@@ -37,6 +37,7 @@ const LOOKS: [Action; 25] = [
     Action::ReadOrders,
     Action::ReadSeats,
     Action::ReadEnrolments,
+    Action::ReadGroups,
     Action::ReadConsents,
     Action::ReadIdentityImage,
 ];
