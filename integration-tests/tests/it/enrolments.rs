@@ -197,7 +197,8 @@ own_journeys! {
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
         }
         let learner = Api::of_person(&server, &school.learner, ALL).await;
-        learner.get(&school.enrolments()).await.problem(403, "forbidden");
+        // A member sees nothing of the others.
+        learner.get(&school.enrolments()).await.problem(404, "not_found");
         server.kill();
     }
 }
