@@ -125,6 +125,10 @@ pub async fn update(
 /// # Errors
 /// The engine failed.
 pub async fn lock(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
+    // No id has a NUL, and PostgreSQL refuses to be asked for one.
+    if id.contains('\0') {
+        return Ok(());
+    }
     sql!(tx, execute LOCK, id).map(drop)
 }
 
