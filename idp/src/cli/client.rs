@@ -16,7 +16,7 @@ use crate::api::caller::MANAGES_ALL;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
-use crate::db::{clients, is_unique_violation, organizations};
+use crate::db::{clients, is_unique_violation, organizations, products};
 use crate::fetch::Fetcher;
 use crate::oidc::claims::ClaimsProfile;
 use crate::oidc::client::{Metadata, Registration, Settings};
@@ -274,6 +274,12 @@ async fn update(config: &Config, id: &str, change: impl FnOnce(Settings) -> Sett
     let settings = change(serde_json::from_str(&row.settings)?);
     if let Err(problem) = settings.check(&serde_json::from_str(&row.metadata)?) {
         return Err(Fault::new(format!("nothing was changed: {}", problem.description)));
+    }
+    // A portal of a product that is not there would let nobody in.
+    if let Some(product) = &settings.product
+        && products::find(&mut tx, product).await?.is_none()
+    {
+        return Err(Fault::new(format!("nothing was changed: there is no product {product}")));
     }
     let stored = serde_json::to_string(&settings)?;
     clients::set_settings(&mut tx, id, &stored, now).await?;

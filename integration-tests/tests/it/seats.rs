@@ -296,6 +296,7 @@ journeys! {
 async fn subscribed(server: &mut TestServer, seats: u32) -> (Api, String, Client) {
     let boss = operator(server).await;
     product(&boss, "lms").await;
+    server.manage(&["client", "update", "demo-portal", "--product", "lsm"]).await.assert_refused(&["no product lsm"]);
     server.manage(&["client", "update", "demo-portal", "--product", "lms"]).await.printed();
     let boss = operator(server).await;
     let organization = server.learner().organization.clone().unwrap().id;
