@@ -15,6 +15,10 @@ use crate::calendar;
 const WITHDRAWAL_DAYS: i32 = 14;
 /// The days within which a contract comes back signed (R021).
 const RETURN_DAYS: i32 = 15;
+/// The hours after a signature from which access codes that were not sent are warned of (R020).
+const CODES_WARNING_HOURS: i64 = 72;
+/// The hours within which they are sent (R020).
+pub const CODES_HOURS: i64 = 96;
 
 /// Where an enrolment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +121,59 @@ impl Enrolment {
     }
 }
 
+/// How the delivery of credentials stands against the 96 hours promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Sent within 96 hours of the signature.
+    OnTime,
+    /// Not sent yet, nothing to worry about.
+    Pending,
+    /// Not sent after 72 hours.
+    Warning,
+    /// Not sent within 96 hours: a breach, even if sent since.
+    Breach,
+}
+
+/// Weighs the delivery of credentials against 96 elapsed hours from the signature.
+///
+/// Requirement R020.
+pub fn delivery(signed_at: Timestamp, sent_at: Option<Timestamp>, now: Timestamp) -> Delivery {
+    let elapsed = |at: Timestamp| at.duration_since(signed_at);
+    match sent_at {
+        Some(sent) if elapsed(sent) <= SignedDuration::from_hours(CODES_HOURS) => Delivery::OnTime,
+        Some(_) => Delivery::Breach,
+        None if elapsed(now) >= SignedDuration::from_hours(CODES_HOURS) => Delivery::Breach,
+        None if elapsed(now) >= SignedDuration::from_hours(CODES_WARNING_HOURS) => Delivery::Warning,
+        None => Delivery::Pending,
+    }
+}
+
+/// Where a registration stands that a signed contract must confirm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// The contract may still come back.
+    PreRegistered {
+        /// The last day for it.
+        last_day: Date,
+    },
+    /// It came back signed in time.
+    Registered,
+    /// It did not come back within fifteen days.
+    Lapsed,
+}
+
+/// Says where a registration stands: the contract sent on a day must be back, signed, within fifteen days.
+///
+/// Requirement R021.
+pub fn registration(sent_on: Date, returned_on: Option<Date>, today: Date) -> Registration {
+    let last_day = calendar::add_days(sent_on, RETURN_DAYS);
+    match returned_on {
+        Some(returned) if returned <= last_day => Registration::Registered,
+        None if today <= last_day => Registration::PreRegistered { last_day },
+        _ => Registration::Lapsed,
+    }
+}
+
 /// When something is to be said or done about an enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
@@ -170,7 +227,7 @@ pub fn withdrawal_ends(paid_at: Timestamp) -> Timestamp {
 /// Requirement R020.
 pub fn credentials_due(signed_at: Timestamp) -> (Timestamp, Timestamp) {
     let after = |hours| signed_at.saturating_add(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MAX);
-    (after(72), after(96))
+    (after(CODES_WARNING_HOURS), after(CODES_HOURS))
 }
 
 #[cfg(test)]
@@ -179,6 +236,7 @@ mod tests {
 
     use super::*;
     use crate::calendar::{cut_after, midnight};
+    use crate::orders::tests::at;
 
     fn enrolment() -> Enrolment {
         Enrolment {
@@ -266,5 +324,38 @@ mod tests {
             assert_eq!(Status::parse(status.name()), status);
         }
         assert_eq!(Status::parse("anything"), Status::Lapsed);
+    }
+
+    #[test]
+    fn credentials_are_due_within_ninety_six_hours_of_the_signature() {
+        let signed = at("2027-03-26T10:00:00Z");
+        let hours = |hours| signed + SignedDuration::from_hours(hours);
+        let second = SignedDuration::from_secs(1);
+        let table = [
+            (None, hours(72) - second, Delivery::Pending),
+            (None, hours(72), Delivery::Warning),
+            (None, hours(96) - second, Delivery::Warning),
+            (None, hours(96), Delivery::Breach),
+            (Some(hours(96)), hours(200), Delivery::OnTime),
+            (Some(hours(96) + second), hours(200), Delivery::Breach),
+        ];
+        for (sent, now, expected) in table {
+            assert_eq!(delivery(signed, sent, now), expected, "{sent:?} {now}");
+        }
+    }
+
+    #[test]
+    fn a_contract_comes_back_signed_within_fifteen_days_or_the_registration_lapses() {
+        let sent = date(2027, 2, 1);
+        let last_day = date(2027, 2, 16);
+        let table = [
+            (None, last_day, Registration::PreRegistered { last_day }),
+            (None, date(2027, 2, 17), Registration::Lapsed),
+            (Some(last_day), date(2027, 5, 1), Registration::Registered),
+            (Some(date(2027, 2, 17)), date(2027, 5, 1), Registration::Lapsed),
+        ];
+        for (returned, today, expected) in table {
+            assert_eq!(registration(sent, returned, today), expected, "{returned:?} {today}");
+        }
     }
 }

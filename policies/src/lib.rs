@@ -39,4 +39,5 @@ pub mod sessions;
 pub mod sharing;
 pub mod subjects;
 pub mod tokens;
+pub mod trials;
 pub mod webhooks;

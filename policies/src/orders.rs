@@ -1,4 +1,4 @@
-//! Orders, subscriptions and trials: from when until when they open seats.
+//! Orders and subscriptions: from when until when they open seats. Trials are in [`crate::trials`].
 //!
 //! An order opens seats once its reception is acknowledged and it is signed (R023): at the later of its effect date and the
 //! moment the credentials were sent (R024, Q08). Its term counts from the effect date all the same. It renews itself year after
@@ -9,8 +9,8 @@
 //!
 //! Requirements R020–R024, R060–R074, R078, R087, R156, R202; questions Q07, Q08, Q11, Q32.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 
 use crate::calendar;
 use crate::seats::Grant;
@@ -402,193 +402,19 @@ pub fn purge_on(last_day: Date) -> Date {
     calendar::add_days(calendar::anniversary(last_day), 1)
 }
 
-/// A free trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trial {
-    /// When it was asked for: the clock starts then, not at activation (R071).
-    pub requested_at: Timestamp,
-    /// Days added because credentials came late by the provider's fault (Q32).
-    pub extra_days: u16,
-    /// When it was ended for misuse (R071).
-    pub ended_at: Option<Timestamp>,
-}
-
-/// Why no trial starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TrialRefusal {
-    /// The general conditions were not accepted (R072).
-    #[error("general conditions not accepted")]
-    TermsNotAccepted,
-    /// There is an order, signed or not (R069).
-    #[error("an order exists")]
-    OrderExists,
-    /// There was a trial: fifteen days would mean nothing otherwise.
-    #[error("a trial was already given")]
-    AlreadyTried,
-}
-
-/// Where a trial stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TrialState {
-    /// Usable.
-    Running {
-        /// The first instant it no longer is.
-        until: Timestamp,
-    },
-    /// Nothing is accessible; data are frozen, not deleted (R073).
-    Ended {
-        /// Since when.
-        since: Timestamp,
-    },
-    /// An order is signed and paid: its own standing decides from now on.
-    Converted,
-}
-
-impl Trial {
-    /// Starts a trial.
-    ///
-    /// # Errors
-    /// Conditions not accepted by `now`, any order, or an earlier trial: see [`TrialRefusal`].
-    ///
-    /// Requirements R069, R071, R072.
-    pub fn start(
-        orders: &[Order],
-        earlier: &[Self],
-        accepted_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<Self, TrialRefusal> {
-        if !orders.is_empty() {
-            Err(TrialRefusal::OrderExists)
-        } else if !earlier.is_empty() {
-            Err(TrialRefusal::AlreadyTried)
-        } else if accepted_at.is_none_or(|accepted| accepted > now) {
-            Err(TrialRefusal::TermsNotAccepted)
-        } else {
-            Ok(Self { requested_at: now, extra_days: 0, ended_at: None })
-        }
-    }
-
-    /// When it closes: after the fifteenth day following the request, extra days added, or at once for misuse.
-    pub fn closes_at(&self) -> Timestamp {
-        let last_day = calendar::add_days(calendar::date_at(self.requested_at), 15 + i32::from(self.extra_days));
-        let closes_at = calendar::cut_after(last_day);
-        self.ended_at.map_or(closes_at, |ended| ended.min(closes_at))
-    }
-
-    /// Where it stands at `now`: only an order both signed and paid unlocks what a trial has closed (R073).
-    pub fn state(&self, orders: &[Order], now: Timestamp) -> TrialState {
-        let done = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        let closes_at = self.closes_at();
-        if orders.iter().any(|order| done(order.signed_at) && done(order.paid_at)) {
-            TrialState::Converted
-        } else if now < closes_at {
-            TrialState::Running { until: closes_at }
-        } else {
-            TrialState::Ended { since: closes_at }
-        }
-    }
-}
-
-/// All that opens seats of a product: orders, and a trial with so many seats until it closes or an order opens.
-///
-/// Requirements R023, R062, R066, R071, R073.
-pub fn grants(orders: &Orders<'_>, trial: Option<(&Trial, u32)>, product: &str) -> Vec<Grant> {
-    let mut grants = orders.grants(product);
-    if let Some((trial, seats)) = trial {
-        // An order that opens while the trial runs takes its place: the two do not add up.
-        let opens = grants.iter().map(|grant| grant.from).min();
-        let until = opens.map_or(trial.closes_at(), |opens| opens.min(trial.closes_at()));
-        grants.push(Grant { seats, from: trial.requested_at, until: Some(until) });
-    }
-    grants
-}
-
-/// How the delivery of credentials stands against the 96 hours promised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// Sent within 96 hours of the signature.
-    OnTime,
-    /// Not sent yet, nothing to worry about.
-    Pending,
-    /// Not sent after 72 hours.
-    Warning,
-    /// Not sent within 96 hours: a breach, even if sent since.
-    Breach,
-}
-
-/// Weighs the delivery of credentials against 96 elapsed hours from the signature.
-///
-/// Requirement R020.
-pub fn delivery(signed_at: Timestamp, sent_at: Option<Timestamp>, now: Timestamp) -> Delivery {
-    let elapsed = |at: Timestamp| at.duration_since(signed_at);
-    match sent_at {
-        Some(sent) if elapsed(sent) <= SignedDuration::from_hours(96) => Delivery::OnTime,
-        Some(_) => Delivery::Breach,
-        None if elapsed(now) >= SignedDuration::from_hours(96) => Delivery::Breach,
-        None if elapsed(now) >= SignedDuration::from_hours(72) => Delivery::Warning,
-        None => Delivery::Pending,
-    }
-}
-
-/// Where a registration stands that a signed contract must confirm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Registration {
-    /// The contract may still come back.
-    PreRegistered {
-        /// The last day for it.
-        last_day: Date,
-    },
-    /// It came back signed in time.
-    Registered,
-    /// It did not come back within fifteen days.
-    Lapsed,
-}
-
-/// Says where a registration stands: the contract sent on a day must be back, signed, within fifteen days.
-///
-/// Requirement R021.
-pub fn registration(sent_on: Date, returned_on: Option<Date>, today: Date) -> Registration {
-    let last_day = calendar::add_days(sent_on, 15);
-    match returned_on {
-        Some(returned) if returned <= last_day => Registration::Registered,
-        None if today <= last_day => Registration::PreRegistered { last_day },
-        _ => Registration::Lapsed,
-    }
-}
-
-/// The types of subscription in the catalogue (R078).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubscriptionType {
-    /// No longer sold; renewed for customers from before 30 April 2020.
-    Master,
-    /// Extension.
-    Extension,
-    /// Platform.
-    Platform,
-}
-
-impl SubscriptionType {
-    /// Whether a customer since that day (`None`: a new one) may order this type.
-    ///
-    /// Requirement R078.
-    pub fn may_be_ordered(self, customer_since: Option<Date>) -> bool {
-        self != Self::Master || customer_since.is_some_and(|since| since < Date::constant(2020, 4, 30))
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use jiff::civil::date;
     use proptest::prelude::*;
 
     use super::*;
     use crate::calendar::{add_days, cut_after, midnight};
 
-    fn at(text: &str) -> Timestamp {
+    pub(crate) fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
 
-    fn order(id: &str, effect_on: Date) -> Order {
+    pub(crate) fn order(id: &str, effect_on: Date) -> Order {
         let before = Some(midnight(add_days(effect_on, -10)));
         Order {
             id: id.to_owned(),
@@ -611,7 +437,7 @@ mod tests {
         }
     }
 
-    const START: Date = Date::constant(2026, 9, 1);
+    pub(crate) const START: Date = Date::constant(2026, 9, 1);
 
     fn limit(orders: &[Order], now: Timestamp) -> u32 {
         Orders(orders).grants("lms").iter().filter(|grant| grant.is_open(now)).map(|grant| grant.seats).sum()
@@ -872,99 +698,6 @@ mod tests {
         ];
         for (last_day, expected) in table {
             assert_eq!(purge_on(last_day), expected, "{last_day}");
-        }
-    }
-
-    #[test]
-    fn a_trial_starts_once_before_any_order_and_with_the_conditions_accepted() {
-        let now = at("2027-02-01T09:00:00Z");
-        let trial = Trial { requested_at: now, extra_days: 0, ended_at: None };
-        let unsigned = Order { signed_at: None, ..order("a", START) };
-        assert_eq!(Trial::start(&[], &[], Some(now), now), Ok(trial));
-        assert_eq!(Trial::start(&[], &[], None, now), Err(TrialRefusal::TermsNotAccepted));
-        assert_eq!(Trial::start(&[unsigned], &[], Some(now), now), Err(TrialRefusal::OrderExists));
-        assert_eq!(Trial::start(&[], &[trial], Some(now), now), Err(TrialRefusal::AlreadyTried));
-    }
-
-    #[test]
-    fn a_trial_lasts_fifteen_days_from_the_request() {
-        let trial = Trial { requested_at: at("2027-02-01T09:00:00Z"), extra_days: 0, ended_at: None };
-        let misuse = at("2027-02-05T10:00:00Z");
-        let table = [
-            (trial, midnight(date(2027, 2, 17))),
-            (Trial { extra_days: 3, ..trial }, midnight(date(2027, 2, 20))),
-            (Trial { ended_at: Some(misuse), ..trial }, misuse),
-            (Trial { ended_at: Some(at("2028-01-01T00:00:00Z")), ..trial }, midnight(date(2027, 2, 17))),
-        ];
-        for (trial, until) in table {
-            assert_eq!(trial.state(&[], until - std::time::Duration::from_nanos(1)), TrialState::Running { until });
-            assert_eq!(trial.state(&[], until), TrialState::Ended { since: until });
-        }
-    }
-
-    #[test]
-    fn only_an_order_signed_and_paid_unlocks_after_a_trial() {
-        let trial = Trial { requested_at: at("2027-02-01T09:00:00Z"), extra_days: 0, ended_at: None };
-        let now = at("2027-03-01T09:00:00Z");
-        let ended = TrialState::Ended { since: midnight(date(2027, 2, 17)) };
-        let signed = Order { opening: Opening::OnPayment, ..order("a", START) };
-        let table = [
-            (signed.clone(), ended),
-            (Order { signed_at: None, paid_at: Some(now), ..signed.clone() }, ended),
-            (Order { paid_at: Some(now + std::time::Duration::from_secs(1)), ..signed.clone() }, ended),
-            (Order { paid_at: Some(now), ..signed }, TrialState::Converted),
-        ];
-        for (order, expected) in table {
-            let open = Orders(&[]).standing(&order, now) == Standing::Open;
-            assert_eq!((trial.state(&[order], now), open), (expected, expected == TrialState::Converted));
-        }
-    }
-
-    #[test]
-    fn credentials_are_due_within_ninety_six_hours_of_the_signature() {
-        let signed = at("2027-03-26T10:00:00Z");
-        let hours = |hours| signed + SignedDuration::from_hours(hours);
-        let second = SignedDuration::from_secs(1);
-        let table = [
-            (None, hours(72) - second, Delivery::Pending),
-            (None, hours(72), Delivery::Warning),
-            (None, hours(96) - second, Delivery::Warning),
-            (None, hours(96), Delivery::Breach),
-            (Some(hours(96)), hours(200), Delivery::OnTime),
-            (Some(hours(96) + second), hours(200), Delivery::Breach),
-        ];
-        for (sent, now, expected) in table {
-            assert_eq!(delivery(signed, sent, now), expected, "{sent:?} {now}");
-        }
-    }
-
-    #[test]
-    fn a_contract_comes_back_signed_within_fifteen_days_or_the_registration_lapses() {
-        let sent = date(2027, 2, 1);
-        let last_day = date(2027, 2, 16);
-        let table = [
-            (None, last_day, Registration::PreRegistered { last_day }),
-            (None, date(2027, 2, 17), Registration::Lapsed),
-            (Some(last_day), date(2027, 5, 1), Registration::Registered),
-            (Some(date(2027, 2, 17)), date(2027, 5, 1), Registration::Lapsed),
-        ];
-        for (returned, today, expected) in table {
-            assert_eq!(registration(sent, returned, today), expected, "{returned:?} {today}");
-        }
-    }
-
-    #[test]
-    fn master_subscriptions_are_renewed_for_old_customers_only() {
-        use SubscriptionType::{Extension, Master, Platform};
-        let table = [
-            (Master, None, false),
-            (Master, Some(date(2020, 4, 29)), true),
-            (Master, Some(date(2020, 4, 30)), false),
-            (Extension, None, true),
-            (Platform, None, true),
-        ];
-        for (kind, since, expected) in table {
-            assert_eq!(kind.may_be_ordered(since), expected, "{kind:?} {since:?}");
         }
     }
 

@@ -133,10 +133,15 @@ pub struct SeatsExhausted {
     pub wanted: u32,
 }
 
+/// The seats of all orders open at `now`: orders of one product add up (R062).
+pub fn limit(grants: &[Grant], now: Timestamp) -> u64 {
+    grants.iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum()
+}
+
 impl Seats {
-    /// The seats of all orders open at `now`: orders of one product add up (R062).
+    /// See [`limit`].
     pub fn limit(&self, now: Timestamp) -> u64 {
-        self.grants.iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum()
+        limit(&self.grants, now)
     }
 
     /// How full the organization is, for the 80 % and 100 % notices.

@@ -19,3 +19,5 @@ access-not-begun-then = Come back from that day on: there is nothing else to do.
 access-all-connected-title = All connections are in use
 access-all-connected-why = Your organization ordered a number of simultaneous connections to { $client }, and all are in use right now.
 access-all-connected-then = Try again a little later, when somebody has signed out.
+access-none-left-title = No seat left for now
+access-none-left-text = All seats of your organization are taken, so your account cannot be activated yet. Tell your administrator. The link you received will work as soon as a seat is free.

@@ -19,3 +19,5 @@ access-not-begun-then = Revenez à partir de cette date : vous n’avez rien d�
 access-all-connected-title = Toutes les connexions sont prises
 access-all-connected-why = Votre organisation a commandé un nombre de connexions simultanées à { $client }, et toutes sont utilisées en ce moment.
 access-all-connected-then = Réessayez un peu plus tard, quand quelqu’un se sera déconnecté.
+access-none-left-title = Plus de place pour le moment
+access-none-left-text = Toutes les places de votre organisation sont prises : votre compte ne peut pas encore être activé. Prévenez votre administrateur. Le lien que vous avez reçu fonctionnera dès qu’une place sera libre.

@@ -33,7 +33,7 @@ use crate::login::session::{self, Authenticated};
 use crate::oidc::error::PageError;
 use crate::oidc::interaction;
 use crate::outcome::Outcome;
-use crate::seats;
+use crate::seats::{self, State as SeatState, Taking};
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::page::{Chrome, Sample, sample_chrome};
 use crate::web::text::Locale;
@@ -159,10 +159,12 @@ pub async fn post(
     if !account_links::use_up(&mut tx, &digest(&token), now).await? {
         return tell(&app, &origin, Told::LinkOver);
     }
-    match open(&mut tx, &found, (&phc, &origin), now).await? {
+    match open(&mut tx, &app, (&found, &phc, &origin), now).await? {
         Opened::Yes => {}
         Opened::NotPending => return tell(&app, &origin, Told::LinkOver),
         Opened::LoginTaken => return tell(&app, &origin, Told::AccountExists),
+        // Nothing of this stays: the same link works once there is a seat.
+        Opened::NoSeat => return tell(&app, &origin, Told::NoSeat),
     }
     // Whoever must have a second factor sets it up before there is a session, here as at any sign-in.
     if let Some(mut next) = second_step(&mut tx, &app, (&way, &arrival, person), (portal, now)).await? {
@@ -202,10 +204,16 @@ enum Opened {
     Yes,
     NotPending,
     LoginTaken,
+    NoSeat,
 }
 
 /// Opens the account, or makes the one somebody asked for.
-async fn open(tx: &mut Tx, found: &Found, (phc, origin): (&str, &Origin), now: Timestamp) -> Outcome<Opened> {
+async fn open(
+    tx: &mut Tx,
+    app: &App,
+    (found, phc, origin): (&Found, &str, &Origin),
+    now: Timestamp,
+) -> Outcome<Opened> {
     let person = &found.person;
     if found.purpose == Purpose::SignUp {
         let new = NewPerson {
@@ -229,6 +237,13 @@ async fn open(tx: &mut Tx, found: &Found, (phc, origin): (&str, &Origin), now: T
         let names = (person.given_name.as_str(), person.family_name.as_str());
         let profile = Profile { names, locale: &person.locale, claims: &person.claims };
         people::set_profile(tx, &person.id, &profile, now).await?;
+    }
+    // An invitation holds a seat, unless it was sent before its organization ordered any (R060).
+    for membership in organizations::all_of_person(tx, &person.id).await? {
+        let seat = Taking::again((&membership.id, &person.id), SeatState::Assigned, "activated");
+        if seats::take(tx, app.into(), &seat, now).await?.is_err() {
+            return Ok(Opened::NoSeat);
+        }
     }
     seats::taken_up(tx, &person.id, "", now).await?;
     passwords::set(tx, &person.id, phc, now).await?;

@@ -26,10 +26,12 @@ pub enum Told {
     EmailChanged,
     /// The change of address was taken back.
     EmailRestored,
+    /// The organization that invited has no seat left.
+    NoSeat,
 }
 
 impl Told {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::LinkOver,
         Self::SignUpSent,
         Self::SignUpQueued,
@@ -37,6 +39,7 @@ impl Told {
         Self::EmailSent,
         Self::EmailChanged,
         Self::EmailRestored,
+        Self::NoSeat,
     ];
 
     /// Status, marker, title, text.
@@ -52,6 +55,9 @@ impl Told {
             Self::EmailChanged => {
                 (StatusCode::OK, "email-changed", "profile-email-changed-title", "profile-email-changed-text")
             }
+            Self::NoSeat => {
+                (StatusCode::CONFLICT, "account-no-seat", "access-none-left-title", "access-none-left-text")
+            }
             Self::EmailRestored => {
                 (StatusCode::OK, "email-restored", "profile-email-restored-title", "profile-email-restored-text")
             }
@@ -64,7 +70,7 @@ impl Told {
             Self::AccountExists => Some(("/login", "login-home-sign-in")),
             Self::EmailSent => Some((super::profile::PATH, "profile-back")),
             Self::EmailChanged => Some(("/account", "login-home-account")),
-            Self::SignUpSent | Self::SignUpQueued | Self::EmailRestored => None,
+            Self::SignUpSent | Self::SignUpQueued | Self::EmailRestored | Self::NoSeat => None,
         }
     }
 }

@@ -6,7 +6,9 @@ use axum::response::IntoResponse;
 use habilis_keys::random;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
-use habilis_policies::enrolments::{Status, credentials_due, withdrawal_ends};
+use habilis_policies::enrolments::{
+    Delivery, Registration, Status, credentials_due, delivery, registration, withdrawal_ends,
+};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -81,14 +83,16 @@ pub(super) struct Enrolment {
     credentials_sent_at: Option<String>,
     /// Until when they are due (R020), RFC 3339.
     credentials_due_at: Option<String>,
+    /// How that stands: `pending`, `warning` (72 hours have passed), `on_time` or `late`; absent before the signature.
+    credentials: Option<String>,
     /// The first instant of access, RFC 3339; absent while something is missing.
     opens_at: Option<String>,
     /// The first instant after, RFC 3339; absent when it does not end by itself.
     closes_at: Option<String>,
 }
 
-impl From<&Row> for Enrolment {
-    fn from(row: &Row) -> Self {
+impl Enrolment {
+    pub(super) fn of(row: &Row, now: Timestamp) -> Self {
         let rule = row.rule();
         let window = rule.window();
         Self {
@@ -112,6 +116,15 @@ impl From<&Row> for Enrolment {
             closed_on: row.closed_on.clone(),
             credentials_sent_at: row.credentials_sent_at.map(instant),
             credentials_due_at: rule.signed_at.map(|signed| credentials_due(signed).1.to_string()),
+            credentials: rule.signed_at.map(|signed| {
+                let word = match delivery(signed, row.credentials_sent_at.map(Timestamp::from), now) {
+                    Delivery::Pending => "pending",
+                    Delivery::Warning => "warning",
+                    Delivery::OnTime => "on_time",
+                    Delivery::Breach => "late",
+                };
+                word.to_owned()
+            }),
             opens_at: window.from.map(|at| at.to_string()),
             closes_at: window.until.map(|at| at.to_string()),
         }
@@ -167,9 +180,10 @@ async fn list(
     let paging = Paging::new(query.limit, query.cursor.clone());
     let (limit, (at, id)) = (paging.limit()?, paging.before()?);
     let of = (acting.organization.id.as_str(), status, person);
+    let now = app.clock.now();
     let rows = enrolments::list(&mut app.db.reader().await?, of, (at, &id, limit + 1)).await?;
     let cursor = |row: &Row| page::cursor_before(row.created_at.milliseconds(), &row.id);
-    Ok(Page::of(rows, limit, cursor, |row| Enrolment::from(&row)).into_response())
+    Ok(Page::of(rows, limit, cursor, |row| Enrolment::of(&row, now)).into_response())
 }
 
 /// Read an enrolment.
@@ -183,7 +197,7 @@ async fn read(State(app): State<App>, caller: Caller, Path((organization, id)): 
     let acting = caller.in_organization(&app, Action::ReadEnrolments, &organization).await?;
     let row = enrolments::find(&mut app.db.reader().await?, &acting.organization.id, &id).await?;
     let Some(row) = row else { return Err(Problem::not_found().into()) };
-    found(&Enrolment::from(&row), row.version)
+    found(&Enrolment::of(&row, app.clock.now()), row.version)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -291,7 +305,8 @@ async fn create(
     let event = acting.event(&caller, "enrolment.recorded").about(&row.person_id).with("enrolment", id.clone());
     audit::record(&mut write.tx, event.changed(Value::Null, traced(&row)), write.now).await?;
     let location = format!("/api/v1/organizations/{organization}/enrolments/{id}");
-    write.finish(Written::created(location, &Enrolment::from(&row))?.with_version(row.version)).await
+    let shown = Enrolment::of(&row, write.now);
+    write.finish(Written::created(location, &shown)?.with_version(row.version)).await
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -366,7 +381,8 @@ async fn step(
         event = event.with("reason", reason.0.clone());
     }
     audit::record(&mut write.tx, event.changed(before, traced(&after)), write.now).await?;
-    let answer = write.finish(Written::changed(&Enrolment::from(&after))?.with_version(after.version)).await;
+    let shown = Enrolment::of(&after, write.now);
+    let answer = write.finish(Written::changed(&shown)?.with_version(after.version)).await;
     app.mail_waiting.notify_one();
     answer
 }
@@ -393,7 +409,8 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
         EnrolmentStepName::Sent => row.sent_on = Some(on.to_string()),
         EnrolmentStepName::Signed if row.signed_at.is_some() => return conflict("the contract is signed already"),
         EnrolmentStepName::Signed => {
-            if row.rule().return_by().is_some_and(|last| on > last) {
+            let sent = row.rule().sent_on;
+            if sent.is_some_and(|sent| registration(sent, Some(on), today) == Registration::Lapsed) {
                 return conflict("the contract came back after fifteen days: enrol the person anew (R021)");
             }
             row.signed_at = Some(at.into());

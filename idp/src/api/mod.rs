@@ -23,6 +23,7 @@ mod measures;
 mod members;
 mod notices;
 mod offers;
+mod order_steps;
 mod orders;
 mod organizations;
 mod overrides;
@@ -81,6 +82,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(people::router())
         .merge(products::router())
         .merge(orders::router())
+        .merge(order_steps::router())
         .merge(trials::router())
         .merge(seats::router())
         .merge(enrolments::router())

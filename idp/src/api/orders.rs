@@ -23,29 +23,21 @@ use super::body::{Body, fields};
 use super::caller::{Acting, Caller};
 use super::invitations::LocaleName;
 use super::page::Page;
-use super::precondition::stale;
 use super::problem::{Answer, Code, Problem};
 use super::products::ProductId;
-use super::seats::seat_problem;
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::orders::{self, NewOrder, Order as Row};
-use crate::db::{Tx, audit, is_unique_violation, members, products, purges, seats as seat_rows, trials};
-use crate::mail::subscriptions::Notice as Told;
-use crate::orders::{Administrator, Appointed, appoint};
+use crate::db::{audit, is_unique_violation, members, products, purges, seats as seat_rows, trials};
+use crate::orders::Administrator;
 use crate::seats;
-use crate::seats::letters::{self, About};
 
 /// Seats of one order at the most.
 const MOST_SEATS: u32 = 1_000_000;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(read))
-        .routes(routes!(step))
-        .routes(routes!(removals))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read)).routes(routes!(removals))
 }
 
 /// An order.
@@ -204,7 +196,7 @@ impl Order {
     }
 
     /// What of it the trail keeps.
-    fn traced(&self) -> Value {
+    pub(super) fn traced(&self) -> Value {
         json!({
             "number": self.number, "product": self.product, "seats": self.seats, "standing": self.standing, "closed": self.closed,
             "final_day": self.final_day, "acknowledged_at": self.acknowledged_at, "signed_at": self.signed_at, "paid_at": self.paid_at,
@@ -525,220 +517,9 @@ async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &
 }
 
 /// The order as it is once its pools were computed again.
-async fn refreshed(write: &mut Write, app: &App, (organization, id): (&str, &str)) -> Answer<(Order, i64)> {
+pub(super) async fn refreshed(write: &mut Write, app: &App, (organization, id): (&str, &str)) -> Answer<(Order, i64)> {
     seats::refresh(&mut write.tx, app.into(), organization, write.now).await?;
     let all = orders::all(&mut write.tx, organization).await?;
     let Some(row) = all.iter().find(|row| row.id == id) else { return Err(Problem::not_found().into()) };
     Ok((Order::of(row, &all, write.now), row.version))
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum StepName {
-    /// Its reception was acknowledged: the administrator it names is invited (R022, R023).
-    Acknowledged,
-    /// It was signed.
-    Signed,
-    /// It was paid: nothing is unpaid any more.
-    Paid,
-    /// A reminder of an unpaid invoice was first presented: fifteen days are left (R074, R202).
-    Unpaid,
-    /// A notice of non-renewal was first presented (R064, R065, R202).
-    NonRenewal,
-    /// It ends on a day before its term (R086).
-    Terminated,
-    /// It is suspended until a breach is remedied (R084, R085).
-    Suspended,
-    /// The breach was remedied.
-    Reinstated,
-}
-
-/// Something that happened to an order.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OrderStep {
-    /// What happened.
-    step: StepName,
-    /// On which day (Paris); today when absent. Not in the future, except the last day of an order that is terminated.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, format = Date)]
-    on: Option<Date>,
-    /// Why; needed to terminate and to reinstate.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
-    reason: Option<fields::Paragraph>,
-    /// What was not respected; needed to suspend (R085).
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
-    breach: Option<fields::Paragraph>,
-    /// What has to be done to be reinstated; needed to suspend (R085).
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
-    remedy: Option<fields::Paragraph>,
-}
-
-/// Record what happened to an order.
-#[utoipa::path(
-    post, path = "/organizations/{organization}/orders/{order}/steps", tag = "orders", request_body = OrderStep,
-    params(("organization" = String, Path, description = "`org_…`"), ("order" = String, Path, description = "`ord_…`")),
-    responses((status = 200, description = "As it is now", body = Order), Problems),
-    security(("oauth2" = ["habilis.orders"]))
-)]
-async fn step(
-    State(app): State<App>,
-    caller: Caller,
-    Path((organization, id)): Path<(String, String)>,
-    body: Body<OrderStep>,
-) -> Answer {
-    let acting = caller.in_organization(&app, Action::WriteOrders, &organization).await?;
-    let (organization, asked) = (acting.organization.id.as_str(), &body.value);
-    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    members::lock(&mut write.tx, organization).await?;
-    let all = orders::all(&mut write.tx, organization).await?;
-    let Some(row) = all.iter().find(|row| row.id == id) else { return Err(Problem::not_found().into()) };
-    let before = Order::of(row, &all, write.now).traced();
-    let mut row = row.clone();
-    apply(&mut write.tx, &app, (&caller, &acting, asked), &mut row, write.now).await?;
-    if !orders::record(&mut write.tx, &row, write.now).await? {
-        return Err(stale(row.version).into());
-    }
-    let (shown, version) = refreshed(&mut write, &app, (organization, &id)).await?;
-    tell(&mut write.tx, &app, (asked, &row), write.now).await?;
-    let text = |text: &Option<fields::Paragraph>| text.as_ref().map_or(Value::Null, |text| text.0.clone().into());
-    let event = acting
-        .event(&caller, step_event(asked.step))
-        .about(&id)
-        .with("reason", text(&asked.reason))
-        .with("breach", text(&asked.breach))
-        .with("remedy", text(&asked.remedy))
-        .changed(before, shown.traced());
-    audit::record(&mut write.tx, event, write.now).await?;
-    let answer = write.finish(Written::changed(&shown)?.with_version(version)).await;
-    app.mail_waiting.notify_one();
-    answer
-}
-
-fn step_event(step: StepName) -> &'static str {
-    match step {
-        StepName::Acknowledged => "order.acknowledged",
-        StepName::Signed => "order.signed",
-        StepName::Paid => "order.paid",
-        StepName::Unpaid => "order.unpaid",
-        StepName::NonRenewal => "order.non_renewal",
-        StepName::Terminated => "order.terminated",
-        StepName::Suspended => "order.suspended",
-        StepName::Reinstated => "order.reinstated",
-    }
-}
-
-/// Takes a step, or says why it cannot be taken.
-async fn apply(
-    tx: &mut Tx,
-    app: &App,
-    (caller, acting, asked): (&Caller, &Acting, &OrderStep),
-    row: &mut Row,
-    now: Timestamp,
-) -> Answer<()> {
-    let today = calendar::date_at(now);
-    let on = asked.on.unwrap_or(today);
-    if asked.step != StepName::Terminated && (on > today || on < calendar::add_years(today, -1)) {
-        return Err(Problem::field("/on", "out_of_range", "not in the future, and within a year").into());
-    }
-    let at = if on == today { now } else { calendar::midnight(on) };
-    let again = |what: &str| Err(Problem::new(Code::Conflict, format!("the order is {what} already")).into());
-    let over = row.rule().final_day().is_some_and(|day| day < today);
-    if over && asked.step != StepName::Paid {
-        return Err(Problem::new(Code::Conflict, "the order has ended").into());
-    }
-    match asked.step {
-        StepName::Acknowledged if row.acknowledged_at.is_some() => return again("acknowledged"),
-        StepName::Acknowledged => {
-            row.acknowledged_at = Some(now.into());
-            let replaced = match &row.supersedes {
-                Some(old) => orders::find(tx, &row.organization_id, old).await?.map_or(0, |old| old.seats),
-                None => 0,
-            };
-            let seats = u32::try_from(row.seats - replaced).unwrap_or(0);
-            let named = row.administrator.take();
-            let named: Option<Administrator> = named.as_deref().map(serde_json::from_str).transpose()?;
-            // The pool has to be there before its first seat is taken.
-            seats::refresh(tx, app.into(), &acting.organization.id, now).await?;
-            let whom = (named.as_ref(), row.product_id.as_str(), seats);
-            match appoint(tx, app, (&acting.organization, whom, caller.id()), now).await? {
-                Appointed::Invited { mail } => {
-                    row.credentials_sent_at = Some(now.into());
-                    row.credentials_mail = mail;
-                }
-                Appointed::AlreadyThere => row.credentials_sent_at = Some(now.into()),
-                Appointed::Nobody => {
-                    let detail =
-                        "nobody administers the organization: record the order with the administrator it names";
-                    return Err(Problem::new(Code::Conflict, detail).into());
-                }
-                Appointed::Refused(detail) => return Err(Problem::new(Code::Conflict, detail).into()),
-                Appointed::NoSeat(refusal) => return Err(seat_problem(&refusal).into()),
-            }
-        }
-        StepName::Signed if row.signed_at.is_some() => return again("signed"),
-        StepName::Signed => row.signed_at = Some(at.into()),
-        StepName::Paid => {
-            row.paid_at = Some(at.into());
-            row.unpaid_since = None;
-        }
-        StepName::Unpaid if row.unpaid_since.is_some() => return again("unpaid"),
-        StepName::Unpaid => {
-            row.unpaid_since = Some(on.to_string());
-            row.paid_at = None;
-        }
-        StepName::NonRenewal if row.renewal != "tacit" => {
-            return Err(Problem::new(Code::Conflict, "the order does not renew itself").into());
-        }
-        StepName::NonRenewal if row.notice_presented_on.is_some() => return again("under notice"),
-        StepName::NonRenewal => row.notice_presented_on = Some(on.to_string()),
-        StepName::Terminated if row.terminated_on.is_some() => return again("terminated"),
-        StepName::Terminated => {
-            let last = row.rule().final_day();
-            if on < today || last.is_some_and(|last| on > last) || on > calendar::add_years(today, 10) {
-                return Err(Problem::field("/on", "out_of_range", "from today to the end of the order").into());
-            }
-            let Some(reason) = &asked.reason else {
-                return Err(Problem::field("/reason", "missing", "say why the order ends").into());
-            };
-            row.terminated_on = Some(on.to_string());
-            row.termination_reason = Some(reason.0.clone());
-        }
-        StepName::Suspended if row.suspended_at.is_some() => return again("suspended"),
-        StepName::Suspended => {
-            if asked.breach.is_none() {
-                return Err(Problem::field("/breach", "missing", "say what was not respected (R085)").into());
-            }
-            if asked.remedy.is_none() {
-                return Err(Problem::field("/remedy", "missing", "say what has to be done (R085)").into());
-            }
-            row.suspended_at = Some(now.into());
-        }
-        StepName::Reinstated if row.suspended_at.is_none() => {
-            return Err(Problem::new(Code::Conflict, "the order is not suspended").into());
-        }
-        StepName::Reinstated => {
-            if asked.reason.is_none() {
-                return Err(Problem::field("/reason", "missing", "say how the breach was remedied").into());
-            }
-            row.suspended_at = None;
-        }
-    }
-    Ok(())
-}
-
-/// Writes to the administrators about a step that concerns them at once.
-async fn tell(tx: &mut Tx, app: &App, (asked, row): (&OrderStep, &Row), now: Timestamp) -> Answer<()> {
-    if asked.step != StepName::Unpaid {
-        return Ok(());
-    }
-    let about = About { organization: &row.organization_id, product: &row.product_id, number: &row.number };
-    let Some(mut letter) = letters::letter(tx, about, Told::Unpaid, (0, 0)).await? else { return Ok(()) };
-    let cut = row.rule().unpaid_since.map(interruption);
-    letter.date = cut.map(|cut| calendar::add_days(calendar::date_at(cut), -1));
-    letters::to_administrators(tx, app.into(), (&row.organization_id, &letter), now).await?;
-    Ok(())
 }

@@ -4,6 +4,7 @@
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_policies::authorization::Action;
+use habilis_policies::seats as rules;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -68,12 +69,11 @@ pub(super) struct Seats {
 impl Seats {
     pub(super) fn of(pool: &Pool, now: jiff::Timestamp) -> Self {
         let grants = pool.grants();
-        let limit = grants.iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum();
         let changes = grants.iter().flat_map(|grant| [Some(grant.from), grant.until]).flatten();
         Self {
             product: pool.product_id.clone(),
             mode: pool.mode().name().to_owned(),
-            limit,
+            limit: rules::limit(&grants, now),
             taken: pool.taken,
             level: seats::level_of(pool, now).name().to_owned(),
             transfers: pool.transfers,

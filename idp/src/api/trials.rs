@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_keys::random;
 use habilis_policies::authorization::Action;
-use habilis_policies::orders::{Trial as Rule, TrialState};
+use habilis_policies::trials::{Trial as Rule, TrialState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

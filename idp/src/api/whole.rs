@@ -132,7 +132,7 @@ impl Export {
                 let of = (self.organization.as_str(), None, None);
                 let rows = enrolments::list(&mut reader, of, (at, &id, MAX_LIMIT)).await?;
                 for row in &rows {
-                    lines.add("enrolment", &Enrolment::from(row))?;
+                    lines.add("enrolment", &Enrolment::of(row, self.now))?;
                 }
                 if let Some(last) = rows.last().filter(|_| rows.len() == MAX_LIMIT as usize) {
                     Part::Enrolments(last.created_at.milliseconds(), last.id.clone())

@@ -2,7 +2,7 @@
 //! `policies::enrolments`; the window they give is kept with the row.
 
 use habilis_policies::admission::Window;
-use habilis_policies::enrolments::{Enrolment as Rule, Status, Withdrawal};
+use habilis_policies::enrolments::{CODES_HOURS, Enrolment as Rule, Status, Withdrawal};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -33,8 +33,8 @@ statements! {
                      updated_at = $18, version = version + 1
               WHERE organization_id = $1 AND id = $2 AND version = $3";
     REPORT = "SELECT COUNT(*),
-                     COALESCE(SUM(CASE WHEN credentials_sent_at IS NOT NULL AND credentials_sent_at - signed_at <= 345600000 THEN 1 ELSE 0 END), 0),
-                     COALESCE(SUM(CASE WHEN credentials_sent_at IS NULL AND $4 - signed_at <= 345600000 THEN 1 ELSE 0 END), 0)
+                     COALESCE(SUM(CASE WHEN credentials_sent_at IS NOT NULL AND credentials_sent_at - signed_at <= $5 THEN 1 ELSE 0 END), 0),
+                     COALESCE(SUM(CASE WHEN credentials_sent_at IS NULL AND $4 - signed_at <= $5 THEN 1 ELSE 0 END), 0)
               FROM enrolments WHERE organization_id = $1 AND signed_at >= $2 AND signed_at < $3";
 }
 
@@ -240,7 +240,8 @@ pub async fn report(
     (from, until): (Timestamp, Timestamp),
     now: Timestamp,
 ) -> sqlx::Result<(i64, i64, i64)> {
-    sql!(c, one (i64, i64, i64): REPORT, organization, At::from(from), At::from(until), At::from(now))
+    let in_time = CODES_HOURS * 3_600_000;
+    sql!(c, one (i64, i64, i64): REPORT, organization, At::from(from), At::from(until), At::from(now), in_time)
 }
 
 /// The window of an enrolment, and whose it is.

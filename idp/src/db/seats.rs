@@ -1,7 +1,7 @@
 //! Seats: the pool of each product of an organization, who sits, what happened, and who is connected. Who changes who sits locks
 //! the pool first, see `crate::seats`.
 
-use habilis_policies::seats::{Grant, Level, Mode};
+use habilis_policies::seats::{self as rules, Grant, Level, Mode};
 use jiff::Timestamp;
 
 use super::{At, Conn, Tx};
@@ -355,7 +355,7 @@ impl Admissible {
 
     /// Connections left at `now` beside those of others; none when seats are by name.
     pub fn connections_left(&self, now: Timestamp) -> Option<u64> {
-        let limit: u64 = self.grants().iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum();
+        let limit = rules::limit(&self.grants(), now);
         let connected = u64::try_from(self.connected).unwrap_or(0);
         (Mode::parse(&self.mode) == Mode::Concurrent).then(|| limit.saturating_sub(connected))
     }

@@ -1,6 +1,6 @@
 //! Trials: a product for fifteen days, before any order (R069–R073).
 
-use habilis_policies::orders::Trial as Rule;
+use habilis_policies::trials::Trial as Rule;
 use jiff::Timestamp;
 
 use super::{At, Conn, Tx};

@@ -5,10 +5,9 @@
 use habilis_keys::random;
 use habilis_policies::calendar;
 use habilis_policies::enrolments::Status;
-use habilis_policies::orders::{
-    self as rules, Closing, Orders as All, Standing, TrialState, notice_deadline, purge_on,
-};
+use habilis_policies::orders::{self as rules, Closing, Orders as All, Standing, notice_deadline, purge_on};
 use habilis_policies::reminders::{Ladder, Notice};
+use habilis_policies::trials::TrialState;
 use jiff::Timestamp;
 use serde_json::json;
 

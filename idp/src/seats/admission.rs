@@ -2,7 +2,7 @@
 //! issued, refreshed, told or opened, so that nothing outlives the order, the trial or the course.
 
 use habilis_policies::admission::{self, Closed, Facts, Seat, Window};
-use habilis_policies::seats::Mode;
+use habilis_policies::seats::{self as rules, Mode, Seats, Taken};
 use jiff::Timestamp;
 
 use crate::db::sessions::Session;
@@ -92,9 +92,9 @@ pub async fn connect(
         return Ok(true);
     }
     let Some(pool) = seats::count(tx, (organization, product), 0).await? else { return Ok(false) };
-    let limit: u64 = pool.grants().iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum();
     let connected = seats::connected(tx, (organization, product, session), now).await?;
-    if u64::try_from(connected).unwrap_or(u64::MAX) >= limit {
+    let taken = Taken::Concurrent { connected: u32::try_from(connected).unwrap_or(u32::MAX) };
+    if rules::admit(&Seats { grants: pool.grants(), taken }, 1, now).is_err() {
         return Ok(false);
     }
     seats::connect(tx, (organization, product, session), now).await?;

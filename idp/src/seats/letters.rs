@@ -1,7 +1,7 @@
 //! Letters to an organization's administrators about what it ordered.
 
 use habilis_policies::calendar;
-use habilis_policies::seats::Level;
+use habilis_policies::seats::{self as rules, Level};
 use jiff::Timestamp;
 
 use crate::db::seats::Pool;
@@ -27,7 +27,7 @@ pub struct About<'a> {
 /// # Errors
 /// The database or a template failed.
 pub async fn level(tx: &mut Tx, post: Post<'_>, (pool, level): (&Pool, Level), now: Timestamp) -> Outcome<()> {
-    let limit: u64 = pool.grants().iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum();
+    let limit = rules::limit(&pool.grants(), now);
     let about = About { organization: &pool.organization_id, product: &pool.product_id, number: "" };
     let seats = (u64::try_from(pool.taken).unwrap_or(0), limit);
     let Some(letter) = letter(tx, about, Notice::Seats(level), seats).await? else { return Ok(()) };

@@ -11,8 +11,9 @@
 pub mod admission;
 pub mod letters;
 
-use habilis_policies::orders::{self, Orders, TrialState};
+use habilis_policies::orders::Orders;
 use habilis_policies::seats::{self as rules, Grant, Level, Mode, Seats, SeatsExhausted, Taken};
+use habilis_policies::trials::{self as trial_rules, TrialState};
 use jiff::Timestamp;
 
 use crate::db::seats::{self, Happened, Pool, Seat};
@@ -359,7 +360,7 @@ pub async fn refresh(tx: &mut Tx, post: Post<'_>, organization: &str, now: Times
     products.dedup();
     for product in products {
         let trial = tried.iter().find(|trial| trial.product_id == product).map(|trial| (trial.rule(), trial.seats()));
-        let grants = orders::grants(&Orders(&all), trial.as_ref().map(|(rule, seats)| (rule, *seats)), product);
+        let grants = trial_rules::grants(&Orders(&all), trial.as_ref().map(|(rule, seats)| (rule, *seats)), product);
         // The latest order says how its product is counted from now on.
         let mode = rows.iter().rev().find(|row| row.product_id == product).map_or(Mode::Named, order_rows::Order::mode);
         seats::ensure_pool(tx, (organization, product), (mode, &grants), now).await?;

@@ -11,6 +11,7 @@ use habilis_integration_tests::{Answer, Api, Browser, Client, Engine, Inbox, Per
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
+use crate::activation::activate;
 use crate::api::{in_days, new_member, new_organization, of_kind, operator};
 
 const DAY: u64 = 86_400;
@@ -518,6 +519,31 @@ own_journeys! {
         browsers[1].get(&server.url("/end-session")).await;
         browsers[1].submit("logout-form", &[]).await;
         assert!(matches!(browsers[2].get(&request.url(&server)).await, Visit::Left(url) if url.as_str().contains("code=")));
+        server.kill();
+    }
+}
+
+own_journeys! {
+    async fn an_invitation_from_before_the_first_order_opens_no_account_without_a_seat(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Avant").await;
+        let members = format!("/organizations/{organization}/members");
+        boss.post(&members, &new_member("avant")).await.done(201);
+        product(&boss, "before").await;
+        open_order(&boss, &server, &organization, ("BC-AVANT", "before", 2)).await;
+        let other = boss.post(&members, &new_member("avant-2")).await.done(201)["id"].as_str().unwrap().to_owned();
+        assert_eq!(figures(&boss, &organization).await, (2, 2));
+        let mails = Inbox::of(&server).to("avant@societe.example").await;
+        let link = mails[0].links.iter().find(|link| link.contains("/activate/")).unwrap().clone();
+        let mut browser = Browser::new();
+        let page = activate(&mut browser, &link, "douze-moulins-et-un-voilier").await.page();
+        assert!(page.status == 409 && page.has("account-no-seat"), "{}", page.summary());
+        // Nothing of it stays: the same link works once there is a seat.
+        assert_eq!(boss.delete(&format!("{members}/{other}")).await.status, 204);
+        activate(&mut browser, &link, "douze-moulins-et-un-voilier").await;
+        let found = boss.get(&format!("{members}?q=avant")).await.done(200);
+        assert_eq!(found["items"][0]["account_status"], "active", "{found}");
+        assert_eq!(figures(&boss, &organization).await, (2, 2));
         server.kill();
     }
 }
