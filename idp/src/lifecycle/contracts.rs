@@ -191,8 +191,11 @@ impl Kind for Orders {
         });
         let event = Event::new("order.reached").about(&order.id).changed(serde_json::Value::Null, after);
         reached(saying, row, event).await?;
-        // The next renewal; and who had more seats than are left is told.
-        seats::refresh(saying.tx, saying.app.into(), &order.organization_id, saying.now).await?;
+        // What orders open is a question of the clock: the pools stay as they are. Left to do are the next renewal, and a word to who has
+        // more seats taken than are left. This row is held, so that a step recorded at this moment plans after it.
+        seats::plan(saying.tx, &order.organization_id, (&order.rule(), &all), saying.now).await?;
+        let pool = (order.organization_id.as_str(), order.product_id.as_str());
+        seats::look_at_level(saying.tx, saying.app.into(), pool, saying.now).await?;
         Ok(Ended::Done)
     }
 

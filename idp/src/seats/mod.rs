@@ -11,13 +11,13 @@
 pub mod admission;
 pub mod letters;
 
-use habilis_policies::orders::Orders;
+use habilis_policies::orders::{Order, Orders};
 use habilis_policies::seats::{self as rules, Grant, Level, Mode, Seats, SeatsExhausted, Taken};
 use habilis_policies::trials::{self as trial_rules, TrialState};
 use jiff::Timestamp;
 
 use crate::db::seats::{self, Happened, Pool, Seat};
-use crate::db::{Tx, contract_moments, orders as order_rows, people, trials};
+use crate::db::{Tx, contract_moments, members, orders as order_rows, people, trials};
 use crate::mail::Post;
 use crate::outcome::Outcome;
 
@@ -337,17 +337,19 @@ async fn level(tx: &mut Tx, post: Post<'_>, pool: &Pool, now: Timestamp) -> Outc
 }
 
 /// Computes again what the orders and trials of an organization open, product by product, and when something is due about them; tells
-/// the administrators when that leaves too few seats. Called in the transaction of whatever changed them.
+/// the administrators when that leaves too few seats. Called in the transaction of whatever changed them; holds the organization, so that
+/// of two changes at once the later one sees the earlier.
 ///
 /// # Errors
 /// The database or a template failed.
 pub async fn refresh(tx: &mut Tx, post: Post<'_>, organization: &str, now: Timestamp) -> Outcome<()> {
+    // INVARIANT: what is written below is computed from what is read below, by one transaction at a time.
+    members::lock(tx, organization).await?;
     let rows = order_rows::all(tx, organization).await?;
     let tried = trials::of_organization(tx, organization).await?;
     let all: Vec<_> = rows.iter().map(order_rows::Order::rule).collect();
-    for (row, rule) in rows.iter().zip(&all) {
-        let due: Vec<_> = Orders(&all).moments(rule, now).into_iter().map(|(moment, at)| (moment.name(), at)).collect();
-        contract_moments::set(tx, ("order", &row.id, organization), &due, now).await?;
+    for rule in &all {
+        plan(tx, organization, (rule, &all), now).await?;
     }
     for trial in &tried {
         let converted = trial.rule().state(&all, now) == TrialState::Converted;
@@ -369,4 +371,30 @@ pub async fn refresh(tx: &mut Tx, post: Post<'_>, organization: &str, now: Times
         }
     }
     Ok(())
+}
+
+/// Says when something is due about an order, among all orders of its organization.
+///
+/// # Errors
+/// The database failed.
+pub async fn plan(tx: &mut Tx, organization: &str, (order, all): (&Order, &[Order]), now: Timestamp) -> Outcome<()> {
+    let due = Orders(all).moments(order, now).into_iter();
+    let due: Vec<_> = due.map(|(moment, at)| (moment.name(), at)).collect();
+    Ok(contract_moments::set(tx, ("order", &order.id, organization), &due, now).await?)
+}
+
+/// Tells the administrators of a pool that is fuller than they know: an order ended.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn look_at_level(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (organization, product): (&str, &str),
+    now: Timestamp,
+) -> Outcome<()> {
+    match seats::count(tx, (organization, product), 0).await? {
+        Some(pool) => level(tx, post, &pool, now).await,
+        None => Ok(()),
+    }
 }

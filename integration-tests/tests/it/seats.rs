@@ -13,6 +13,7 @@ use tokio::sync::Barrier;
 
 use crate::activation::activate;
 use crate::api::{in_days, new_member, new_organization, of_kind, operator};
+use crate::forgot::NEW;
 
 const DAY: u64 = 86_400;
 
@@ -524,6 +525,40 @@ own_journeys! {
 }
 
 own_journeys! {
+    async fn a_run_of_the_lifecycle_undoes_no_step_that_is_recorded_meanwhile(mut server: TestServer) {
+        let boss = operator(&server).await;
+        product(&boss, "meanwhile").await;
+        let mut rounds = Vec::new();
+        for round in 0..12 {
+            let organization = new_organization(&boss, &format!("Pendant {round}")).await;
+            let today = in_days(&server, 0).await;
+            let first = order(&boss, &organization, form(&today, &format!("BC-P{round}-1"), "meanwhile", 3)).await;
+            step(&boss, &organization, &first, json!({ "step": "acknowledged" })).await.done(200);
+            let second = order(&boss, &organization, form(&today, &format!("BC-P{round}-2"), "meanwhile", 2)).await;
+            step(&boss, &organization, &second, json!({ "step": "acknowledged" })).await.done(200);
+            // Something is due about it now, and the run that says so goes on while the other is signed.
+            step(&boss, &organization, &first, json!({ "step": "signed" })).await.done(200);
+            rounds.push((organization, second));
+        }
+        let signing: Vec<_> = rounds
+            .iter()
+            .cloned()
+            .map(|(organization, second)| {
+                let boss = boss.clone();
+                tokio::spawn(async move { step(&boss, &organization, &second, json!({ "step": "signed" })).await.status })
+            })
+            .collect();
+        server.advance(30).await;
+        for task in signing {
+            assert_eq!(task.await.unwrap(), 200);
+        }
+        server.advance(30).await;
+        for (organization, _) in &rounds {
+            assert_eq!(figures(&boss, organization).await.0, 5, "both orders are open");
+        }
+        server.kill();
+    }
+
     async fn an_invitation_from_before_the_first_order_opens_no_account_without_a_seat(mut server: TestServer) {
         let boss = operator(&server).await;
         let organization = new_organization(&boss, "Avant").await;
@@ -536,11 +571,11 @@ own_journeys! {
         let mails = Inbox::of(&server).to("avant@societe.example").await;
         let link = mails[0].links.iter().find(|link| link.contains("/activate/")).unwrap().clone();
         let mut browser = Browser::new();
-        let page = activate(&mut browser, &link, "douze-moulins-et-un-voilier").await.page();
-        assert!(page.status == 409 && page.has("account-no-seat"), "{}", page.summary());
+        let page = activate(&mut browser, &link, NEW).await.page();
+        assert!(page.status == 409 && page.has("account-no-seat-page"), "{}", page.summary());
         // Nothing of it stays: the same link works once there is a seat.
         assert_eq!(boss.delete(&format!("{members}/{other}")).await.status, 204);
-        activate(&mut browser, &link, "douze-moulins-et-un-voilier").await;
+        activate(&mut browser, &link, NEW).await;
         let found = boss.get(&format!("{members}?q=avant")).await.done(200);
         assert_eq!(found["items"][0]["account_status"], "active", "{found}");
         assert_eq!(figures(&boss, &organization).await, (2, 2));
