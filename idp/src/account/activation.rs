@@ -267,7 +267,7 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     if link.is_for(Purpose::SignUp) {
         let (person, landing) = serde_json::from_str::<SignUp>(&link.detail)?.into_person(now);
         let policy = app.config.password_policy();
-        let missing = attributes::missing(app, &person)?;
+        let missing = attributes::fields(&attributes::asked_of_all(&app.config), &person)?;
         return Ok(Some(Found { purpose: Purpose::SignUp, person, landing, organization: None, policy, missing }));
     }
     let Some(id) = link.person_id.as_deref().filter(|_| link.is_for(Purpose::Activate)) else { return Ok(None) };
@@ -276,9 +276,10 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     };
     let organization = organizations::of_person(&mut reader, id, now).await?.into_iter().next();
     let policy = rules::of_person(&mut reader, &app.config, id, now).await?;
+    let asked = attributes::asked_of(&mut reader, &app.config, (id, now)).await?;
     Ok(Some(Found {
         purpose: Purpose::Activate,
-        missing: attributes::missing(app, &person)?,
+        missing: attributes::fields(&asked, &person)?,
         person,
         landing: serde_json::from_str(&link.detail)?,
         organization: organization.map(|membership| membership.name),

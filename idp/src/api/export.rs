@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use super::Problems;
 use super::caller::Caller;
 use super::csv::{Pieces, table};
+use super::members::missing_filter;
 use super::page::{self, Asked};
 use super::problem::{Answer, Problem};
 use crate::account::signatories;
@@ -60,6 +61,9 @@ pub(super) struct ExportQuery {
     /// Whose last day is before this one.
     #[param(value_type = Option<String>, format = Date)]
     ends_before: Option<Date>,
+    /// Whose account does not say this attribute, or with `any` one of those that are asked here (R004).
+    #[param(max_length = 20)]
+    missing: Option<String>,
 }
 
 /// Export the members of an organization as a spreadsheet.
@@ -84,6 +88,7 @@ async fn members(
     page::one_of("status", query.status.as_deref(), &["active", "suspended"])?;
     page::one_of("role", query.role.as_deref(), &["administrator", "member"])?;
     page::one_of("affiliation", query.affiliation.as_deref(), &["employee", "external"])?;
+    let missing = missing_filter(query.missing.as_deref(), &acting.asked)?;
     let nul = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains('\0'));
     if query.portal.is_some() != query.right.is_some() || nul(&query.portal) || nul(&query.right) {
         return Err(Problem::parameter("right", "portal and right go together").into());
@@ -93,7 +98,8 @@ async fn members(
     let event = acting.event(&caller, "members.exported").with("searched", !words.is_empty());
     let event = event.with("status", query.status.clone()).with("role", query.role.clone());
     let event = event.with("affiliation", query.affiliation.clone()).with("portal", query.portal.clone());
-    audit::record(&mut tx, event.with("right", query.right.clone()), now).await?;
+    let event = event.with("right", query.right.clone()).with("missing", query.missing.clone());
+    audit::record(&mut tx, event, now).await?;
     let person = signatories::actor(&mut tx, caller.id()).await?;
     let act = SensitiveAct::MembersExported { person };
     signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
@@ -101,7 +107,7 @@ async fn members(
     app.mail_waiting.notify_one();
     let organization = acting.organization.id;
     let ends_before = query.ends_before.map(|day| day.to_string());
-    let export = Export { app, caller, organization, query, words, ends_before, order, after: None };
+    let export = Export { app, caller, organization, query, words, ends_before, missing, order, after: None };
     Ok(table("membres.csv", HEADERS, export))
 }
 
@@ -113,6 +119,7 @@ struct Export {
     query: ExportQuery,
     words: Vec<String>,
     ends_before: Option<String>,
+    missing: Option<String>,
     order: Order,
     after: Option<Cursor>,
 }
@@ -126,6 +133,7 @@ impl Pieces for Export {
             affiliation: self.query.affiliation.as_deref(),
             right: self.query.portal.as_deref().zip(self.query.right.as_deref()),
             ends_before: self.ends_before.as_deref(),
+            missing: self.missing.as_deref(),
         };
         let place = (self.order, self.after.take());
         let mut reader = self.app.db.reader().await?;

@@ -2,6 +2,7 @@
 //! `docs/decisions/0002-management-api.md`.
 
 mod api_keys;
+mod attributes;
 pub mod body;
 mod bulk;
 pub mod caller;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::organizations::today;
 use super::{At, Conn, Tx, search};
 
 statements! {
@@ -33,6 +34,14 @@ statements! {
                                  WHERE p.id = $1 AND p.status = 'active' AND NOT p.operator AND NOT p.privacy
                                    AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
                                    AND COALESCE(w.changed_at, 0) <= o.renewal_at)";
+    AT_SIGN_IN = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id JOIN organizations o ON o.id = m.organization_id
+                                 LEFT JOIN passwords w ON w.person_id = p.id
+                                 WHERE p.id = $1 AND p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                                   AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                   AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew,
+                         EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                 WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
+                                   AND o.status = 'active' AND o.mandatory_attributes <> '') AS asked_more";
     HAS_OLD_PASSWORD = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id
                                             JOIN organizations o ON o.id = m.organization_id JOIN passwords w ON w.person_id = p.id
                                        WHERE p.id = $1 AND NOT p.operator AND NOT p.privacy
@@ -47,6 +56,7 @@ statements! {
     FORGET_APPS = "DELETE FROM totp_devices WHERE person_id = $1";
     FORGET_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE person_id = $1";
     FORGET_BROWSERS = "DELETE FROM browsers WHERE person_id = $1";
+    FORGET_DECLARATIONS = "DELETE FROM declarations WHERE person_id = $1";
     FORGET_CONSENTS = "DELETE FROM consents WHERE person_id = $1";
     WITHDRAW = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, updated_at = $2
                 WHERE id = $1 AND status = 'pending'";
@@ -280,6 +290,7 @@ pub async fn erase(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> 
     sql!(tx, execute FORGET_RECOVERY_CODES, id)?;
     sql!(tx, execute FORGET_BROWSERS, id)?;
     sql!(tx, execute FORGET_CONSENTS, id)?;
+    sql!(tx, execute FORGET_DECLARATIONS, id)?;
     search::index(tx, id, now).await?;
     Ok(true)
 }
@@ -310,6 +321,23 @@ pub async fn operators(c: &mut impl Conn) -> sqlx::Result<Vec<String>> {
 /// The engine failed.
 pub async fn must_renew(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
     sql!(c, one (bool,): MUST_RENEW, id).map(|(must,)| must)
+}
+
+/// What a sign-in has to know of its person before it opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct AtSignIn {
+    /// See [`must_renew`].
+    pub must_renew: bool,
+    /// An organization of theirs asks them to say more than everybody is asked (R004).
+    pub asked_more: bool,
+}
+
+/// Looks, in one statement.
+///
+/// # Errors
+/// The engine failed.
+pub async fn at_sign_in(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<AtSignIn> {
+    sql!(c, one AtSignIn: AT_SIGN_IN, id, today(now))
 }
 
 /// Whether `id` has a password from before a kill switch of one of their organizations.

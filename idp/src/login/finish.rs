@@ -12,6 +12,7 @@ use super::pages::LoginProblem;
 use super::password::Verified;
 use super::second;
 use super::session::{self, Authenticated};
+use crate::account::completion;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::failures;
@@ -250,7 +251,8 @@ pub async fn finish(
     now: Timestamp,
 ) -> Outcome<Result<Response, LoginProblem>> {
     // An organization's kill switch may have come between two steps, and a passkey is no renewed password (R033).
-    if people::must_renew(&mut tx, proven.person).await? {
+    let known = people::at_sign_in(&mut tx, proven.person, now).await?;
+    if known.must_renew {
         tx.commit().await?;
         return Ok(Err(LoginProblem::Refused));
     }
@@ -259,10 +261,16 @@ pub async fn finish(
         return Ok(Err(LoginProblem::NoRoom));
     }
     let browser = arrival.browser;
+    // What is asked by now is asked after a whole sign-in, not of somebody in the middle of something.
+    let incomplete = match proven.since {
+        None => completion::on_the_way(&mut tx, app, (&way, proven.person, known), now).await?,
+        Some(_) => None,
+    };
     let (session, cookie) = open(&mut tx, app, (&mut way, arrival, proven), now).await?;
-    let mut response = match &way {
-        Way::Request(open) => proceed(&mut tx, app, (open, &session), now).await?,
-        Way::Place(place) => see_other(place.path()),
+    let mut response = match (incomplete, &way) {
+        (Some(path), _) => see_other(&path),
+        (None, Way::Request(open)) => proceed(&mut tx, app, (open, &session), now).await?,
+        (None, Way::Place(place)) => see_other(place.path()),
     };
     tx.commit().await?;
     accepted(app);
