@@ -21,3 +21,5 @@ complete-lead = This is missing from your account.
 complete-lead-organizations = This is asked by: { $names }.
 complete-submit = Save and continue
 complete-later = Later
+declaration-text = I declare that the information I have entered, in particular what identifies me, is true and exact.
+declaration-missing = Tick this box to continue: you answer for what you have entered.

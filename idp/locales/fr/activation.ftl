@@ -21,3 +21,5 @@ complete-lead = Ces informations manquent à votre compte.
 complete-lead-organizations = Ces informations sont demandées par : { $names }.
 complete-submit = Enregistrer et continuer
 complete-later = Plus tard
+declaration-text = Je déclare que les informations que j’ai saisies, notamment celles qui m’identifient, sont vraies et exactes.
+declaration-missing = Cochez cette case pour continuer : elle engage votre responsabilité sur ce que vous avez saisi.

@@ -6,6 +6,7 @@ pub mod applications;
 pub mod attributes;
 pub mod completion;
 pub mod compromise;
+pub mod declaration;
 pub mod devices;
 pub mod invite;
 pub mod landing;

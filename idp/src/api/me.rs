@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 use super::attributes::{PhoneNumber, missing_problem, patched_attributes};
 use super::body::{Body, NoBody, fields};
 use super::caller::Caller;
+use super::declarations::Declaration;
 use super::page::{self, Asked, Page, Paging};
 use super::precondition::IfMatch;
 use super::problem::{Answer, Problem};
@@ -28,7 +29,7 @@ use crate::account::{activity, applications, attributes, devices};
 use crate::app::App;
 use crate::db::people::Person;
 use crate::db::{
-    Conn, audit, consents, members, organizations, passkeys, people, second_factors, sessions, totp_devices,
+    Conn, audit, consents, declarations, members, organizations, passkeys, people, second_factors, sessions, totp_devices,
 };
 use crate::login::finish::asked;
 use crate::mail::letters::device;
@@ -71,6 +72,8 @@ pub(super) struct Me {
     operator: bool,
     /// Data protection officer of the operator.
     privacy: bool,
+    /// What one declared true and exact, the oldest first (R012).
+    declarations: Vec<Declaration>,
     /// Where the person belongs today.
     organizations: Vec<Mine>,
 }
@@ -120,7 +123,9 @@ async fn shown(c: &mut impl Conn, app: &App, person: Person) -> Answer<Me> {
         mine.push(Mine { id: row.id, kind: row.kind, name: row.name, status: row.status, role: of.role });
     }
     let asked = attributes::asked_of(c, &app.config, (&person.id, app.clock.now())).await?;
+    let declared = declarations::of_person(c, &person.id).await?;
     Ok(Me {
+        declarations: declared.into_iter().map(Declaration::from).collect(),
         missing_attributes: attributes::missing_of(&asked, &person)?.into_iter().map(Attribute::claim).collect(),
         phone_number: attributes::claimed(&person.claims, Attribute::PhoneNumber),
         birthdate: attributes::claimed(&person.claims, Attribute::Birthdate),

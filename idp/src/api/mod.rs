@@ -8,6 +8,7 @@ mod bulk;
 pub mod caller;
 mod contacts;
 mod csv;
+mod declarations;
 pub mod document;
 mod enrolments;
 mod events;

@@ -181,6 +181,7 @@ tables! {
     consents,
     contacts,
     contract_moments,
+    declarations,
     device_requests,
     enrolments,
     events,
