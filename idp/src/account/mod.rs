@@ -9,6 +9,7 @@ pub mod compromise;
 pub mod declaration;
 pub mod devices;
 pub mod invite;
+pub mod kept;
 pub mod landing;
 pub mod membership;
 pub mod notice;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::attributes::{self, Field};
+use super::kept::Kept;
 use super::notice::{Told, tell};
 use super::signed_in;
 use crate::app::App;
@@ -32,7 +33,7 @@ use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Recipient};
 use crate::oidc::error::PageError;
 use crate::outcome::Outcome;
-use crate::web::cookies::{Browser, Cookies};
+use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::page::{Chrome, Sample, sample_chrome};
 use crate::web::params::Params;
 use crate::web::text::Locale;
@@ -40,6 +41,8 @@ use crate::web::{Form, Origin, chrome, render, see_other};
 
 /// The path.
 pub const PATH: &str = "/account/profile";
+/// Where another address is asked for.
+const EMAIL: &str = "/account/profile/email";
 /// Where a new address is confirmed, before the token.
 const CONFIRM: &str = "/account/email/";
 /// Where a change is taken back, before the token.
@@ -83,7 +86,15 @@ pub(super) async fn show(
     };
     let saved = query.as_deref().is_some_and(|query| query.split('&').any(|pair| pair == "saved=yes"));
     let page = page(&app, (&origin, ui_locales(query).as_deref()), (&session, &person, &browser), now).await?;
-    render(StatusCode::OK, &ProfilePage { saved, ..page })
+    let page = ProfilePage { saved, ..page };
+    match Kept::find(&app, &cookies, (&person.id, now)).filter(|kept| kept.path == EMAIL && page.fresh) {
+        Some(kept) => {
+            let mut response = render(StatusCode::OK, &ProfilePage { new_email: kept.typed, ..page })?;
+            cookies::clear_kept(&app, &mut response);
+            Ok(response)
+        }
+        None => render(StatusCode::OK, &page),
+    }
 }
 
 /// Takes names, language and time zone.
@@ -259,10 +270,12 @@ pub(super) async fn ask_email(State(app): State<App>, origin: Origin, cookies: C
     if !browser.sent(&app, params.get("csrf")) {
         return Ok(see_other(PATH));
     }
-    if !is_fresh(&session, now) {
-        return Ok(see_other(&Place::Profile.confirm_path()));
-    }
     let new_email = params.take("email").unwrap_or_default();
+    if !is_fresh(&session, now) {
+        let mut elsewhere = see_other(&Place::Profile.confirm_path());
+        Kept::new(EMAIL, &new_email, now)?.keep(&app, &person.id, &mut elsewhere)?;
+        return Ok(elsewhere);
+    }
     let page = page(&app, (&origin, None), (&session, &person, &browser), now).await?;
     let shown = ProfilePage { new_email: new_email.clone(), ..page };
     let Some(email) = Email::parse(&new_email) else {

@@ -50,6 +50,14 @@ impl Way {
         }
     }
 
+    /// Where somebody who is signed in begins from the beginning.
+    pub fn whole_path(&self) -> String {
+        match self {
+            Self::Request(open) => format!("{}?again=yes", login_path(&open.interaction.id)),
+            Self::Place(place) => place.whole_path(),
+        }
+    }
+
     /// Where somebody goes on who has signed in and was shown something in between.
     pub fn next_path(&self) -> String {
         match self {
@@ -214,6 +222,48 @@ pub(super) async fn step_up(
         person: &session.person_id,
         interaction: Some(&open.interaction.id),
         place: "",
+        session: Some(&session.id),
+        expires_at: now.saturating_add(STEP)?,
+    };
+    let mut tx = app.db.begin().await?;
+    sign_in_steps::insert(&mut tx, &step, now).await?;
+    tx.commit().await?;
+    Ok(Some(see_other(&second::path(&id))))
+}
+
+/// Leads somebody who is signed in, and lacks the second factor alone for a page of ours, to it; none when it is the time of the
+/// sign-in that is missing, or the network left too many requests behind. The same rule as for a portal's request, see [`step_up`].
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn step_up_to(
+    app: &App,
+    (place, session, browser, origin): (Place, &Session, &Browser, &Origin),
+    now: Timestamp,
+) -> Outcome<Option<Response>> {
+    if Level::of(&session.amr) == Level::TwoFactors {
+        return Ok(None);
+    }
+    let found = second_factors::find(&mut app.db.reader().await?, &session.person_id, now).await?;
+    let portal = Way::Place(place).portal(app, browser, now).await?;
+    if !found.any() && asked(app, &found, portal) != Rule::Required {
+        return Ok(None);
+    }
+    // The pages of the account ask for a recent sign-in beside it: one that is too old would be asked for right after.
+    let good_for = match place {
+        Place::Device => good_for(app, &found),
+        _ => good_for(app, &found).min(FRESH),
+    };
+    if now.duration_since(session.auth_time.into()) >= good_for || !app.begun.admit(&origin.network()) {
+        return Ok(None);
+    }
+    let id = habilis_keys::random::id("step", now);
+    let step = NewStep {
+        id: &id,
+        browser_digest: &browser.digest(),
+        person: &session.person_id,
+        interaction: None,
+        place: place.name(),
         session: Some(&session.id),
         expires_at: now.saturating_add(STEP)?,
     };

@@ -120,7 +120,7 @@ impl Waiting {
             recovery_href: (self.found.codes > 0).then(|| format!("{path}?with=recovery")),
             back_href: path.clone(),
             again_href: match self.before {
-                Some(_) => format!("{}?again=yes", self.way.login_path()),
+                Some(_) => self.way.whole_path(),
                 None => self.way.login_path(),
             },
             signed_in: self.before.is_some(),
