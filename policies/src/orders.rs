@@ -272,6 +272,20 @@ impl Orders<'_> {
         }
     }
 
+    /// Days of the running term that the client does not get, and days of that term: the share to be credited when a larger order takes
+    /// its place or it is terminated as agreed (R066). None while it runs its course, and for what closed it through the client's doing.
+    pub fn unused(&self, order: &Order) -> Option<(i32, i32)> {
+        let (at, why) = self.window(order).ok()?.closing?;
+        let from = calendar::date_at(at);
+        let early = match why {
+            Closing::Superseded => true,
+            Closing::Ended => order.terminated_on.is_some() && order.suspended_at.is_none(),
+            Closing::Unpaid | Closing::Suspended => false,
+        };
+        let (days, of) = order.term_on(calendar::add_days(from, -1)).unused_from(from);
+        (early && days > 0).then_some((days, of))
+    }
+
     /// What the orders of a product open: input of [`crate::seats::admit`]. An order that lacks anything opens nothing.
     ///
     /// Requirements R023, R062.

@@ -13,7 +13,7 @@ use crate::db::audit::{self, Event};
 use crate::db::organizations::{self, Terms};
 use crate::db::{Db, clients};
 use crate::mail::Post;
-use crate::measures::{self, Order, Refused, Subject};
+use crate::measures::{self, Decision, Refused, Subject};
 use crate::outcome::{Fault, Outcome};
 use crate::seats::{self, State, Taking};
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::activation::activate;
-use crate::api::{in_days, new_member, new_organization, of_kind, operator};
+use crate::api::{in_days, new_member, new_organization, of_kind, operator, organization_of_kind};
 use crate::forgot::NEW;
 
 const DAY: u64 = 86_400;
@@ -278,8 +278,6 @@ journeys! {
         assert_eq!((&old["standing"], &old["closed"]), (&json!("closed"), &json!("superseded")));
         for (body, status, code) in [
             (json!({ "step": "signed" }), 409, "conflict"),
-            (json!({ "step": "reinstated", "reason": "x" }), 409, "conflict"),
-            (json!({ "step": "suspended", "breach": "impayé" }), 422, "invalid_fields"),
             (json!({ "step": "terminated", "on": in_days(server, 3).await }), 422, "invalid_fields"),
             (json!({ "step": "terminated", "on": in_days(server, -3).await, "reason": "x" }), 422, "invalid_fields"),
             (json!({ "step": "paid", "on": in_days(server, 3).await }), 422, "invalid_fields"),
@@ -287,10 +285,37 @@ journeys! {
             step(&boss, &organization, &larger, body).await.problem(status, code);
         }
         // Suspended: nobody new, no access; reinstated: as before.
-        step(&boss, &organization, &larger, json!({ "step": "suspended", "breach": "usage interdit", "remedy": "cesser" })).await.done(200);
+        let status = format!("{orders}/{larger}/status");
+        let suspended = json!({ "status": "suspended", "reason": "signalement", "breach": "usage interdit", "remedy": "cesser" });
+        boss.put(&status, &json!({ "status": "active", "reason": "x" })).await.problem(409, "conflict");
+        boss.put(&status, &json!({ "status": "suspended", "reason": "x", "breach": "impayé" })).await.problem(422, "invalid_fields");
+        let closed = boss.put(&status, &suspended).await.done(200);
+        assert_eq!((&closed["standing"], &closed["closed"]), (&json!("closed"), &json!("suspended")), "{closed}");
+        boss.put(&status, &suspended).await.problem(409, "conflict");
         assert_eq!(figures(&boss, &organization).await, (0, 5));
-        step(&boss, &organization, &larger, json!({ "step": "reinstated", "reason": "cessé" })).await.done(200);
+        boss.put(&status, &json!({ "status": "active", "reason": "cessé" })).await.done(200);
         assert_eq!(figures(&boss, &organization).await, (9, 5));
+        // Its administrators were told in writing, both times, and the proof is with the measure (R085).
+        let told = boss.get(&format!("/organizations/{organization}/measures")).await.done(200);
+        let measure = &told["items"][0];
+        assert_eq!((&measure["subject_kind"], &measure["subject"], &measure["measure"]), (&json!("order"), &json!(larger), &json!("suspension")));
+        assert_eq!((measure["notices"].as_array().unwrap().len(), measure["lifted_at"].is_string()), (4, true), "{measure}");
+        // Terminated for a breach: a formal notice, or what cannot be repaired; then it stays so (R084, R086).
+        let terminated = |more: Value| {
+            let mut body = json!({ "status": "terminated", "reason": "récidive", "breach": "usage interdit" });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        boss.put(&status, &terminated(json!({}))).await.problem(409, "formal_notice_needed");
+        let notice = json!({ "subject_kind": "order", "subject": larger, "reason": "récidive", "breach": "usage interdit", "remedy": "cesser" });
+        assert_eq!(boss.post("/formal-notices", &notice).await.done(201)["subject_kind"], "order");
+        boss.put(&status, &terminated(json!({}))).await.problem(409, "formal_notice_needed");
+        let over = boss.put(&status, &terminated(json!({ "irreparable": "faux documents" }))).await.done(200);
+        assert_eq!((&over["standing"], over["terminated_on"].is_string()), (&json!("closed"), true), "{over}");
+        assert_eq!(figures(&boss, &organization).await, (0, 5));
+        boss.put(&status, &json!({ "status": "active", "reason": "x" })).await.problem(409, "conflict");
+        let elsewhere = organization_of_kind(server, "cfa");
+        boss.put(&format!("/organizations/{elsewhere}/orders/{larger}/status"), &suspended).await.problem(404, "not_found");
     }
 }
 
