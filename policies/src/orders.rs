@@ -652,6 +652,19 @@ pub(crate) mod tests {
         for other in [unsigned, called_off] {
             assert_eq!(limit(&[order("a", START), other], midnight(date(2027, 6, 1))), 10);
         }
+        // The share to be credited, from the day the new one begins (R066).
+        assert_eq!(Orders(&orders).unused(&orders[0]), Some((184, 365)));
+        assert_eq!(Orders(&orders).unused(&orders[1]), None);
+        let agreed = Order { terminated_on: Some(date(2027, 2, 28)), ..order("a", START) };
+        assert_eq!(Orders(std::slice::from_ref(&agreed)).unused(&agreed), Some((184, 365)));
+        for closed in [
+            Order { terminated_on: Some(date(2027, 8, 31)), ..order("a", START) },
+            Order { suspended_at: Some(midnight(switch)), terminated_on: Some(switch), ..order("a", START) },
+            Order { unpaid_since: Some(date(2027, 1, 1)), ..order("a", START) },
+            order("a", START),
+        ] {
+            assert_eq!(Orders(std::slice::from_ref(&closed)).unused(&closed), None, "{closed:?}");
+        }
         assert_eq!(order("a", START).term_on(switch).unused_from(switch), (184, 365));
         assert_eq!(order("a", START).term_on(switch).unused_from(date(2028, 1, 1)), (0, 365));
     }

@@ -137,7 +137,7 @@ fn line(terms: &Terms) -> String {
 }
 
 /// Suspends an organization, or ends its suspension.
-pub(super) async fn set_status(config: &Config, db: Db, (organization, order): (&str, Order<'_>)) -> Outcome<()> {
+pub(super) async fn set_status(config: &Config, db: Db, (organization, order): (&str, Decision<'_>)) -> Outcome<()> {
     let now = Clock::System.now();
     let master = master_key(&config.keys)?;
     let mut tx = db.begin().await?;

@@ -156,7 +156,12 @@ impl MeasureLetter {
     pub(super) fn samples() -> Vec<Self> {
         let subjects = || {
             let name = "Boulangeries Lefèvre".to_owned();
-            [About::Person, About::Organization(name.clone()), About::Order("BC-2027-014".to_owned()), About::Portal(name)]
+            [
+                About::Person,
+                About::Organization(name.clone()),
+                About::Order("BC-2027-014".to_owned()),
+                About::Portal(name),
+            ]
         };
         let acts = [Act::GiveNotice, Act::Suspend, Act::Terminate, Act::Lift];
         let letter = |act, about| Self {

@@ -309,7 +309,12 @@ async fn find(tx: &mut Tx, subject: Subject<'_>, now: Timestamp) -> Outcome<Opti
                 let (status, client) = (row.status.clone(), Client::from_row(row)?);
                 let contacts = client.metadata.contacts.iter().take(MOST_CONTACTS);
                 let to = contacts.map(|address| To { address: address.clone(), person: None, locale: Locale::Fr });
-                Some(Found { status, organization: None, to: to.collect(), about: About::Portal(client.name().to_owned()) })
+                Some(Found {
+                    status,
+                    organization: None,
+                    to: to.collect(),
+                    about: About::Portal(client.name().to_owned()),
+                })
             }
             None => None,
         },

@@ -13,7 +13,7 @@ use tokio::sync::Barrier;
 
 use crate::activation::activate;
 use crate::api::{in_days, new_member, new_organization, of_kind, operator, organization_of_kind};
-use crate::forgot::NEW;
+use crate::forgot::{NEW, ask};
 
 const DAY: u64 = 86_400;
 
@@ -498,9 +498,26 @@ own_journeys! {
         let boss = operator(&server).await;
         // The administrator's own invitation has lapsed as well.
         assert_eq!(figures(&boss, &organization).await, (3, 0));
+        // Anybody can ask for a link to an address: it comes, and takes nothing from the organization.
+        let invitation = async |count: usize| loop {
+            let mails = Inbox::of(&server).to("echeance-1@societe.example").await;
+            let links: Vec<_> = mails.iter().flat_map(|mail| &mail.links).filter(|link| link.contains("/activate/")).cloned().collect();
+            if links.len() == count {
+                break links[0].clone();
+            }
+            tokio::task::yield_now().await;
+        };
+        ask(&server, &mut Browser::new(), "echeance-1@societe.example").await;
+        let link = invitation(2).await;
+        assert_eq!(figures(&boss, &organization).await, (3, 0));
         for index in 2..5 {
             boss.post(&members, &new_member(&format!("echeance-{index}"))).await.done(201);
         }
+        let page = activate(&mut Browser::new(), &link, NEW).await.page();
+        assert!(page.status == 409 && page.has("account-no-seat-page"), "{}", page.summary());
+        // A link a moment after the other is too soon.
+        server.advance(600).await;
+        let boss = operator(&server).await;
         let again = format!("{members}/{first}/invitation");
         boss.send(boss.request("POST", &again)).await.problem(409, "seat_limit_reached");
         let second = boss.get(&format!("{members}?q=echeance-2")).await.done(200)["items"][0]["id"].as_str().unwrap().to_owned();
