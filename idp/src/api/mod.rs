@@ -8,6 +8,7 @@ mod bulk;
 pub mod caller;
 mod contacts;
 mod csv;
+mod data_return;
 mod declarations;
 pub mod document;
 mod enrolments;
@@ -83,6 +84,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(reviews::router())
         .merge(people::router())
         .merge(products::router())
+        .merge(data_return::router())
         .merge(orders::router())
         .merge(order_steps::router())
         .merge(trials::router())

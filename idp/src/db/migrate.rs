@@ -57,6 +57,7 @@ const MIGRATIONS: &[Migration] = migrations![
     24 "0024_groups",
     25 "0025_mandatory_attributes",
     26 "0026_declarations",
+    27 "0027_data_returns",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

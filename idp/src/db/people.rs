@@ -34,14 +34,16 @@ statements! {
                                  WHERE p.id = $1 AND p.status = 'active' AND NOT p.operator AND NOT p.privacy
                                    AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
                                    AND COALESCE(w.changed_at, 0) <= o.renewal_at)";
-    AT_SIGN_IN = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id JOIN organizations o ON o.id = m.organization_id
-                                 LEFT JOIN passwords w ON w.person_id = p.id
-                                 WHERE p.id = $1 AND p.status = 'active' AND NOT p.operator AND NOT p.privacy
-                                   AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
-                                   AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew,
+    AT_SIGN_IN = "SELECT p.status = 'active' AS active,
+                         p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                           AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                       LEFT JOIN passwords w ON w.person_id = m.person_id
+                                       WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                         AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew,
                          EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
-                                 WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
-                                   AND o.status = 'active' AND o.mandatory_attributes <> '') AS asked_more";
+                                 WHERE m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
+                                   AND o.status = 'active' AND o.mandatory_attributes <> '') AS asked_more
+                  FROM people p WHERE p.id = $1";
     HAS_OLD_PASSWORD = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id
                                             JOIN organizations o ON o.id = m.organization_id JOIN passwords w ON w.person_id = p.id
                                        WHERE p.id = $1 AND NOT p.operator AND NOT p.privacy
@@ -324,20 +326,30 @@ pub async fn must_renew(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
 }
 
 /// What a sign-in has to know of its person before it opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
 pub struct AtSignIn {
+    /// The account is active at this moment.
+    active: bool,
     /// See [`must_renew`].
-    pub must_renew: bool,
+    must_renew: bool,
     /// An organization of theirs asks them to say more than everybody is asked (R004).
     pub asked_more: bool,
 }
 
-/// Looks, in one statement.
+impl AtSignIn {
+    /// Whether the account is active at this moment, and no kill switch stands before it: asked for again where a session opens,
+    /// because a measure may have come since the password was compared.
+    pub fn may_sign_in(self) -> bool {
+        self.active && !self.must_renew
+    }
+}
+
+/// Looks, in one statement; of nobody nothing is true.
 ///
 /// # Errors
 /// The engine failed.
 pub async fn at_sign_in(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<AtSignIn> {
-    sql!(c, one AtSignIn: AT_SIGN_IN, id, today(now))
+    Ok(sql!(c, optional AtSignIn: AT_SIGN_IN, id, today(now))?.unwrap_or_default())
 }
 
 /// Whether `id` has a password from before a kill switch of one of their organizations.

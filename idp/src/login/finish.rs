@@ -300,9 +300,10 @@ pub async fn finish(
     (mut way, arrival, proven): (Way, Arrival<'_>, Proven<'_>),
     now: Timestamp,
 ) -> Outcome<Result<Response, LoginProblem>> {
-    // An organization's kill switch may have come between two steps, and a passkey is no renewed password (R033).
+    // A measure or a kill switch may have come between two steps or since the password was compared, and a passkey is no renewed
+    // password (R033, R083).
     let known = people::at_sign_in(&mut tx, proven.person, now).await?;
-    if known.must_renew {
+    if !known.may_sign_in() {
         tx.commit().await?;
         return Ok(Err(LoginProblem::Refused));
     }

@@ -420,7 +420,7 @@ async fn set_up(
     let codes = factors::first_codes(&mut tx, app, (&person, origin), now).await?;
     let arrival = Arrival { origin, browser: &waiting.browser, old };
     let known = people::at_sign_in(&mut tx, &person, now).await?;
-    if known.must_renew || !finish::has_room(&mut tx, app, (&person, &arrival), now).await? {
+    if !known.may_sign_in() || !finish::has_room(&mut tx, app, (&person, &arrival), now).await? {
         return Ok(see_other(&waiting.way.login_path()));
     }
     let incomplete = match since {
