@@ -105,7 +105,8 @@ impl Asked {
 /// A number in E.164, as OIDC Core §5.1 recommends. One that begins with a single zero is French.
 pub fn phone(typed: &str) -> Option<String> {
     // As in +33 (0)6: the zero is dialled at home only.
-    let typed = if typed.trim_start().starts_with(['+', '0']) { typed.replacen("(0)", "", 1) } else { typed.to_owned() };
+    let typed =
+        if typed.trim_start().starts_with(['+', '0']) { typed.replacen("(0)", "", 1) } else { typed.to_owned() };
     let bare: String = typed
         .chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '.' | '-' | '/' | '(' | ')' | '\u{2010}'..='\u{2015}'))

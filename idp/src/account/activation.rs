@@ -154,7 +154,7 @@ pub async fn post(
     }
     let (not_accepted, undeclared) = (!shown.accepted, shown.declares && declared.is_none());
     if not_accepted || undeclared || !complete {
-        return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { not_accepted, undeclared, ..shown });
+        return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { undeclared, not_accepted, ..shown });
     }
     let typed = Typed {
         password: Secret::new(params.take("password").unwrap_or_default()),

@@ -15,8 +15,8 @@ use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person, Profile};
 use crate::db::{Conn, Tx, organizations};
 use crate::outcome::Outcome;
-use crate::web::page::Chrome;
 use crate::web::Origin;
+use crate::web::page::Chrome;
 use crate::web::params::Params;
 
 /// A field of the form.
@@ -166,11 +166,7 @@ pub fn take(fields: &mut [Field], person: &mut Person, params: &mut Params, now:
 ///
 /// # Errors
 /// The database failed.
-pub async fn save(
-    tx: &mut Tx,
-    (person, fields, origin): (&Person, &[Field], &Origin),
-    now: Timestamp,
-) -> Outcome<()> {
+pub async fn save(tx: &mut Tx, (person, fields, origin): (&Person, &[Field], &Origin), now: Timestamp) -> Outcome<()> {
     let names = (person.given_name.as_str(), person.family_name.as_str());
     let profile = Profile { names, locale: &person.locale, claims: &person.claims };
     people::set_profile(tx, &person.id, &profile, now).await?;

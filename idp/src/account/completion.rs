@@ -39,9 +39,9 @@ enum Next {
 
 impl Next {
     fn of(params: &Params) -> Self {
-        let request = params.get("request").filter(|id| {
-            id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        });
+        let request = params
+            .get("request")
+            .filter(|id| id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
         request.map_or_else(|| Self::Place(Place::of(params.get("to"))), |id| Self::Request(id.to_owned()))
     }
 

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::db::declarations::{self, Declaration};
 use crate::db::Tx;
+use crate::db::declarations::{self, Declaration};
 use crate::outcome::Outcome;
 use crate::web::Origin;
 use crate::web::params::Params;
@@ -101,7 +101,17 @@ mod tests {
     fn another_text_takes_another_version() {
         let digests = Locale::ALL.map(|locale| (locale.tag(), digest(locale)));
         let digests: Vec<_> = digests.iter().map(|(tag, digest)| (*tag, digest.as_str())).collect();
-        assert_eq!((VERSION, digests.as_slice()), ("exactness.1", [("fr", "102fe8b56917f1142045ad2be2a37df85e50c25f78dda5963cf39488c227cef0"), ("en", "951a5ef4b907b803bb587a8fcdc02cc9a0dad813d90d5b21c54c1dcd5282701e")].as_slice()));
+        assert_eq!(
+            (VERSION, digests.as_slice()),
+            (
+                "exactness.1",
+                [
+                    ("fr", "102fe8b56917f1142045ad2be2a37df85e50c25f78dda5963cf39488c227cef0"),
+                    ("en", "951a5ef4b907b803bb587a8fcdc02cc9a0dad813d90d5b21c54c1dcd5282701e")
+                ]
+                .as_slice()
+            )
+        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{attributes, organizations_page};
 use super::signatories;
+use super::{attributes, organizations_page};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::members::{self, Terms};

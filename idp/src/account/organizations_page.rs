@@ -83,7 +83,12 @@ impl Sample for Organizations {
             administrator,
             until: "15/12/2027 à 09:30 (heure de Paris)".to_owned(),
             fields: if administrator {
-                vec![Field { wrong: true, value: hostile.to_owned(), prefix: "offer-1-".to_owned(), ..Field::of(Attribute::PhoneNumber) }]
+                vec![Field {
+                    wrong: true,
+                    value: hostile.to_owned(),
+                    prefix: "offer-1-".to_owned(),
+                    ..Field::of(Attribute::PhoneNumber)
+                }]
             } else {
                 Vec::new()
             },
@@ -183,8 +188,7 @@ pub async fn answer(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
                 let mut page = page(&app, origin.locale(None), (&person, &browser), now).await?;
                 if let Some(shown) = page.offers.iter_mut().find(|shown| shown.id == id) {
                     let prefix = shown.fields.first().map(|field| field.prefix.clone()).unwrap_or_default();
-                    shown.fields =
-                        fields.into_iter().map(|field| Field { prefix: prefix.clone(), ..field }).collect();
+                    shown.fields = fields.into_iter().map(|field| Field { prefix: prefix.clone(), ..field }).collect();
                 }
                 return render(StatusCode::UNPROCESSABLE_ENTITY, &page);
             }

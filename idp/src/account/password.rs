@@ -101,7 +101,10 @@ pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQu
     };
     let page = page(&app, (&who, now), origin.locale(ui_locales(query).as_deref())).await?;
     // Who has none to type confirms with a passkey.
-    if page.asks() && people::find_credentials_of(&mut app.db.reader().await?, &who.1.id).await?.is_none_or(|found| found.phc.is_none())
+    if page.asks()
+        && people::find_credentials_of(&mut app.db.reader().await?, &who.1.id)
+            .await?
+            .is_none_or(|found| found.phc.is_none())
     {
         return Ok(see_other(&Place::Password.confirm_path()));
     }

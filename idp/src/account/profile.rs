@@ -210,17 +210,17 @@ pub async fn change(
     (person, new, event): (&Person, NewProfile<'_>, Event),
     now: Timestamp,
 ) -> Outcome<Result<(), Vec<Attribute>>> {
-    let NewProfile { given, family, locale, zone, attributes: changes } = new;
-    if changes.iter().any(|(_, value)| value.is_none()) {
+    let NewProfile { given, family, locale, zone, attributes: said_now } = new;
+    if said_now.iter().any(|(_, value)| value.is_none()) {
         let asked = attributes::asked_of(tx, config, (&person.id, now)).await?;
-        let taken = changes.iter().filter(|(attribute, value)| value.is_none() && asked.includes(*attribute));
+        let taken = said_now.iter().filter(|(attribute, value)| value.is_none() && asked.includes(*attribute));
         let taken: Vec<_> = taken.map(|(attribute, _)| *attribute).collect();
         if !taken.is_empty() {
             return Ok(Err(taken));
         }
     }
     let mut said = person.clone();
-    for (attribute, value) in changes {
+    for (attribute, value) in said_now {
         attributes::put(&mut said, *attribute, value.clone())?;
     }
     let mut claims: Map<String, Value> = serde_json::from_str(&said.claims)?;

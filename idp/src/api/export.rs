@@ -1,6 +1,7 @@
 //! `/organizations/{organization}/members.csv`: the members as a spreadsheet, which the import takes again (R058, R157, R210).
 
 use axum::extract::{Path, State};
+use habilis_policies::attributes::{Asked as AttributeNames, Attribute};
 use habilis_policies::authorization::Action;
 use habilis_policies::csv_out::Sheet;
 use jiff::civil::Date;
@@ -14,7 +15,7 @@ use super::csv::{Pieces, table};
 use super::members::missing_filter;
 use super::page::{self, Asked};
 use super::problem::{Answer, Problem};
-use crate::account::signatories;
+use crate::account::{attributes, signatories};
 use crate::app::App;
 use crate::db::audit;
 use crate::db::cursor::{Cursor, MAX_LIMIT, Order};
@@ -22,7 +23,7 @@ use crate::db::members_list::{self, MemberFilter};
 use crate::mail::organizations::SensitiveAct;
 
 /// Headers that the import knows, and two that it leaves out.
-const HEADERS: [&str; 9] = [
+const HEADERS: [&str; 11] = [
     "Nom",
     "Prénom",
     "Courriel",
@@ -30,6 +31,8 @@ const HEADERS: [&str; 9] = [
     "Rôle",
     "Affiliation",
     "Date de fin",
+    "Téléphone",
+    "Date de naissance",
     "État du compte",
     "État de l’adhésion",
 ];
@@ -105,9 +108,9 @@ async fn members(
     signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
     tx.commit().await?;
     app.mail_waiting.notify_one();
-    let organization = acting.organization.id;
+    let (organization, asked) = (acting.organization.id, acting.asked);
     let ends_before = query.ends_before.map(|day| day.to_string());
-    let export = Export { app, caller, organization, query, words, ends_before, missing, order, after: None };
+    let export = Export { app, caller, organization, query, words, ends_before, missing, asked, order, after: None };
     Ok(table("membres.csv", HEADERS, export))
 }
 
@@ -120,6 +123,7 @@ struct Export {
     words: Vec<String>,
     ends_before: Option<String>,
     missing: Option<String>,
+    asked: AttributeNames,
     order: Order,
     after: Option<Cursor>,
 }
@@ -140,6 +144,14 @@ impl Pieces for Export {
         let found = members_list::list(&mut reader, (&self.organization, &filter), place, MAX_LIMIT).await?;
         for row in found.rows.iter().filter(|row| self.caller.sees(&row.id, (row.operator, row.privacy))) {
             let ends_on = row.ends_on.as_deref().map(french_date).unwrap_or_default();
+            // Nobody is told more of their people than their organization asks.
+            let said = |attribute| {
+                let told =
+                    if self.asked.includes(attribute) { attributes::claimed(&row.claims, attribute) } else { None };
+                told.unwrap_or_default()
+            };
+            let phone = said(Attribute::PhoneNumber);
+            let birthdate = french_date(&said(Attribute::Birthdate));
             sheet.row([
                 row.family_name.as_str(),
                 &row.given_name,
@@ -148,6 +160,8 @@ impl Pieces for Export {
                 if row.role == "administrator" { "Administrateur" } else { "Membre" },
                 if row.affiliation == "external" { "Externe" } else { "Salarié" },
                 &ends_on,
+                &phone,
+                &birthdate,
                 account_words(&row.account_status),
                 if row.status == "active" { "Active" } else { "Suspendue" },
             ]);

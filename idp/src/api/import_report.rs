@@ -263,7 +263,12 @@ mod tests {
         ];
         for locale in Locale::ALL {
             for code in codes {
-                let wrong = RowProblem { column: None, code: code.to_owned(), first_line: Some(7), attribute: Some("birthdate") };
+                let wrong = RowProblem {
+                    column: None,
+                    code: code.to_owned(),
+                    first_line: Some(7),
+                    attribute: Some("birthdate"),
+                };
                 let text = explain(&wrong, locale);
                 assert!(text != code && !text.contains('⟦'), "{code}: {text}");
                 assert_eq!(text.contains('7'), code == "duplicate", "{text}");

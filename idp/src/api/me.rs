@@ -29,7 +29,8 @@ use crate::account::{activity, applications, attributes, devices};
 use crate::app::App;
 use crate::db::people::Person;
 use crate::db::{
-    Conn, audit, consents, declarations, members, organizations, passkeys, people, second_factors, sessions, totp_devices,
+    Conn, audit, consents, declarations, members, organizations, passkeys, people, second_factors, sessions,
+    totp_devices,
 };
 use crate::login::finish::asked;
 use crate::mail::letters::device;

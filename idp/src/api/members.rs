@@ -463,7 +463,8 @@ pub(super) async fn change(
     let said = patch.attributes(calendar::date_at(write.now))?;
     if before.account_status != "pending" {
         // Who opened the account answers for what it says; a mistake is theirs to correct (R007).
-        let first = [(Attribute::GivenName, patch.given_name.is_some()), (Attribute::FamilyName, patch.family_name.is_some())];
+        let first =
+            [(Attribute::GivenName, patch.given_name.is_some()), (Attribute::FamilyName, patch.family_name.is_some())];
         let names = first.into_iter().filter(|(_, changed)| *changed).map(|(attribute, _)| attribute);
         if let Some(attribute) = names.chain(said.iter().map(|(attribute, _)| *attribute)).next() {
             let pointer = format!("/{}", attribute.claim());

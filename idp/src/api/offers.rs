@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::NoBody;
 use super::attributes::missing_problem;
+use super::body::NoBody;
 use super::caller::Caller;
 use super::page::{self, Asked, Page};
 use super::problem::{Answer, Code, Problem};

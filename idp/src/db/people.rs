@@ -11,12 +11,20 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, $10, $10)";
     FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
             FROM people WHERE id = $1";
-    FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc, w.changed_at
+    FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc, w.changed_at,
+                               p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                                 AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                             WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                               AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew
                         FROM people p LEFT JOIN passwords w ON w.person_id = p.id
                         WHERE p.login = $1";
-    FIND_CREDENTIALS_OF = "SELECT p.id, p.status, w.phc, w.changed_at
-                           FROM people p LEFT JOIN passwords w ON w.person_id = p.id
-                           WHERE p.id = $1";
+    FIND_CREDENTIALS_OF = "SELECT p.id, p.status, w.phc, w.changed_at,
+                               p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                                 AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                             WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                               AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew
+                        FROM people p LEFT JOIN passwords w ON w.person_id = p.id
+                        WHERE p.id = $1";
     FIND_BY_LOGIN = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
                      FROM people WHERE login = $1";
     FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
@@ -113,6 +121,8 @@ pub struct Credentials {
     pub phc: Option<String>,
     /// When that password was chosen.
     pub changed_at: Option<At>,
+    /// See [`must_renew`].
+    pub must_renew: bool,
 }
 
 /// A new person.

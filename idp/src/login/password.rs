@@ -276,12 +276,9 @@ async fn trier(
     let browser = browser.digest();
     let known = browsers::is_known(&mut reader, login, &browser).await?;
     let counted = if known { Subject::browser_of_account(&browser, login) } else { Subject::account(login) };
-    let mut found = [None; 3];
     let subjects = [&counted, &Subject::network(&origin.network()), &Subject::wider_network(&origin.wider_network())];
-    for (failures, subject) in found.iter_mut().zip(subjects) {
-        *failures = failures::find(&mut reader, subject).await?.map(|found| recent(found, now));
-    }
-    let [own, address, network] = found;
+    let found = failures::find_three(&mut reader, subjects).await?;
+    let [own, address, network] = found.map(|found| found.map(|found| recent(found, now)));
     if known {
         return Ok((Lane::KnownBrowser, counted, Trier::KnownBrowser { own }));
     }
@@ -300,7 +297,7 @@ fn with(trier: Trier, locked: login::Failures) -> Trier {
 async fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> Outcome<bool> {
     match (credentials.status.as_str(), credentials.changed_at) {
         // A kill switch of an organization: only a link opens the account (R033).
-        ("active", _) if people::must_renew(&mut app.db.reader().await?, &credentials.id).await? => Ok(true),
+        ("active", _) if credentials.must_renew => Ok(true),
         ("active", Some(changed_at)) => {
             let rule = rules::of_person(&mut app.db.reader().await?, &app.config, &credentials.id, now).await?;
             Ok(!rules::state(app, &rule, changed_at.into(), now).may_sign_in())

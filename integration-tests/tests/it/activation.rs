@@ -34,7 +34,12 @@ async fn invitation(server: &TestServer, count: usize) -> String {
 pub(crate) async fn activate(browser: &mut Browser, link: &str, password: &str) -> Visit {
     let page = browser.get(link).await.page();
     assert!(page.has("activate-form"), "{}", page.summary());
-    browser.submit("activate-form", &[("password", password), ("repeated", password), ("accept", "yes"), ("declare", "yes")]).await
+    browser
+        .submit(
+            "activate-form",
+            &[("password", password), ("repeated", password), ("accept", "yes"), ("declare", "yes")],
+        )
+        .await
 }
 
 async fn ask_for_a_link(server: &TestServer, typed: &str) -> Page {

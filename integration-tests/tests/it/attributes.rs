@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use habilis_integration_tests::api::ALL;
-use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Tokens, redeem, userinfo};
+use habilis_integration_tests::protocol::{
+    AuthorizationRequest, AuthorizationResponse, Code, Tokens, redeem, userinfo,
+};
 use habilis_integration_tests::webdriver::Screen;
 use habilis_integration_tests::{Answer, Api, Browser, Person, TestServer, WebDriver};
 use serde_json::{Value, json};
@@ -67,9 +69,9 @@ own_journeys! {
         assert_eq!(asked["mandatory_attributes"], json!(["phone_number", "birthdate"]));
         api.patch(&of, &etag, &json!({ "mandatory_attributes": [] })).await.problem(412, "version_mismatch");
         let trail = api.get(&format!("{of}/audit?limit=5")).await.done(200);
-        let line = trail["items"].as_array().unwrap().iter().find(|line| line["event"] == "organization.updated").unwrap();
-        assert_eq!(line["detail"]["before"]["mandatory_attributes"], json!([]));
-        assert_eq!(line["detail"]["after"]["mandatory_attributes"], json!(["phone_number", "birthdate"]));
+        let updated = trail["items"].as_array().unwrap().iter().find(|line| line["event"] == "organization.updated").unwrap();
+        assert_eq!(updated["detail"]["before"]["mandatory_attributes"], json!([]));
+        assert_eq!(updated["detail"]["after"]["mandatory_attributes"], json!(["phone_number", "birthdate"]));
 
         let members = format!("{of}/members");
         let nothing = api.post(&members, &new_member("sans")).await;

@@ -28,7 +28,8 @@ pub(crate) fn work(page: &Page) -> String {
 
 /// Fills in the form as it is open, with this proof.
 pub(crate) async fn fill(browser: &mut Browser, email: &str, proof: &str) -> Page {
-    let fields = [("given_name", "Zoé"), ("family_name", "Martin"), ("email", email), ("proof", proof), ("declare", "yes")];
+    let fields =
+        [("given_name", "Zoé"), ("family_name", "Martin"), ("email", email), ("proof", proof), ("declare", "yes")];
     browser.submit("sign-up-form", &fields).await.page()
 }
 
