@@ -142,13 +142,13 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
 }
 
 /// What was typed into `fields`, as changes of the account; none when one of them cannot be, and says so. What the form did not have
-/// stays as it is.
+/// stays as it is: it names its fields, because one that is empty comes like one that is not there.
 fn said(fields: &mut [Field], params: &mut Params, now: Timestamp) -> Option<Vec<(Attribute, Option<String>)>> {
     let today = calendar::date_at(now);
+    let had = params.take("fields").unwrap_or_default();
     let mut changes = Vec::new();
-    for field in fields.iter_mut() {
-        let Some(typed) = params.take(field.name()) else { continue };
-        field.value = typed.chars().take(200).collect();
+    for field in fields.iter_mut().filter(|field| had.split(' ').any(|name| name == field.name())) {
+        field.value = params.take(field.name()).unwrap_or_default().chars().take(200).collect();
         if field.value.trim().is_empty() && field.optional {
             changes.push((field.attribute, None));
             continue;
@@ -531,6 +531,10 @@ pub struct ProfilePage {
 }
 
 impl ProfilePage {
+    fn field_names(&self) -> String {
+        self.fields.iter().map(Field::name).collect::<Vec<_>>().join(" ")
+    }
+
     fn wrong_name(&self, typed: &str) -> bool {
         self.checked && Name::parse(typed).is_none()
     }

@@ -49,7 +49,7 @@ own_journeys! {
         assert_eq!((&declared["made_on"], &declared["locale"]), (&json!("activation"), &json!("en")));
         assert_eq!(declared["text_sha256"], sha256(&words));
         assert_eq!(declared["text_version"], "exactness.1");
-        assert_eq!((declared["address"].as_str(), declared["declared_at"].is_string()), (Some("127.0.0.1"), true));
+        assert!(declared["address"].as_str().unwrap().starts_with("127.") && declared["declared_at"].is_string(), "{declared}");
         // The operator and the data protection officer see the same, and the trail has it.
         let boss = operator(&server).await;
         let path = format!("/people/{}", me["id"].as_str().unwrap());

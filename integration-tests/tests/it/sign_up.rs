@@ -304,7 +304,7 @@ own_journeys! {
         let mut browser = Browser::new();
         browser.get(&links[1]).await.page();
         let other = format!("{NEW}-autre");
-        let fields = [("password", other.as_str()), ("repeated", &other), ("accept", "yes"), ("declare", "yes")];
+        let fields = [("password", other.as_str()), ("repeated", &other), ("accept", "yes")];
         let page = browser.submit("activate-form", &fields).await.page();
         assert!(page.status == 409 && page.has("account-exists-page"), "{}", page.summary());
         assert_eq!(local_sign_in(&server, &mut Browser::new(), email, NEW).await.url.path(), "/account");

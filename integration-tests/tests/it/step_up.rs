@@ -232,12 +232,15 @@ own_journeys! {
 
     async fn what_was_typed_waits_for_its_own_person(mut server: TestServer) {
         let person = server.learner().clone();
-        let mut browser = Browser::new();
-        local_sign_in(&server, &mut browser, &person.login, &person.password).await;
-        browser.get(&server.url("/account/profile")).await.page();
-        let mut elsewhere = browser.clone();
-        let mut at_security = browser.clone();
-        at_security.get(&server.url("/account/security")).await.page();
+        let (mut browser, mut elsewhere, mut at_security) = (Browser::new(), Browser::new(), Browser::new());
+        for (browser, path) in [
+            (&mut browser, "/account/profile"),
+            (&mut elsewhere, "/account/profile"),
+            (&mut at_security, "/account/security"),
+        ] {
+            local_sign_in(&server, browser, &person.login, &person.password).await;
+            browser.get(&server.url(path)).await.page();
+        }
         server.advance(16 * 60).await;
         browser.submit("email-form", &[("email", "nouvelle@exemple.example")]).await.page();
         let page = browser.submit("login-form", &[("password", &person.password)]).await.page();
@@ -253,8 +256,10 @@ own_journeys! {
         assert_eq!(page.url.path(), "/account/profile");
         assert_eq!(page.attribute("email", "value").unwrap_or_default(), "");
         // The name of an app that was about to be added.
-        let page = at_security.submit("app-add-form", &[("name", "Tablette")]).await.page();
-        assert!(page.has("login-form"), "{}", page.summary());
+        at_security.submit("app-add-form", &[("name", "Tablette")]).await.page();
+        let page = at_security.submit("login-form", &[("password", &person.password)]).await.page();
+        assert!(page.has("waiting-form"), "{}", page.summary());
+        assert_eq!(page.attributes("#waiting-form input[name=name]", "value"), ["Tablette"]);
         server.kill();
     }
 
