@@ -23,3 +23,5 @@ import-state-ready = ready
 import-state-invalid = to be corrected
 import-state-made = invited
 import-state-refused = refused
+import-wrong-phone-number-missing = The organization asks for a telephone number.
+import-wrong-birthdate-missing = The organization asks for a date of birth.

@@ -23,3 +23,5 @@ import-state-ready = prête
 import-state-invalid = à corriger
 import-state-made = invitée
 import-state-refused = refusée
+import-wrong-phone-number-missing = L’organisation demande un numéro de téléphone.
+import-wrong-birthdate-missing = L’organisation demande une date de naissance.

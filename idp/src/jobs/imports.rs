@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use habilis_policies::attributes::{Asked, Attribute};
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
 use habilis_policies::csv_people::{self, Affiliation, Preview, Role, Row as Person};
@@ -11,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::work::Job;
-use crate::account::invite::{self, Invitation, InviteRefusal};
+use crate::account::attributes;
+use crate::account::invite::{self, Incomplete, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
 use crate::account::signatories;
 use crate::app::App;
@@ -39,6 +41,9 @@ const BATCH: u32 = 20;
 const STORED: usize = 200;
 /// A login taken between the look and the insert is seen at the next look.
 const LOOKS: u32 = 10;
+
+/// The code of a row that does not say what is asked of people.
+const ATTRIBUTE_MISSING: &str = "attribute_missing";
 
 /// How an import is applied, and in whose name.
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,6 +77,27 @@ struct Cells {
     administrator: bool,
     external: bool,
     ends_on: Option<Date>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    birthdate: Option<String>,
+}
+
+impl Cells {
+    /// What they say beyond the names, in the form it is kept in.
+    fn attributes(&self) -> Vec<(Attribute, String)> {
+        let said = [(Attribute::PhoneNumber, &self.phone), (Attribute::Birthdate, &self.birthdate)];
+        said.into_iter().filter_map(|(attribute, value)| value.clone().map(|value| (attribute, value))).collect()
+    }
+
+    /// What of `asked` they do not say. Names they always say.
+    fn missing(&self, asked: &Asked) -> Vec<Attribute> {
+        asked.missing(|attribute| match attribute {
+            Attribute::GivenName | Attribute::FamilyName => true,
+            Attribute::PhoneNumber => self.phone.is_some(),
+            Attribute::Birthdate => self.birthdate.is_some(),
+        })
+    }
 }
 
 /// What is wrong with a row, as it is told.
@@ -84,6 +110,19 @@ pub(crate) struct Wrong {
     /// The line that has the same login already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) first_line: Option<u64>,
+    /// The attribute that is asked of people and that the row does not say (R004).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) attribute: Option<Attribute>,
+}
+
+impl Wrong {
+    fn of_row(code: &str) -> Self {
+        Self { column: None, code: code.to_owned(), first_line: None, attribute: None }
+    }
+
+    fn missing(attribute: Attribute) -> Self {
+        Self { attribute: Some(attribute), ..Self::of_row(ATTRIBUTE_MISSING) }
+    }
 }
 
 /// A row that was checked.
@@ -119,7 +158,8 @@ pub(super) async fn check(app: &App, job: &Job) -> Outcome<()> {
     // Of the others no more is known than that they are wrong.
     let told: HashSet<u64> = preview.problems.iter().map(|problem| problem.line).collect();
     found.invalid = i64::try_from(preview.bad_rows.saturating_sub(told.len()))?;
-    let rows = checked_rows(preview, calendar::date_at(now));
+    let asked = attributes::asked_by(&mut app.db.reader().await?, &app.config, organization).await?;
+    let rows = checked_rows(preview, (&asked, calendar::date_at(now)));
     let total = i64::try_from(rows.len())?;
     let mut done = 0;
     let mut begun = false;
@@ -156,50 +196,60 @@ fn form(preview: &Preview) -> String {
         csv_people::Encoding::Utf16 => "utf-16",
         csv_people::Encoding::Windows1252 => "windows-1252",
     };
-    // An invitation has no telephone number: its cells are left out like those of any other column.
-    let taken = |column: &&(csv_people::Column, String)| column.0 != csv_people::Column::Phone;
-    let columns: Vec<_> = preview.columns.iter().filter(taken).map(|(_, name)| name).collect();
-    let left_out = preview.columns.iter().filter(|column| !taken(column)).map(|(_, name)| name);
-    let unknown: Vec<_> = preview.unknown_columns.iter().chain(left_out).collect();
+    let columns: Vec<_> = preview.columns.iter().map(|(_, name)| name).collect();
     let form = json!({
-        "encoding": encoding, "separator": preview.separator, "columns": columns, "unknown_columns": unknown,
+        "encoding": encoding, "separator": preview.separator, "columns": columns, "unknown_columns": preview.unknown_columns,
     });
     form.to_string()
 }
 
 /// Every row of the file that is good, or whose problems are told, by line.
-fn checked_rows(preview: Preview, today: Date) -> Vec<Checked> {
+fn checked_rows(preview: Preview, (asked, today): (&Asked, Date)) -> Vec<Checked> {
     let column = |wanted| preview.columns.iter().find(|(column, _)| *column == wanted).map(|(_, name)| name.clone());
-    let (mail, end) = (column(csv_people::Column::Email), column(csv_people::Column::EndsOn));
+    let columns = Columns {
+        mail: column(csv_people::Column::Email),
+        end: column(csv_people::Column::EndsOn),
+        birthdate: column(csv_people::Column::Birthdate),
+    };
     let mut rows = BTreeMap::new();
     for problem in preview.problems {
         let first_line = match problem.wrong {
             csv_people::Wrong::Duplicate { first_line } => Some(first_line),
             _ => None,
         };
-        let wrong = Wrong { column: problem.column, code: problem.wrong.code().to_owned(), first_line };
+        let wrong = Wrong { column: problem.column, first_line, ..Wrong::of_row(problem.wrong.code()) };
         let row =
             rows.entry(problem.line).or_insert_with(|| Checked { line: problem.line, cells: None, wrong: Vec::new() });
         row.wrong.push(wrong);
     }
     for row in preview.rows {
-        rows.insert(row.line, checked_row(row, (&mail, &end), today));
+        rows.insert(row.line, checked_row(row, &columns, (asked, today)));
     }
     rows.into_values().collect()
 }
 
-fn checked_row(row: Person, (mail, end): (&Option<String>, &Option<String>), today: Date) -> Checked {
-    let wrong =
-        |column: &Option<String>, code: &str| Wrong { column: column.clone(), code: code.to_owned(), first_line: None };
+/// Headers as they are written, of the columns whose cells are judged here.
+struct Columns {
+    mail: Option<String>,
+    end: Option<String>,
+    birthdate: Option<String>,
+}
+
+fn checked_row(row: Person, columns: &Columns, (asked, today): (&Asked, Date)) -> Checked {
+    let wrong = |column: &Option<String>, code: &str| Wrong { column: column.clone(), ..Wrong::of_row(code) };
     let mut wrongs = Vec::new();
     match row.ends_on {
-        Some(day) if day < today => wrongs.push(wrong(end, "past")),
-        Some(day) if day > calendar::add_years(today, 10) => wrongs.push(wrong(end, "too_far")),
+        Some(day) if day < today => wrongs.push(wrong(&columns.end, "past")),
+        Some(day) if day > calendar::add_years(today, 10) => wrongs.push(wrong(&columns.end, "too_far")),
         _ => {}
+    }
+    let birthdate = row.birthdate.and_then(|day| Attribute::Birthdate.parse(&day.to_string(), today));
+    if row.birthdate.is_some() && birthdate.is_none() {
+        wrongs.push(wrong(&columns.birthdate, "date"));
     }
     // An invitation needs somewhere to go.
     let Some(email) = row.email else {
-        wrongs.push(wrong(mail, "missing"));
+        wrongs.push(wrong(&columns.mail, "missing"));
         return Checked { line: row.line, cells: None, wrong: wrongs };
     };
     let cells = Cells {
@@ -210,7 +260,12 @@ fn checked_row(row: Person, (mail, end): (&Option<String>, &Option<String>), tod
         administrator: row.role == Role::Administrator,
         external: row.affiliation == Affiliation::External,
         ends_on: row.ends_on,
+        phone: row.phone,
+        birthdate,
     };
+    let told = row.birthdate.is_some() && cells.birthdate.is_none();
+    let missing = cells.missing(asked).into_iter().filter(|attribute| !(told && *attribute == Attribute::Birthdate));
+    wrongs.extend(missing.map(Wrong::missing));
     Checked { line: row.line, cells: Some(cells), wrong: wrongs }
 }
 
@@ -231,7 +286,7 @@ impl Checked {
     fn stored(&self, taken: &BTreeMap<String, bool>, found: &mut Found) -> Outcome<Value> {
         let mut wrong = self.wrong.clone();
         if let Some(member) = self.cells.as_ref().and_then(|cells| taken.get(&cells.login)) {
-            wrong.push(Wrong { column: None, code: taken_code(*member).to_owned(), first_line: None });
+            wrong.push(Wrong::of_row(taken_code(*member)));
         }
         let state = if wrong.is_empty() { "ready" } else { "invalid" };
         if wrong.is_empty() {
@@ -359,10 +414,7 @@ async fn batch(
         let late = cells.ends_on.is_some_and(|day| day < today).then_some("past");
         let code = barred.or(taken.get(&cells.login).map(|member| taken_code(*member))).or(late);
         if let Some(code) = code {
-            let wrong = Wrong { column: None, code: code.to_owned(), first_line: None };
-            let problems = serde_json::to_string(&[wrong])?;
-            imports::settle_row(tx, (&import.id, row.line), ("refused", &problems, None)).await?;
-            refused.push((row.line, problems));
+            refused.push(refuse(tx, (import, row), &[Wrong::of_row(code)]).await?);
             continue;
         }
         match admit(app, tx, (import, plan), (cells, now)).await? {
@@ -375,15 +427,24 @@ async fn batch(
                     SeatRefusal::LimitReached { .. } => "seat_limit_reached",
                     SeatRefusal::ProductUnnamed(_) | SeatRefusal::NoSuchProduct(_) => "product_unnamed",
                 };
-                let wrong = Wrong { column: None, code: code.to_owned(), first_line: None };
-                let problems = serde_json::to_string(&[wrong])?;
-                imports::settle_row(tx, (&import.id, row.line), ("refused", &problems, None)).await?;
-                refused.push((row.line, problems));
+                refused.push(refuse(tx, (import, row), &[Wrong::of_row(code)]).await?);
+            }
+            // The organization has begun to ask for more since the preview.
+            Err(InviteRefusal::Missing(missing)) => {
+                let wrongs: Vec<Wrong> = missing.into_iter().map(Wrong::missing).collect();
+                refused.push(refuse(tx, (import, row), &wrongs).await?);
             }
             Err(refusal) => return Err(Fault::new(format!("a checked row was refused: {refusal}"))),
         }
     }
     Ok(Some(refused))
+}
+
+/// Settles a row whose person is not invited; gives its line and what is wrong.
+async fn refuse(tx: &mut Tx, (import, row): (&Import, &Row), wrongs: &[Wrong]) -> Outcome<(i64, String)> {
+    let problems = serde_json::to_string(wrongs)?;
+    imports::settle_row(tx, (&import.id, row.line), ("refused", &problems, None)).await?;
+    Ok((row.line, problems))
 }
 
 /// Why nobody can be invited any more: the organization is not active, or may not give a right of the plan.
@@ -411,10 +472,13 @@ async fn admit(
     let (Some(email), Some(given), Some(family)) = parsed else {
         return Err(Fault::new("a checked row has no name or address"));
     };
+    let attributes = cells.attributes();
     let invitation = Invitation {
         login: &cells.login,
         email: &email,
         names: (&given, &family),
+        attributes: &attributes,
+        incomplete: Incomplete::Refused,
         locale: Locale::negotiate(Some(&plan.locale), None),
         organization: Some((&import.organization_id, if cells.administrator { "administrator" } else { "member" })),
         rights: &plan.rights,
