@@ -23,6 +23,8 @@ pub const MAX_CELL_CHARACTERS: usize = 1_000;
 pub const MAX_PROBLEMS: usize = 10_000;
 /// The longest login, in characters.
 const MAX_LOGIN_CHARACTERS: usize = 256;
+/// The most products of a person.
+const MAX_PRODUCTS: usize = 20;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,10 +45,12 @@ pub enum Column {
     EndsOn,
     /// Telephone.
     Phone,
+    /// The products a seat is taken of.
+    Products,
 }
 
 /// Headers as they are written, folded by [`search::words`] and put together without spaces.
-const HEADERS: [(Column, &[&str]); 8] = [
+const HEADERS: [(Column, &[&str]); 9] = [
     (Column::Family, &["nom", "nomdefamille", "nomusage", "nomdusage", "familyname", "lastname", "surname"]),
     (Column::Given, &["prenom", "prenoms", "givenname", "firstname"]),
     (
@@ -71,6 +75,7 @@ const HEADERS: [(Column, &[&str]); 8] = [
         Column::Phone,
         &["telephone", "tel", "mobile", "portable", "telephoneportable", "numerodetelephone", "phone", "phonenumber"],
     ),
+    (Column::Products, &["produit", "produits", "product", "products"]),
 ];
 
 /// Role of a person in the organization.
@@ -112,6 +117,8 @@ pub struct Row {
     pub ends_on: Option<Date>,
     /// Telephone: digits, with a leading `+` when there was one.
     pub phone: Option<String>,
+    /// Products as typed, each once; empty when the cell is.
+    pub products: Vec<String>,
 }
 
 /// What is wrong with a row. The names of [`Wrong::code`] are stable.
@@ -133,6 +140,8 @@ pub enum Wrong {
     Date,
     /// No telephone number.
     Phone,
+    /// No list of products: too many.
+    Products,
     /// An external without a last day (R056).
     EndMissing,
     /// A cell of more than [`MAX_CELL_CHARACTERS`].
@@ -158,6 +167,7 @@ impl Wrong {
             Self::Affiliation => "affiliation",
             Self::Date => "date",
             Self::Phone => "phone",
+            Self::Products => "products",
             Self::EndMissing => "end_missing",
             Self::TooLong => "too_long",
             Self::ExtraCells => "extra_cells",
@@ -425,6 +435,7 @@ impl Reading<'_> {
         let affiliation = affiliation.unwrap_or(Affiliation::Employee);
         let ends_on = self.optional(Column::EndsOn, Wrong::Date, parse_date);
         let phone = self.optional(Column::Phone, Wrong::Phone, parse_phone);
+        let products = self.optional(Column::Products, Wrong::Products, parse_products).unwrap_or_default();
         if self.cell(Column::Email).is_none() && self.cell(Column::Login).is_none() {
             let column = if self.header.find(Column::Email).is_some() { Column::Email } else { Column::Login };
             self.wrong(column, Wrong::Missing);
@@ -440,7 +451,7 @@ impl Reading<'_> {
                 self.wrong(column, Wrong::Duplicate { first_line });
             }
         }
-        Some(Row { line, family: family?, given: given?, email, login, role, affiliation, ends_on, phone })
+        Some(Row { line, family: family?, given: given?, email, login, role, affiliation, ends_on, phone, products })
     }
 
     /// The cell of a column, trimmed, without the apostrophe that keeps a spreadsheet from calculating it; none when empty.
@@ -514,6 +525,17 @@ fn parse_phone(cell: &str) -> Option<String> {
     let plain: String = cell.chars().filter(|c| !separates(*c)).collect();
     let digits = plain.strip_prefix('+').unwrap_or(&plain);
     ((6..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(plain)
+}
+
+/// Products between commas, semicolons, vertical bars or line breaks.
+fn parse_products(cell: &str) -> Option<Vec<String>> {
+    let mut products: Vec<String> = Vec::new();
+    for product in cell.split([',', ';', '|', '\n']).map(str::trim).filter(|product| !product.is_empty()) {
+        if !products.iter().any(|known| known == product) {
+            products.push(product.to_owned());
+        }
+    }
+    (1..=MAX_PRODUCTS).contains(&products.len()).then_some(products)
 }
 
 #[cfg(test)]
@@ -651,6 +673,22 @@ mod tests {
         for (cell, good) in [("06 12 34 56 78", true), ("+33612345678", true), ("12", false), ("06+12345678", false)] {
             assert_eq!(parse_phone(cell).is_some(), good, "{cell}");
         }
+    }
+
+    #[test]
+    fn products_are_a_list_in_a_cell() {
+        for (cell, expected) in [
+            ("cours", Some(&["cours"][..])),
+            (" cours , atelier|cours;; examen ", Some(&["cours", "atelier", "examen"])),
+            (", ;", None),
+        ] {
+            assert_eq!(parse_products(cell).as_deref().map(|list| list.to_vec()), expected.map(|list| list.iter().map(ToString::to_string).collect()));
+        }
+        let many: Vec<_> = (0..=MAX_PRODUCTS).map(|number| number.to_string()).collect();
+        assert_eq!(parse_products(&many.join(",")), None);
+        let preview = read("Nom;Prénom;Mail;Produits\nA;B;a@b.fr;\"x;y\"\nC;D;c@d.fr;\n".as_bytes()).unwrap();
+        assert_eq!(preview.rows[0].products, ["x", "y"]);
+        assert!(preview.rows[1].products.is_empty());
     }
 
     proptest! {
