@@ -22,7 +22,7 @@ use crate::jobs::imports::Wrong;
 use crate::web::text::Locale;
 
 /// What rows can be.
-const STATES: &[&str] = &["ready", "invalid", "made", "refused"];
+const STATES: &[&str] = &["ready", "invalid", "made", "offered", "refused"];
 /// Rows of a piece of the report.
 const PIECE: u32 = 1000;
 /// What stands between line and word in a cursor.
@@ -37,9 +37,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
 pub(super) struct RowShown {
     /// Line of the file at which it begins; the header is line 1.
     line: i64,
-    /// `ready`, `invalid`, `made` or `refused`.
+    /// `ready`, `invalid`, `made`, `offered` or `refused`.
     state: String,
-    /// Who was invited, `usr_…`.
+    /// Whether the person has an account: they are offered a membership instead of being invited.
+    offer: bool,
+    /// Who was invited, `usr_…`; who is asked is told when they accept.
     person: Option<String>,
     /// What is wrong.
     problems: Vec<RowProblem>,
@@ -62,7 +64,7 @@ impl RowShown {
         let wrong: Vec<Wrong> = serde_json::from_str(&row.problems)?;
         let problems =
             wrong.into_iter().map(|Wrong { column, code, first_line }| RowProblem { column, code, first_line });
-        Ok(Self { line: row.line, state: row.state, person: row.person_id, problems: problems.collect() })
+        Ok(Self { line: row.line, offer: row.offer || row.state == "offered", state: row.state, person: row.person_id, problems: problems.collect() })
     }
 }
 
@@ -71,7 +73,7 @@ impl RowShown {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RowQuery {
-    /// `ready`, `invalid`, `made` or `refused`.
+    /// `ready`, `invalid`, `made`, `offered` or `refused`.
     state: Option<String>,
     /// Rows at the most, 1 to 200; 50 when absent.
     #[param(minimum = 1, maximum = 200)]
@@ -163,7 +165,7 @@ impl Pieces for Report {
             self.line = row.line;
             let row = RowShown::new(row)?;
             let (line, person) = (row.line.to_string(), row.person.as_deref().unwrap_or_default());
-            let state = state_words(&row.state, self.locale);
+            let state = state_words(&row, self.locale);
             if row.problems.is_empty() {
                 sheet.row([line.as_str(), &state, "", "", "", person]);
             }
@@ -178,8 +180,10 @@ impl Pieces for Report {
 }
 
 /// What became of a row, for people.
-fn state_words(state: &str, locale: Locale) -> String {
-    locale.text(match state {
+fn state_words(row: &RowShown, locale: Locale) -> String {
+    locale.text(match row.state.as_str() {
+        "ready" if row.offer => "import-state-offer",
+        "offered" => "import-state-offered",
         "ready" => "import-state-ready",
         "made" => "import-state-made",
         "refused" => "import-state-refused",
@@ -213,6 +217,9 @@ fn explain(wrong: &RowProblem, locale: Locale) -> String {
         "not_granted" => "import-wrong-not-granted",
         "seat_limit_reached" => "import-wrong-seat-limit-reached",
         "product_unnamed" => "import-wrong-product-unnamed",
+        "unknown_product" => "import-wrong-unknown-product",
+        "products" => "import-wrong-products",
+        "already_offered" => "import-wrong-already-offered",
         // A word of a newer version.
         other => return other.to_owned(),
     };
@@ -246,6 +253,9 @@ mod tests {
             "not_granted",
             "seat_limit_reached",
             "product_unnamed",
+            "unknown_product",
+            "products",
+            "already_offered",
         ];
         for locale in Locale::ALL {
             for code in codes {

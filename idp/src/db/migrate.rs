@@ -55,6 +55,7 @@ const MIGRATIONS: &[Migration] = migrations![
     22 "0022_lifecycle",
     23 "0023_measures",
     24 "0024_groups",
+    28 "0028_whole_imports",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

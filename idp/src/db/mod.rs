@@ -189,6 +189,7 @@ tables! {
     grants,
     groups,
     idempotency_keys,
+    import_entries,
     initial_access_tokens,
     imports,
     interactions,

@@ -5,6 +5,7 @@
 pub(crate) mod imports;
 pub(crate) mod purges;
 mod search;
+mod whole_imports;
 mod work;
 
 use std::time::Duration;
