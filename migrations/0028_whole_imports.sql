@@ -30,3 +30,8 @@ CREATE TABLE import_entry_seats (
     FOREIGN KEY (import_id, line) REFERENCES import_entries (import_id, line) ON DELETE CASCADE
 );
 CREATE INDEX import_entry_seats_of_line ON import_entry_seats (import_id, line);
+
+-- A review of many members is signed off by a job, some at a time: until it has come to its end, the review is open and held.
+ALTER TABLE reviews ADD COLUMN signing TEXT;                                -- JSON: who signs, and how
+ALTER TABLE reviews ADD COLUMN job_id TEXT;                                 -- the job that carries it out
+ALTER TABLE reviews ADD COLUMN stopped TEXT;                                -- why it stopped, a stable word

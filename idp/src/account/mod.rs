@@ -6,6 +6,8 @@ pub mod applications;
 pub mod attributes;
 pub mod compromise;
 pub mod devices;
+pub mod documents;
+pub mod evidence;
 pub mod invite;
 pub mod landing;
 pub mod membership;

@@ -8,9 +8,9 @@ pub mod caller;
 mod contacts;
 mod csv;
 pub mod document;
+mod document_requests;
 mod enrolments;
 mod events;
-mod evidence;
 mod export;
 mod groups;
 mod import_report;
@@ -77,6 +77,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(whole::router())
         .merge(successions::router())
         .merge(overrides::router())
+        .merge(document_requests::router())
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())

@@ -56,6 +56,7 @@ const MIGRATIONS: &[Migration] = migrations![
     23 "0023_measures",
     24 "0024_groups",
     28 "0028_whole_imports",
+    29 "0029_document_requests",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

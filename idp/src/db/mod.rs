@@ -182,6 +182,7 @@ tables! {
     contacts,
     contract_moments,
     device_requests,
+    document_requests,
     enrolments,
     events,
     factor_removals,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use habilis_keys::random;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{imports, purges};
+use super::{imports, purges, sign_offs};
 use crate::app::App;
 use crate::db::Tx;
 use crate::db::import_entries;
@@ -64,10 +64,10 @@ pub(super) async fn run(app: App) {
     }
 }
 
-/// Whether a job is never given up: a removal that the law asks for, an import that has become all.
+/// Whether a job is never given up: a removal that the law asks for, an import that has become all, a review that somebody signed.
 async fn must_end(app: &App, job: &Job) -> Outcome<bool> {
     match job.taken.kind.as_str() {
-        purges::KIND => Ok(true),
+        purges::KIND | sign_offs::SIGN_OFF => Ok(true),
         imports::APPLY => Ok(import_entries::decided(&mut app.db.reader().await?, &job.taken.subject).await?),
         _ => Ok(false),
     }
@@ -89,6 +89,7 @@ async fn next(app: &App, holder: &str) -> Outcome<bool> {
         imports::CHECK => imports::check(app, &job).await?,
         imports::APPLY => imports::apply(app, &job).await?,
         purges::KIND => purges::run(app, &job).await?,
+        sign_offs::SIGN_OFF => sign_offs::run(app, &job).await?,
         // A newer version's: it is beside us, and takes it when our lease lapses.
         _ => {}
     }
