@@ -475,6 +475,7 @@ async fn upload(
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::AnswerDocumentRequest, &organization).await?;
     let organization = acting.organization.id.as_str();
+    of(&mut app.db.reader().await?, organization, &request).await?;
     let name = query.name.as_deref().unwrap_or("document");
     if name.is_empty() || name.chars().count() > 200 || name.contains(char::is_control) {
         return Err(Problem::parameter("name", "1 to 200 characters on one line").into());

@@ -9,9 +9,10 @@
 //! never given up.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 
 use habilis_keys::random;
-use habilis_policies::calendar;
+use habilis_policies::{calendar, search};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -126,6 +127,7 @@ async fn put_aside(
         entries.push(json!({
             "line": row.line, "login": cells.login, "email": cells.email, "given": cells.given, "family": cells.family,
             "role": cells.role(), "affiliation": cells.affiliation(), "ends_on": cells.ends_on(),
+            "key": hexadecimal(&search::sort_key(&cells.family, &cells.given)),
             "person": random::id("usr", now), "offer": random::id("off", now),
         }));
         logins.push(cells.login);
@@ -140,6 +142,14 @@ async fn put_aside(
         }
     }
     Ok(())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing into a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The step by which all of them appear, or none.

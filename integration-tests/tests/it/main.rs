@@ -72,6 +72,7 @@ mod console;
 mod delegation;
 mod demo;
 mod device;
+mod document_requests;
 mod discovery;
 mod dpop;
 mod end_session;

@@ -468,7 +468,7 @@ journeys! {
 /// Two nodes on one database: each event goes out once, and what the dead one held goes out by the other.
 #[tokio::test]
 async fn two_nodes_deliver_each_event_once_and_one_takes_over_from_the_other() {
-    const EVENTS: usize = 60;
+    const EVENTS: usize = 40;
     let url = database::create();
     let mut one = TestServer::start_on(Engine::Postgres, vec!["--database".to_owned(), url]).await.unwrap();
     let mut other = TestServer::beside(&one).await.unwrap();
