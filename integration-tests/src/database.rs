@@ -11,16 +11,26 @@ use url::Url;
 /// The name holds the process id and a counter, so that several test binaries may share one cluster. Nothing drops it:
 /// the cluster goes away as a whole.
 pub fn create() -> String {
+    // `template0` has no sessions, so databases may be created side by side.
+    create_like("template0")
+}
+
+/// Creates a copy of the database at `url`, to which nobody is connected, and returns the URL to give to the server.
+pub fn copy(url: &str) -> String {
+    let url = Url::parse(url).expect("a URL of ours");
+    create_like(url.path().trim_start_matches('/'))
+}
+
+fn create_like(template: &str) -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let Ok(cluster) = std::env::var("HABILIS_TEST_POSTGRES") else {
         panic!("HABILIS_TEST_POSTGRES is not set: run integration-tests/run, which starts a throwaway PostgreSQL");
     };
     let name = format!("it_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-    // `template0` has no sessions, so databases may be created side by side.
     let created = Command::new("psql")
         .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname"])
         .arg(&cluster)
-        .args(["--command", &format!("CREATE DATABASE {name} TEMPLATE template0")])
+        .args(["--command", &format!("CREATE DATABASE {name} TEMPLATE {template}")])
         .output()
         .expect("psql is not installed: run integration-tests/run, which installs what is missing");
     assert!(created.status.success(), "psql: {}", String::from_utf8_lossy(&created.stderr));

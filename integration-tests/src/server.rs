@@ -122,6 +122,49 @@ pub struct TestServer {
     process: Child,
 }
 
+/// What a first start leaves: the data folder and the database of a server that has stopped. A copy of it starts as a server that was
+/// just set up does, without another second of making keys and hashing passwords.
+#[derive(Debug)]
+struct Planted {
+    engine: Engine,
+    data: PathBuf,
+    database: Option<String>,
+}
+
+impl Planted {
+    async fn new(engine: Engine) -> Result<Self, String> {
+        let mut server = TestServer::start(engine, Vec::new()).await?;
+        let status = server.terminate(START_LIMIT).await;
+        if !status.is_some_and(|status| status.success()) {
+            return Err(format!("the server stopped with {status:?}:\n{}", server.log_end()));
+        }
+        let database = (engine == Engine::Postgres).then(|| server.database_url());
+        let planted = Self { engine, data: cleanup::folder(), database };
+        planted.copy(&server.data(), &planted.data)?;
+        Ok(planted)
+    }
+
+    /// Copies what a server keeps from one data folder into another.
+    fn copy(&self, from: &Path, to: &Path) -> Result<(), String> {
+        let files: &[&str] = match self.engine {
+            Engine::Sqlite => &["habilis.key", "habilis.db"],
+            Engine::Postgres => &["habilis.key"],
+        };
+        let copied = files.iter().try_for_each(|file| std::fs::copy(from.join(file), to.join(file)).map(drop));
+        copied.map_err(|error| format!("{}: {error}", from.display()))
+    }
+
+    async fn start(&self) -> Result<TestServer, String> {
+        let folder = cleanup::folder();
+        let data = folder.join("data");
+        std::fs::create_dir_all(&data).map_err(|error| error.to_string())?;
+        self.copy(&self.data, &data)?;
+        let copy = self.database.as_deref().map(database::copy);
+        let options = copy.into_iter().flat_map(|url| ["--database".to_owned(), url]).collect();
+        TestServer::launch_in(folder, free_port(), (self.engine, options, Vec::new())).await
+    }
+}
+
 impl TestServer {
     /// The server that all tests of this engine share. Its clock is never moved.
     pub async fn shared(engine: Engine) -> &'static Self {
@@ -135,9 +178,20 @@ impl TestServer {
         cell.get_or_init(|| Self::start(engine, Vec::new())).await.as_ref().unwrap_or_else(|reason| panic!("{reason}"))
     }
 
-    /// A server of this test's own, to age, kill and restart.
+    /// A server of this test's own, to age, kill and restart. It finds keys and people that were made once for all of these.
     pub async fn own(engine: Engine) -> Self {
-        Self::own_with(engine, &[]).await
+        static SQLITE: OnceCell<Result<Planted, String>> = OnceCell::const_new();
+        static POSTGRES: OnceCell<Result<Planted, String>> = OnceCell::const_new();
+        let cell = match engine {
+            Engine::Sqlite => &SQLITE,
+            Engine::Postgres => &POSTGRES,
+        };
+        let planted = cell.get_or_init(|| Planted::new(engine)).await;
+        let started = match planted {
+            Ok(planted) => planted.start().await,
+            Err(reason) => Err(reason.clone()),
+        };
+        started.unwrap_or_else(|reason| panic!("{reason}"))
     }
 
     /// A server of this test's own with further options of `habilis demo`.

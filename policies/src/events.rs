@@ -75,6 +75,7 @@ pub const UNTOLD: &[&str] = &[
     "member.offered",
     "order.notice_sent",
     "organization.chosen",
+    "organization.data_return_chosen",
     "organization.exported",
     "organization.purged",
     "seat.lapsed",

@@ -272,6 +272,20 @@ impl Orders<'_> {
         }
     }
 
+    /// Days of the running term that the client does not get, and days of that term: the share to be credited when a larger order takes
+    /// its place or it is terminated as agreed (R066). None while it runs its course, and for what closed it through the client's doing.
+    pub fn unused(&self, order: &Order) -> Option<(i32, i32)> {
+        let (at, why) = self.window(order).ok()?.closing?;
+        let from = calendar::date_at(at);
+        let early = match why {
+            Closing::Superseded => true,
+            Closing::Ended => order.terminated_on.is_some() && order.suspended_at.is_none(),
+            Closing::Unpaid | Closing::Suspended => false,
+        };
+        let (days, of) = order.term_on(calendar::add_days(from, -1)).unused_from(from);
+        (early && days > 0).then_some((days, of))
+    }
+
     /// What the orders of a product open: input of [`crate::seats::admit`]. An order that lacks anything opens nothing.
     ///
     /// Requirements R023, R062.
@@ -637,6 +651,19 @@ pub(crate) mod tests {
         let called_off = Order { terminated_on: Some(date(2027, 2, 1)), ..new };
         for other in [unsigned, called_off] {
             assert_eq!(limit(&[order("a", START), other], midnight(date(2027, 6, 1))), 10);
+        }
+        // The share to be credited, from the day the new one begins (R066).
+        assert_eq!(Orders(&orders).unused(&orders[0]), Some((184, 365)));
+        assert_eq!(Orders(&orders).unused(&orders[1]), None);
+        let agreed = Order { terminated_on: Some(date(2027, 2, 28)), ..order("a", START) };
+        assert_eq!(Orders(std::slice::from_ref(&agreed)).unused(&agreed), Some((184, 365)));
+        for closed in [
+            Order { terminated_on: Some(date(2027, 8, 31)), ..order("a", START) },
+            Order { suspended_at: Some(midnight(switch)), terminated_on: Some(switch), ..order("a", START) },
+            Order { unpaid_since: Some(date(2027, 1, 1)), ..order("a", START) },
+            order("a", START),
+        ] {
+            assert_eq!(Orders(std::slice::from_ref(&closed)).unused(&closed), None, "{closed:?}");
         }
         assert_eq!(order("a", START).term_on(switch).unused_from(switch), (184, 365));
         assert_eq!(order("a", START).term_on(switch).unused_from(date(2028, 1, 1)), (0, 365));

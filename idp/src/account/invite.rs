@@ -243,12 +243,12 @@ async fn refusal(tx: &mut Tx, invitation: &Invitation<'_>) -> Outcome<Option<Inv
     Ok(elsewhere.then_some(InviteRefusal::TargetElsewhere))
 }
 
-/// Sends a fresh link to somebody invited who has not come yet, and gives the mail's id; earlier links are void. None for
-/// anybody else. Where the invitation had lapsed, and their seat with it, they take one again. The caller records and commits.
+/// Invites somebody again who has not come yet, as [`send_again`]. Where the invitation had lapsed, and their seat with it, they take
+/// one again. The caller records and commits.
 ///
 /// # Errors
 /// The database or the template failed.
-pub async fn send_again(
+pub async fn invite_again(
     tx: &mut Tx,
     post: Post<'_>,
     person: &Person,
@@ -265,10 +265,24 @@ pub async fn send_again(
             return Ok(Err(refusal));
         }
     }
+    send_again(tx, post, person, now).await.map(Ok)
+}
+
+/// Sends a fresh link to somebody invited who has not come yet, and gives the mail's id; earlier links are void. None for anybody
+/// else. It takes no seat, because nobody knows who asks for it: who opens the link takes one, or reads that there is none. The caller
+/// records and commits.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn send_again(tx: &mut Tx, post: Post<'_>, person: &Person, now: Timestamp) -> Outcome<Option<String>> {
+    if person.status != "pending" || person.email.is_none() {
+        return Ok(None);
+    }
+    people::lock(tx, &person.id).await?;
     let landing = account_links::latest_detail(tx, &person.id, Purpose::Activate).await?;
     let landing: Landing = landing.and_then(|detail| serde_json::from_str(&detail).ok()).unwrap_or_default();
     account_links::void(tx, &person.id, Purpose::Activate, now).await?;
-    Ok(Ok(Some(send(tx, post, (person, &landing), now).await?)))
+    Ok(Some(send(tx, post, (person, &landing), now).await?))
 }
 
 async fn send(tx: &mut Tx, post: Post<'_>, (person, landing): (&Person, &Landing), now: Timestamp) -> Outcome<String> {

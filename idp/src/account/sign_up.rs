@@ -228,7 +228,7 @@ async fn send(app: &App, origin: &Origin, asked: &SignUp, (due, now): (Timestamp
     // Whoever holds the address is told; somebody who was invited gets the invitation again.
     for person in &known {
         event = event.about(&person.id);
-        if !matches!(invite::send_again(&mut tx, app.into(), person, now).await?, Ok(None)) {
+        if invite::send_again(&mut tx, app.into(), person, now).await?.is_some() {
             continue;
         }
         let Some(address) = person.email.as_deref().filter(|_| person.status != "closed") else { continue };

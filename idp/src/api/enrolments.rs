@@ -462,7 +462,7 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
 async fn send_credentials(tx: &mut Tx, app: &App, row: &mut Row, now: Timestamp) -> Answer<()> {
     let Some(person) = people::find(tx, &row.person_id).await? else { return Ok(()) };
     if person.status == "pending" {
-        let sent = invite::send_again(tx, app.into(), &person, now).await?;
+        let sent = invite::invite_again(tx, app.into(), &person, now).await?;
         row.credentials_mail = sent.map_err(|refusal| seat_problem(&refusal))?;
         row.credentials_sent_at = row.credentials_mail.is_some().then(|| now.into());
     } else if person.status == "active" {

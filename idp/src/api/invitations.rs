@@ -302,7 +302,7 @@ async fn resend(
         let detail = "the link was sent less than five minutes ago";
         return Err(Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, left).into());
     }
-    let sent = invite::send_again(&mut write.tx, (&app).into(), &account, write.now).await?;
+    let sent = invite::invite_again(&mut write.tx, (&app).into(), &account, write.now).await?;
     let Some(mail) = sent.map_err(|refusal| seat_problem(&refusal))? else {
         return Err(Problem::new(Code::Conflict, "the account is open already: there is nothing to send").into());
     };

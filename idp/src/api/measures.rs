@@ -1,4 +1,4 @@
-//! Measures: suspension, reinstatement and termination of people, organizations and portals, formal notices, and the kill switch
+//! Measures: suspension, reinstatement and termination of people, organizations, orders and portals, formal notices, and the kill switch
 //! of an organization (R033, R083–R086, R090). What they do is `crate::measures`.
 
 use axum::extract::{Path, State};
@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
+use super::orders::Order as ShownOrder;
 use super::organizations::Organization;
 use super::page::{self, Asked, Page, Paging};
 use super::people::{Person, somebody};
@@ -23,8 +24,8 @@ use super::{Problems, instant};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::measures as rows;
-use crate::db::{Conn, clients, organizations};
-use crate::measures::{self, Done, Order, Refused, Subject};
+use crate::db::{Conn, clients, orders, organizations};
+use crate::measures::{self, Decision, Done, Refused, Subject};
 use crate::oidc::client::Banner;
 
 const MEASURES: &[&str] = &["formal_notice", "suspension", "termination"];
@@ -34,6 +35,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(set_organization_status))
         .routes(routes!(set_person_status))
+        .routes(routes!(set_order_status))
         .routes(routes!(set_portal_status))
         .routes(routes!(kill_switch))
         .routes(routes!(give_notice))
@@ -131,10 +133,10 @@ struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    /// The order, when it says what it has to (R085).
-    fn order(self, act: Act, by: &'a str) -> Result<Order<'a>, Problem> {
+    /// The decision, when it says what it has to (R085).
+    fn decision(self, act: Act, by: &'a str) -> Result<Decision<'a>, Problem> {
         let text = |text: Option<&'a fields::Paragraph>| text.map_or("", |text| text.0.as_str());
-        let order = Order {
+        let decision = Decision {
             act,
             breach: if act == Act::Lift { "" } else { text(self.breach) },
             remedy: if matches!(act, Act::Suspend | Act::GiveNotice) { text(self.remedy) } else { "" },
@@ -145,14 +147,14 @@ impl<'a> Texts<'a> {
         };
         let missing = needed(act).iter().filter_map(|said| {
             let (text, pointer, detail) = match said {
-                Said::Breach => (order.breach, "/breach", "say what was not respected (R085)"),
-                Said::Remedy => (order.remedy, "/remedy", "say what has to be done to be reinstated (R085)"),
+                Said::Breach => (decision.breach, "/breach", "say what was not respected (R085)"),
+                Said::Remedy => (decision.remedy, "/remedy", "say what has to be done to be reinstated (R085)"),
             };
             let error = FieldError { pointer: pointer.to_owned(), code: "missing", detail: detail.to_owned() };
             text.is_empty().then_some(error)
         });
         let missing: Vec<_> = missing.collect();
-        if missing.is_empty() { Ok(order) } else { Err(Problem::fields(missing)) }
+        if missing.is_empty() { Ok(decision) } else { Err(Problem::fields(missing)) }
     }
 }
 
@@ -186,9 +188,9 @@ fn refused(refusal: Refused) -> Stop {
 async fn apply(
     app: &App,
     write: &mut Write,
-    (subject, order, event): (Subject<'_>, &Order<'_>, Event),
+    (subject, decision, event): (Subject<'_>, &Decision<'_>, Event),
 ) -> Answer<Done> {
-    let done = measures::apply(&mut write.tx, app.into(), (subject, order, event), write.now).await?;
+    let done = measures::apply(&mut write.tx, app.into(), (subject, decision, event), write.now).await?;
     done.map_err(refused)
 }
 
@@ -207,11 +209,11 @@ async fn set_organization_status(
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::SetOrganizationStatus, &organization).await?;
     let act = body.value.status.act();
-    let order = body.value.texts().order(act, caller.id())?;
+    let decision = body.value.texts().decision(act, caller.id())?;
     let subject = Subject::Organization(&acting.organization.id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     let event = acting.event(&caller, subject.event(act));
-    apply(&app, &mut write, (subject, &order, event)).await?;
+    apply(&app, &mut write, (subject, &decision, event)).await?;
     let after = organizations::find(&mut write.tx, &acting.organization.id).await?;
     let Some(after) = after else { return Err(Problem::not_found().into()) };
     let version = after.version;
@@ -236,13 +238,46 @@ async fn set_person_status(
     let person = somebody(&mut app.db.reader().await?, &person).await;
     let person = caller.on_person(&app, Action::SetPersonStatus, person).await?;
     let act = body.value.status.act();
-    let order = body.value.texts().order(act, caller.id())?;
+    let decision = body.value.texts().decision(act, caller.id())?;
     let subject = Subject::Person(&person.id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    apply(&app, &mut write, (subject, &order, caller.event(subject.event(act)))).await?;
+    apply(&app, &mut write, (subject, &decision, caller.event(subject.event(act)))).await?;
     let after = somebody(&mut write.tx, &person.id).await?;
     let version = after.version;
     let answer = write.finish(Written::changed(&Person::from(after))?.with_version(version)).await;
+    measures::spread(&app, subject).await;
+    answer
+}
+
+/// Suspend, reinstate or terminate an order for a breach: it closes at once, and its administrators and signatories are told (R084–R086).
+#[utoipa::path(
+    put, path = "/organizations/{organization}/orders/{order}/status", tag = "measures", request_body = StatusChange,
+    params(("organization" = String, Path, description = "`org_…`"), ("order" = String, Path, description = "`ord_…`")),
+    responses((status = 200, description = "As it is now", body = ShownOrder), Problems),
+    security(("oauth2" = ["habilis.orders"]))
+)]
+async fn set_order_status(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, order)): Path<(String, String)>,
+    body: Body<StatusChange>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::WriteOrders, &organization).await?;
+    let organization = acting.organization.id.as_str();
+    let act = body.value.status.act();
+    let decision = body.value.texts().decision(act, caller.id())?;
+    let subject = Subject::Order(&order);
+    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    // Of another organization: not found, as everywhere.
+    if orders::find(&mut write.tx, organization, &order).await?.is_none() {
+        return Err(Problem::not_found().into());
+    }
+    let event = acting.event(&caller, subject.event(act));
+    apply(&app, &mut write, (subject, &decision, event)).await?;
+    let all = orders::all(&mut write.tx, organization).await?;
+    let Some(after) = all.iter().find(|row| row.id == order) else { return Err(Problem::not_found().into()) };
+    let shown = ShownOrder::of(after, &all, write.now);
+    let answer = write.finish(Written::changed(&shown)?.with_version(after.version)).await;
     measures::spread(&app, subject).await;
     answer
 }
@@ -293,14 +328,14 @@ async fn set_portal_status(
     let act = change.status.act();
     let (breach, remedy) = (change.breach.as_ref(), change.remedy.as_ref());
     let texts = Texts { reason: &change.reason, breach, remedy, irreparable: None };
-    let order = texts.order(act, caller.id())?;
+    let decision = texts.decision(act, caller.id())?;
     let banner = change.banner.as_ref().filter(|_| act != Act::Lift);
     if banner.is_none() && act != Act::Lift {
         return Err(Problem::field("/banner", "missing", "say what people read meanwhile (R090)").into());
     }
     let banner = banner.map(|BannerText { fr, en }| Banner { fr: fr.0.clone(), en: en.0.clone() });
     let banner = banner.map(|banner| serde_json::to_string(&banner)).transpose()?;
-    let order = Order { banner: banner.as_deref(), ..order };
+    let decision = Decision { banner: banner.as_deref(), ..decision };
     if client_id.len() > 256 || client_id.contains('\0') {
         return Err(Problem::not_found().into());
     }
@@ -310,7 +345,7 @@ async fn set_portal_status(
     let subject = Subject::Portal(&client_id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     let event = caller.event(subject.event(act)).with("policy", policy);
-    apply(&app, &mut write, (subject, &order, event)).await?;
+    apply(&app, &mut write, (subject, &decision, event)).await?;
     let Some(after) = clients::find(&mut write.tx, &client_id).await? else { return Err(Problem::not_found().into()) };
     let answer = write.finish(Written::changed(&PortalState::of(after)?)?).await;
     measures::spread(&app, subject).await;
@@ -471,7 +506,7 @@ impl MeasureTaken {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewFormalNotice {
-    /// `person` or `organization`.
+    /// `person`, `organization` or `order`.
     subject_kind: NoticedKind,
     /// Its id.
     #[serde(deserialize_with = "fields::parsed")]
@@ -496,6 +531,7 @@ pub(super) struct NewFormalNotice {
 enum NoticedKind {
     Person,
     Organization,
+    Order,
 }
 
 /// Asks for leave to act upon the subject of a formal notice, and gives the audit line's beginning.
@@ -510,11 +546,17 @@ async fn leave(app: &App, caller: &Caller, subject: Subject<'_>, name: &'static 
             caller.on_person(app, Action::SetPersonStatus, person).await?;
             Ok(caller.event(name).about(id))
         }
+        Subject::Order(id) => {
+            let whose = orders::whose(&mut app.db.reader().await?, id).await?;
+            let Some(organization) = whose else { return Err(Problem::not_found().into()) };
+            let acting = caller.in_organization(app, Action::SetOrganizationStatus, &organization).await?;
+            Ok(acting.event(caller, name).about(id))
+        }
         Subject::Portal(_) => Err(Problem::not_found().into()),
     }
 }
 
-/// Give formal notice to a person or an organization: after thirty days without effect a termination may follow.
+/// Give formal notice about a person, an organization or an order: after thirty days without effect a termination may follow.
 #[utoipa::path(
     post, path = "/formal-notices", tag = "measures", request_body = NewFormalNotice,
     responses((status = 201, description = "Given", body = MeasureTaken), Problems),
@@ -526,13 +568,14 @@ async fn give_notice(State(app): State<App>, caller: Caller, body: Body<NewForma
     let subject = match new.subject_kind {
         NoticedKind::Person => Subject::Person(id),
         NoticedKind::Organization => Subject::Organization(id),
+        NoticedKind::Order => Subject::Order(id),
     };
     let event = leave(&app, &caller, subject, subject.event(Act::GiveNotice)).await?;
     let (breach, remedy) = (new.breach.as_ref(), new.remedy.as_ref());
     let texts = Texts { reason: &new.reason, breach, remedy, irreparable: None };
-    let order = texts.order(Act::GiveNotice, caller.id())?;
+    let decision = texts.decision(Act::GiveNotice, caller.id())?;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    let done = apply(&app, &mut write, (subject, &order, event)).await?;
+    let done = apply(&app, &mut write, (subject, &decision, event)).await?;
     let id = done.measure.unwrap_or_default();
     let Some(row) = rows::find(&mut write.tx, &id).await? else { return Err(Problem::not_found().into()) };
     let shown = MeasureTaken::shown(&mut write.tx, row).await?;
@@ -633,7 +676,7 @@ async fn finish(mut write: Write, id: &str) -> Answer {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct MeasureQuery {
-    /// Against this person, organization or portal only, by id.
+    /// Against this person, organization, order or portal only, by id.
     #[param(max_length = 256)]
     subject: Option<String>,
     /// `formal_notice`, `suspension` or `termination` only.
@@ -667,7 +710,7 @@ async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<Measur
     let measure = page::one_of("measure", query.measure.as_deref(), MEASURES)?;
     let is_id = |id: &String| (1..=256).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     if !query.subject.as_ref().is_none_or(is_id) {
-        return Err(Problem::parameter("subject", "the id of a person, an organization or a portal").into());
+        return Err(Problem::parameter("subject", "the id of a person, an organization, an order or a portal").into());
     }
     let paging = Paging::new(query.limit, query.cursor.clone());
     let (limit, (at, id)) = (paging.limit()?, paging.before()?);
@@ -676,7 +719,7 @@ async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<Measur
     Ok(shown(&mut reader, found, limit).await?.into_response())
 }
 
-/// List the measures against an organization, newest first: what its administrators were told.
+/// List the measures against an organization and its orders, newest first: what its administrators were told.
 #[utoipa::path(
     get, path = "/organizations/{organization}/measures", tag = "measures",
     params(("organization" = String, Path, description = "`org_…`"), Paging),
@@ -692,8 +735,7 @@ async fn of_organization(
     let acting = caller.in_organization(&app, Action::ReadMeasures, &organization).await?;
     let (limit, (at, id)) = (paging.limit()?, paging.before()?);
     let mut reader = app.db.reader().await?;
-    let of = ("organization", acting.organization.id.as_str());
-    let found = rows::of_subject(&mut reader, of, (at, &id, limit + 1)).await?;
+    let found = rows::of_organization(&mut reader, &acting.organization.id, (at, &id, limit + 1)).await?;
     let mut page = shown(&mut reader, found, limit).await?;
     if !caller.is_operator() {
         for measure in &mut page.items {
@@ -710,7 +752,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_says_what_its_subject_has_to_read() {
+    fn a_decision_says_what_its_subject_has_to_read() {
         let text = |text: &str| fields::Paragraph(text.to_owned());
         let (reason, said) = (text("impayé"), text("Facture."));
         for (act, breach, remedy, missing) in [
@@ -722,8 +764,8 @@ mod tests {
             (Act::Terminate, Some(&said), None, vec![]),
             (Act::Lift, None, None, vec![]),
         ] {
-            let order = Texts { reason: &reason, breach, remedy, irreparable: None }.order(act, "usr_1");
-            let found = order.err().map_or_else(|| json!({ "errors": [] }), Problem::document);
+            let decision = Texts { reason: &reason, breach, remedy, irreparable: None }.decision(act, "usr_1");
+            let found = decision.err().map_or_else(|| json!({ "errors": [] }), Problem::document);
             let found: Vec<_> = found["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
             assert_eq!(found, missing, "{act:?}");
         }

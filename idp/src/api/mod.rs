@@ -7,6 +7,7 @@ mod bulk;
 pub mod caller;
 mod contacts;
 mod csv;
+mod data_return;
 pub mod document;
 mod document_requests;
 mod enrolments;
@@ -82,6 +83,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(reviews::router())
         .merge(people::router())
         .merge(products::router())
+        .merge(data_return::router())
         .merge(orders::router())
         .merge(order_steps::router())
         .merge(trials::router())

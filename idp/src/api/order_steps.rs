@@ -1,4 +1,4 @@
-//! `/organizations/{organization}/orders/{order}/steps`: what happens to an order after it was recorded (R022, R023, R064, R065, R074, R084–R086,
+//! `/organizations/{organization}/orders/{order}/steps`: what happens to an order after it was recorded (R022, R023, R064, R065, R074,
 //! R202). What follows for access is computed by `seats::refresh` in the transaction of the step.
 
 use axum::extract::{Path, State};
@@ -8,7 +8,6 @@ use habilis_policies::orders::interruption;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -46,12 +45,8 @@ enum StepName {
     Unpaid,
     /// A notice of non-renewal was first presented (R064, R065, R202).
     NonRenewal,
-    /// It ends on a day before its term (R086).
+    /// It ends on a day before its term, as agreed; for a breach see `PUT …/orders/{order}/status`.
     Terminated,
-    /// It is suspended until a breach is remedied (R084, R085).
-    Suspended,
-    /// The breach was remedied.
-    Reinstated,
 }
 
 /// Something that happened to an order.
@@ -64,18 +59,10 @@ pub(super) struct OrderStep {
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, format = Date)]
     on: Option<Date>,
-    /// Why; needed to terminate and to reinstate.
+    /// Why; needed to terminate.
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
     reason: Option<fields::Paragraph>,
-    /// What was not respected; needed to suspend (R085).
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
-    breach: Option<fields::Paragraph>,
-    /// What has to be done to be reinstated; needed to suspend (R085).
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
-    remedy: Option<fields::Paragraph>,
 }
 
 /// Record what happened to an order.
@@ -105,13 +92,10 @@ async fn step(
     }
     let (shown, version) = refreshed(&mut write, &app, (organization, &id)).await?;
     tell(&mut write.tx, &app, (asked, &row), write.now).await?;
-    let text = |text: &Option<fields::Paragraph>| text.as_ref().map_or(Value::Null, |text| text.0.clone().into());
     let event = acting
         .event(&caller, step_event(asked.step))
         .about(&id)
-        .with("reason", text(&asked.reason))
-        .with("breach", text(&asked.breach))
-        .with("remedy", text(&asked.remedy))
+        .with("reason", asked.reason.as_ref().map(|reason| reason.0.clone()))
         .changed(before, shown.traced());
     audit::record(&mut write.tx, event, write.now).await?;
     let answer = write.finish(Written::changed(&shown)?.with_version(version)).await;
@@ -127,8 +111,6 @@ fn step_event(step: StepName) -> &'static str {
         StepName::Unpaid => "order.unpaid",
         StepName::NonRenewal => "order.non_renewal",
         StepName::Terminated => "order.terminated",
-        StepName::Suspended => "order.suspended",
-        StepName::Reinstated => "order.reinstated",
     }
 }
 
@@ -207,25 +189,6 @@ async fn apply(
             };
             row.terminated_on = Some(on.to_string());
             row.termination_reason = Some(reason.0.clone());
-        }
-        StepName::Suspended if row.suspended_at.is_some() => return again("suspended"),
-        StepName::Suspended => {
-            if asked.breach.is_none() {
-                return Err(Problem::field("/breach", "missing", "say what was not respected (R085)").into());
-            }
-            if asked.remedy.is_none() {
-                return Err(Problem::field("/remedy", "missing", "say what has to be done (R085)").into());
-            }
-            row.suspended_at = Some(now.into());
-        }
-        StepName::Reinstated if row.suspended_at.is_none() => {
-            return Err(Problem::new(Code::Conflict, "the order is not suspended").into());
-        }
-        StepName::Reinstated => {
-            if asked.reason.is_none() {
-                return Err(Problem::field("/reason", "missing", "say how the breach was remedied").into());
-            }
-            row.suspended_at = None;
         }
     }
     Ok(())

@@ -99,6 +99,8 @@ pub(super) struct Order {
     unpaid_since: Option<String>,
     /// When access is interrupted for it, RFC 3339.
     interrupted_at: Option<String>,
+    /// The part of its term that a larger order or a termination leaves unused, to be credited (R066).
+    unused: Option<UnusedTerm>,
     /// Its last day, when it was terminated.
     terminated_on: Option<String>,
     /// RFC 3339.
@@ -114,6 +116,15 @@ pub(super) struct OrderTerm {
     first_day: String,
     /// Last day.
     last_day: String,
+}
+
+/// Days to be credited.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UnusedTerm {
+    /// Days that the client does not get.
+    days: i32,
+    /// Days of the whole term.
+    of_days: i32,
 }
 
 impl Order {
@@ -189,6 +200,7 @@ impl Order {
             notice: weighed.map(str::to_owned),
             unpaid_since: row.unpaid_since.clone(),
             interrupted_at: rule.unpaid_since.map(|day| interruption(day).to_string()),
+            unused: Orders(&rules).unused(&rule).map(|(days, of_days)| UnusedTerm { days, of_days }),
             terminated_on: row.terminated_on.clone(),
             suspended_at: row.suspended_at.map(instant),
             recorded_at: instant(row.created_at),

@@ -30,7 +30,9 @@ use crate::account::signatories;
 use crate::app::App;
 use crate::db::cursor::{Cursor, MAX_LIMIT, Order as Sorting};
 use crate::db::members_list::{self, MemberFilter};
-use crate::db::{audit, contacts, enrolments, members, orders, organizations, portal_grants, seats, trials};
+use crate::db::{
+    audit, contacts, data_returns, enrolments, members, orders, organizations, portal_grants, seats, trials,
+};
 use crate::mail::organizations::SensitiveAct;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -176,6 +178,9 @@ impl Export {
                 }
             }
             Part::End => {
+                let mut tx = self.app.db.begin().await?;
+                data_returns::exported(&mut tx, &self.organization, self.app.clock.now()).await?;
+                tx.commit().await?;
                 lines.add("end", &json!({ "lines": self.lines, "exported_at": self.now.to_string() }))?;
                 return Ok((lines.0.into(), false));
             }

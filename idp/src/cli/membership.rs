@@ -13,7 +13,7 @@ use crate::db::audit::{self, Event};
 use crate::db::organizations::{self, Terms};
 use crate::db::{Db, clients};
 use crate::mail::Post;
-use crate::measures::{self, Order, Refused, Subject};
+use crate::measures::{self, Decision, Refused, Subject};
 use crate::outcome::{Fault, Outcome};
 use crate::seats::{self, State, Taking};
 
@@ -137,7 +137,7 @@ fn line(terms: &Terms) -> String {
 }
 
 /// Suspends an organization, or ends its suspension.
-pub(super) async fn set_status(config: &Config, db: Db, (organization, order): (&str, Order<'_>)) -> Outcome<()> {
+pub(super) async fn set_status(config: &Config, db: Db, (organization, order): (&str, Decision<'_>)) -> Outcome<()> {
     let now = Clock::System.now();
     let master = master_key(&config.keys)?;
     let mut tx = db.begin().await?;

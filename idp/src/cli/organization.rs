@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::db::organizations;
 use crate::login::rules;
 use crate::mail::Post;
-use crate::measures::Order;
+use crate::measures::Decision;
 use crate::outcome::{Fault, Outcome};
 
 /// Most organizations listed.
@@ -139,7 +139,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         Command::Policy(PolicyCommand::Set { organization, changes }) => (organization, Some(Some(changes))),
         Command::Policy(PolicyCommand::Clear { organization }) => (organization, Some(None)),
         Command::Suspend { organization, breach, remedy, reason } => {
-            let order = Order {
+            let order = Decision {
                 act: Act::Suspend,
                 breach: &breach,
                 remedy: &remedy,
@@ -151,7 +151,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             return super::membership::set_status(&config, db, (&organization, order)).await;
         }
         Command::Resume { organization, reason } => {
-            let order = Order {
+            let order = Decision {
                 act: Act::Lift,
                 breach: "",
                 remedy: "",

@@ -129,7 +129,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             let master = master_key(&config.keys)?;
             let mut tx = db.begin().await?;
             let post = Post { config: &config, master: &master };
-            let sent = invite::send_again(&mut tx, post, &person, now).await?;
+            let sent = invite::invite_again(&mut tx, post, &person, now).await?;
             let sent =
                 sent.map_err(|refusal| Fault::new(format!("{}: {refusal}; nothing was changed", person.login)))?;
             let Some(mail) = sent else {

@@ -1,4 +1,4 @@
-//! Measures of the operator against people, organizations and portals (R083–R086, R090): written once, presented, lifted, never
+//! Measures of the operator against people, organizations, orders and portals (R083–R086, R090): written once, presented, lifted, never
 //! removed.
 
 use jiff::Timestamp;
@@ -24,9 +24,11 @@ statements! {
             WHERE (CAST($1 AS TEXT) IS NULL OR subject_id = $1) AND (CAST($2 AS TEXT) IS NULL OR measure = $2)
               AND (imposed_at < $3 OR (imposed_at = $3 AND id < $4))
             ORDER BY imposed_at DESC, id DESC LIMIT $5"));
-    OF_SUBJECT = (concat!("SELECT ", columns!(), " FROM measures
-                  WHERE subject_kind = $1 AND subject_id = $2 AND (imposed_at < $3 OR (imposed_at = $3 AND id < $4))
-                  ORDER BY imposed_at DESC, id DESC LIMIT $5"));
+    OF_ORGANIZATION = (concat!("SELECT ", columns!(), " FROM measures
+                       WHERE ((subject_kind = 'organization' AND subject_id = $1)
+                              OR (subject_kind = 'order' AND subject_id IN (SELECT id FROM orders WHERE organization_id = $1)))
+                         AND (imposed_at < $2 OR (imposed_at = $2 AND id < $3))
+                       ORDER BY imposed_at DESC, id DESC LIMIT $4"));
     PRESENT = "UPDATE measures SET presented_on = $2
                WHERE id = $1 AND measure = 'formal_notice' AND lifted_at IS NULL AND presented_on IS NULL";
     LIFT = "UPDATE measures SET lifted_at = $2, lifted_by = $3, lifted_reason = $4, lifted_notices = $5
@@ -39,7 +41,7 @@ statements! {
 pub struct Measure {
     /// `mea_…`.
     pub id: String,
-    /// `person`, `organization` or `portal`.
+    /// `person`, `organization`, `order` or `portal`.
     pub subject_kind: String,
     /// Its id.
     pub subject_id: String,
@@ -164,16 +166,16 @@ pub async fn list(
     sql!(c, all Measure: LIST, subject, measure, at, id, i64::from(limit))
 }
 
-/// The measures against one subject, as [`list`].
+/// The measures against an organization and its orders, as [`list`].
 ///
 /// # Errors
 /// The engine failed.
-pub async fn of_subject(
+pub async fn of_organization(
     c: &mut impl Conn,
-    (kind, subject): (&str, &str),
+    organization: &str,
     (at, id, limit): (i64, &str, u32),
 ) -> sqlx::Result<Vec<Measure>> {
-    sql!(c, all Measure: OF_SUBJECT, kind, subject, at, id, i64::from(limit))
+    sql!(c, all Measure: OF_ORGANIZATION, organization, at, id, i64::from(limit))
 }
 
 /// Notes when a formal notice that stands was first presented; false when that is known, or it does not stand.

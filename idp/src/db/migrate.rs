@@ -55,6 +55,7 @@ const MIGRATIONS: &[Migration] = migrations![
     22 "0022_lifecycle",
     23 "0023_measures",
     24 "0024_groups",
+    27 "0027_data_returns",
     28 "0028_whole_imports",
     29 "0029_document_requests",
 ];

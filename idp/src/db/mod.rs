@@ -181,6 +181,7 @@ tables! {
     consents,
     contacts,
     contract_moments,
+    data_returns,
     device_requests,
     document_requests,
     enrolments,

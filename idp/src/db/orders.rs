@@ -19,6 +19,7 @@ statements! {
                   acknowledged_at, signed_at, paid_at, credentials_sent_at, credentials_mail, notice_presented_on, terminated_on, termination_reason,
                   unpaid_since, suspended_at, version, created_by, created_at, updated_at
            FROM orders WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2";
+    WHOSE = "SELECT organization_id FROM orders WHERE id = $1";
     RECORD = "UPDATE orders SET acknowledged_at = $4, signed_at = $5, paid_at = $6, credentials_sent_at = $7, credentials_mail = $8, notice_presented_on = $9,
                      terminated_on = $10, termination_reason = $11, unpaid_since = $12, suspended_at = $13, administrator = $14, updated_at = $15,
                      version = version + 1
@@ -189,6 +190,15 @@ pub async fn insert(tx: &mut Tx, new: &NewOrder<'_>, now: Timestamp) -> sqlx::Re
         At::from(now),
     )
     .map(drop)
+}
+
+/// Whose order `id` is.
+///
+/// # Errors
+/// The engine failed.
+pub async fn whose(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<String>> {
+    let found = sql!(c, optional (String,): WHOSE, id)?;
+    Ok(found.map(|(organization,)| organization))
 }
 
 /// The order `id` of `organization`.

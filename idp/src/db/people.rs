@@ -28,11 +28,13 @@ statements! {
     SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4, version = version + 1 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM people";
     SET_DUTIES = "UPDATE people SET operator = $2, privacy = $3, version = version + 1, updated_at = $4 WHERE id = $1";
-    MUST_RENEW = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id JOIN organizations o ON o.id = m.organization_id
-                                 LEFT JOIN passwords w ON w.person_id = p.id
-                                 WHERE p.id = $1 AND p.status = 'active' AND NOT p.operator AND NOT p.privacy
-                                   AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
-                                   AND COALESCE(w.changed_at, 0) <= o.renewal_at)";
+    STANDING = "SELECT p.status = 'active',
+                       p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                         AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                     LEFT JOIN passwords w ON w.person_id = m.person_id
+                                     WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                       AND COALESCE(w.changed_at, 0) <= o.renewal_at)
+                FROM people p WHERE p.id = $1";
     HAS_OLD_PASSWORD = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id
                                             JOIN organizations o ON o.id = m.organization_id JOIN passwords w ON w.person_id = p.id
                                        WHERE p.id = $1 AND NOT p.operator AND NOT p.privacy
@@ -309,7 +311,21 @@ pub async fn operators(c: &mut impl Conn) -> sqlx::Result<Vec<String>> {
 /// # Errors
 /// The engine failed.
 pub async fn must_renew(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
-    sql!(c, one (bool,): MUST_RENEW, id).map(|(must,)| must)
+    Ok(standing(c, id).await?.1)
+}
+
+/// Whether the account of `id` is active at this moment, and no kill switch stands before it: asked for again where a session opens,
+/// because a measure may have come since the password was compared.
+///
+/// # Errors
+/// The engine failed.
+pub async fn may_sign_in(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
+    Ok(matches!(standing(c, id).await?, (true, false)))
+}
+
+/// Whether the account is active, and whether it is so only until its rows say that its password must be renewed.
+async fn standing(c: &mut impl Conn, id: &str) -> sqlx::Result<(bool, bool)> {
+    Ok(sql!(c, optional (bool, bool): STANDING, id)?.unwrap_or_default())
 }
 
 /// Whether `id` has a password from before a kill switch of one of their organizations.

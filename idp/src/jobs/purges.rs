@@ -1,4 +1,4 @@
-//! The removal of an organization's data a year after its last order (R156): memberships end, accounts of people who belong nowhere else
+//! The removal of an organization's data a year after its last order (R156, R157): memberships end, accounts of people who belong nowhere else
 //! are erased, contacts, enrolments and offers go. What stays: the organization's name, its order forms, the audit trail, and the certificate.
 
 use habilis_keys::token::file_digest_hex;
@@ -13,7 +13,7 @@ use crate::api_keys::happened_to_organization;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::purges::{self, Purge};
-use crate::db::{Tx, contacts, document_requests, members, organizations, people};
+use crate::db::{At, Tx, contacts, data_returns, document_requests, members, organizations, people};
 use crate::mail::subscriptions::{Notice, SubscriptionLetter};
 use crate::mail::{self, Recipient};
 use crate::outcome::Outcome;
@@ -84,7 +84,11 @@ async fn finish(app: &App, job: &Job, (mut tx, purge): (Tx, &Purge), now: Timest
         seats::release(&mut tx, (organization, &person), None, ("lifecycle", "purged"), now).await?;
     }
     happened_to_organization(&mut tx, app, (organization, Happening::CentreTerminated, "lifecycle"), now).await?;
+    let wanted = data_returns::find(&mut tx, organization).await?;
+    let instant = |at: Option<At>| at.map(|at| Timestamp::from(at).to_string());
     let certificate = json!({
+        "choice": wanted.choice, "chosen_by": wanted.chosen_by, "chosen_at": instant(wanted.chosen_at),
+        "exported_at": instant(wanted.exported_at),
         "organization": organization, "name": found.name, "siret": found.siret, "last_day": purge.last_day,
         "started_at": Timestamp::from(purge.started_at).to_string(), "finished_at": now.to_string(), "memberships": purge.memberships,
         "accounts_erased": purge.accounts, "removed": ["memberships", "accounts", "contacts", "enrolments", "offers", "api_keys", "documents"],

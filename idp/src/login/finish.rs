@@ -249,8 +249,9 @@ pub async fn finish(
     (mut way, arrival, proven): (Way, Arrival<'_>, Proven<'_>),
     now: Timestamp,
 ) -> Outcome<Result<Response, LoginProblem>> {
-    // An organization's kill switch may have come between two steps, and a passkey is no renewed password (R033).
-    if people::must_renew(&mut tx, proven.person).await? {
+    // A measure or a kill switch may have come between two steps or since the password was compared, and a passkey is no renewed
+    // password (R033, R083).
+    if !people::may_sign_in(&mut tx, proven.person).await? {
         tx.commit().await?;
         return Ok(Err(LoginProblem::Refused));
     }

@@ -418,7 +418,9 @@ async fn set_up(
     }
     let codes = factors::first_codes(&mut tx, app, (&person, origin), now).await?;
     let arrival = Arrival { origin, browser: &waiting.browser, old };
-    if people::must_renew(&mut tx, &person).await? || !finish::has_room(&mut tx, app, (&person, &arrival), now).await? {
+    if !people::may_sign_in(&mut tx, &person).await?
+        || !finish::has_room(&mut tx, app, (&person, &arrival), now).await?
+    {
         return Ok(see_other(&waiting.way.login_path()));
     }
     let proven = Proven { person: &person, amr: &amr, since };

@@ -17,6 +17,8 @@ pub enum About {
     Person,
     /// An organization, by name.
     Organization(String),
+    /// An order, by the number of its form.
+    Order(String),
     /// A portal, by name.
     Portal(String),
 }
@@ -40,27 +42,36 @@ pub struct MeasureLetter {
 
 impl MeasureLetter {
     fn what(&self, locale: Locale) -> String {
-        let (person, organization, portal) = match self.act {
-            Act::GiveNotice => {
-                ("letter-measure-notice-person", "letter-measure-notice-organization", "letter-measure-notice-portal")
-            }
+        let (person, organization, order, portal) = match self.act {
+            Act::GiveNotice => (
+                "letter-measure-notice-person",
+                "letter-measure-notice-organization",
+                "letter-measure-notice-order",
+                "letter-measure-notice-portal",
+            ),
             Act::Suspend => (
                 "letter-measure-suspended-person",
                 "letter-measure-suspended-organization",
+                "letter-measure-suspended-order",
                 "letter-measure-suspended-portal",
             ),
             Act::Terminate => (
                 "letter-measure-terminated-person",
                 "letter-measure-terminated-organization",
+                "letter-measure-terminated-order",
                 "letter-measure-terminated-portal",
             ),
-            Act::Lift => {
-                ("letter-measure-lifted-person", "letter-measure-lifted-organization", "letter-measure-lifted-portal")
-            }
+            Act::Lift => (
+                "letter-measure-lifted-person",
+                "letter-measure-lifted-organization",
+                "letter-measure-lifted-order",
+                "letter-measure-lifted-portal",
+            ),
         };
         match &self.about {
             About::Person => locale.text(person),
             About::Organization(name) => locale.text_with(organization, &[("name", name)]),
+            About::Order(number) => locale.text_with(order, &[("number", number)]),
             About::Portal(name) => locale.text_with(portal, &[("name", name)]),
         }
     }
@@ -145,7 +156,12 @@ impl MeasureLetter {
     pub(super) fn samples() -> Vec<Self> {
         let subjects = || {
             let name = "Boulangeries Lefèvre".to_owned();
-            [About::Person, About::Organization(name.clone()), About::Portal(name)]
+            [
+                About::Person,
+                About::Organization(name.clone()),
+                About::Order("BC-2027-014".to_owned()),
+                About::Portal(name),
+            ]
         };
         let acts = [Act::GiveNotice, Act::Suspend, Act::Terminate, Act::Lift];
         let letter = |act, about| Self {

@@ -1,4 +1,4 @@
-//! Measures of the operator: formal notice, suspension and termination of people, organizations and portals (R083–R086, R090).
+//! Measures of the operator: formal notice, suspension and termination of people, organizations, orders and portals (R083–R086, R090).
 //!
 //! One operation for all of them ([`apply`]): the rule (`policies::sanctions`), the status, what ends with it, the letters to whom
 //! it concerns, the row that proves them, and the audit line, in one transaction. The effect is at once, the notice goes out at
@@ -22,13 +22,14 @@ use crate::app::App;
 use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::measures::{self, NewMeasure};
-use crate::db::{Tx, clients, contacts, grants, members, organizations, password_links, people, sign_in_steps};
+use crate::db::{Tx, clients, contacts, grants, members, orders, organizations, password_links, people, sign_in_steps};
 use crate::login::session;
 use crate::mail::letters::Letter as _;
 use crate::mail::measures::{About, MeasureLetter};
 use crate::mail::{self, Post, Recipient};
 use crate::oidc::client::Client;
 use crate::outcome::Outcome;
+use crate::seats;
 use crate::web::text::Locale;
 
 /// Most contacts of a portal that are written to: nobody's inbox is flooded.
@@ -41,6 +42,8 @@ pub enum Subject<'a> {
     Person(&'a str),
     /// An organization.
     Organization(&'a str),
+    /// An order of an organization.
+    Order(&'a str),
     /// A portal.
     Portal(&'a str),
 }
@@ -51,6 +54,7 @@ impl<'a> Subject<'a> {
         match kind {
             "person" => Some(Self::Person(id)),
             "organization" => Some(Self::Organization(id)),
+            "order" => Some(Self::Order(id)),
             "portal" => Some(Self::Portal(id)),
             _ => None,
         }
@@ -61,6 +65,7 @@ impl<'a> Subject<'a> {
         match self {
             Self::Person(id) => ("person", id),
             Self::Organization(id) => ("organization", id),
+            Self::Order(id) => ("order", id),
             Self::Portal(id) => ("portal", id),
         }
     }
@@ -72,13 +77,16 @@ impl<'a> Subject<'a> {
             (_, Self::Person(_)) => "person.status_changed",
             (_, Self::Organization(_)) => "organization.status_changed",
             (_, Self::Portal(_)) => "client.status_changed",
+            (Act::Suspend, Self::Order(_)) => "order.suspended",
+            (Act::Lift, Self::Order(_)) => "order.reinstated",
+            (Act::Terminate, Self::Order(_)) => "order.terminated",
         }
     }
 }
 
 /// What is done, and what is said with it.
 #[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
+pub struct Decision<'a> {
     /// What.
     pub act: Act,
     /// What was not respected; empty for a lift.
@@ -120,6 +128,8 @@ pub struct Done {
 /// A subject as it is, and whom its measures concern.
 struct Found {
     status: String,
+    /// The organization in whose journal the measure is written, when it has one.
+    organization: Option<String>,
     about: About,
     to: Vec<To>,
 }
@@ -143,7 +153,7 @@ impl Found {
     }
 }
 
-/// Does what `order` says, writes to whom it concerns and records `event`, to which it adds what was said and done. The caller
+/// Does what `decision` says, writes to whom it concerns and records `event`, to which it adds what was said and done. The caller
 /// commits, and then calls [`spread`].
 ///
 /// # Errors
@@ -151,7 +161,7 @@ impl Found {
 pub async fn apply(
     tx: &mut Tx,
     post: Post<'_>,
-    (subject, order, event): (Subject<'_>, &Order<'_>, Event),
+    (subject, decision, event): (Subject<'_>, &Decision<'_>, Event),
     now: Timestamp,
 ) -> Outcome<Result<Done, Refused>> {
     lock(tx, subject).await?;
@@ -160,31 +170,31 @@ pub async fn apply(
     }
     let Some(found) = find(tx, subject, now).await? else { return Ok(Err(Refused::Unknown)) };
     let Some(standing) = found.standing() else { return Ok(Err(Refused::Changed)) };
-    let ground = match (subject, order.irreparable) {
+    let ground = match (subject, decision.irreparable) {
         (Subject::Portal(_), _) => Ground::Free,
         (_, Some(_)) => Ground::Irreparable,
         (_, None) => notice(tx, subject).await?,
     };
-    if let Err(refusal) = sanctions::decide(standing, order.act, ground, calendar::date_at(now)) {
+    if let Err(refusal) = sanctions::decide(standing, decision.act, ground, calendar::date_at(now)) {
         return Ok(Err(Refused::Rule(refusal)));
     }
     let suspension = measures::standing(tx, subject.parts(), "suspension").await?.into_iter().next();
     let from = found.status.clone();
-    let to = match order.act {
+    let to = match decision.act {
         Act::GiveNotice => from.clone(),
         Act::Suspend => "suspended".to_owned(),
         Act::Terminate => "terminated".to_owned(),
         Act::Lift => restored(tx, subject, suspension.as_ref().map(|found| found.earlier.as_str())).await?,
     };
-    if order.act != Act::GiveNotice && !carry_out(tx, post, (subject, order), (&from, &to), now).await? {
+    if decision.act != Act::GiveNotice && !carry_out(tx, post, (subject, decision), (&from, &to), now).await? {
         return Ok(Err(Refused::Changed));
     }
     let letter = MeasureLetter {
-        act: order.act,
+        act: decision.act,
         about: found.about,
-        breach: order.breach.to_owned(),
-        remedy: order.remedy.to_owned(),
-        irreparable: order.irreparable.map(str::to_owned),
+        breach: decision.breach.to_owned(),
+        remedy: decision.remedy.to_owned(),
+        irreparable: decision.irreparable.map(str::to_owned),
         at: now,
     };
     let mut notices = Vec::with_capacity(found.to.len());
@@ -193,10 +203,10 @@ pub async fn apply(
         notices.push(mail::write_to(tx, post, (&to, &letter), (now, now)).await?);
     }
     let letters = notices.join(" ");
-    let measure = match (order.act, suspension) {
+    let measure = match (decision.act, suspension) {
         (Act::Lift, None) => None,
         (Act::Lift, Some(suspension)) => {
-            measures::lift(tx, &suspension.id, (order.by, order.reason, &letters), now).await?;
+            measures::lift(tx, &suspension.id, (decision.by, decision.reason, &letters), now).await?;
             Some(suspension.id)
         }
         (act, _) => {
@@ -210,32 +220,35 @@ pub async fn apply(
                     Act::Suspend | Act::Lift => "suspension",
                 },
                 earlier: &from,
-                breach: order.breach,
-                remedy: order.remedy,
-                irreparable: order.irreparable,
-                reason: order.reason,
+                breach: decision.breach,
+                remedy: decision.remedy,
+                irreparable: decision.irreparable,
+                reason: decision.reason,
                 text_version: letter.template(),
                 notices: &letters,
-                by: order.by,
+                by: decision.by,
             };
             measures::insert(tx, &new, now).await?;
             Some(id)
         }
     };
     let said = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
+    let event = match &found.organization {
+        Some(organization) => event.in_organization(organization),
+        None => event,
+    };
     let event = match subject {
-        Subject::Organization(id) => event.in_organization(id).about(id),
-        Subject::Person(id) => event.about(id),
+        Subject::Person(id) | Subject::Organization(id) | Subject::Order(id) => event.about(id),
         Subject::Portal(id) => event.about(id).at_client(id),
     };
     let event = event
-        .with("reason", order.reason)
-        .with("breach", said(order.breach))
-        .with("remedy", said(order.remedy))
+        .with("reason", decision.reason)
+        .with("breach", said(decision.breach))
+        .with("remedy", said(decision.remedy))
         .with("measure", measure.clone())
         .with("notices", notices)
         .changed(from.clone().into(), to.clone().into());
-    let event = match order.irreparable {
+    let event = match decision.irreparable {
         Some(why) => event.with("irreparable", why),
         None => event,
     };
@@ -256,6 +269,11 @@ async fn lock(tx: &mut Tx, subject: Subject<'_>) -> Outcome<()> {
     match subject {
         Subject::Person(id) => people::lock(tx, id).await?,
         Subject::Organization(id) => members::lock(tx, id).await?,
+        Subject::Order(id) => {
+            if let Some(organization) = orders::whose(tx, id).await? {
+                members::lock(tx, &organization).await?;
+            }
+        }
         Subject::Portal(id) => clients::lock(tx, id).await?,
     }
     Ok(())
@@ -266,13 +284,23 @@ async fn find(tx: &mut Tx, subject: Subject<'_>, now: Timestamp) -> Outcome<Opti
         Subject::Person(id) => people::find(tx, id).await?.map(|person| {
             let locale = Locale::negotiate(Some(&person.locale), None);
             let to = person.email.map(|address| To { address, person: Some(person.id), locale });
-            Found { status: person.status, about: About::Person, to: to.into_iter().collect() }
+            Found { status: person.status, organization: None, about: About::Person, to: to.into_iter().collect() }
         }),
         Subject::Organization(id) => match organizations::find(tx, id).await? {
             Some(organization) => Some(Found {
                 to: of_organization(tx, id, now).await?,
                 status: organization.status,
+                organization: Some(organization.id),
                 about: About::Organization(organization.name),
+            }),
+            None => None,
+        },
+        Subject::Order(id) => match an_order(tx, id).await? {
+            Some(order) => Some(Found {
+                to: of_organization(tx, &order.organization_id, now).await?,
+                status: status_of(&order, now).to_owned(),
+                organization: Some(order.organization_id),
+                about: About::Order(order.number),
             }),
             None => None,
         },
@@ -281,11 +309,35 @@ async fn find(tx: &mut Tx, subject: Subject<'_>, now: Timestamp) -> Outcome<Opti
                 let (status, client) = (row.status.clone(), Client::from_row(row)?);
                 let contacts = client.metadata.contacts.iter().take(MOST_CONTACTS);
                 let to = contacts.map(|address| To { address: address.clone(), person: None, locale: Locale::Fr });
-                Some(Found { status, to: to.collect(), about: About::Portal(client.name().to_owned()) })
+                Some(Found {
+                    status,
+                    organization: None,
+                    to: to.collect(),
+                    about: About::Portal(client.name().to_owned()),
+                })
             }
             None => None,
         },
     })
+}
+
+async fn an_order(tx: &mut Tx, id: &str) -> Outcome<Option<orders::Order>> {
+    Ok(match orders::whose(tx, id).await? {
+        Some(organization) => orders::find(tx, &organization, id).await?,
+        None => None,
+    })
+}
+
+/// Where an order stands for a measure: one that has ended cannot be suspended any more.
+fn status_of(order: &orders::Order, now: Timestamp) -> &'static str {
+    let over = order.rule().final_day().is_some_and(|day| calendar::cut_after(day) <= now);
+    match order.suspended_at {
+        // What was terminated for a breach stays closed through its last day.
+        Some(_) if order.terminated_on.is_some() => "terminated",
+        _ if over => "terminated",
+        Some(_) => "suspended",
+        None => "active",
+    }
 }
 
 /// The administrators in force and the signatories, each address once.
@@ -330,7 +382,7 @@ async fn restored(tx: &mut Tx, subject: Subject<'_>, earlier: Option<&str>) -> O
 async fn carry_out(
     tx: &mut Tx,
     post: Post<'_>,
-    (subject, order): (Subject<'_>, &Order<'_>),
+    (subject, decision): (Subject<'_>, &Decision<'_>),
     (from, to): (&str, &str),
     now: Timestamp,
 ) -> Outcome<bool> {
@@ -339,14 +391,14 @@ async fn carry_out(
             if !people::set_status(tx, id, (from, to), now).await? {
                 return Ok(false);
             }
-            if order.act != Act::Lift {
+            if decision.act != Act::Lift {
                 session::end_of_person(tx, (id, ""), now).await?;
                 grants::revoke_of_person(tx, id, "", now).await?;
                 password_links::void(tx, id, now).await?;
                 sign_in_steps::void(tx, id, now).await?;
                 account_links::void(tx, id, Purpose::NewEmail, now).await?;
             }
-            if order.act == Act::Terminate {
+            if decision.act == Act::Terminate {
                 account_links::void(tx, id, Purpose::Activate, now).await?;
                 happened_to_issuer(tx, post, (id, None, Happening::IssuerRemoved), now).await?;
             }
@@ -355,18 +407,30 @@ async fn carry_out(
             if !organizations::set_status(tx, id, (from, to), now).await? {
                 return Ok(false);
             }
-            if order.act != Act::Lift {
+            if decision.act != Act::Lift {
                 organizations::end_access(tx, id, now).await?;
             }
-            let happening = match order.act {
+            let happening = match decision.act {
                 Act::Terminate => Happening::CentreTerminated,
                 Act::Lift => Happening::CentreRestored,
                 Act::Suspend | Act::GiveNotice => Happening::CentreSuspended,
             };
-            happened_to_organization(tx, post, (id, happening, order.by), now).await?;
+            happened_to_organization(tx, post, (id, happening, decision.by), now).await?;
+        }
+        Subject::Order(id) => {
+            let Some(mut order) = an_order(tx, id).await? else { return Ok(false) };
+            order.suspended_at = (decision.act != Act::Lift).then(|| order.suspended_at.unwrap_or(now.into()));
+            if decision.act == Act::Terminate {
+                order.terminated_on = Some(calendar::date_at(now).to_string());
+                order.termination_reason = Some(decision.reason.to_owned());
+            }
+            if !orders::record(tx, &order, now).await? {
+                return Ok(false);
+            }
+            seats::refresh(tx, post, &order.organization_id, now).await?;
         }
         Subject::Portal(id) => {
-            if !clients::set_status(tx, id, (from, to, order.banner), now).await? {
+            if !clients::set_status(tx, id, (from, to, decision.banner), now).await? {
                 return Ok(false);
             }
         }

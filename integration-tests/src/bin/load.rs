@@ -14,6 +14,9 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to a person")]
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on stops")]
 
+#[path = "load/ledger.rs"]
+mod ledger;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,7 +38,9 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use tokio::net::TcpStream;
 use url::{Host, Url};
 
-const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_check|healthz|all>
+use self::ledger::Ledger;
+
+const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_check|invitation|activation|healthz|all>
     --spawn              start a server of our own beside this program (`habilis demo` in a temporary folder)
     --database URL       with --spawn: the database, in place of SQLite; an empty postgres:// one
     --hash M,T           with --spawn: Argon2id parameters, memory in KiB and iterations (default 19456,2)
@@ -44,7 +49,7 @@ const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_c
     --people FILE        with --base: its people, in place of BASE/demo/people.json
     --pid PID            with --base: the process whose memory is reported
     --client ID          the client of code_flow and login (default demo-es256)
-    --requests N         operations of each scenario (default 20000; code_flow 5000, login 500)
+    --requests N         operations of each scenario (default 20000; code_flow 5000, invitation 2000, login and activation 500)
     --concurrency C      connections (default 32)";
 
 /// A message for the person who started this.
@@ -72,13 +77,25 @@ enum Scenario {
     KeyExchange,
     /// What a gateway asks about a call: key and vendor's token.
     KeyCheck,
+    /// Somebody invited through the management API: an account, a seat of the ledger, a mail and the trail in one transaction.
+    Invitation,
+    /// Somebody who was invited and holds a seat: the link of the mail, and a password.
+    Activation,
     /// The empty handler: what HTTP alone costs.
     Healthz,
 }
 
 impl Scenario {
-    const ALL: [Self; 6] =
-        [Self::Healthz, Self::ClientCredentials, Self::KeyExchange, Self::KeyCheck, Self::CodeFlow, Self::Login];
+    const ALL: [Self; 8] = [
+        Self::Healthz,
+        Self::ClientCredentials,
+        Self::KeyExchange,
+        Self::KeyCheck,
+        Self::CodeFlow,
+        Self::Login,
+        Self::Invitation,
+        Self::Activation,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -87,6 +104,8 @@ impl Scenario {
             Self::Login => "login",
             Self::KeyExchange => "key_exchange",
             Self::KeyCheck => "key_check",
+            Self::Invitation => "invitation",
+            Self::Activation => "activation",
             Self::Healthz => "healthz",
         }
     }
@@ -95,7 +114,8 @@ impl Scenario {
         match self {
             Self::ClientCredentials | Self::KeyExchange | Self::KeyCheck | Self::Healthz => 20_000,
             Self::CodeFlow => 5_000,
-            Self::Login => 500,
+            Self::Invitation => 2_000,
+            Self::Login | Self::Activation => 500,
         }
     }
 }
@@ -108,6 +128,8 @@ struct Target {
     pid: Option<u32>,
     /// For the scenarios that need one.
     key: Option<Key>,
+    /// For those that take seats.
+    ledger: Option<Ledger>,
     /// Kept alive until the end.
     server: Option<TestServer>,
 }
@@ -159,6 +181,7 @@ struct Script {
     key: Key,
     exchange: String,
     bearer: String,
+    ledger: Ledger,
 }
 
 // One thread: two cores are shared with the server, and a generator that used both would measure itself.
@@ -182,6 +205,14 @@ async fn run() -> Result<usize, Failure> {
     let mut target = target(&options).await?;
     if options.scenarios.iter().any(|scenario| matches!(scenario, Scenario::KeyExchange | Scenario::KeyCheck)) {
         target.key = Some(key(&target).await?);
+    }
+    if options.scenarios.iter().any(|scenario| matches!(scenario, Scenario::Invitation | Scenario::Activation)) {
+        let count = |scenario: Scenario| {
+            let asked = options.scenarios.contains(&scenario);
+            options.requests(scenario).map(|requests| if asked { requests + warm_up(requests) } else { 0 })
+        };
+        let (invitations, activations) = (count(Scenario::Invitation)?, count(Scenario::Activation)?);
+        target.ledger = Some(Ledger::prepare(&target, invitations, activations).await?);
     }
     report_floors(options.hash()?);
     println!("\n{:<20} {:>9} {:>8} {:>10} {:>10} {:>7}", "scenario", "count", "per s", "p50 ms", "p99 ms", "errors");
@@ -240,6 +271,11 @@ impl Options {
 }
 
 impl Options {
+    /// Operations of a scenario.
+    fn requests(&self, scenario: Scenario) -> Result<usize, Failure> {
+        Ok(self.number("--requests", 10_000_000)?.unwrap_or(scenario.default_requests()))
+    }
+
     /// The parameters of Argon2id: memory in KiB, iterations.
     fn hash(&self) -> Result<(u32, u32), Failure> {
         let Some(text) = self.values.get("--hash") else { return Ok((19_456, 2)) };
@@ -262,9 +298,13 @@ async fn target(options: &Options) -> Result<Target, Failure> {
             Some(url) => (Engine::Postgres, vec!["--database".to_owned(), url.clone()]),
             None => (Engine::Sqlite, Vec::new()),
         };
-        for setting in
-            [format!("password_hash.memory_kib={memory_kib}"), format!("password_hash.iterations={iterations}")]
-        {
+        let settings = [
+            format!("password_hash.memory_kib={memory_kib}"),
+            format!("password_hash.iterations={iterations}"),
+            // One program does what a thousand would.
+            "api.requests_per_minute=1000000".to_owned(),
+        ];
+        for setting in settings {
             arguments.extend(["--set".to_owned(), setting]);
         }
         let mut server = TestServer::start_on(engine, arguments).await?;
@@ -279,6 +319,7 @@ async fn target(options: &Options) -> Result<Target, Failure> {
             people: server.people.clone(),
             pid: Some(server.pid),
             key: None,
+            ledger: None,
             server: Some(server),
         });
     }
@@ -295,6 +336,7 @@ async fn target(options: &Options) -> Result<Target, Failure> {
         pid: options.number("--pid", 1 << 22)?.and_then(|pid| u32::try_from(pid).ok()),
         base,
         key: None,
+        ledger: None,
         server: None,
     })
 }
@@ -411,7 +453,7 @@ fn per_second(span: Duration, work: impl Fn() + Sync) -> f64 {
 
 /// Runs one scenario: connections and sessions first, a short warm-up, then the clock.
 async fn measure(target: &Target, options: &Options, scenario: Scenario) -> Result<Figures, Failure> {
-    let requests = options.number("--requests", 10_000_000)?.unwrap_or(scenario.default_requests());
+    let requests = options.requests(scenario)?;
     let mut concurrency = options.concurrency.min(requests);
     if scenario == Scenario::Login {
         // More at a time for one account would be taken for guessing.
@@ -432,13 +474,17 @@ async fn measure(target: &Target, options: &Options, scenario: Scenario) -> Resu
         }
         workers.push((script, connection));
     }
-    let warm_up = (requests / 20).min(1000);
-    let (_, _, workers) = drive(scenario, warm_up, workers).await;
+    let (_, _, workers) = drive(scenario, warm_up(requests), workers).await;
     let began = Instant::now();
     let (mut latencies, errors, _) = drive(scenario, requests, workers).await;
     let elapsed = began.elapsed();
     latencies.sort_unstable();
     Ok(Figures { scenario, elapsed, latencies, errors })
+}
+
+/// Operations before the clock runs.
+fn warm_up(requests: usize) -> usize {
+    (requests / 20).min(1000)
 }
 
 type Worker = (Script, Connection);
@@ -497,8 +543,10 @@ async fn operate(scenario: Scenario, connection: &mut Connection, script: &Scrip
             let reply = connection.get("/userinfo", Some(&format!("Bearer {token}"))).await?;
             reply.expect_status(StatusCode::OK)?.member("sub").map(drop)
         }
+        Scenario::Invitation => script.ledger.invite(connection).await,
+        Scenario::Activation => script.ledger.activate(connection).await,
         Scenario::Login => {
-            connection.cookies.clear();
+            connection.forget_cookies();
             login(connection, script).await
         }
     }
@@ -552,6 +600,7 @@ impl Script {
         Ok(Self {
             exchange: form(&[("grant_type", "client_credentials"), ("api_key", &key.text)]),
             bearer: format!("Bearer {}", key.token),
+            ledger: target.ledger.clone().unwrap_or_default(),
             key,
             client_credentials: form(&[("grant_type", "client_credentials")]),
             authorization: service_authorization.ok_or("demo-service authenticates with client_secret_basic")?,
@@ -614,14 +663,20 @@ impl Connection {
     }
 
     async fn post(&mut self, path: &str, form: &str, authorization: Option<&str>) -> Result<Reply, Failure> {
-        self.send("POST", path, (Some(form), authorization)).await
+        self.send("POST", path, (Some(("application/x-www-form-urlencoded", form)), authorization)).await
     }
 
+    /// Another browser.
+    fn forget_cookies(&mut self) {
+        self.cookies.clear();
+    }
+
+    /// Sends a body of this content type, and waits for the answer.
     async fn send(
         &mut self,
         method: &str,
         path: &str,
-        (form, authorization): (Option<&str>, Option<&str>),
+        (body, authorization): (Option<(&'static str, &str)>, Option<&str>),
     ) -> Result<Reply, Failure> {
         // A server may close an idle connection; that is no error.
         if self.sender.ready().await.is_err() {
@@ -638,13 +693,13 @@ impl Connection {
             let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header("cookie", cookies.join("; "));
         }
-        if form.is_some() {
+        if let Some((content_type, _)) = body {
             request = request
-                .header("content-type", "application/x-www-form-urlencoded")
+                .header("content-type", content_type)
                 .header("origin", format!("http://{}", self.authority))
                 .header("sec-fetch-site", "same-origin");
         }
-        let body = Full::new(form.map_or_else(Bytes::new, |form| Bytes::copy_from_slice(form.as_bytes())));
+        let body = Full::new(body.map_or_else(Bytes::new, |(_, text)| Bytes::copy_from_slice(text.as_bytes())));
         let request = request.body(body).map_err(|error| error.to_string())?;
         let response = self.sender.send_request(request).await.map_err(|error| error.to_string())?;
         let (parts, body) = response.into_parts();

@@ -411,6 +411,8 @@ own_journeys! {
         let chief = Api::of_person(&server, chief, ALL).await;
         let mut late = 0;
         for round in 0..6 {
+            // What they had died with the suspension.
+            let api = Api::of_person(&server, &person, ALL).await;
             let barrier = Arc::new(Barrier::new(WRITES + 1));
             let tasks: Vec<_> = (0..WRITES)
                 .map(|number| {

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::activation::activate;
-use crate::api::{in_days, new_member, new_organization, of_kind, operator};
-use crate::forgot::NEW;
+use crate::api::{in_days, new_member, new_organization, of_kind, operator, organization_of_kind};
+use crate::forgot::{NEW, ask};
 
 const DAY: u64 = 86_400;
 
@@ -278,8 +278,6 @@ journeys! {
         assert_eq!((&old["standing"], &old["closed"]), (&json!("closed"), &json!("superseded")));
         for (body, status, code) in [
             (json!({ "step": "signed" }), 409, "conflict"),
-            (json!({ "step": "reinstated", "reason": "x" }), 409, "conflict"),
-            (json!({ "step": "suspended", "breach": "impayé" }), 422, "invalid_fields"),
             (json!({ "step": "terminated", "on": in_days(server, 3).await }), 422, "invalid_fields"),
             (json!({ "step": "terminated", "on": in_days(server, -3).await, "reason": "x" }), 422, "invalid_fields"),
             (json!({ "step": "paid", "on": in_days(server, 3).await }), 422, "invalid_fields"),
@@ -287,10 +285,37 @@ journeys! {
             step(&boss, &organization, &larger, body).await.problem(status, code);
         }
         // Suspended: nobody new, no access; reinstated: as before.
-        step(&boss, &organization, &larger, json!({ "step": "suspended", "breach": "usage interdit", "remedy": "cesser" })).await.done(200);
+        let status = format!("{orders}/{larger}/status");
+        let suspended = json!({ "status": "suspended", "reason": "signalement", "breach": "usage interdit", "remedy": "cesser" });
+        boss.put(&status, &json!({ "status": "active", "reason": "x" })).await.problem(409, "conflict");
+        boss.put(&status, &json!({ "status": "suspended", "reason": "x", "breach": "impayé" })).await.problem(422, "invalid_fields");
+        let closed = boss.put(&status, &suspended).await.done(200);
+        assert_eq!((&closed["standing"], &closed["closed"]), (&json!("closed"), &json!("suspended")), "{closed}");
+        boss.put(&status, &suspended).await.problem(409, "conflict");
         assert_eq!(figures(&boss, &organization).await, (0, 5));
-        step(&boss, &organization, &larger, json!({ "step": "reinstated", "reason": "cessé" })).await.done(200);
+        boss.put(&status, &json!({ "status": "active", "reason": "cessé" })).await.done(200);
         assert_eq!(figures(&boss, &organization).await, (9, 5));
+        // Its administrators were told in writing, both times, and the proof is with the measure (R085).
+        let told = boss.get(&format!("/organizations/{organization}/measures")).await.done(200);
+        let measure = &told["items"][0];
+        assert_eq!((&measure["subject_kind"], &measure["subject"], &measure["measure"]), (&json!("order"), &json!(larger), &json!("suspension")));
+        assert_eq!((measure["notices"].as_array().unwrap().len(), measure["lifted_at"].is_string()), (4, true), "{measure}");
+        // Terminated for a breach: a formal notice, or what cannot be repaired; then it stays so (R084, R086).
+        let terminated = |more: Value| {
+            let mut body = json!({ "status": "terminated", "reason": "récidive", "breach": "usage interdit" });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        boss.put(&status, &terminated(json!({}))).await.problem(409, "formal_notice_needed");
+        let notice = json!({ "subject_kind": "order", "subject": larger, "reason": "récidive", "breach": "usage interdit", "remedy": "cesser" });
+        assert_eq!(boss.post("/formal-notices", &notice).await.done(201)["subject_kind"], "order");
+        boss.put(&status, &terminated(json!({}))).await.problem(409, "formal_notice_needed");
+        let over = boss.put(&status, &terminated(json!({ "irreparable": "faux documents" }))).await.done(200);
+        assert_eq!((&over["standing"], over["terminated_on"].is_string()), (&json!("closed"), true), "{over}");
+        assert_eq!(figures(&boss, &organization).await, (0, 5));
+        boss.put(&status, &json!({ "status": "active", "reason": "x" })).await.problem(409, "conflict");
+        let elsewhere = organization_of_kind(server, "cfa");
+        boss.put(&format!("/organizations/{elsewhere}/orders/{larger}/status"), &suspended).await.problem(404, "not_found");
     }
 }
 
@@ -473,9 +498,26 @@ own_journeys! {
         let boss = operator(&server).await;
         // The administrator's own invitation has lapsed as well.
         assert_eq!(figures(&boss, &organization).await, (3, 0));
+        // Anybody can ask for a link to an address: it comes, and takes nothing from the organization.
+        let invitation = async |count: usize| loop {
+            let mails = Inbox::of(&server).to("echeance-1@societe.example").await;
+            let links: Vec<_> = mails.iter().flat_map(|mail| &mail.links).filter(|link| link.contains("/activate/")).cloned().collect();
+            if links.len() == count {
+                break links[0].clone();
+            }
+            tokio::task::yield_now().await;
+        };
+        ask(&server, &mut Browser::new(), "echeance-1@societe.example").await;
+        let link = invitation(2).await;
+        assert_eq!(figures(&boss, &organization).await, (3, 0));
         for index in 2..5 {
             boss.post(&members, &new_member(&format!("echeance-{index}"))).await.done(201);
         }
+        let page = activate(&mut Browser::new(), &link, NEW).await.page();
+        assert!(page.status == 409 && page.has("account-no-seat-page"), "{}", page.summary());
+        // A link a moment after the other is too soon.
+        server.advance(600).await;
+        let boss = operator(&server).await;
         let again = format!("{members}/{first}/invitation");
         boss.send(boss.request("POST", &again)).await.problem(409, "seat_limit_reached");
         let second = boss.get(&format!("{members}?q=echeance-2")).await.done(200)["items"][0]["id"].as_str().unwrap().to_owned();

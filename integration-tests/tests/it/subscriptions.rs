@@ -207,6 +207,14 @@ own_journeys! {
         assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
         boss.post(&format!("{of}/members"), &new_member("ephemere")).await.done(201);
 
+        // What is to become of it: said by somebody who proved who they are, told in the certificate (R157).
+        let fate = format!("{of}/data-return");
+        assert_eq!(boss.get(&fate).await.done(200)["choice"], Value::Null);
+        boss.put(&fate, &json!({ "choice": "keep" })).await.problem(422, "invalid_fields");
+        boss.put(&fate, &json!({ "choice": "destruction" })).await.done(200);
+        let chosen = boss.put(&fate, &json!({ "choice": "return" })).await.done(200);
+        assert_eq!((&chosen["choice"], &chosen["exported_at"]), (&json!("return"), &Value::Null));
+
         // Everything of it, as JSON Lines: whole, and with as many lines as it says.
         let exported = boss.get(&format!("{of}/export.jsonl")).await;
         assert_eq!(exported.status, 200);
@@ -217,6 +225,9 @@ own_journeys! {
         assert_eq!((count("organization"), count("contact"), count("order"), count("member"), count("seats")), (1, 1, 1, 3, 1));
         assert!(count("audit") >= 6 && count("seat_event") >= 3);
         assert!(rest.iter().filter(|line| line["type"] == "member").all(|line| line["data"]["seats"] == json!(["court"])));
+
+        let handed = boss.get(&fate).await.done(200);
+        assert!(handed["exported_at"].as_str() >= handed["chosen_at"].as_str(), "{handed}");
 
         // On the day before the first anniversary is over, everything is there (R156, Q11).
         server.advance(366 * DAY).await;
@@ -235,7 +246,9 @@ own_journeys! {
         assert_eq!((&removed["memberships"], &removed["accounts"], &removed["last_day"]), (&json!(3), &json!(2), &json!(last)), "{removed}");
         let certificate: Value = serde_json::from_str(removed["certificate"].as_str().unwrap()).unwrap();
         assert_eq!((&certificate["name"], &certificate["accounts_erased"]), (&json!("Éphémère"), &json!(2)));
+        assert_eq!((&certificate["choice"], &certificate["exported_at"]), (&json!("return"), &handed["exported_at"]), "{certificate}");
         let boss = operator(&server).await;
+        boss.put(&fate, &json!({ "choice": "destruction" })).await.problem(409, "conflict");
         assert_eq!(boss.get(&format!("{of}/members")).await.done(200)["items"], json!([]));
         assert_eq!(boss.get(&of).await.done(200)["status"], "terminated");
         for gone in ["ephemere@societe.example", "bc-court@client.example"] {

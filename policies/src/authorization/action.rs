@@ -145,6 +145,8 @@ actions! {
     ReadOrders "read_orders" "habilis.orders",
     /// Records orders.
     WriteOrders "write_orders" "habilis.orders",
+    /// Says whether an organization has its data back at the end or only destroyed.
+    ChooseDataReturn "choose_data_return" "habilis.orders",
     /// Reads the seats of an organization: how many, who holds them, what happened to them.
     ReadSeats "read_seats" "habilis.members.read",
     /// Gives a member a seat, takes it back, or hands it from one to another.

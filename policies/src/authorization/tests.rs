@@ -45,7 +45,7 @@ const LOOKS: [Action; 28] = [
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 12] = [
+const SENSITIVE: [Action; 13] = [
     Action::SetOrganizationStatus,
     Action::SetMemberRole,
     Action::ExportMembers,
@@ -56,6 +56,7 @@ const SENSITIVE: [Action; 12] = [
     Action::SetPersonStatus,
     Action::SetPortalStatus,
     Action::IssueApiKey,
+    Action::ChooseDataReturn,
     Action::KillSwitch,
     Action::ReadIdentityImage,
 ];
