@@ -18,12 +18,12 @@ use jiff::Timestamp;
 use super::problem::{Answer, Code, Problem, Stop};
 use crate::app::App;
 use crate::db::audit::{self, Event};
-use crate::db::{Tx, clients};
 use crate::db::members::{self, Member};
 use crate::db::organizations::{self, Organization};
 use crate::db::people::{self, Person};
-use crate::outcome::Outcome;
+use crate::db::{Tx, clients};
 use crate::oidc::resource::{self, Access, Challenge, Presented, StepUp};
+use crate::outcome::Outcome;
 use crate::web::Origin;
 
 /// What a client manages that is the operator's own automation.
@@ -313,7 +313,8 @@ impl Caller {
             return Ok((!still).then(|| Problem::bare(Code::Forbidden)));
         }
         let administers = |id: &str| self.administers.iter().any(|it| it == id);
-        let asked_in = self.asked_in.get().filter(|(id, _)| administers(id) || self.member_of.iter().any(|it| it == id));
+        let asked_in =
+            self.asked_in.get().filter(|(id, _)| administers(id) || self.member_of.iter().any(|it| it == id));
         if let Some((id, _)) = asked_in.filter(|(id, _)| administers(id)) {
             members::lock(tx, id).await?;
         }

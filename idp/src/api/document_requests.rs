@@ -34,7 +34,7 @@ use crate::app::App;
 use crate::db::document_requests::{self as rows, NewDocument, NewRequest};
 use crate::db::{Conn, audit, measures as measure_rows, organizations};
 use crate::mail::documents::Stage;
-use crate::measures::{self, Order, Subject};
+use crate::measures::{self, Decision, Subject};
 
 const STATUSES: &[&str] = &["open", "answered", "accepted", "cancelled"];
 /// What documents are sealed for.
@@ -329,11 +329,11 @@ async fn create(State(app): State<App>, caller: Caller, body: Body<NewDocumentRe
             let detail = "no such organization, or it was terminated";
             return Err(Problem::field(&format!("/organizations/{index}"), "not_found", detail).into());
         };
-        let review = match new.review {
-            true => review::open(&mut write.tx, &app, (&found, caller.id(), new.due_on), write.now).await?,
-            false => None,
-        };
-        let review = review.map(|(review, _)| review);
+        let mut review = None;
+        if new.review {
+            let opened = review::open(&mut write.tx, &app, (&found, caller.id(), new.due_on), write.now).await?;
+            review = opened.map(|(review, _)| review);
+        }
         let request = random::id("drq", write.now);
         let text = |text: &Option<fields::Paragraph>| text.as_ref().filter(|_| new.suspends).map(|text| text.0.clone());
         let (breach, remedy) = (text(&new.breach).unwrap_or_default(), text(&new.remedy).unwrap_or_default());
@@ -371,7 +371,8 @@ fn check(new: &NewDocumentRequests, today: Date) -> Result<(), Problem> {
         return Err(Problem::field("/organizations", "out_of_range", "1 to 50 organizations"));
     }
     let mut wrong = Vec::new();
-    let mut fault = |pointer: String, code, detail: &str| wrong.push(FieldError { pointer, code, detail: detail.to_owned() });
+    let mut fault =
+        |pointer: String, code, detail: &str| wrong.push(FieldError { pointer, code, detail: detail.to_owned() });
     let mut seen = BTreeSet::new();
     for (index, organization) in new.organizations.iter().enumerate() {
         if !seen.insert(&organization.0) {
@@ -381,7 +382,11 @@ fn check(new: &NewDocumentRequests, today: Date) -> Result<(), Problem> {
     if new.suspends {
         for (text, pointer) in [(&new.breach, "/breach"), (&new.remedy, "/remedy")] {
             if text.is_none() {
-                fault(pointer.to_owned(), "required", "a suspension says what was not respected and what is to be done (R085)");
+                fault(
+                    pointer.to_owned(),
+                    "required",
+                    "a suspension says what was not respected and what is to be done (R085)",
+                );
             }
         }
     }
@@ -637,7 +642,7 @@ async fn settle(
     let lifts = is_suspended_by(&mut write.tx, row).await?;
     let subject = Subject::Organization(at.0);
     if lifts {
-        let order = Order {
+        let order = Decision {
             act: Act::Lift,
             breach: "",
             remedy: "",

@@ -64,7 +64,13 @@ impl RowShown {
         let wrong: Vec<Wrong> = serde_json::from_str(&row.problems)?;
         let problems =
             wrong.into_iter().map(|Wrong { column, code, first_line }| RowProblem { column, code, first_line });
-        Ok(Self { line: row.line, offer: row.offer || row.state == "offered", state: row.state, person: row.person_id, problems: problems.collect() })
+        Ok(Self {
+            line: row.line,
+            offer: row.offer || row.state == "offered",
+            state: row.state,
+            person: row.person_id,
+            problems: problems.collect(),
+        })
     }
 }
 

@@ -315,11 +315,7 @@ fn checked_row(row: Person, (columns, products): (&Columns, &BTreeMap<String, St
 }
 
 /// The logins among the rows that somebody has, and what that means for who imports.
-async fn taken(
-    app: &App,
-    who: (&str, &str),
-    rows: &[Checked],
-) -> Outcome<BTreeMap<String, Login>> {
+async fn taken(app: &App, who: (&str, &str), rows: &[Checked]) -> Outcome<BTreeMap<String, Login>> {
     let logins: Value = rows.iter().filter_map(|row| row.cells.as_ref()).map(|cells| cells.login.as_str()).collect();
     let found = imports::taken(&mut app.db.reader().await?, who, &logins.to_string(), app.clock.now()).await?;
     Ok(found.into_iter().map(|one| (one.login.clone(), one)).collect())
@@ -553,12 +549,19 @@ impl Plan {
 }
 
 /// Ends an import whose every row has been dealt with: the signatory is told, the cells are forgotten.
-pub(super) async fn end(app: &App, job: &Job, mut tx: Tx, (import, plan): (&Import, &Plan), now: Timestamp) -> Outcome<()> {
+pub(super) async fn end(
+    app: &App,
+    job: &Job,
+    mut tx: Tx,
+    (import, plan): (&Import, &Plan),
+    now: Timestamp,
+) -> Outcome<()> {
     let counts: BTreeMap<_, _> = imports::counts(&mut tx, &import.id).await?.into_iter().collect();
     let count = |state: &str| counts.get(state).copied().unwrap_or_default();
     let (made, offered, refused) = (count("made"), count("offered"), count("refused"));
     imports::applied(&mut tx, &import.id, (made, offered, refused), now).await?;
-    let event = plan.event("import.applied", import).with("made", made).with("offered", offered).with("refused", refused);
+    let event =
+        plan.event("import.applied", import).with("made", made).with("offered", offered).with("refused", refused);
     let event = event
         .with("invalid", import.invalid)
         .with("mode", import.mode.clone())

@@ -18,10 +18,11 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::db::events as event_rows;
 use crate::db::{
-    account_links, api_key_uses, browsers, compromise_links, device_requests, document_requests, factor_removals, failures, grants,
-    idempotency_keys, imports as import_files, initial_access_tokens, interactions, jobs as long_work, logout_outbox,
-    membership_offers, notices, overrides, passkeys, password_links, pushed_requests, refresh_tokens, revoked_tokens,
-    sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices, used_tokens, webhook_deliveries, webhooks,
+    account_links, api_key_uses, browsers, compromise_links, device_requests, document_requests, factor_removals,
+    failures, grants, idempotency_keys, imports as import_files, initial_access_tokens, interactions,
+    jobs as long_work, logout_outbox, membership_offers, notices, overrides, passkeys, password_links, pushed_requests,
+    refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices,
+    used_tokens, webhook_deliveries, webhooks,
 };
 use crate::events;
 use crate::lifecycle;

@@ -13,7 +13,7 @@ use crate::db::audit::{self, Event};
 use crate::db::document_requests::{self, DocumentRequest};
 use crate::db::{At, Conn, Tx};
 use crate::mail::documents::Stage;
-use crate::measures::{self, Order, Subject};
+use crate::measures::{self, Decision, Subject};
 use crate::outcome::Outcome;
 
 /// See the module.
@@ -27,7 +27,8 @@ impl Row for DocumentRequest {
 
 impl Kind for DocumentRequests {
     const NAME: &'static str = "document_request";
-    const AT_THE_END: &'static str = "the administrators are told that it is overdue; the organization is suspended if the request says so";
+    const AT_THE_END: &'static str =
+        "the administrators are told that it is overdue; the organization is suspended if the request says so";
     type Row = DocumentRequest;
 
     async fn due<C: Conn>(c: &mut C, _: &App, page: Page<'_>) -> Outcome<Vec<DocumentRequest>> {
@@ -76,7 +77,7 @@ impl Kind for DocumentRequests {
         let now = saying.now;
         let mut measure = None;
         if row.suspends {
-            let order = Order {
+            let order = Decision {
                 act: Act::Suspend,
                 breach: &row.breach,
                 remedy: &row.remedy,
@@ -86,7 +87,8 @@ impl Kind for DocumentRequests {
                 by: "lifecycle",
             };
             let subject = Subject::Organization(organization);
-            let event = Event::new(subject.event(Act::Suspend)).by("lifecycle").with("document_request", row.id.clone());
+            let event =
+                Event::new(subject.event(Act::Suspend)).by("lifecycle").with("document_request", row.id.clone());
             // What is suspended already, or terminated, stays what it is.
             if let Ok(done) = measures::apply(saying.tx, saying.app.into(), (subject, &order, event), now).await? {
                 measure = done.measure;

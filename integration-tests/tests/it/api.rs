@@ -702,7 +702,9 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
     let mut document = "doc_none".to_owned();
     if let Some(person) = server.people.iter().filter(inside).find(|person| person.kind == "administrator") {
         let own = Api::of_person(server, person, ALL).await;
-        let file = own.request("POST", &format!("{of}/document-requests/{asked}/documents")).header("content-type", "application/pdf");
+        let file = own
+            .request("POST", &format!("{of}/document-requests/{asked}/documents"))
+            .header("content-type", "application/pdf");
         let shown = own.send(file.body("%PDF-1.7 isolée")).await.done(201);
         document = shown["documents"][0]["id"].as_str().unwrap().to_owned();
     }

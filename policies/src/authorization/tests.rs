@@ -253,7 +253,8 @@ fn the_policies_say_what_the_matrix_says() {
 fn in_a_suspended_organization_its_own_read_and_change_nothing() {
     compare(Some(OrganizationStatus::Suspended), |line, column, cell| {
         // It was suspended for not having answered, perhaps: so it can.
-        let changes = line.place == "here" && !LOOKS.contains(&line.action) && line.action != Action::AnswerDocumentRequest;
+        let changes =
+            line.place == "here" && !LOOKS.contains(&line.action) && line.action != Action::AnswerDocumentRequest;
         let bound = !["op", "dpo", "aut"].contains(&column);
         if changes && bound && cell != "." { "-".to_owned() } else { cell.to_owned() }
     });
