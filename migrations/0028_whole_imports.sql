@@ -33,6 +33,9 @@ CREATE TABLE import_entry_seats (
 );
 CREATE INDEX import_entry_seats_of_line ON import_entry_seats (import_id, line);
 
+-- Whether a member holds a seat is asked for each who enters: without this, among all seats of the organization.
+CREATE INDEX seats_of_member ON seats (organization_id, person_id);
+
 -- A review of many members is signed off by a job, some at a time: until it has come to its end, the review is open and held.
 ALTER TABLE reviews ADD COLUMN signing TEXT;                                -- JSON: who signs, and how
 ALTER TABLE reviews ADD COLUMN job_id TEXT;                                 -- the job that carries it out

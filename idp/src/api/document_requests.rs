@@ -329,11 +329,11 @@ async fn create(State(app): State<App>, caller: Caller, body: Body<NewDocumentRe
             let detail = "no such organization, or it was terminated";
             return Err(Problem::field(&format!("/organizations/{index}"), "not_found", detail).into());
         };
-        let review = match new.review {
-            true => review::open(&mut write.tx, &app, (&found, caller.id(), new.due_on), write.now).await?,
-            false => None,
-        };
-        let review = review.map(|(review, _)| review);
+        let mut review = None;
+        if new.review {
+            let opened = review::open(&mut write.tx, &app, (&found, caller.id(), new.due_on), write.now).await?;
+            review = opened.map(|(review, _)| review);
+        }
         let request = random::id("drq", write.now);
         let text = |text: &Option<fields::Paragraph>| text.as_ref().filter(|_| new.suspends).map(|text| text.0.clone());
         let (breach, remedy) = (text(&new.breach).unwrap_or_default(), text(&new.remedy).unwrap_or_default());

@@ -543,7 +543,7 @@ own_journeys! {
         let (mut removed, mut suspended, mut signed, mut cursor) = (0, 0, 0, String::new());
         loop {
             let page = boss.get(&format!("{of}/audit?limit=200{cursor}")).await.done(200);
-            for line in page["items"].as_array().unwrap().iter() {
+            for line in page["items"].as_array().unwrap() {
                 removed += usize::from(line["event"] == "member.removed");
                 suspended += usize::from(line["event"] == "member.status_changed");
                 signed += usize::from(line["event"] == "review.signed_off");
