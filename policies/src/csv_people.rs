@@ -23,6 +23,8 @@ pub const MAX_CELL_CHARACTERS: usize = 1_000;
 pub const MAX_PROBLEMS: usize = 10_000;
 /// The longest login, in characters.
 const MAX_LOGIN_CHARACTERS: usize = 256;
+/// The most products of a person.
+const MAX_PRODUCTS: usize = 20;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,10 +47,12 @@ pub enum Column {
     Phone,
     /// Day of birth.
     Birthdate,
+    /// The products a seat is taken of.
+    Products,
 }
 
 /// Headers as they are written, folded by [`search::words`] and put together without spaces.
-const HEADERS: [(Column, &[&str]); 9] = [
+const HEADERS: [(Column, &[&str]); 10] = [
     (Column::Family, &["nom", "nomdefamille", "nomusage", "nomdusage", "familyname", "lastname", "surname"]),
     (Column::Given, &["prenom", "prenoms", "givenname", "firstname"]),
     (
@@ -77,6 +81,7 @@ const HEADERS: [(Column, &[&str]); 9] = [
         Column::Birthdate,
         &["datedenaissance", "naissance", "datenaissance", "nele", "neele", "birthdate", "dateofbirth", "birthday"],
     ),
+    (Column::Products, &["produit", "produits", "product", "products"]),
 ];
 
 /// Role of a person in the organization.
@@ -120,6 +125,8 @@ pub struct Row {
     pub phone: Option<String>,
     /// Day of birth.
     pub birthdate: Option<Date>,
+    /// Products as typed, each once; empty when the cell is.
+    pub products: Vec<String>,
 }
 
 /// What is wrong with a row. The names of [`Wrong::code`] are stable.
@@ -141,6 +148,8 @@ pub enum Wrong {
     Date,
     /// No telephone number.
     Phone,
+    /// No list of products: too many.
+    Products,
     /// An external without a last day (R056).
     EndMissing,
     /// A cell of more than [`MAX_CELL_CHARACTERS`].
@@ -166,6 +175,7 @@ impl Wrong {
             Self::Affiliation => "affiliation",
             Self::Date => "date",
             Self::Phone => "phone",
+            Self::Products => "products",
             Self::EndMissing => "end_missing",
             Self::TooLong => "too_long",
             Self::ExtraCells => "extra_cells",
@@ -434,6 +444,7 @@ impl Reading<'_> {
         let ends_on = self.optional(Column::EndsOn, Wrong::Date, parse_date);
         let phone = self.optional(Column::Phone, Wrong::Phone, parse_phone);
         let birthdate = self.optional(Column::Birthdate, Wrong::Date, parse_date);
+        let products = self.optional(Column::Products, Wrong::Products, parse_products).unwrap_or_default();
         if self.cell(Column::Email).is_none() && self.cell(Column::Login).is_none() {
             let column = if self.header.find(Column::Email).is_some() { Column::Email } else { Column::Login };
             self.wrong(column, Wrong::Missing);
@@ -449,7 +460,20 @@ impl Reading<'_> {
                 self.wrong(column, Wrong::Duplicate { first_line });
             }
         }
-        Some(Row { line, family: family?, given: given?, email, login, role, affiliation, ends_on, phone, birthdate })
+        let row = Row {
+            line,
+            family: family?,
+            given: given?,
+            email,
+            login,
+            role,
+            affiliation,
+            ends_on,
+            phone,
+            birthdate,
+            products,
+        };
+        Some(row)
     }
 
     /// The cell of a column, trimmed, without the apostrophe that keeps a spreadsheet from calculating it; none when empty.
@@ -522,6 +546,17 @@ fn parse_date(cell: &str) -> Option<Date> {
 fn parse_phone(cell: &str) -> Option<String> {
     let lost = cell.len() == 9 && cell.bytes().all(|byte| byte.is_ascii_digit()) && !cell.starts_with('0');
     if lost { attributes::phone(&format!("0{cell}")) } else { attributes::phone(cell) }
+}
+
+/// Products between commas, semicolons, vertical bars or line breaks.
+fn parse_products(cell: &str) -> Option<Vec<String>> {
+    let mut products: Vec<String> = Vec::new();
+    for product in cell.split([',', ';', '|', '\n']).map(str::trim).filter(|product| !product.is_empty()) {
+        if !products.iter().any(|known| known == product) {
+            products.push(product.to_owned());
+        }
+    }
+    (1..=MAX_PRODUCTS).contains(&products.len()).then_some(products)
 }
 
 #[cfg(test)]
@@ -668,6 +703,25 @@ mod tests {
         ] {
             assert_eq!(parse_phone(cell).as_deref(), expected, "{cell}");
         }
+    }
+
+    #[test]
+    fn products_are_a_list_in_a_cell() {
+        for (cell, expected) in [
+            ("cours", Some(&["cours"][..])),
+            (" cours , atelier|cours;; examen ", Some(&["cours", "atelier", "examen"])),
+            (", ;", None),
+        ] {
+            assert_eq!(
+                parse_products(cell).as_deref().map(|list| list.to_vec()),
+                expected.map(|list| list.iter().map(ToString::to_string).collect())
+            );
+        }
+        let many: Vec<_> = (0..=MAX_PRODUCTS).map(|number| number.to_string()).collect();
+        assert_eq!(parse_products(&many.join(",")), None);
+        let preview = read("Nom;Prénom;Mail;Produits\nA;B;a@b.fr;\"x;y\"\nC;D;c@d.fr;\n".as_bytes()).unwrap();
+        assert_eq!(preview.rows[0].products, ["x", "y"]);
+        assert!(preview.rows[1].products.is_empty());
     }
 
     proptest! {

@@ -43,6 +43,8 @@ impl Ladder {
     pub const MEMBERSHIP: Self = Self(Cow::Borrowed(&[30, 7]));
     /// Reviews of access that are to be signed: the week before the last day, which ends at midnight (R052).
     pub const REVIEW: Self = Self(Cow::Borrowed(&[8]));
+    /// Documents that are asked for: a week and two days before the last day, which ends at midnight (R013).
+    pub const DOCUMENTS: Self = Self(Cow::Borrowed(&[8, 3]));
     /// No reminders: only the end.
     pub const NONE: Self = Self(Cow::Borrowed(&[]));
     /// The end of an order: 60, 30, 7 and 1 days.

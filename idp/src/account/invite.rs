@@ -14,7 +14,7 @@ use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::members::{self, Terms};
 use crate::db::people::{self, NewPerson, Person};
-use crate::db::{Tx, clients, is_unique_violation, organizations};
+use crate::db::{Tx, clients, is_unique_violation, organizations, search};
 use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Post, Recipient};
 use crate::oidc::client::Client;
@@ -166,13 +166,24 @@ pub async fn invite(
         }
     }
     let Some(person) = people::find(tx, &id).await? else { return Ok(Err(InviteRefusal::LoginTaken)) };
-    let mail = send(tx, post, (&person, &invitation.landing), now).await?;
-    let mut event = Event::new("account.invited").by(invitation.by).about(&id).with("mail", mail.clone());
+    let mail = write_to(tx, post, (&person, invitation), now).await?;
+    Ok(Ok(Invited { person: id, mail }))
+}
+
+/// Sends the first link to somebody whose account waits, with its line of the trail; gives the mail's id.
+async fn write_to(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (person, invitation): (&Person, &Invitation<'_>),
+    now: Timestamp,
+) -> Outcome<String> {
+    let mail = send(tx, post, (person, &invitation.landing), now).await?;
+    let mut event = Event::new("account.invited").by(invitation.by).about(&person.id).with("mail", mail.clone());
     if let Some((organization, role)) = invitation.organization {
         event = event.with("organization", organization).with("role", role);
     }
     audit::record(tx, event, now).await?;
-    Ok(Ok(Invited { person: id, mail }))
+    Ok(mail)
 }
 
 /// Invites somebody into an organization on these terms: account, membership, rights, link, letter, and the lines of the trail.
@@ -192,17 +203,50 @@ pub async fn admit(
         Ok(invited) => invited,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if let Some((organization, role)) = invitation.organization {
+    if let Some((organization, _)) = invitation.organization {
         members::update(tx, (organization, &invited.person, 1), terms, now).await?;
-        let right = |(client, role): &(String, String)| json!({ "client_id": client, "role": role });
-        let after = json!({
-            "role": role, "status": "active", "affiliation": terms.affiliation, "ends_on": terms.ends_on, "mandate": terms.mandate,
-            "rights": invitation.rights.iter().map(right).collect::<Vec<_>>(), "account_status": "pending",
-        });
         let event = event.about(&invited.person).with("mail", invited.mail.clone());
-        audit::record(tx, event.changed(Value::Null, after), now).await?;
+        audit::record(tx, admitted((invitation, terms, event)), now).await?;
     }
     Ok(Ok(invited))
+}
+
+/// The line of the trail of a membership by invitation.
+fn admitted((invitation, terms, event): (&Invitation<'_>, &Terms<'_>, Event)) -> Event {
+    let right = |(client, role): &(String, String)| json!({ "client_id": client, "role": role });
+    let after = json!({
+        "role": invitation.organization.map(|(_, role)| role), "status": "active", "affiliation": terms.affiliation,
+        "ends_on": terms.ends_on, "mandate": terms.mandate,
+        "rights": invitation.rights.iter().map(right).collect::<Vec<_>>(), "account_status": "pending",
+    });
+    event.changed(Value::Null, after)
+}
+
+/// What follows for somebody who was entered with many others, as account, member and seat: rights, link, letter and the lines of the
+/// trail. Who was taken out again meanwhile gets none of it but the line. The caller commits.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn announce(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (person, (invitation, terms, event)): (&str, (&Invitation<'_>, &Terms<'_>, Event)),
+    now: Timestamp,
+) -> Outcome<()> {
+    people::lock(tx, person).await?;
+    let Some(found) = people::find(tx, person).await? else { return Ok(()) };
+    let mut event = event.about(person);
+    let organization = invitation.organization.map(|(organization, _)| organization).unwrap_or_default();
+    if found.status == "pending" && members::find(tx, organization, person).await?.is_some() {
+        search::index(tx, person, now).await?;
+        for (client, right) in invitation.rights {
+            organizations::give_right(tx, (person, organization), (client, right), now).await?;
+        }
+        event = event.with("mail", write_to(tx, post, (&found, invitation), now).await?);
+    } else {
+        event = event.with("withdrawn", true);
+    }
+    Ok(audit::record(tx, admitted((invitation, terms, event)), now).await?)
 }
 
 async fn refusal(tx: &mut Tx, invitation: &Invitation<'_>) -> Outcome<Option<InviteRefusal>> {

@@ -8,6 +8,8 @@ pub mod completion;
 pub mod compromise;
 pub mod declaration;
 pub mod devices;
+pub mod documents;
+pub mod evidence;
 pub mod invite;
 pub mod kept;
 pub mod landing;

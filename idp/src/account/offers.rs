@@ -62,13 +62,6 @@ pub async fn make(
     if let Some(before) = membership_offers::lapsed_of(tx, (&organization.id, &person.id), now).await? {
         crate::lifecycle::offers::lapse(tx, &before, now).await?;
     }
-    let id = random::id("off", now);
-    let days = post.config.accounts.invitation_days;
-    let until = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?;
-    match membership_offers::insert(tx, &NewOffer { id: &id, ..new }, (now, until)).await {
-        Err(error) if is_unique_violation(&error) => return Ok(Err(OfferRefusal::AlreadyOffered)),
-        inserted => inserted?,
-    }
     let seat = Taking {
         organization: &organization.id,
         person: &person.id,
@@ -78,18 +71,49 @@ pub async fn make(
         reason: "offered",
         initial_of: None,
     };
+    // Before anything is written; the pool is held from here on, so the seat is still there below.
+    if let Err(refusal) = seats::check(tx, &seat, now).await? {
+        return Ok(Err(refusal.into()));
+    }
+    let id = random::id("off", now);
+    match membership_offers::insert(tx, &NewOffer { id: &id, ..new }, (now, open_until(post, now)?)).await {
+        Err(error) if is_unique_violation(&error) => return Ok(Err(OfferRefusal::AlreadyOffered)),
+        inserted => inserted?,
+    }
     if let Err(refusal) = seats::take(tx, post, &seat, now).await? {
         return Ok(Err(refusal.into()));
     }
-    let Some(address) = &person.email else { return Ok(Ok((id, None))) };
+    let mail = write_to(tx, post, (person, organization), now).await?;
+    Ok(Ok((id, mail)))
+}
+
+/// Until when an offer that is made `now` can be accepted.
+///
+/// # Errors
+/// The end of time.
+pub fn open_until(post: Post<'_>, now: Timestamp) -> Outcome<Timestamp> {
+    let days = post.config.accounts.invitation_days;
+    Ok(now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?)
+}
+
+/// Writes to somebody who was made an offer; gives the mail's id, none when there is no address. The caller commits.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn write_to(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (person, organization): (&Person, &Organization),
+    now: Timestamp,
+) -> Outcome<Option<String>> {
+    let Some(address) = &person.email else { return Ok(None) };
     let letter = AccountLetter::Offer {
         organization: organization.name.clone(),
-        days,
+        days: post.config.accounts.invitation_days,
         href: format!("{}{}", post.config.server.issuer, organizations_page::PATH),
     };
     let to = Recipient { address, person: Some(&person.id), locale: Locale::negotiate(Some(&person.locale), None) };
-    let mail = mail::write_to(tx, post, (&to, &letter), (now, now)).await?;
-    Ok(Ok((id, Some(mail))))
+    Ok(Some(mail::write_to(tx, post, (&to, &letter), (now, now)).await?))
 }
 
 /// Takes an offer: the person is a member from now on, with the rights that the organization may still give. The caller commits, or

@@ -4,8 +4,13 @@ use habilis_keys::random;
 use habilis_policies::calendar;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::membership;
 use crate::app::App;
+use crate::db::audit::{self, Event};
+use crate::db::members::Member;
 use crate::db::organizations::{self, Organization};
 use crate::db::reviews::{self, Review};
 use crate::db::{Tx, is_unique_violation, members};
@@ -95,6 +100,66 @@ async fn letter(
 ) -> Outcome<ReviewLetter> {
     let (total, decided) = reviews::counts(tx, id).await?;
     Ok(ReviewLetter { stage, organization: organization.to_owned(), due_on, left: total - decided })
+}
+
+/// How a review is being signed off by a job, in whose name.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Signing {
+    /// Who signs.
+    pub by: String,
+    /// What they declare.
+    pub statement: String,
+    /// Through which client.
+    pub client: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+    /// By which request.
+    pub request: Option<String>,
+    /// The policy that gave leave.
+    pub policy: String,
+}
+
+impl Signing {
+    /// An event of this signature.
+    pub fn event(&self, name: &'static str, organization: &str) -> Event {
+        let mut event = Event::new(name).by(&self.by).in_organization(organization);
+        event.client_id.clone_from(&self.client);
+        event.address.clone_from(&self.address);
+        event.request_id.clone_from(&self.request);
+        event.with("policy", self.policy.clone())
+    }
+}
+
+/// Carries a decision of a review out, and records it by the event that `event` makes of its name; false when the organization would be
+/// without an administrator. The organization is locked; the caller commits.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn carry_out(
+    (tx, app): (&mut Tx, &App),
+    (review, organization): (&str, &str),
+    (member, decision, by): (&Member, &str, &str),
+    event: impl Fn(&'static str) -> Event,
+    now: Timestamp,
+) -> Outcome<bool> {
+    let person = member.person_id.as_str();
+    let today = calendar::date_at(now);
+    if !membership::another_administers(tx, (organization, person), today, now).await? {
+        return Ok(false);
+    }
+    let (name, after) = if decision == "remove" {
+        membership::remove(tx, app, (organization, member, by), now).await?;
+        ("member.removed", Value::Null)
+    } else if member.status == "active" {
+        membership::suspend(tx, (organization, person), now).await?;
+        ("member.status_changed", json!({ "role": member.role, "status": "suspended" }))
+    } else {
+        return Ok(true);
+    };
+    let before = json!({ "role": member.role, "status": member.status });
+    let event = event(name).about(person).with("review", review).changed(before, after);
+    audit::record(tx, event, now).await?;
+    Ok(true)
 }
 
 #[cfg(test)]

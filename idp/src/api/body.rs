@@ -247,6 +247,15 @@ pub mod fields {
         text.map(|text| T::from_text(&text)).transpose().map_err(Error::custom)
     }
 
+    /// Reads a list of values.
+    ///
+    /// # Errors
+    /// One of them is not of the type, and says what it should be.
+    pub fn list<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<Vec<T>, D::Error> {
+        let texts = Vec::<String>::deserialize(reader)?;
+        texts.iter().map(|text| T::from_text(text)).collect::<Result<_, _>>().map_err(Error::custom)
+    }
+
     /// Reads an optional list of texts.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 //! [`Caller`] is taken out of a request by its access token. From it come [`Acting`] and [`OnMember`], which only exist when the
 //! policy engine has said yes, and which hold what the handler needs to go on. A handler that forgot to ask lacks them.
 
+use std::sync::OnceLock;
+
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
@@ -18,11 +20,12 @@ use super::problem::{Answer, Code, Problem, Stop};
 use crate::account::attributes::asked_of_all;
 use crate::app::App;
 use crate::db::audit::{self, Event};
-use crate::db::clients;
 use crate::db::members::{self, Member};
 use crate::db::organizations::{self, Organization};
 use crate::db::people::{self, Person};
+use crate::db::{Tx, clients};
 use crate::oidc::resource::{self, Access, Challenge, Presented, StepUp};
+use crate::outcome::Outcome;
 use crate::web::Origin;
 
 /// What a client manages that is the operator's own automation.
@@ -44,6 +47,8 @@ pub struct Caller {
     /// What the client calls a sign-in with two factors.
     strong: Option<String>,
     access: Access,
+    /// Where leave was asked for: the organization, and whether it was active.
+    asked_in: OnceLock<(String, bool)>,
 }
 
 /// Leave to act in an organization.
@@ -119,6 +124,7 @@ async fn of_person(app: &App, origin: Origin, access: Access, now: Timestamp) ->
         step_up,
         strong,
         access,
+        asked_in: OnceLock::new(),
     })
 }
 
@@ -143,6 +149,7 @@ async fn of_client(app: &App, origin: Origin, access: Access) -> Answer<Caller> 
         step_up: false,
         strong: None,
         access,
+        asked_in: OnceLock::new(),
     })
 }
 
@@ -290,8 +297,68 @@ impl Caller {
         if !related || id.contains('\0') {
             return Err(Problem::not_found().into());
         }
-        let found = organizations::find(&mut app.db.reader().await?, id).await?;
-        found.ok_or_else(|| Problem::not_found().into())
+        let found = organizations::find(&mut app.db.reader().await?, id).await?.ok_or_else(Problem::not_found)?;
+        // Of several in one request all are the same.
+        let _ = self.asked_in.set((found.id.clone(), found.status == "active"));
+        Ok(found)
+    }
+
+    /// Reads again, in the transaction of a write, what leave was given to; gives why there is none any more. Whoever takes an
+    /// administrator's rights away holds the organization: so does this, hence a write is before that or does not happen.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn lost(&self, tx: &mut Tx, now: Timestamp) -> Outcome<Option<Problem>> {
+        if self.kind == PrincipalKind::Client {
+            let manages = clients::manages(tx, &self.id).await?;
+            let still = match manages.as_deref() {
+                Some(MANAGES_ALL) => self.operator,
+                Some(one) => !self.operator && self.administers.iter().any(|it| it == one),
+                None => !self.operator && self.administers.is_empty(),
+            };
+            return Ok((!still).then(|| Problem::bare(Code::Forbidden)));
+        }
+        let administers = |id: &str| self.administers.iter().any(|it| it == id);
+        let asked_in =
+            self.asked_in.get().filter(|(id, _)| administers(id) || self.member_of.iter().any(|it| it == id));
+        if let Some((id, _)) = asked_in.filter(|(id, _)| administers(id)) {
+            members::lock(tx, id).await?;
+        }
+        let person = people::find(tx, &self.id).await?.filter(Person::is_active);
+        let staff = |person: &Person| (person.operator || !self.operator) && (person.privacy || !self.privacy);
+        if !person.as_ref().is_some_and(staff) {
+            return Ok(Some(Problem::bare(Code::Forbidden)));
+        }
+        let Some((id, active)) = asked_in else { return Ok(None) };
+        let found = members::in_force(tx, &self.id, &calendar::date_at(now).to_string()).await?;
+        let role = found.into_iter().find(|of| of.organization_id == *id).map(|of| of.role);
+        let lost = match role.as_deref() {
+            None => Some(Problem::not_found()),
+            Some(role) if role != "administrator" && administers(id) => Some(Problem::bare(Code::Forbidden)),
+            Some(_) => None,
+        };
+        // The operator's staff, or the data protection officer, may go on without.
+        if lost.is_some() && !self.operator && !self.privacy {
+            return Ok(lost);
+        }
+        let inactive = *active
+            && !self.operator
+            && organizations::find(tx, id).await?.is_none_or(|organization| organization.status != "active");
+        Ok(inactive.then(|| Problem::bare(Code::OrganizationNotActive)))
+    }
+
+    /// Records that leave was taken away between the asking and the write.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn record_lost(&self, app: &App, now: Timestamp) -> Outcome<()> {
+        let mut event = self.event("authorization.refused").with("reason", "taken_away_meanwhile");
+        if let Some((organization, _)) = self.asked_in.get() {
+            event = event.in_organization(organization);
+        }
+        let mut tx = app.db.begin().await?;
+        audit::record(&mut tx, event, now).await?;
+        Ok(tx.commit().await?)
     }
 
     fn context<'a>(&self, organization: &Organization) -> Context<'a> {

@@ -23,7 +23,7 @@ use crate::jobs::imports::Wrong;
 use crate::web::text::Locale;
 
 /// What rows can be.
-const STATES: &[&str] = &["ready", "invalid", "made", "refused"];
+const STATES: &[&str] = &["ready", "invalid", "made", "offered", "refused"];
 /// Rows of a piece of the report.
 const PIECE: u32 = 1000;
 /// What stands between line and word in a cursor.
@@ -38,9 +38,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
 pub(super) struct RowShown {
     /// Line of the file at which it begins; the header is line 1.
     line: i64,
-    /// `ready`, `invalid`, `made` or `refused`.
+    /// `ready`, `invalid`, `made`, `offered` or `refused`.
     state: String,
-    /// Who was invited, `usr_…`.
+    /// Whether the person has an account: they are offered a membership instead of being invited.
+    offer: bool,
+    /// Who was invited, `usr_…`; who is asked is told when they accept.
     person: Option<String>,
     /// What is wrong.
     problems: Vec<RowProblem>,
@@ -70,7 +72,13 @@ impl RowShown {
             first_line,
             attribute: attribute.map(Attribute::claim),
         });
-        Ok(Self { line: row.line, state: row.state, person: row.person_id, problems: problems.collect() })
+        Ok(Self {
+            line: row.line,
+            offer: row.offer || row.state == "offered",
+            state: row.state,
+            person: row.person_id,
+            problems: problems.collect(),
+        })
     }
 }
 
@@ -79,7 +87,7 @@ impl RowShown {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RowQuery {
-    /// `ready`, `invalid`, `made` or `refused`.
+    /// `ready`, `invalid`, `made`, `offered` or `refused`.
     state: Option<String>,
     /// Rows at the most, 1 to 200; 50 when absent.
     #[param(minimum = 1, maximum = 200)]
@@ -171,7 +179,7 @@ impl Pieces for Report {
             self.line = row.line;
             let row = RowShown::new(row)?;
             let (line, person) = (row.line.to_string(), row.person.as_deref().unwrap_or_default());
-            let state = state_words(&row.state, self.locale);
+            let state = state_words(&row, self.locale);
             if row.problems.is_empty() {
                 sheet.row([line.as_str(), &state, "", "", "", person]);
             }
@@ -186,8 +194,10 @@ impl Pieces for Report {
 }
 
 /// What became of a row, for people.
-fn state_words(state: &str, locale: Locale) -> String {
-    locale.text(match state {
+fn state_words(row: &RowShown, locale: Locale) -> String {
+    locale.text(match row.state.as_str() {
+        "ready" if row.offer => "import-state-offer",
+        "offered" => "import-state-offered",
         "ready" => "import-state-ready",
         "made" => "import-state-made",
         "refused" => "import-state-refused",
@@ -226,6 +236,9 @@ fn explain(wrong: &RowProblem, locale: Locale) -> String {
         "not_granted" => "import-wrong-not-granted",
         "seat_limit_reached" => "import-wrong-seat-limit-reached",
         "product_unnamed" => "import-wrong-product-unnamed",
+        "unknown_product" => "import-wrong-unknown-product",
+        "products" => "import-wrong-products",
+        "already_offered" => "import-wrong-already-offered",
         // A word of a newer version.
         other => return other.to_owned(),
     };
@@ -260,6 +273,9 @@ mod tests {
             "not_granted",
             "seat_limit_reached",
             "product_unnamed",
+            "unknown_product",
+            "products",
+            "already_offered",
         ];
         for locale in Locale::ALL {
             for code in codes {

@@ -25,8 +25,8 @@ use super::{Problems, instant};
 use crate::app::App;
 use crate::db::imports::{self, Import as Stored, NewImport};
 use crate::db::jobs::{self, NewJob};
-use crate::db::{Conn, Db, audit};
-use crate::jobs::imports::{APPLY, AT_ONCE_WITH_ONE_WRITER, CHECK, PURPOSE, Plan};
+use crate::db::{Conn, audit, import_entries};
+use crate::jobs::imports::{APPLY, CHECK, PURPOSE, Plan};
 use axum::response::IntoResponse as _;
 
 /// Jobs of an organization that wait or run.
@@ -93,8 +93,12 @@ pub(super) struct RowCounts {
     invalid: i64,
     /// Administrators among those that can.
     administrators: i64,
+    /// Those among them whose person has an account: they are offered a membership, and accept or decline.
+    offers: i64,
     /// Invited.
     made: i64,
+    /// Offered a membership.
+    offered: i64,
     /// Refused while they were applied.
     refused: i64,
 }
@@ -104,9 +108,9 @@ pub(super) struct RowCounts {
 pub(super) struct Progress {
     /// `job_…`.
     job: String,
-    /// Rows dealt with.
+    /// Rows dealt with; of all or nothing each counts twice, prepared and written to.
     done: i64,
-    /// Rows; 0 while that is not known.
+    /// Rows so counted; 0 while that is not known.
     total: i64,
 }
 
@@ -122,7 +126,9 @@ impl Import {
                 ready: row.ready,
                 invalid: row.invalid,
                 administrators: row.administrators,
+                offers: row.offers,
                 made: row.made,
+                offered: row.offered,
                 refused: row.refused,
             },
             mode: row.mode,
@@ -268,7 +274,7 @@ pub(super) struct Application {
     #[serde(default)]
     #[schema(max_items = 100)]
     rights: Vec<RightGiven>,
-    /// The products everybody takes a seat of, in an organization that ordered several; of the only one when absent.
+    /// The products everybody takes a seat of whose row names none, in an organization that ordered several; of the only one when absent.
     #[serde(default, deserialize_with = "fields::optional_list")]
     #[schema(value_type = Option<Vec<String>>, max_items = 20)]
     products: Option<Vec<fields::Line>>,
@@ -302,7 +308,7 @@ async fn apply(
     check_granted(&mut write.tx, organization, &asked.rights).await?;
     room_for_a_job(&mut write, organization).await?;
     let stored = found(&mut write.tx, organization, &import).await?;
-    applicable(&app, &stored, asked.mode)?;
+    applicable(&stored, asked.mode)?;
     let job = random::id("job", write.now);
     let plan = serde_json::to_string(&plan(&caller, &acting, asked))?;
     if !imports::apply(&mut write.tx, (organization, &import), (asked.mode.word(), &plan, &job)).await? {
@@ -322,7 +328,7 @@ async fn apply(
 }
 
 /// Whether the import can be applied so.
-fn applicable(app: &App, stored: &Stored, mode: ModeName) -> Result<(), Problem> {
+fn applicable(stored: &Stored, mode: ModeName) -> Result<(), Problem> {
     let conflict = |detail: &str| {
         let problem = Problem::new(Code::Conflict, detail).with("state", stored.state.clone());
         Err(problem.with("ready", stored.ready).with("invalid", stored.invalid))
@@ -333,13 +339,8 @@ fn applicable(app: &App, stored: &Stored, mode: ModeName) -> Result<(), Problem>
     if stored.ready == 0 {
         return conflict("there is no row that can be applied");
     }
-    if mode == ModeName::AllOrNothing {
-        if stored.invalid > 0 {
-            return conflict("rows are wrong: correct the file, or apply the valid rows");
-        }
-        if matches!(app.db, Db::Sqlite { .. }) && stored.ready > AT_ONCE_WITH_ONE_WRITER {
-            return conflict("this server's database takes at most 500 rows at once; apply the valid rows");
-        }
+    if mode == ModeName::AllOrNothing && stored.invalid > 0 {
+        return conflict("rows are wrong: correct the file, or apply the valid rows");
     }
     Ok(())
 }
@@ -378,6 +379,10 @@ async fn forget(
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let stopped = jobs::cancel(&mut tx, &stored.job_id, now).await?;
+    if import_entries::decided(&mut tx, &import).await? {
+        let detail = "everybody is in: it is forgotten when all of them have been written to";
+        return Err(Problem::new(Code::Conflict, detail).into());
+    }
     tx.commit().await?;
     let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
     let counts = imports::counts(&mut write.tx, &import).await?;

@@ -11,9 +11,9 @@ mod csv;
 mod data_return;
 mod declarations;
 pub mod document;
+mod document_requests;
 mod enrolments;
 mod events;
-mod evidence;
 mod export;
 mod groups;
 mod import_report;
@@ -80,6 +80,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(whole::router())
         .merge(successions::router())
         .merge(overrides::router())
+        .merge(document_requests::router())
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())

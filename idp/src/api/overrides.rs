@@ -21,6 +21,7 @@ use super::problem::{Answer, Code, Problem};
 use super::requests::{DecisionNote, RequestQuery};
 use super::write::{Write, Written};
 use super::{Problems, instant};
+use crate::account::documents::sniff;
 use crate::account::{membership, signatories};
 use crate::app::App;
 use crate::db::audit;
@@ -284,13 +285,6 @@ async fn leave(
     Ok((on, row))
 }
 
-/// What the first bytes of a file say it is.
-fn sniff(bytes: &[u8]) -> Option<&'static str> {
-    let starts: [(&[u8], &str); 3] =
-        [(b"%PDF-", "application/pdf"), (b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png")];
-    starts.into_iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, kind)| kind)
-}
-
 /// Upload the written request: PDF, JPEG or PNG, at most 5 MiB. Who recorded the override does, and may again until it is decided.
 #[utoipa::path(
     put, path = "/organizations/{organization}/overrides/{override}/document", tag = "overrides",
@@ -466,19 +460,4 @@ async fn finish(app: &App, mut write: Write, (organization, id): (&str, &str)) -
     let answer = write.finish(Written::changed(&Override::from(after))?).await;
     app.mail_waiting.notify_one();
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_what_its_first_bytes_say() {
-        assert_eq!(sniff(b"%PDF-1.7\n"), Some("application/pdf"));
-        assert_eq!(sniff(b"\xff\xd8\xff\xe0"), Some("image/jpeg"));
-        assert_eq!(sniff(b"\x89PNG\r\n\x1a\nIHDR"), Some("image/png"));
-        for other in [&b"<html>"[..], b"", b"PK\x03\x04", b"%PDX-"] {
-            assert_eq!(sniff(other), None, "{other:?}");
-        }
-    }
 }

@@ -1,14 +1,15 @@
 //! `/organizations/{organization}/reviews`: the periodic review of who still needs access: list, decide, sign off, evidence (R052,
 //! R057).
 //!
-//! Nobody reviews their own access. Decisions take effect when the review is signed off, all in one transaction, and from then on
-//! the review is evidence that nothing changes.
+//! Nobody reviews their own access. Decisions take effect when the review is signed off, and from then on the review is evidence that
+//! nothing changes. Where they are many a job carries them out, and the review is signed off when it has come to its end.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, header};
 use axum::response::IntoResponse;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use habilis_keys::random;
 use habilis_keys::token::digest;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
@@ -24,13 +25,20 @@ use super::caller::{Acting, Caller};
 use super::page::{self, Asked, Page, Paging};
 use super::problem::{Answer, Code, FieldError, Problem};
 use super::write::{Write, Written};
-use super::{Problems, evidence, instant};
-use crate::account::{membership, review};
+use super::{Problems, instant};
+use crate::account::evidence;
+use crate::account::review::{self, Signing};
 use crate::app::App;
+use crate::db::jobs::{self, NewJob};
 use crate::db::{Conn, audit, members, reviews};
+use crate::jobs::sign_offs::SIGN_OFF;
 
 /// Decisions in one request.
 const MOST: usize = 500;
+/// Decisions carried out in the request that signs; more are for a job.
+const AT_ONCE: i64 = 100;
+/// Jobs of an organization that wait or run.
+const MOST_JOBS: i64 = 5;
 const DECISIONS: &[&str] = &["undecided", "keep", "suspend", "remove", "gone", "own"];
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -55,8 +63,12 @@ pub(super) struct Review {
     opened_at: String,
     /// The day (Paris) by which it is to be signed off.
     due_on: String,
-    /// `open`, `signed_off` or `cancelled`.
+    /// `open`, `signing` while a job carries it out, `signed_off` or `cancelled`.
     status: String,
+    /// The job that carries it out, or did: `/jobs/{job}` says how far it is.
+    job: Option<String>,
+    /// Why that job gave the review back, to be decided and signed again: `last_administrator`.
+    stopped: Option<String>,
     /// Members in it.
     members: i64,
     /// Of them, those somebody decided about.
@@ -219,7 +231,9 @@ fn shown(row: reviews::Review, (members, decided): (i64, i64)) -> Review {
         opened_by: row.opened_by,
         opened_at: instant(row.opened_at),
         due_on: row.due_on,
-        status: row.status,
+        status: if row.signing.is_some() { "signing".to_owned() } else { row.status },
+        job: row.job_id,
+        stopped: row.stopped,
         members,
         decided,
         signed_by: row.signed_by,
@@ -339,7 +353,7 @@ async fn take(write: &mut Write, acting: &Acting, id: &str) -> Answer<()> {
         return Err(Problem::not_found().into());
     }
     if !reviews::lock(&mut write.tx, organization, id).await? {
-        return Err(Problem::new(Code::Conflict, "the review is not open").into());
+        return Err(Problem::new(Code::Conflict, "the review is not open, or is being carried out").into());
     }
     Ok(())
 }
@@ -396,7 +410,11 @@ async fn decide(
 #[utoipa::path(
     post, path = "/organizations/{organization}/reviews/{review}/sign-off", tag = "reviews", request_body = SignOff,
     params(("organization" = String, Path, description = "`org_…`"), ("review" = String, Path, description = "`rev_…`")),
-    responses((status = 200, description = "Signed off", body = Review), Problems),
+    responses(
+        (status = 200, description = "Signed off", body = Review),
+        (status = 202, description = "More than a hundred members lose their access: a job carries it out, then it is signed off", body = Review),
+        Problems
+    ),
     security(("oauth2" = ["habilis.members.write"]))
 )]
 async fn sign_off(
@@ -411,6 +429,9 @@ async fn sign_off(
     take(&mut write, &acting, &id).await?;
     members::lock(&mut write.tx, organization).await?;
     complete(&mut write, &caller, (organization, &id)).await?;
+    if reviews::count_to_carry_out(&mut write.tx, &id).await? > AT_ONCE {
+        return hand_over(&app, write, (&caller, &acting), (&id, &body.value.statement.0)).await;
+    }
     carry_out(&mut write, &app, &caller, (&acting, &id)).await?;
     let Some(row) = reviews::find(&mut write.tx, organization, &id).await? else {
         return Err(Problem::not_found().into());
@@ -447,30 +468,72 @@ async fn complete(write: &mut Write, caller: &Caller, (organization, id): (&str,
 
 async fn carry_out(write: &mut Write, app: &App, caller: &Caller, (acting, id): (&Acting, &str)) -> Answer<()> {
     let organization = acting.organization.id.as_str();
-    let today = calendar::date_at(write.now);
     for (person, decision) in reviews::to_carry_out(&mut write.tx, id).await? {
         let Some(member) = members::find(&mut write.tx, organization, &person).await? else { continue };
         if Some(person.as_str()) == caller.person() || !caller.sees(&person, (member.operator, member.privacy)) {
-            let detail = "somebody else signs a review off that decides about oneself, or about the operator's staff";
-            return Err(Problem::new(Code::Conflict, detail).with("person", person).into());
+            return Err(not_for(&person).into());
         }
-        if !membership::another_administers(&mut write.tx, (organization, &person), today, write.now).await? {
+        let event = |name| acting.event(caller, name);
+        let of = (member, decision);
+        let done = (&of.0, of.1.as_str(), caller.id());
+        let carried = review::carry_out((&mut write.tx, app), (id, organization), done, event, write.now).await?;
+        if !carried {
             return Err(Problem::bare(Code::LastAdministrator).with("person", person).into());
         }
-        let (name, after) = if decision == "remove" {
-            membership::remove(&mut write.tx, app, (organization, &member, caller.id()), write.now).await?;
-            ("member.removed", Value::Null)
-        } else if member.status == "active" {
-            membership::suspend(&mut write.tx, (organization, &person), write.now).await?;
-            ("member.status_changed", json!({ "role": member.role, "status": "suspended" }))
-        } else {
-            continue;
-        };
-        let before = json!({ "role": member.role, "status": member.status });
-        let event = acting.event(caller, name).about(&person).with("review", id).changed(before, after);
-        audit::record(&mut write.tx, event, write.now).await?;
     }
     Ok(())
+}
+
+fn not_for(person: &str) -> Problem {
+    let detail = "somebody else signs a review off that decides about oneself, or about the operator's staff";
+    Problem::new(Code::Conflict, detail).with("person", person)
+}
+
+/// Hands the review over to a job, once it is certain that it can be carried out as things are.
+async fn hand_over(
+    app: &App,
+    mut write: Write,
+    (caller, acting): (&Caller, &Acting),
+    (id, statement): (&str, &str),
+) -> Answer {
+    let organization = acting.organization.id.as_str();
+    let staff = caller.sees("", (true, true));
+    if let Some(person) = reviews::not_for(&mut write.tx, id, (caller.id(), staff)).await? {
+        return Err(not_for(&person).into());
+    }
+    let leaving = reviews::administrators_leaving(&mut write.tx, id).await?;
+    let today = calendar::date_at(write.now).to_string();
+    let administrators = members::administrators(&mut write.tx, organization, &today).await?;
+    if let Some(last) = administrators.last().filter(|_| administrators.iter().all(|one| leaving.contains(one))) {
+        return Err(Problem::bare(Code::LastAdministrator).with("person", last.clone()).into());
+    }
+    if jobs::unfinished(&mut write.tx, organization).await? >= MOST_JOBS {
+        return Err(Problem::new(Code::Conflict, "five jobs of the organization wait or run already").into());
+    }
+    let event = caller.event("review.signing");
+    let signing = Signing {
+        by: caller.id().to_owned(),
+        statement: statement.to_owned(),
+        client: event.client_id,
+        address: event.address,
+        request: event.request_id,
+        policy: acting.policy.clone(),
+    };
+    let job = random::id("job", write.now);
+    let text = serde_json::to_string(&signing)?;
+    if !reviews::begin_signing(&mut write.tx, (organization, id), (&text, &job)).await? {
+        return Err(Problem::new(Code::Conflict, "the review is not open, or is being carried out").into());
+    }
+    let total = reviews::count_to_carry_out(&mut write.tx, id).await?;
+    let new = NewJob { id: &job, organization, kind: SIGN_OFF, subject: id, total, by: caller.id() };
+    jobs::insert(&mut write.tx, &new, write.now).await?;
+    let event = acting.event(caller, "review.signing").with("review", id).with("decisions", total);
+    audit::record(&mut write.tx, event, write.now).await?;
+    let shown = show(&mut write.tx, organization, id).await?;
+    let location = format!("/api/v1/organizations/{organization}/reviews/{id}");
+    let answer = write.finish(Written::accepted(location, &shown)?).await;
+    app.work_waiting.notify_one();
+    answer
 }
 
 /// Cancel an open review; nothing that was decided takes effect.

@@ -59,13 +59,20 @@ pub struct Write {
 }
 
 impl Write {
-    /// Begins, or gives the answer that this request had before.
+    /// Begins, or gives the answer that this request had before. Leave was asked for outside of the transaction; what it was given to is
+    /// read again within, so that nobody writes whose rights were taken away meanwhile.
     ///
     /// # Errors
-    /// The earlier answer, a key that was used for something else, or a fault.
+    /// The earlier answer, a key that was used for something else, rights that are gone, or a fault.
     pub async fn begin(app: &App, caller: &Caller, request: &Idempotency) -> Answer<Self> {
-        let now = app.clock.now();
         let mut tx = app.db.begin().await?;
+        if let Some(lost) = caller.lost(&mut tx, app.clock.now()).await? {
+            drop(tx);
+            caller.record_lost(app, app.clock.now()).await?;
+            return Err(lost.into());
+        }
+        // From here on: who waited for a lock writes after whoever had it.
+        let now = app.clock.now();
         let key = request.key.as_deref().map(digest);
         let caller = caller.id().to_owned();
         if let Some(key) = &key {

@@ -8,11 +8,22 @@ macro_rules! import {
     ($rest:literal) => {
         concat!(
             "SELECT i.id, i.organization_id, i.job_id, i.state, i.file_digest, i.size_bytes, i.form, i.failure, i.ready, i.invalid,
-                    i.administrators, i.made, i.refused, i.mode, i.plan, i.created_by, i.created_at, i.applied_at, i.expires_at,
+                    i.administrators, i.offers, i.made, i.offered, i.refused, i.decided_at, i.mode, i.plan, i.created_by, i.created_at, i.applied_at, i.expires_at,
                     COALESCE(j.done, 0) AS done, COALESCE(j.total, 0) AS total
              FROM imports i LEFT JOIN jobs j ON j.id = i.job_id WHERE i.organization_id = $1 ",
             $rest
         )
+    };
+}
+
+/// The columns of [`Login`]; `$4` is now.
+macro_rules! taken {
+    () => {
+        "SELECT p.login, EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1) AS member,
+                EXISTS (SELECT 1 FROM membership_offers f WHERE f.person_id = p.id AND f.organization_id = $1 AND f.status = 'open'
+                                                            AND f.expires_at > $4) AS offered,
+                p.status IN ('active', 'suspended_password') AND NOT p.operator AND NOT p.privacy AND p.id <> $3 AS open
+         FROM people p "
     };
 }
 
@@ -25,27 +36,33 @@ statements! {
     LIST = (import!("AND (i.created_at < $2 OR (i.created_at = $2 AND i.id < $3)) ORDER BY i.created_at DESC, i.id DESC LIMIT $4"));
     FILE = "SELECT file FROM imports WHERE id = $1";
     ADD_ROWS = {
-        sqlite "INSERT INTO import_rows (import_id, line, state, data, problems)
+        sqlite "INSERT INTO import_rows (import_id, line, state, data, problems, offer)
                 SELECT $1, json_extract(value, '$.line'), json_extract(value, '$.state'), json_extract(value, '$.data'),
-                       json_extract(value, '$.problems')
+                       json_extract(value, '$.problems'), json_extract(value, '$.offer')
                 FROM json_each($2)",
-        postgres "INSERT INTO import_rows (import_id, line, state, data, problems)
-                  SELECT $1, CAST(value->>'line' AS BIGINT), value->>'state', value->>'data', value->>'problems'
+        postgres "INSERT INTO import_rows (import_id, line, state, data, problems, offer)
+                  SELECT $1, CAST(value->>'line' AS BIGINT), value->>'state', value->>'data', value->>'problems',
+                         CAST(value->>'offer' AS BOOLEAN)
                   FROM jsonb_array_elements(CAST($2 AS TEXT)::jsonb)"
     };
     FORGET_ROWS = "DELETE FROM import_rows WHERE import_id = $1";
-    CHECKED = "UPDATE imports SET state = $2, form = $3, failure = $4, ready = $5, invalid = $6, administrators = $7, file = NULL
+    CHECKED = "UPDATE imports SET state = $2, form = $3, failure = $4, ready = $5, invalid = $6, administrators = $7, offers = $8, file = NULL
                WHERE id = $1 AND state = 'checking'";
     APPLY = "UPDATE imports SET state = 'applying', mode = $3, plan = $4, job_id = $5, failure = NULL
              WHERE organization_id = $1 AND id = $2 AND state = 'checked'";
-    ROWS = "SELECT line, state, data, problems, person_id FROM import_rows
+    ROWS = "SELECT line, state, data, problems, person_id, offer FROM import_rows
             WHERE import_id = $1 AND line > $2 AND (CAST($3 AS TEXT) IS NULL OR state = $3) ORDER BY line LIMIT $4";
-    READY = "SELECT line, state, data, problems, person_id FROM import_rows
+    READY = "SELECT line, state, data, problems, person_id, offer FROM import_rows
              WHERE import_id = $1 AND state = 'ready' AND line > $2 ORDER BY line LIMIT $3";
     SETTLE_ROW = "UPDATE import_rows SET state = $3, problems = $4, person_id = $5, data = CASE WHEN $3 = 'invalid' THEN data END
                   WHERE import_id = $1 AND line = $2";
+    SETTLE_ROWS = {
+        sqlite "UPDATE import_rows SET state = 'invalid', problems = $3 WHERE import_id = $1 AND line IN (SELECT value FROM json_each($2))",
+        postgres "UPDATE import_rows SET state = 'invalid', problems = $3
+                  WHERE import_id = $1 AND line IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST($2 AS TEXT)::jsonb))"
+    };
     COUNTS = "SELECT state, COUNT(*) FROM import_rows WHERE import_id = $1 GROUP BY state";
-    APPLIED = "UPDATE imports SET state = 'applied', ready = 0, made = $2, refused = $3, applied_at = $4 WHERE id = $1 AND state = 'applying'";
+    APPLIED = "UPDATE imports SET state = 'applied', ready = 0, made = $2, offered = $3, refused = $4, applied_at = $5 WHERE id = $1 AND state = 'applying'";
     FORGET_DATA = "UPDATE import_rows SET data = NULL WHERE import_id = $1 AND data IS NOT NULL";
     TURNED_DOWN = "UPDATE imports SET state = 'checked', failure = 'rows_refused', ready = ready - $2, invalid = invalid + $2, mode = NULL
                    WHERE id = $1 AND state = 'applying'";
@@ -54,10 +71,8 @@ statements! {
     PURGE = "DELETE FROM imports WHERE expires_at < $1
              AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = imports.job_id AND j.state IN ('waiting', 'running'))";
     TAKEN = {
-        sqlite "SELECT p.login, EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1) AS member
-                FROM people p WHERE p.login IN (SELECT value FROM json_each($2))",
-        postgres "SELECT p.login, EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1) AS member
-                  FROM people p WHERE p.login IN (SELECT jsonb_array_elements_text(CAST($2 AS TEXT)::jsonb))"
+        sqlite (concat!(taken!(), "WHERE p.login IN (SELECT value FROM json_each($2))")),
+        postgres (concat!(taken!(), "WHERE p.login IN (SELECT jsonb_array_elements_text(CAST($2 AS TEXT)::jsonb))"))
     };
 }
 
@@ -86,10 +101,16 @@ pub struct Import {
     pub invalid: i64,
     /// Administrators among those that can.
     pub administrators: i64,
+    /// Those among them whose person has an account: they are offered a membership.
+    pub offers: i64,
     /// People invited.
     pub made: i64,
+    /// Memberships offered.
+    pub offered: i64,
     /// Rows refused while they were applied.
     pub refused: i64,
+    /// All or nothing: when it became all. Letters and rights follow.
+    pub decided_at: Option<At>,
     /// `all_or_nothing` or `valid_rows`.
     pub mode: Option<String>,
     /// How it is applied, JSON.
@@ -132,7 +153,7 @@ pub struct NewImport<'a> {
 pub struct Row {
     /// Line of the file.
     pub line: i64,
-    /// `ready`, `invalid`, `made` or `refused`.
+    /// `ready`, `invalid`, `made`, `offered` or `refused`.
     pub state: String,
     /// The cells, JSON.
     pub data: Option<String>,
@@ -140,6 +161,8 @@ pub struct Row {
     pub problems: String,
     /// Who was invited.
     pub person_id: Option<String>,
+    /// Whether the person has an account, as far as the check knows.
+    pub offer: bool,
 }
 
 /// What a file turned out to hold.
@@ -157,6 +180,8 @@ pub struct Found {
     pub invalid: i64,
     /// Administrators among the first.
     pub administrators: i64,
+    /// Those among the first who have an account.
+    pub offers: i64,
 }
 
 /// A login that somebody has.
@@ -166,6 +191,10 @@ pub struct Login {
     pub login: String,
     /// Whether they belong to the organization.
     pub member: bool,
+    /// Whether a membership is offered to them already.
+    pub offered: bool,
+    /// Whether a membership can be offered to them: an account in use, not of the operator's staff, and not that of who imports.
+    pub open: bool,
 }
 
 /// Stores an import, to be forgotten at `expires_at`.
@@ -234,7 +263,7 @@ pub async fn file(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Vec<u8>>> 
     Ok(sql!(c, optional (Option<Vec<u8>>,): FILE, id)?.and_then(|(file,)| file))
 }
 
-/// Adds rows, a JSON array of `line`, `state`, `data` and `problems`.
+/// Adds rows, a JSON array of `line`, `state`, `data`, `problems` and `offer`.
 ///
 /// # Errors
 /// The engine failed.
@@ -255,8 +284,8 @@ pub async fn forget_rows(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
 /// # Errors
 /// The engine failed.
 pub async fn checked(tx: &mut Tx, id: &str, found: &Found) -> sqlx::Result<()> {
-    let (ready, invalid) = (found.ready, found.invalid);
-    sql!(tx, execute CHECKED, id, found.state, &found.form, found.failure, ready, invalid, found.administrators)
+    let (ready, invalid, offers) = (found.ready, found.invalid, found.offers);
+    sql!(tx, execute CHECKED, id, found.state, &found.form, found.failure, ready, invalid, found.administrators, offers)
         .map(drop)
 }
 
@@ -304,6 +333,14 @@ pub async fn settle_row(
     sql!(tx, execute SETTLE_ROW, id, line, state, problems, person).map(drop)
 }
 
+/// Says what is wrong with rows, a JSON array of lines: the same with each.
+///
+/// # Errors
+/// The engine failed.
+pub async fn settle_rows(tx: &mut Tx, id: &str, (lines, problems): (&str, &str)) -> sqlx::Result<()> {
+    sql!(tx, execute SETTLE_ROWS, id, lines, problems).map(drop)
+}
+
 /// How many rows there are of a state.
 ///
 /// # Errors
@@ -316,8 +353,13 @@ pub async fn counts(c: &mut impl Conn, id: &str) -> sqlx::Result<Vec<(String, i6
 ///
 /// # Errors
 /// The engine failed.
-pub async fn applied(tx: &mut Tx, id: &str, (made, refused): (i64, i64), now: Timestamp) -> sqlx::Result<()> {
-    sql!(tx, execute APPLIED, id, made, refused, At::from(now))?;
+pub async fn applied(
+    tx: &mut Tx,
+    id: &str,
+    (made, offered, refused): (i64, i64, i64),
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sql!(tx, execute APPLIED, id, made, offered, refused, At::from(now))?;
     sql!(tx, execute FORGET_DATA, id).map(drop)
 }
 
@@ -353,10 +395,15 @@ pub async fn purge(tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute PURGE, At::from(now))
 }
 
-/// Which of the folded logins (a JSON array) somebody has.
+/// Which of the folded logins (a JSON array) somebody has, and what `by` may make of that in an organization.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn taken(c: &mut impl Conn, organization: &str, logins: &str) -> sqlx::Result<Vec<Login>> {
-    sql!(c, all Login: TAKEN, organization, logins)
+pub async fn taken(
+    c: &mut impl Conn,
+    (organization, by): (&str, &str),
+    logins: &str,
+    now: Timestamp,
+) -> sqlx::Result<Vec<Login>> {
+    sql!(c, all Login: TAKEN, organization, logins, by, At::from(now))
 }

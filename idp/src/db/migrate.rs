@@ -58,6 +58,8 @@ const MIGRATIONS: &[Migration] = migrations![
     25 "0025_mandatory_attributes",
     26 "0026_declarations",
     27 "0027_data_returns",
+    28 "0028_whole_imports",
+    29 "0029_document_requests",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -21,10 +21,10 @@ statements! {
                   FROM memberships m JOIN people p ON p.id = m.person_id
                   WHERE m.organization_id = $2 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $3) AND NOT p.operator AND NOT p.privacy"
     };
-    FIND = "SELECT id, organization_id, opened_by, opened_at, due_on, notice_at, status, signed_by, signed_at, statement, evidence_sha256
+    FIND = "SELECT id, organization_id, opened_by, opened_at, due_on, notice_at, status, signed_by, signed_at, statement, evidence_sha256, signing, job_id, stopped
             FROM reviews WHERE organization_id = $1 AND id = $2";
-    LOCK = "UPDATE reviews SET status = status WHERE organization_id = $1 AND id = $2 AND status = 'open'";
-    LIST = "SELECT id, organization_id, opened_by, opened_at, due_on, notice_at, status, signed_by, signed_at, statement, evidence_sha256
+    LOCK = "UPDATE reviews SET status = status WHERE organization_id = $1 AND id = $2 AND status = 'open' AND signing IS NULL";
+    LIST = "SELECT id, organization_id, opened_by, opened_at, due_on, notice_at, status, signed_by, signed_at, statement, evidence_sha256, signing, job_id, stopped
             FROM reviews WHERE organization_id = $1 AND (opened_at < $2 OR (opened_at = $2 AND id < $3)) ORDER BY opened_at DESC, id DESC LIMIT $4";
     COUNTS = "SELECT COUNT(*), COUNT(decision) FROM review_items WHERE review_id = $1";
     ITEMS = "SELECT i.person_id, p.given_name, p.family_name, i.role, i.affiliation, i.ends_on, i.rights, i.signed_in_at, i.decision, i.decided_by, i.decided_at, i.note
@@ -35,20 +35,31 @@ statements! {
     GONE = "UPDATE review_items SET decision = 'gone', decided_by = $3, decided_at = $4
             WHERE review_id = $1 AND decision IS NULL AND NOT EXISTS
                   (SELECT 1 FROM memberships m WHERE m.organization_id = $2 AND m.person_id = review_items.person_id)";
+    COUNT_TO_CARRY_OUT = "SELECT COUNT(*) FROM review_items WHERE review_id = $1 AND decision IN ('suspend', 'remove')";
+    NOT_FOR = "SELECT i.person_id FROM review_items i JOIN people p ON p.id = i.person_id
+               WHERE i.review_id = $1 AND i.decision IN ('suspend', 'remove') AND (i.person_id = $2 OR (NOT $3 AND (p.operator OR p.privacy)))
+               ORDER BY i.person_id LIMIT 1";
+    ADMINISTRATORS_LEAVING = "SELECT i.person_id FROM review_items i WHERE i.review_id = $1 AND i.decision IN ('suspend', 'remove') AND i.role = 'administrator'";
+    BEGIN_SIGNING = "UPDATE reviews SET signing = $3, job_id = $4, stopped = NULL WHERE organization_id = $1 AND id = $2 AND status = 'open' AND signing IS NULL";
+    STOP_SIGNING = "UPDATE reviews SET signing = NULL, stopped = $3 WHERE organization_id = $1 AND id = $2 AND status = 'open'";
+    UNDECIDE = "UPDATE review_items SET decision = NULL, decided_by = NULL, decided_at = NULL, note = NULL WHERE review_id = $1 AND person_id = $2";
+    LEFT = "SELECT i.person_id, i.decision FROM review_items i JOIN memberships m ON m.organization_id = $1 AND m.person_id = i.person_id
+            WHERE i.review_id = $2 AND (i.decision = 'remove' OR (i.decision = 'suspend' AND m.status = 'active'))
+            ORDER BY i.person_id LIMIT $3";
     TO_CARRY_OUT = "SELECT person_id, decision FROM review_items WHERE review_id = $1 AND decision IN ('suspend', 'remove') ORDER BY person_id";
     EVIDENCE = "SELECT person_id, role, affiliation, ends_on, rights, signed_in_at, decision, decided_by, decided_at, note
                 FROM review_items WHERE review_id = $1 AND person_id > $2 ORDER BY person_id LIMIT $3";
-    SIGN = "UPDATE reviews SET status = 'signed_off', signed_by = $3, signed_at = $4, statement = $5, evidence_sha256 = $6, notice_at = NULL
+    SIGN = "UPDATE reviews SET status = 'signed_off', signed_by = $3, signed_at = $4, statement = $5, evidence_sha256 = $6, notice_at = NULL, signing = NULL, stopped = NULL
             WHERE organization_id = $1 AND id = $2 AND status = 'open'";
     CANCEL = "UPDATE reviews SET status = 'cancelled', signed_by = $3, signed_at = $4, statement = $5, notice_at = NULL
-              WHERE organization_id = $1 AND id = $2 AND status = 'open'";
+              WHERE organization_id = $1 AND id = $2 AND status = 'open' AND signing IS NULL";
     TO_OPEN = "SELECT id, review_at FROM organizations WHERE status = 'active' AND review_at <= $1 AND (review_at, id) > ($2, $3)
                ORDER BY review_at, id LIMIT $4";
     WAITING_TO_OPEN = "SELECT COUNT(*), MIN(review_at) FROM organizations WHERE status = 'active' AND review_at IS NOT NULL";
     UNPLANNED = "SELECT id, created_at FROM organizations WHERE review_at IS NULL ORDER BY id LIMIT $1";
     PLAN_FIRST = "UPDATE organizations SET review_at = $2 WHERE id = $1 AND review_at IS NULL";
     PLAN = "UPDATE organizations SET review_at = $3 WHERE id = $1 AND review_at = $2";
-    TO_NOTICE = "SELECT id, organization_id, opened_by, opened_at, due_on, notice_at, status, signed_by, signed_at, statement, evidence_sha256
+    TO_NOTICE = "SELECT id, organization_id, opened_by, opened_at, due_on, notice_at, status, signed_by, signed_at, statement, evidence_sha256, signing, job_id, stopped
                  FROM reviews WHERE notice_at <= $1 AND (notice_at, id) > ($2, $3) ORDER BY notice_at, id LIMIT $4";
     WAITING_TO_NOTICE = "SELECT COUNT(*), MIN(notice_at) FROM reviews WHERE notice_at IS NOT NULL";
     NOTICED = "UPDATE reviews SET notice_at = $3 WHERE id = $1 AND notice_at = $2";
@@ -79,6 +90,12 @@ pub struct Review {
     pub statement: Option<String>,
     /// SHA-256 of the evidence, lower-case hexadecimal.
     pub evidence_sha256: Option<String>,
+    /// How it is being signed off by a job, JSON.
+    pub signing: Option<String>,
+    /// That job, or the last.
+    pub job_id: Option<String>,
+    /// Why the job stopped, a stable word.
+    pub stopped: Option<String>,
 }
 
 /// A member in a review.
@@ -233,6 +250,67 @@ pub async fn to_carry_out(c: &mut impl Conn, id: &str) -> sqlx::Result<Vec<(Stri
 /// The engine failed.
 pub async fn evidence(c: &mut impl Conn, id: &str, (person, limit): (&str, u32)) -> sqlx::Result<Vec<Evidence>> {
     sql!(c, all Evidence: EVIDENCE, id, person, i64::from(limit))
+}
+
+/// How many decisions there are to carry out.
+///
+/// # Errors
+/// The engine failed.
+pub async fn count_to_carry_out(c: &mut impl Conn, id: &str) -> sqlx::Result<i64> {
+    sql!(c, one (i64,): COUNT_TO_CARRY_OUT, id).map(|(count,)| count)
+}
+
+/// Somebody whose removal or suspension is not for `by` to sign: themselves, or staff of the operator unless `staff`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn not_for(c: &mut impl Conn, id: &str, (by, staff): (&str, bool)) -> sqlx::Result<Option<String>> {
+    Ok(sql!(c, optional (String,): NOT_FOR, id, by, staff)?.map(|(person,)| person))
+}
+
+/// Who was an administrator and is to be one no more.
+///
+/// # Errors
+/// The engine failed.
+pub async fn administrators_leaving(c: &mut impl Conn, id: &str) -> sqlx::Result<Vec<String>> {
+    Ok(sql!(c, all (String,): ADMINISTRATORS_LEAVING, id)?.into_iter().map(|(person,)| person).collect())
+}
+
+/// Hands an open review over to a job that carries it out; false when it is not open.
+///
+/// # Errors
+/// The engine failed.
+pub async fn begin_signing(
+    tx: &mut Tx,
+    (organization, id): (&str, &str),
+    (signing, job): (&str, &str),
+) -> sqlx::Result<bool> {
+    sql!(tx, execute BEGIN_SIGNING, organization, id, signing, job).map(|rows| rows == 1)
+}
+
+/// Gives a review back that cannot be carried out: somebody decides about `person` again.
+///
+/// # Errors
+/// The engine failed.
+pub async fn stop_signing(
+    tx: &mut Tx,
+    (organization, id): (&str, &str),
+    (person, why): (&str, &str),
+) -> sqlx::Result<()> {
+    sql!(tx, execute UNDECIDE, id, person)?;
+    sql!(tx, execute STOP_SIGNING, organization, id, why).map(drop)
+}
+
+/// What is left to carry out of a review, person and decision, at most so many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn left(
+    tx: &mut Tx,
+    (organization, id): (&str, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<(String, String)>> {
+    sql!(tx, all (String, String): LEFT, organization, id, i64::from(limit))
 }
 
 /// Signs a review off.

@@ -11,16 +11,19 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::whole_imports;
 use super::work::Job;
 use crate::account::attributes;
 use crate::account::invite::{self, Incomplete, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
+use crate::account::offers::{self, OfferRefusal};
 use crate::account::signatories;
 use crate::app::App;
 use crate::db::audit::{self, Event};
-use crate::db::imports::{self, Found, Import, Row};
+use crate::db::imports::{self, Found, Import, Login, Row};
 use crate::db::members::{self, Terms};
-use crate::db::{Db, Tx, organizations, people, portal_grants};
+use crate::db::membership_offers::NewOffer;
+use crate::db::{Tx, organizations, people, portal_grants, products, seats};
 use crate::mail::organizations::SensitiveAct;
 use crate::outcome::{Fault, Outcome};
 use crate::seats::SeatRefusal;
@@ -32,15 +35,13 @@ pub(crate) const CHECK: &str = "import_check";
 pub(crate) const APPLY: &str = "import_apply";
 /// What files are sealed for.
 pub(crate) const PURPOSE: &str = "import";
-/// With one writer for everybody, so many rows at the most are applied in one transaction: it keeps everybody else waiting.
-pub(crate) const AT_ONCE_WITH_ONE_WRITER: i64 = 500;
 
-/// Rows checked or applied in one transaction. On `SQLite` every other write waits for it.
-const BATCH: u32 = 20;
+/// Rows applied in one transaction. On `SQLite` every other write waits for it.
+pub(super) const BATCH: u32 = 20;
 /// Rows stored in one transaction.
 const STORED: usize = 200;
 /// A login taken between the look and the insert is seen at the next look.
-const LOOKS: u32 = 10;
+pub(super) const LOOKS: u32 = 10;
 
 /// The code of a row that does not say what is asked of people.
 const ATTRIBUTE_MISSING: &str = "attribute_missing";
@@ -69,11 +70,11 @@ pub(crate) struct Plan {
 
 /// The cells of a row.
 #[derive(Debug, Serialize, Deserialize)]
-struct Cells {
-    family: String,
-    given: String,
-    email: String,
-    login: String,
+pub(super) struct Cells {
+    pub(super) family: String,
+    pub(super) given: String,
+    pub(super) email: String,
+    pub(super) login: String,
     administrator: bool,
     external: bool,
     ends_on: Option<Date>,
@@ -81,22 +82,84 @@ struct Cells {
     phone: Option<String>,
     #[serde(default)]
     birthdate: Option<String>,
+    /// Products of the organization; empty when the file says nothing.
+    #[serde(default)]
+    products: Vec<String>,
 }
 
 impl Cells {
     /// What they say beyond the names, in the form it is kept in.
-    fn attributes(&self) -> Vec<(Attribute, String)> {
+    pub(super) fn attributes(&self) -> Vec<(Attribute, String)> {
         let said = [(Attribute::PhoneNumber, &self.phone), (Attribute::Birthdate, &self.birthdate)];
         said.into_iter().filter_map(|(attribute, value)| value.clone().map(|value| (attribute, value))).collect()
     }
 
     /// What of `asked` they do not say. Names they always say.
-    fn missing(&self, asked: &Asked) -> Vec<Attribute> {
+    pub(super) fn missing(&self, asked: &Asked) -> Vec<Attribute> {
         asked.missing(|attribute| match attribute {
             Attribute::GivenName | Attribute::FamilyName => true,
             Attribute::PhoneNumber => self.phone.is_some(),
             Attribute::Birthdate => self.birthdate.is_some(),
         })
+    }
+
+    /// Those of a row.
+    pub(super) fn of(data: Option<&str>) -> Outcome<Self> {
+        Ok(serde_json::from_str(data.ok_or_else(|| Fault::new("a row that is ready has no cells"))?)?)
+    }
+
+    /// Address, given and family name.
+    pub(super) fn parsed(&self) -> Outcome<(Email, Name, Name)> {
+        let parsed = (Email::parse(&self.email), Name::parse(&self.given), Name::parse(&self.family));
+        let (Some(email), Some(given), Some(family)) = parsed else {
+            return Err(Fault::new("a checked row has no name or address"));
+        };
+        Ok((email, given, family))
+    }
+
+    pub(super) fn role(&self) -> &'static str {
+        if self.administrator { "administrator" } else { "member" }
+    }
+
+    pub(super) fn affiliation(&self) -> &'static str {
+        if self.external { "external" } else { "employee" }
+    }
+
+    pub(super) fn ends_on(&self) -> Option<String> {
+        self.ends_on.map(|day| day.to_string())
+    }
+
+    /// The products a seat is taken of: those of the row, else those of the plan, else none, which is the only one.
+    pub(super) fn products<'a>(&'a self, plan: &'a Plan) -> Option<&'a [String]> {
+        if self.products.is_empty() { plan.products.as_deref() } else { Some(&self.products) }
+    }
+
+    /// The invitation of a row.
+    pub(super) fn invitation<'a>(
+        &'a self,
+        (import, plan): (&'a Import, &'a Plan),
+        (email, given, family): &'a (Email, Name, Name),
+        (rights, attributes): (&'a [(String, String)], &'a [(Attribute, String)]),
+    ) -> Invitation<'a> {
+        Invitation {
+            login: &self.login,
+            email,
+            names: (given, family),
+            attributes,
+            incomplete: Incomplete::Refused,
+            locale: Locale::negotiate(Some(&plan.locale), None),
+            organization: Some((&import.organization_id, self.role())),
+            rights,
+            products: self.products(plan),
+            initial_of: None,
+            operator: false,
+            landing: Landing::default(),
+            by: &plan.by,
+        }
+    }
+
+    pub(super) fn terms<'a>(&self, ends_on: Option<&'a str>) -> Terms<'a> {
+        Terms { affiliation: self.affiliation(), ends_on, mandate: Some("invitation") }
     }
 }
 
@@ -159,13 +222,16 @@ pub(super) async fn check(app: &App, job: &Job) -> Outcome<()> {
     let told: HashSet<u64> = preview.problems.iter().map(|problem| problem.line).collect();
     found.invalid = i64::try_from(preview.bad_rows.saturating_sub(told.len()))?;
     let asked = attributes::asked_by(&mut app.db.reader().await?, &app.config, organization).await?;
-    let rows = checked_rows(preview, (&asked, calendar::date_at(now)));
+    let products = products_of(app, organization).await?;
+    let rows = checked_rows(preview, (&asked, &products), calendar::date_at(now));
+    let stored = imports::find(&mut app.db.reader().await?, organization, id).await?;
+    let Some(Import { created_by, .. }) = stored else { return give_up(app, job).await };
     let total = i64::try_from(rows.len())?;
     let mut done = 0;
     let mut begun = false;
     for batch in rows.chunks(STORED) {
         let now = app.clock.now();
-        let taken = taken(app, organization, batch).await?;
+        let taken = taken(app, (organization, &created_by), batch).await?;
         let mut stored = Vec::with_capacity(batch.len());
         for row in batch {
             stored.push(row.stored(&taken, &mut found)?);
@@ -203,13 +269,32 @@ fn form(preview: &Preview) -> String {
     form.to_string()
 }
 
+/// The products of an organization, each by what a file may call it: its id, or its name in any case.
+async fn products_of(app: &App, organization: &str) -> Outcome<BTreeMap<String, String>> {
+    let mut reader = app.db.reader().await?;
+    let mut products = BTreeMap::new();
+    let pools = seats::pools(&mut reader, organization).await?;
+    for pool in &pools {
+        if let Some(product) = products::find(&mut reader, &pool.product_id).await? {
+            products.insert(product.name.to_lowercase(), product.id);
+        }
+    }
+    // An id is that of its product, whatever another one is called.
+    products.extend(pools.into_iter().map(|pool| (pool.product_id.to_lowercase(), pool.product_id)));
+    Ok(products)
+}
+
 /// Every row of the file that is good, or whose problems are told, by line.
-fn checked_rows(preview: Preview, (asked, today): (&Asked, Date)) -> Vec<Checked> {
+/// What a file may name, and must say: what is asked of people, and the products of the organization.
+type Known<'a> = (&'a Asked, &'a BTreeMap<String, String>);
+
+fn checked_rows(preview: Preview, known: Known<'_>, today: Date) -> Vec<Checked> {
     let column = |wanted| preview.columns.iter().find(|(column, _)| *column == wanted).map(|(_, name)| name.clone());
     let columns = Columns {
         mail: column(csv_people::Column::Email),
         end: column(csv_people::Column::EndsOn),
         birthdate: column(csv_people::Column::Birthdate),
+        products: column(csv_people::Column::Products),
     };
     let mut rows = BTreeMap::new();
     for problem in preview.problems {
@@ -223,19 +308,20 @@ fn checked_rows(preview: Preview, (asked, today): (&Asked, Date)) -> Vec<Checked
         row.wrong.push(wrong);
     }
     for row in preview.rows {
-        rows.insert(row.line, checked_row(row, &columns, (asked, today)));
+        rows.insert(row.line, checked_row(row, (&columns, known), today));
     }
     rows.into_values().collect()
 }
 
-/// Headers as they are written, of the columns whose cells are judged here.
+/// How the file calls the columns that a row may be wrong in here.
 struct Columns {
     mail: Option<String>,
     end: Option<String>,
     birthdate: Option<String>,
+    products: Option<String>,
 }
 
-fn checked_row(row: Person, columns: &Columns, (asked, today): (&Asked, Date)) -> Checked {
+fn checked_row(row: Person, (columns, (asked, products)): (&Columns, Known<'_>), today: Date) -> Checked {
     let wrong = |column: &Option<String>, code: &str| Wrong { column: column.clone(), ..Wrong::of_row(code) };
     let mut wrongs = Vec::new();
     match row.ends_on {
@@ -247,6 +333,13 @@ fn checked_row(row: Person, columns: &Columns, (asked, today): (&Asked, Date)) -
     if row.birthdate.is_some() && birthdate.is_none() {
         wrongs.push(wrong(&columns.birthdate, "date"));
     }
+    let named: Vec<_> = row.products.iter().map(|name| products.get(&name.to_lowercase())).collect();
+    if named.contains(&None) {
+        wrongs.push(wrong(&columns.products, "unknown_product"));
+    }
+    let mut named: Vec<String> = named.into_iter().flatten().cloned().collect();
+    named.sort_unstable();
+    named.dedup();
     // An invitation needs somewhere to go.
     let Some(email) = row.email else {
         wrongs.push(wrong(&columns.mail, "missing"));
@@ -262,6 +355,7 @@ fn checked_row(row: Person, columns: &Columns, (asked, today): (&Asked, Date)) -
         ends_on: row.ends_on,
         phone: row.phone,
         birthdate,
+        products: named,
     };
     let told = row.birthdate.is_some() && cells.birthdate.is_none();
     let missing = cells.missing(asked).into_iter().filter(|attribute| !(told && *attribute == Attribute::Birthdate));
@@ -269,34 +363,49 @@ fn checked_row(row: Person, columns: &Columns, (asked, today): (&Asked, Date)) -
     Checked { line: row.line, cells: Some(cells), wrong: wrongs }
 }
 
-/// The logins among the rows that somebody has, and of those the ones of members.
-async fn taken(app: &App, organization: &str, rows: &[Checked]) -> Outcome<BTreeMap<String, bool>> {
+/// The logins among the rows that somebody has, and what that means for who imports.
+async fn taken(app: &App, who: (&str, &str), rows: &[Checked]) -> Outcome<BTreeMap<String, Login>> {
     let logins: Value = rows.iter().filter_map(|row| row.cells.as_ref()).map(|cells| cells.login.as_str()).collect();
-    let found = imports::taken(&mut app.db.reader().await?, organization, &logins.to_string()).await?;
-    Ok(found.into_iter().map(|one| (one.login, one.member)).collect())
+    let found = imports::taken(&mut app.db.reader().await?, who, &logins.to_string(), app.clock.now()).await?;
+    Ok(found.into_iter().map(|one| (one.login.clone(), one)).collect())
 }
 
-/// Why somebody who has an account is not invited.
-fn taken_code(member: bool) -> &'static str {
-    if member { "already_member" } else { "login_taken" }
+/// Why somebody who has an account is not invited; none when they are offered a membership, as by a single invitation.
+fn taken_code(login: &Login) -> Option<&'static str> {
+    match login {
+        Login { member: true, .. } => Some("already_member"),
+        Login { open: false, .. } => Some("login_taken"),
+        Login { offered: true, .. } => Some("already_offered"),
+        Login { .. } => None,
+    }
 }
 
 impl Checked {
     /// As it is stored; counts it.
-    fn stored(&self, taken: &BTreeMap<String, bool>, found: &mut Found) -> Outcome<Value> {
+    fn stored(&self, taken: &BTreeMap<String, Login>, found: &mut Found) -> Outcome<Value> {
         let mut wrong = self.wrong.clone();
-        if let Some(member) = self.cells.as_ref().and_then(|cells| taken.get(&cells.login)) {
-            wrong.push(Wrong::of_row(taken_code(*member)));
+        let login = self.cells.as_ref().and_then(|cells| taken.get(&cells.login));
+        if login.is_some() {
+            // Whoever has an account says what is missing when they accept.
+            wrong.retain(|wrong| wrong.attribute.is_none());
         }
-        let state = if wrong.is_empty() { "ready" } else { "invalid" };
-        if wrong.is_empty() {
+        if let Some(code) = login.and_then(taken_code) {
+            wrong.push(Wrong::of_row(code));
+        }
+        let ready = wrong.is_empty();
+        let offer = ready && login.is_some();
+        if ready {
             found.ready += 1;
+            found.offers += i64::from(offer);
             found.administrators += i64::from(self.cells.as_ref().is_some_and(|cells| cells.administrator));
         } else {
             found.invalid += 1;
         }
         let data = self.cells.as_ref().map(serde_json::to_string).transpose()?;
-        Ok(json!({ "line": self.line, "state": state, "data": data, "problems": serde_json::to_string(&wrong)? }))
+        Ok(json!({
+            "line": self.line, "state": if ready { "ready" } else { "invalid" }, "data": data, "offer": offer,
+            "problems": serde_json::to_string(&wrong)?,
+        }))
     }
 }
 
@@ -311,7 +420,7 @@ pub(super) async fn apply(app: &App, job: &Job) -> Outcome<()> {
     let plan = import.plan.as_deref().ok_or_else(|| Fault::new("an import is applied without a plan"))?;
     let plan: Plan = serde_json::from_str(plan)?;
     if import.mode.as_deref() == Some("all_or_nothing") {
-        all_or_nothing(app, job, (&import, &plan)).await
+        whole_imports::run(app, job, (import, &plan)).await
     } else {
         valid_rows(app, job, (&import, &plan)).await
     }
@@ -332,123 +441,87 @@ async fn valid_rows(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> O
         if rows.is_empty() {
             return end(app, job, tx, (import, plan), now).await;
         }
-        match batch(app, &mut tx, (import, plan), (&rows, now)).await? {
-            Some(_) => {
-                tx.commit().await?;
-                (done, looks) = (after, 0);
-                app.mail_waiting.notify_one();
-            }
-            None if looks < LOOKS => looks += 1,
-            None => return Err(Fault::new("a login is taken that nobody has")),
+        if batch(app, &mut tx, (import, plan), (&rows, now)).await? {
+            tx.commit().await?;
+            (done, looks) = (after, 0);
+            app.mail_waiting.notify_one();
+        } else if looks < LOOKS {
+            looks += 1;
+        } else {
+            return Err(Fault::new("a login is taken that nobody has"));
         }
     }
 }
 
-/// All rows in one transaction, or none: what nobody sees until it commits was not made if it never does.
-async fn all_or_nothing(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outcome<()> {
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let (mut line, mut done, mut refused) = (-1, 0, Vec::new());
-    loop {
-        let rows = imports::ready(&mut tx, &import.id, (line, BATCH)).await?;
-        let Some(last) = rows.last() else { break };
-        line = last.line;
-        done += i64::try_from(rows.len())?;
-        match batch(app, &mut tx, (import, plan), (&rows, now)).await? {
-            Some(lines) => refused.extend(lines),
-            // Somebody took a login at this moment. Nothing is lost but time: it is seen at the next look.
-            None => return Err(Fault::new("a login was taken meanwhile; the import begins again")),
-        }
-        // Beside the writer of SQLite there is no other; there the transaction is short.
-        if let Db::Postgres(_) = app.db {
-            let mut sign = app.db.begin().await?;
-            if !job.advance(&mut sign, (done, import.ready), app.clock.now()).await? {
-                return Ok(());
-            }
-            sign.commit().await?;
-        }
-    }
-    if refused.is_empty() {
-        if !job.advance(&mut tx, (done, import.ready), now).await? {
-            return Ok(());
-        }
-        return end(app, job, tx, (import, plan), now).await;
-    }
-    drop(tx);
-    let mut tx = app.db.begin().await?;
-    if !job.finish(&mut tx, "done", now).await? {
-        return Ok(());
-    }
-    for (line, problems) in &refused {
-        imports::settle_row(&mut tx, (&import.id, *line), ("invalid", problems, None)).await?;
-    }
-    imports::turned_down(&mut tx, &import.id, i64::try_from(refused.len())?).await?;
-    let event = plan.event("import.turned_down", import).with("refused", refused.len());
-    audit::record(&mut tx, event, now).await?;
-    Ok(tx.commit().await?)
-}
-
-/// Invites the people of these rows; gives those that were refused, by line. None when somebody took a login at this moment:
-/// the transaction is of no use then.
+/// Invites the people of these rows, or offers them a membership; false when somebody took a login at this moment: the transaction is of
+/// no use then.
 async fn batch(
     app: &App,
     tx: &mut Tx,
     (import, plan): (&Import, &Plan),
     (rows, now): (&[Row], Timestamp),
-) -> Outcome<Option<Vec<(i64, String)>>> {
+) -> Outcome<bool> {
     let organization = &import.organization_id;
     // What the operator grants the organization, and that it is active, must stay while people are invited.
     members::lock(tx, organization).await?;
     let barred = barred(tx, organization, plan).await?;
-    let mut cells = Vec::with_capacity(rows.len());
-    for row in rows {
-        let data = row.data.as_deref().ok_or_else(|| Fault::new("a row that is ready has no cells"))?;
-        cells.push(serde_json::from_str::<Cells>(data)?);
-    }
+    let cells = rows.iter().map(|row| Cells::of(row.data.as_deref())).collect::<Outcome<Vec<_>>>()?;
     let logins: Value = cells.iter().map(|cells| cells.login.as_str()).collect();
-    let taken = imports::taken(tx, organization, &logins.to_string()).await?;
-    let taken: BTreeMap<_, _> = taken.into_iter().map(|one| (one.login, one.member)).collect();
+    let taken = imports::taken(tx, (organization, &plan.by), &logins.to_string(), now).await?;
+    let taken: BTreeMap<_, _> = taken.into_iter().map(|one| (one.login.clone(), one)).collect();
     let today = calendar::date_at(now);
-    let mut refused = Vec::new();
     for (row, cells) in rows.iter().zip(&cells) {
+        let login = taken.get(&cells.login);
         let late = cells.ends_on.is_some_and(|day| day < today).then_some("past");
-        let code = barred.or(taken.get(&cells.login).map(|member| taken_code(*member))).or(late);
-        if let Some(code) = code {
-            refused.push(refuse(tx, (import, row), &[Wrong::of_row(code)]).await?);
-            continue;
-        }
-        match admit(app, tx, (import, plan), (cells, now)).await? {
-            Ok(person) => {
-                imports::settle_row(tx, (&import.id, row.line), ("made", "[]", Some(&person))).await?;
-            }
-            Err(InviteRefusal::LoginTaken) => return Ok(None),
-            Err(InviteRefusal::Seat(refusal)) => {
-                let code = match refusal {
-                    SeatRefusal::LimitReached { .. } => "seat_limit_reached",
-                    SeatRefusal::ProductUnnamed(_) | SeatRefusal::NoSuchProduct(_) => "product_unnamed",
-                };
-                refused.push(refuse(tx, (import, row), &[Wrong::of_row(code)]).await?);
-            }
-            // The organization has begun to ask for more since the preview.
-            Err(InviteRefusal::Missing(missing)) => {
-                let wrongs: Vec<Wrong> = missing.into_iter().map(Wrong::missing).collect();
-                refused.push(refuse(tx, (import, row), &wrongs).await?);
-            }
-            Err(refusal) => return Err(Fault::new(format!("a checked row was refused: {refusal}"))),
-        }
+        let code = barred.or(login.and_then(taken_code)).or(late);
+        let done = match (code, login) {
+            (Some(code), _) => Done::Refused(problems(code)?),
+            (None, Some(_)) => offer(app, tx, (import, plan), (cells, now)).await?,
+            (None, None) => admit(app, tx, (import, plan), (cells, now)).await?,
+        };
+        let (state, problems, person) = match done {
+            Done::Made(person) => ("made", "[]".to_owned(), Some(person)),
+            // Who was asked is nobody's business before they accept.
+            Done::Offered => ("offered", "[]".to_owned(), None),
+            Done::Refused(problems) => ("refused", problems, None),
+            Done::Overtaken => return Ok(false),
+        };
+        imports::settle_row(tx, (&import.id, row.line), (state, &problems, person.as_deref())).await?;
     }
-    Ok(Some(refused))
+    Ok(true)
 }
 
-/// Settles a row whose person is not invited; gives its line and what is wrong.
-async fn refuse(tx: &mut Tx, (import, row): (&Import, &Row), wrongs: &[Wrong]) -> Outcome<(i64, String)> {
-    let problems = serde_json::to_string(wrongs)?;
-    imports::settle_row(tx, (&import.id, row.line), ("refused", &problems, None)).await?;
-    Ok((row.line, problems))
+/// What became of a row.
+enum Done {
+    Made(String),
+    Offered,
+    /// What is wrong, as it is stored.
+    Refused(String),
+    Overtaken,
+}
+
+/// The problem of a whole row, as it is stored.
+pub(super) fn problems(code: &str) -> Outcome<String> {
+    Ok(serde_json::to_string(&[Wrong::of_row(code)])?)
+}
+
+/// The problem of a row that does not say what is asked of people, as it is stored.
+pub(super) fn missing_problems(missing: &[Attribute]) -> Outcome<String> {
+    let wrongs: Vec<Wrong> = missing.iter().copied().map(Wrong::missing).collect();
+    Ok(serde_json::to_string(&wrongs)?)
+}
+
+/// Why there is no seat, in a word.
+pub(super) fn seat_code(refusal: &SeatRefusal) -> &'static str {
+    match refusal {
+        SeatRefusal::LimitReached { .. } => "seat_limit_reached",
+        SeatRefusal::ProductUnnamed(_) => "product_unnamed",
+        SeatRefusal::NoSuchProduct(_) => "unknown_product",
+    }
 }
 
 /// Why nobody can be invited any more: the organization is not active, or may not give a right of the plan.
-async fn barred(tx: &mut Tx, organization: &str, plan: &Plan) -> Outcome<Option<&'static str>> {
+pub(super) async fn barred(tx: &mut Tx, organization: &str, plan: &Plan) -> Outcome<Option<&'static str>> {
     let active = organizations::find(tx, organization).await?.is_some_and(|found| found.status == "active");
     if !active {
         return Ok(Some("organization_not_active"));
@@ -467,38 +540,69 @@ async fn admit(
     tx: &mut Tx,
     (import, plan): (&Import, &Plan),
     (cells, now): (&Cells, Timestamp),
-) -> Outcome<Result<String, InviteRefusal>> {
-    let parsed = (Email::parse(&cells.email), Name::parse(&cells.given), Name::parse(&cells.family));
-    let (Some(email), Some(given), Some(family)) = parsed else {
-        return Err(Fault::new("a checked row has no name or address"));
+) -> Outcome<Done> {
+    let (parsed, attributes, ends_on) = (cells.parsed()?, cells.attributes(), cells.ends_on());
+    let invitation = cells.invitation((import, plan), &parsed, (&plan.rights, &attributes));
+    let event = plan.event("member.invited", import);
+    let asked = (&invitation, &cells.terms(ends_on.as_deref()), event);
+    match invite::admit(tx, app.into(), asked, now).await? {
+        Ok(invited) => Ok(Done::Made(invited.person)),
+        Err(InviteRefusal::LoginTaken) => Ok(Done::Overtaken),
+        Err(InviteRefusal::Seat(refusal)) => Ok(Done::Refused(problems(seat_code(&refusal))?)),
+        // The organization has begun to ask for more since the preview.
+        Err(InviteRefusal::Missing(missing)) => Ok(Done::Refused(missing_problems(&missing)?)),
+        Err(refusal) => Err(Fault::new(format!("a checked row was refused: {refusal}"))),
+    }
+}
+
+/// Offers a membership to somebody who has an account, as a single invitation does.
+async fn offer(
+    app: &App,
+    tx: &mut Tx,
+    (import, plan): (&Import, &Plan),
+    (cells, now): (&Cells, Timestamp),
+) -> Outcome<Done> {
+    let Some(person) = people::find_by_login(tx, &cells.login).await? else { return Ok(Done::Overtaken) };
+    let Some(organization) = organizations::find(tx, &import.organization_id).await? else {
+        return Err(Fault::new("an import of no organization"));
     };
-    let attributes = cells.attributes();
-    let invitation = Invitation {
-        login: &cells.login,
-        email: &email,
-        names: (&given, &family),
-        attributes: &attributes,
-        incomplete: Incomplete::Refused,
-        locale: Locale::negotiate(Some(&plan.locale), None),
-        organization: Some((&import.organization_id, if cells.administrator { "administrator" } else { "member" })),
-        rights: &plan.rights,
-        products: plan.products.as_deref(),
-        initial_of: None,
-        operator: false,
-        landing: Landing::default(),
+    let (ends_on, rights) = (cells.ends_on(), plan.rights_as_lines());
+    let new = NewOffer {
+        id: "",
+        organization: &organization.id,
+        person: &person.id,
+        email: &cells.email,
+        role: cells.role(),
+        affiliation: cells.affiliation(),
+        ends_on: ends_on.as_deref(),
+        mandate: "invitation",
+        rights: &rights,
         by: &plan.by,
     };
-    let ends_on = cells.ends_on.map(|day| day.to_string());
-    let affiliation = if cells.external { "external" } else { "employee" };
-    let terms = Terms { affiliation, ends_on: ends_on.as_deref(), mandate: Some("invitation") };
-    let event = plan.event("member.invited", import);
-    let invited = invite::admit(tx, app.into(), (&invitation, &terms, event), now).await?;
-    Ok(invited.map(|invited| invited.person))
+    let asked = (&person, &organization, (new, cells.products(plan)));
+    match offers::make(tx, app.into(), asked, now).await? {
+        Ok((id, mail)) => {
+            let event = plan.event("member.offered", import).about(&person.id).with("offer", id).with("mail", mail);
+            audit::record(tx, event, now).await?;
+            Ok(Done::Offered)
+        }
+        Err(OfferRefusal::AlreadyMember) => Ok(Done::Refused(problems("already_member")?)),
+        Err(OfferRefusal::Seat(refusal)) => Ok(Done::Refused(problems(seat_code(&refusal))?)),
+        Err(OfferRefusal::Missing(missing)) => Ok(Done::Refused(missing_problems(&missing)?)),
+        // Another one was made at this moment.
+        Err(OfferRefusal::AlreadyOffered | OfferRefusal::Over) => Ok(Done::Overtaken),
+    }
 }
 
 impl Plan {
+    /// The rights as offers keep them.
+    pub(super) fn rights_as_lines(&self) -> String {
+        let rights: Vec<_> = self.rights.iter().map(|(client, role)| format!("{client} {role}")).collect();
+        rights.join("\n")
+    }
+
     /// An event of this import.
-    fn event(&self, name: &'static str, import: &Import) -> Event {
+    pub(super) fn event(&self, name: &'static str, import: &Import) -> Event {
         let mut event = Event::new(name).by(&self.by).in_organization(&import.organization_id);
         event.client_id.clone_from(&self.client);
         event.address.clone_from(&self.address);
@@ -508,22 +612,29 @@ impl Plan {
 }
 
 /// Ends an import whose every row has been dealt with: the signatory is told, the cells are forgotten.
-async fn end(app: &App, job: &Job, mut tx: Tx, (import, plan): (&Import, &Plan), now: Timestamp) -> Outcome<()> {
+pub(super) async fn end(
+    app: &App,
+    job: &Job,
+    mut tx: Tx,
+    (import, plan): (&Import, &Plan),
+    now: Timestamp,
+) -> Outcome<()> {
     let counts: BTreeMap<_, _> = imports::counts(&mut tx, &import.id).await?.into_iter().collect();
     let count = |state: &str| counts.get(state).copied().unwrap_or_default();
-    let (made, refused) = (count("made"), count("refused"));
-    imports::applied(&mut tx, &import.id, (made, refused), now).await?;
-    let event = plan.event("import.applied", import).with("made", made).with("refused", refused);
+    let (made, offered, refused) = (count("made"), count("offered"), count("refused"));
+    imports::applied(&mut tx, &import.id, (made, offered, refused), now).await?;
+    let event =
+        plan.event("import.applied", import).with("made", made).with("offered", offered).with("refused", refused);
     let event = event
         .with("invalid", import.invalid)
         .with("mode", import.mode.clone())
         .with("file_sha256", import.file_digest.clone());
     audit::record(&mut tx, event, now).await?;
-    if made > 0
+    if made + offered > 0
         && let Some(organization) = organizations::find(&mut tx, &import.organization_id).await?
     {
         let person = signatories::actor(&mut tx, &plan.by).await?;
-        let act = SensitiveAct::MembersImported { person, made };
+        let act = SensitiveAct::MembersImported { person, made: made + offered };
         signatories::tell(&mut tx, app, (&organization, act), now).await?;
     }
     if job.finish(&mut tx, "done", now).await? {

@@ -5,6 +5,8 @@
 pub(crate) mod imports;
 pub(crate) mod purges;
 mod search;
+pub(crate) mod sign_offs;
+mod whole_imports;
 mod work;
 
 use std::time::Duration;
@@ -16,10 +18,11 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::db::events as event_rows;
 use crate::db::{
-    account_links, api_key_uses, browsers, compromise_links, device_requests, factor_removals, failures, grants,
-    idempotency_keys, imports as import_files, initial_access_tokens, interactions, jobs as long_work, logout_outbox,
-    membership_offers, notices, overrides, passkeys, password_links, pushed_requests, refresh_tokens, revoked_tokens,
-    sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices, used_tokens, webhook_deliveries, webhooks,
+    account_links, api_key_uses, browsers, compromise_links, device_requests, document_requests, factor_removals,
+    failures, grants, idempotency_keys, imports as import_files, initial_access_tokens, interactions,
+    jobs as long_work, logout_outbox, membership_offers, notices, overrides, passkeys, password_links, pushed_requests,
+    refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices,
+    used_tokens, webhook_deliveries, webhooks,
 };
 use crate::events;
 use crate::lifecycle;
@@ -127,6 +130,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += password_links::purge(&mut tx, before).await?;
     rows += compromise_links::purge(&mut tx, before).await?;
     rows += notices::purge(&mut tx, now.saturating_sub(FORGET_PROOF)?, NOTICES_AT_ONCE).await?;
+    rows += document_requests::drop_documents(&mut tx, now.saturating_sub(FORGET_PROOF)?).await?;
     rows += overrides::drop_documents(&mut tx, now.saturating_sub(FORGET_PROOF)?).await?;
     rows += sign_in_steps::purge(&mut tx, before).await?;
     rows += passkeys::purge(&mut tx, now).await?;

@@ -13,7 +13,7 @@ use crate::api_keys::happened_to_organization;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::purges::{self, Purge};
-use crate::db::{At, Tx, contacts, data_returns, members, organizations, people};
+use crate::db::{At, Tx, contacts, data_returns, document_requests, members, organizations, people};
 use crate::mail::subscriptions::{Notice, SubscriptionLetter};
 use crate::mail::{self, Recipient};
 use crate::outcome::Outcome;
@@ -91,7 +91,7 @@ async fn finish(app: &App, job: &Job, (mut tx, purge): (Tx, &Purge), now: Timest
         "exported_at": instant(wanted.exported_at),
         "organization": organization, "name": found.name, "siret": found.siret, "last_day": purge.last_day,
         "started_at": Timestamp::from(purge.started_at).to_string(), "finished_at": now.to_string(), "memberships": purge.memberships,
-        "accounts_erased": purge.accounts, "removed": ["memberships", "accounts", "contacts", "enrolments", "offers", "api_keys"],
+        "accounts_erased": purge.accounts, "removed": ["memberships", "accounts", "contacts", "enrolments", "offers", "api_keys", "documents"],
         "kept": ["organization", "orders", "audit", "notices", "seat_history"],
     });
     let certificate = certificate.to_string();
@@ -110,6 +110,7 @@ async fn finish(app: &App, job: &Job, (mut tx, purge): (Tx, &Purge), now: Timest
         mail::write_to(&mut tx, app.into(), (&to, &letter), (now, now)).await?;
     }
     purges::drop_rest(&mut tx, organization).await?;
+    document_requests::drop_of_organization(&mut tx, organization, now).await?;
     if found.status != "terminated" {
         organizations::set_status(&mut tx, organization, (&found.status, "terminated"), now).await?;
     }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use habilis_keys::random;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{imports, purges};
+use super::{imports, purges, sign_offs};
 use crate::app::App;
 use crate::db::Tx;
+use crate::db::import_entries;
 use crate::db::jobs::{self, Taken};
 use crate::outcome::Outcome;
 
@@ -63,6 +64,15 @@ pub(super) async fn run(app: App) {
     }
 }
 
+/// Whether a job is never given up: a removal that the law asks for, an import that has become all, a review that somebody signed.
+async fn must_end(app: &App, job: &Job) -> Outcome<bool> {
+    match job.taken.kind.as_str() {
+        purges::KIND | sign_offs::SIGN_OFF => Ok(true),
+        imports::APPLY => Ok(import_entries::decided(&mut app.db.reader().await?, &job.taken.subject).await?),
+        _ => Ok(false),
+    }
+}
+
 /// Takes a job and does it; false when there is none. One that fails is tried again when its lease lapses.
 async fn next(app: &App, holder: &str) -> Outcome<bool> {
     let now = app.clock.now();
@@ -71,8 +81,7 @@ async fn next(app: &App, holder: &str) -> Outcome<bool> {
     let Some(taken) = taken else { return Ok(false) };
     tx.commit().await?;
     let job = Job { taken, holder: holder.to_owned() };
-    // A removal that the law asks for is never given up.
-    if job.taken.attempts > ATTEMPTS && job.taken.kind != purges::KIND {
+    if job.taken.attempts > ATTEMPTS && !must_end(app, &job).await? {
         imports::give_up(app, &job).await?;
         return Ok(true);
     }
@@ -80,6 +89,7 @@ async fn next(app: &App, holder: &str) -> Outcome<bool> {
         imports::CHECK => imports::check(app, &job).await?,
         imports::APPLY => imports::apply(app, &job).await?,
         purges::KIND => purges::run(app, &job).await?,
+        sign_offs::SIGN_OFF => sign_offs::run(app, &job).await?,
         // A newer version's: it is beside us, and takes it when our lease lapses.
         _ => {}
     }

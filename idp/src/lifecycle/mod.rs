@@ -9,6 +9,7 @@
 
 mod api_keys;
 mod contracts;
+mod document_requests;
 mod forecast;
 mod invitations;
 mod lease;
@@ -74,6 +75,7 @@ kinds! {
     review_openings::ReviewOpenings,
     reviews::Reviews,
     overrides::Overrides,
+    document_requests::DocumentRequests,
     contracts::Orders,
     contracts::Trials,
     contracts::Enrolments,

@@ -136,6 +136,7 @@ mod tests {
     use super::*;
     use crate::mail::accounts::AccountLetter;
     use crate::mail::api_keys::KeyLetter;
+    use crate::mail::documents::DocumentLetter;
     use crate::mail::factors::FactorLetter;
     use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
     use crate::mail::organizations::{MembershipEnds, ReviewLetter, SensitiveActLetter};
@@ -173,6 +174,11 @@ mod tests {
             ("credentials_due.1", Other),
             ("credentials_late.1", Other),
             ("data_removed.1", Other),
+            ("documents_accepted.1", Other),
+            ("documents_opened.1", Other),
+            ("documents_overdue.1", Other),
+            ("documents_refused.1", Other),
+            ("documents_reminder.1", Other),
             ("kill_switch.1", Other),
             ("measure_formal_notice.1", Other),
             ("measure_lifted.1", Other),
@@ -228,6 +234,7 @@ mod tests {
             .chain(named(PasswordLetter::samples()))
             .chain(named(SensitiveActLetter::samples()))
             .chain(named(ReviewLetter::samples()))
+            .chain(named(DocumentLetter::samples()))
             .chain(named(SubscriptionLetter::samples()))
             .chain(named(MeasureLetter::samples()))
             .chain(named(AccessClosedLetter::samples()))

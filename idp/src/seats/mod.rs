@@ -166,23 +166,67 @@ async fn wanted(tx: &mut Tx, taking: &Taking<'_>, now: Timestamp) -> Outcome<Res
             named.to_vec()
         }
         None if !held.is_empty() => Vec::new(),
-        None => {
-            let is_open = |pool: &&Pool| pool.grants().iter().any(|grant| grant.is_open(now));
-            let open: Vec<_> = pools.iter().filter(is_open).collect();
-            match (&open[..], &pools[..]) {
-                ([only], _) => vec![only.product_id.clone()],
-                ([], [only]) => vec![only.product_id.clone()],
-                _ => {
-                    let names = pools.iter().map(|pool| pool.product_id.clone()).collect();
-                    return Ok(Err(SeatRefusal::ProductUnnamed(names)));
-                }
-            }
-        }
+        None => match only(&pools, now) {
+            Ok(products) => products,
+            Err(refusal) => return Ok(Err(refusal)),
+        },
     };
     products.retain(|product| !held.iter().any(|seat| seat.product_id == *product));
     products.sort_unstable();
     products.dedup();
     Ok(Ok(products))
+}
+
+/// What somebody takes a seat of who names nothing: the only product that is open, or the only one.
+fn only(pools: &[Pool], now: Timestamp) -> Result<Vec<String>, SeatRefusal> {
+    let is_open = |pool: &&Pool| pool.grants().iter().any(|grant| grant.is_open(now));
+    let open: Vec<_> = pools.iter().filter(is_open).collect();
+    match (&open[..], pools) {
+        (_, []) => Ok(Vec::new()),
+        ([only], _) => Ok(vec![only.product_id.clone()]),
+        ([], [only]) => Ok(vec![only.product_id.clone()]),
+        _ => Err(SeatRefusal::ProductUnnamed(pools.iter().map(|pool| pool.product_id.clone()).collect())),
+    }
+}
+
+/// What a newcomer takes a seat of in an organization; `named` products, or the only one.
+///
+/// # Errors
+/// The database failed.
+pub async fn products_of_newcomer(
+    tx: &mut Tx,
+    organization: &str,
+    named: Option<&[String]>,
+    now: Timestamp,
+) -> Outcome<Result<Vec<String>, SeatRefusal>> {
+    let pools = seats::pools(tx, organization).await?;
+    let Some(named) = named else { return Ok(only(&pools, now)) };
+    Ok(match named.iter().find(|name| !pools.iter().any(|pool| pool.product_id == **name)) {
+        Some(unknown) => Err(SeatRefusal::NoSuchProduct(unknown.clone())),
+        None => Ok(named.to_vec()),
+    })
+}
+
+/// Counts many seats of a product at once, for people who all sit down or none; the pool is held until the transaction ends. Where there
+/// are fewer, gives how many there are, and counts nothing. The caller has them sit, and looks at the level.
+///
+/// # Errors
+/// The database failed.
+pub async fn count_many(
+    tx: &mut Tx,
+    (organization, product): (&str, &str),
+    wanted: i64,
+    now: Timestamp,
+) -> Outcome<Result<(), i64>> {
+    let at = (organization, product);
+    let Some(pool) = seats::count(tx, at, 0).await? else { return Ok(Err(0)) };
+    let figures = Seats { grants: pool.grants(), taken: taken(u32::try_from(pool.taken).unwrap_or(u32::MAX)) };
+    let admitted = rules::admit(&figures, u32::try_from(wanted).unwrap_or(u32::MAX), now);
+    if let (Mode::Named, Err(full)) = (pool.mode(), admitted) {
+        return Ok(Err(i64::try_from(full.limit.saturating_sub(full.taken)).unwrap_or(i64::MAX)));
+    }
+    seats::count(tx, at, wanted).await?;
+    Ok(Ok(()))
 }
 
 /// Whether the seat that was counted last is one too many.
@@ -301,6 +345,23 @@ pub async fn transfer(
         seats::tell(tx, &happened, now).await?;
     }
     Ok(Ok(()))
+}
+
+/// Writes into the history that seats are held for somebody who was seated with many others.
+///
+/// # Errors
+/// The database failed.
+pub async fn tell_held(
+    tx: &mut Tx,
+    (organization, person): (&str, &str),
+    products: &[String],
+    why: (&str, &str),
+    now: Timestamp,
+) -> Outcome<()> {
+    for product in products {
+        tell(tx, (organization, product), (person, State::Held.word()), why, now).await?;
+    }
+    Ok(())
 }
 
 async fn tell(

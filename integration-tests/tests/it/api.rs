@@ -696,7 +696,21 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
     let made = made.map(|(name, answer)| {
         (name, if name == "{offer}" { answer.done(202) } else { answer.done(201) }["id"].as_str().unwrap().to_owned())
     });
+    let asked = json!({ "organizations": [organization], "title": "Pièces", "wanted": "Originaux", "due_on": in_days(server, 20).await });
+    let asked = boss.post("/document-requests", &asked).await.done(201)["items"][0]["id"].as_str().unwrap().to_owned();
+    let inside = |person: &&Person| person.organization.as_ref().is_some_and(|it| it.id == organization);
+    let mut document = "doc_none".to_owned();
+    if let Some(person) = server.people.iter().filter(inside).find(|person| person.kind == "administrator") {
+        let own = Api::of_person(server, person, ALL).await;
+        let file = own
+            .request("POST", &format!("{of}/document-requests/{asked}/documents"))
+            .header("content-type", "application/pdf");
+        let shown = own.send(file.body("%PDF-1.7 isolée")).await.done(201);
+        document = shown["documents"][0]["id"].as_str().unwrap().to_owned();
+    }
     let others = [
+        ("{document_request}", asked),
+        ("{document}", document),
         ("{import}", import),
         ("{group}", group),
         ("{trial}", trial),
@@ -717,6 +731,7 @@ async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
         "/successions",
         "/overrides",
         "/reviews",
+        "/document-requests",
         "/offers",
         "/orders",
         "/trials",

@@ -395,3 +395,164 @@ journeys! {
         boss.post(&format!("{reviews}/{one}/sign-off"), &json!({ "statement": "Vu." })).await.problem(409, "conflict");
     }
 }
+
+own_journeys! {
+    /// Leave is asked for before the transaction: whoever lost it by then writes nothing.
+    async fn who_is_no_administrator_any_more_writes_nothing(mut server: TestServer) {
+        const WRITES: usize = 12;
+        let organization = organization_of_kind(&server, "company");
+        let of = format!("/organizations/{organization}");
+        let (boss, person) = (operator(&server).await, administrator(&server, &organization));
+        let api = Api::of_person(&server, &person, ALL).await;
+        let me = api.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
+        // Another administrator of theirs, so that both hold the organization before they take the time.
+        let within = |other: &&Person| other.organization.as_ref().is_some_and(|it| it.id == organization);
+        let chief = server.people.iter().filter(within).find(|other| other.kind == "second factor administrator").unwrap();
+        let chief = Api::of_person(&server, chief, ALL).await;
+        let mut late = 0;
+        for round in 0..6 {
+            // What they had died with the suspension.
+            let api = Api::of_person(&server, &person, ALL).await;
+            let barrier = Arc::new(Barrier::new(WRITES + 1));
+            let tasks: Vec<_> = (0..WRITES)
+                .map(|number| {
+                    let (api, barrier, path) = (api.clone(), barrier.clone(), format!("{of}/contacts"));
+                    let contact = json!({ "duty": "deputy", "name": format!("Zoé {round} {number}"), "email": "zoe@societe.example" });
+                    tokio::spawn(async move {
+                        barrier.wait().await;
+                        api.post(&path, &contact).await
+                    })
+                })
+                .collect();
+            barrier.wait().await;
+            let (path, lose, back) = if round % 2 == 0 {
+                (format!("{of}/members/{me}/status"), json!({ "status": "suspended", "reason": "essai" }), json!({ "status": "active", "reason": "essai" }))
+            } else {
+                (format!("{of}/members/{me}/role"), json!({ "role": "member" }), json!({ "role": "administrator" }))
+            };
+            let lost = chief.put(&path, &lose).await;
+            assert_eq!(lost.status, 200, "{}", lost.body);
+            for task in tasks {
+                let answer = task.await.unwrap();
+                assert!(matches!(answer.status, 201 | 401 | 403 | 404), "{} {}", answer.status, answer.body);
+                late += usize::from(answer.status != 201);
+            }
+            boss.put(&path, &back).await.done(200);
+        }
+        // In the order of the trail, nothing by them stands between the loss and the return.
+        let mut trail = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = boss.get(&format!("{of}/audit?limit=200{cursor}")).await.done(200);
+            trail.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        trail.reverse();
+        let mut lost_at = None::<String>;
+        let (mut losses, mut writes) = (0, 0);
+        for line in &trail {
+            let (event, at) = (line["event"].as_str().unwrap(), line["at"].as_str().unwrap());
+            let about_me = line["subject"] == *me;
+            if about_me && matches!(event, "member.status_changed" | "member.role_changed") {
+                let after = &line["detail"]["after"];
+                let lost = after["status"] == "suspended" || after["role"] == "member";
+                losses += usize::from(lost);
+                lost_at = lost.then(|| at.to_owned());
+            } else if event == "contact.created" && line["actor"] == *me {
+                writes += 1;
+                // Two lines of one millisecond have no order.
+                assert!(lost_at.as_deref().is_none_or(|lost| lost == at), "{line} after {lost_at:?}");
+            }
+        }
+        assert_eq!(losses, 6);
+        println!("{writes} writes, {late} too late");
+        server.kill();
+    }
+
+    /// Hundreds lose their access by one signature: a job carries it out, whoever dies meanwhile, and then it is signed off.
+    async fn a_review_of_many_is_carried_out_by_a_job_and_signed_when_it_is(mut server: TestServer) {
+        const MANY: usize = 260;
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Très nombreuse").await;
+        let of = format!("/organizations/{organization}");
+        let chief = json!({ "email": "cheffe@revue.example", "given_name": "Anne", "family_name": "Roy", "role": "administrator" });
+        let chief = invited(&boss, &organization, &chief).await;
+        let rows: String = (0..MANY).map(|number| format!("Kervadec;Maëlys;revue{number}@revue.example\r\n")).collect();
+        let file = boss.request("POST", &format!("{of}/imports")).header("content-type", "text/csv");
+        let import = boss.send(file.body(format!("Nom;Prénom;Courriel\r\n{rows}"))).await.done(202);
+        let import = format!("{of}/imports/{}", import["id"].as_str().unwrap());
+        let until = async |api: &Api, path: &str, states: &[&str], member: &str| {
+            for _ in 0..1200 {
+                let found = api.get(path).await.done(200);
+                if states.contains(&found[member].as_str().unwrap()) {
+                    return found;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            panic!("never {states:?}: {}", api.get(path).await.body);
+        };
+        until(&boss, &import, &["checked"], "state").await;
+        boss.post(&format!("{import}/apply"), &json!({ "mode": "all_or_nothing", "people_informed": true })).await.done(202);
+        until(&boss, &import, &["applied"], "state").await;
+
+        let opened = boss.post(&format!("{of}/reviews"), &json!({})).await.done(201);
+        assert_eq!(opened["members"], MANY + 1);
+        let one = format!("{of}/reviews/{}", opened["id"].as_str().unwrap());
+        let mut people = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = boss.get(&format!("{one}/items?limit=200{cursor}")).await.done(200);
+            people.extend(texts(&page, "person").into_iter().map(str::to_owned));
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        let decisions: Vec<_> = people.iter().map(|person| json!({ "person": person, "decision": "remove" })).collect();
+        boss.post(&format!("{one}/decisions"), &json!({ "decisions": decisions })).await.done(200);
+        let statement = json!({ "statement": "Fin de session." });
+        // Nobody would administer it any more: that is known before anything is done.
+        boss.post(&format!("{one}/sign-off"), &statement).await.problem(409, "last_administrator");
+        assert_eq!(boss.get(&one).await.done(200)["status"], "open");
+        let keep = json!({ "decisions": [{ "person": chief, "decision": "keep" }, { "person": people.iter().find(|one| **one != chief).unwrap(), "decision": "suspend" }] });
+        boss.post(&format!("{one}/decisions"), &keep).await.done(200);
+        let signing = boss.post(&format!("{one}/sign-off"), &statement).await.done(202);
+        assert_eq!((&signing["status"], &signing["signed_at"]), (&json!("signing"), &Value::Null), "{signing}");
+        let job = signing["job"].as_str().unwrap().to_owned();
+        boss.post(&format!("{one}/sign-off"), &statement).await.problem(409, "conflict");
+        boss.post(&format!("{one}/decisions"), &keep).await.problem(409, "conflict");
+        boss.post(&format!("{one}/cancel"), &json!({ "reason": "trop tard" })).await.problem(409, "conflict");
+        boss.post(&format!("{of}/reviews"), &json!({})).await.problem(409, "conflict");
+        loop {
+            let shown = boss.get(&format!("/jobs/{job}")).await.done(200);
+            assert_eq!(shown["total"], MANY, "{shown}");
+            if shown["done"].as_i64().unwrap() > 0 || shown["state"] == "done" {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        server.kill();
+        server.restart().await;
+        server.advance(61).await;
+        let boss = operator(&server).await;
+        let signed = until(&boss, &one, &["signed_off"], "status").await;
+        assert_eq!((&signed["signed_by"], &signed["statement"]), (&json!("demo-automation"), &json!("Fin de session.")));
+        let left = boss.get(&format!("{of}/members?limit=200")).await.done(200);
+        assert_eq!(left["items"].as_array().unwrap().len(), 2);
+        let evidence = boss.get(&format!("{one}/evidence")).await;
+        assert_eq!(signed["evidence_sha256"], sha256_of(evidence.body.as_bytes()));
+        let (mut removed, mut suspended, mut signed, mut cursor) = (0, 0, 0, String::new());
+        loop {
+            let page = boss.get(&format!("{of}/audit?limit=200{cursor}")).await.done(200);
+            for line in page["items"].as_array().unwrap() {
+                removed += usize::from(line["event"] == "member.removed");
+                suspended += usize::from(line["event"] == "member.status_changed");
+                signed += usize::from(line["event"] == "review.signed_off");
+            }
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!((removed, suspended, signed), (MANY - 1, 1, 1));
+        assert_eq!(boss.get(&format!("/jobs/{job}")).await.done(200)["state"], "done");
+        server.kill();
+    }
+}

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use habilis_integration_tests::api::ALL;
-use habilis_integration_tests::{Api, Browser, Inbox, TestServer};
+use habilis_integration_tests::{Api, Browser, Engine, Inbox, TestServer, database};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::api::{invited, new_member, new_organization, of_kind, operator};
+use crate::seats::{open_order, product};
 
 const HEADER: &str = "Nom;Prénom;Courriel;Identifiant;Rôle;Affiliation;Date de fin\r\n";
 
@@ -247,6 +248,161 @@ journeys! {
         assert_eq!(members(&api, &organization).await.len(), 249);
     }
 
+    async fn who_has_an_account_is_offered_a_membership_as_by_a_single_invitation(server: &TestServer) {
+        let api = operator(server).await;
+        let (known, staff) = (server.learner_number(1), of_kind(server, "operator"));
+        let file = |prefix: &str| people(prefix, 3)
+            + &format!("Le Gall;Zoé;{};;;;\r\nRoy;Anne;anne@ailleurs.example;{};;;\r\n", known.login, staff.login);
+        for how in ["valid_rows", "all_or_nothing"] {
+            let organization = new_organization(&api, "Proposée").await;
+            let of = format!("/organizations/{organization}");
+            let letters = Inbox::of(server).to(&known.login).await.len();
+            let mut text = file(how);
+            if how == "all_or_nothing" {
+                // Staff of the operator are nobody's to ask by a file.
+                text.truncate(text.find("Roy;Anne").unwrap());
+            }
+            let import = checked(&api, &organization, text).await;
+            let staff = u64::from(how == "valid_rows");
+            assert_eq!((&import["rows"]["ready"], &import["rows"]["offers"], &import["rows"]["invalid"]), (&json!(4), &json!(1), &json!(staff)), "{import}");
+            if staff == 1 {
+                assert_eq!(codes(&import), [(6, "login_taken".to_owned())]);
+            }
+            let path = path_of(&organization, &import);
+            let ready = all(&api, &format!("{path}/rows?state=ready")).await;
+            assert_eq!(ready.iter().map(|row| row["offer"].as_bool().unwrap()).collect::<Vec<_>>(), [false, false, false, true]);
+            assert!(api.get(&format!("{path}/report.csv")).await.body.contains("5;adhésion à proposer;"));
+            let import = applied(&api, &organization, &import, &mode(how)).await;
+            assert_eq!((&import["state"], &import["rows"]["made"], &import["rows"]["offered"]), (&json!("applied"), &json!(3), &json!(1)), "{import}");
+            let offered = all(&api, &format!("{path}/rows?state=offered")).await;
+            assert_eq!((offered.len(), &offered[0]["line"], &offered[0]["person"]), (1, &json!(5), &Value::Null));
+            assert!(api.get(&format!("{path}/report.csv")).await.body.contains("5;adhésion proposée;"));
+            assert_eq!(members(&api, &organization).await.len(), 3, "nobody is a member against their will");
+            let offers = api.get(&format!("{of}/offers?status=open")).await.done(200);
+            assert_eq!((&offers["items"][0]["email"], offers["items"].as_array().unwrap().len()), (&json!(known.login), 1), "{offers}");
+            assert_eq!(Inbox::of(server).to(&known.login).await.len(), letters + 1);
+            let trail = all(&api, &format!("{of}/audit")).await;
+            let told = trail.iter().find(|line| line["event"] == "member.offered").unwrap();
+            assert_eq!((&told["detail"]["import"], &told["detail"]["offer"]), (&import["id"], &offers["items"][0]["id"]));
+            // The same again: asked already.
+            let again = checked(&api, &organization, file(how)).await;
+            assert_eq!(codes(&again)[3], (5, "already_offered".to_owned()), "{again}");
+            // They accept, and belong.
+            let person = Api::of_person(server, known, ALL).await;
+            let offer = offers["items"][0]["id"].as_str().unwrap();
+            assert!(matches!(person.send(person.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 200 | 204));
+            assert_eq!(members(&api, &organization).await.len(), 4);
+            let again = checked(&api, &organization, file(how)).await;
+            assert_eq!(codes(&again)[3], (5, "already_member".to_owned()), "{again}");
+        }
+    }
+
+    async fn a_column_says_which_products_a_seat_is_of_and_none_or_all_get_one(server: &TestServer) {
+        let api = operator(server).await;
+        for name in ["import-cours", "import-atelier"] {
+            product(&api, name).await;
+        }
+        let organization = new_organization(&api, "Deux produits").await;
+        let of = format!("/organizations/{organization}");
+        open_order(&api, server, &organization, ("BC-IMP-1", "import-cours", 10)).await;
+        open_order(&api, server, &organization, ("BC-IMP-2", "import-atelier", 4)).await;
+        let taken = async || {
+            let pools = all(&api, &format!("{of}/seats")).await;
+            let taken = |product: &str| pools.iter().find(|pool| pool["product"] == product).unwrap()["taken"].as_u64().unwrap();
+            (taken("import-cours"), taken("import-atelier"))
+        };
+        assert_eq!(taken().await, (1, 1), "the administrators of the forms");
+        let header = "Nom;Prénom;Courriel;Produits\r\n";
+        let row = |number: usize, products: &str| format!("Gall;Zoé;produit{number}@import.example;{products}\r\n");
+        let wrong = header.to_owned() + &row(0, "import-cours, chant") + &row(1, "plateforme IMPORT-ATELIER") + &row(2, "");
+        let import = checked(&api, &organization, wrong).await;
+        assert_eq!(codes(&import), [(2, "unknown_product".to_owned())], "{import}");
+        assert_eq!(all(&api, &format!("{}/rows?state=invalid", path_of(&organization, &import))).await[0]["problems"][0]["column"], "Produits");
+        // Who names none in an organization of two gets none.
+        let import = applied(&api, &organization, &import, &mode("valid_rows")).await;
+        assert_eq!((&import["rows"]["made"], &import["rows"]["refused"]), (&json!(1), &json!(1)), "{import}");
+        let refused = all(&api, &format!("{}/rows?state=refused", path_of(&organization, &import))).await;
+        assert_eq!((&refused[0]["line"], &refused[0]["problems"][0]["code"]), (&json!(4), &json!("product_unnamed")));
+        assert_eq!(taken().await, (1, 2));
+
+        // Two seats of the workshop are left, and the last row is the third that wants one.
+        let before = members(&api, &organization).await.len();
+        let rows: String = (10..15).map(|number| row(number, "")).collect();
+        let file = header.to_owned() + &row(20, "import-atelier|import-cours") + &row(21, "import-atelier") + &rows + &row(22, "import-atelier");
+        let import = checked(&api, &organization, file).await;
+        assert_eq!(import["rows"]["ready"], 8, "{import}");
+        let mut how = mode("all_or_nothing");
+        how["products"] = json!(["import-cours"]);
+        let import = applied(&api, &organization, &import, &how).await;
+        assert_eq!((&import["state"], &import["failure"], &import["rows"]["invalid"]), (&json!("checked"), &json!("rows_refused"), &json!(1)), "{import}");
+        assert_eq!(codes(&import), [(9, "seat_limit_reached".to_owned())]);
+        assert_eq!((members(&api, &organization).await.len(), taken().await), (before, (1, 2)), "none");
+        assert_eq!(api.get("/people?q=produit20@import.example").await.done(200)["items"], json!([]));
+        assert!(Inbox::of(server).to("produit20@import.example").await.is_empty());
+        // One more seat, and it is all of them.
+        open_order(&api, server, &organization, ("BC-IMP-3", "import-atelier", 2)).await;
+        let file = header.to_owned() + &row(20, "import-atelier|import-cours") + &row(21, "import-atelier") + &rows + &row(22, "import-atelier");
+        let import = checked(&api, &organization, file).await;
+        let import = applied(&api, &organization, &import, &how).await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(8)), "{import}");
+        assert_eq!(taken().await, (7, 6));
+        assert_eq!(members(&api, &organization).await.len(), before + 9, "eight, and the administrator of the third form");
+        let held = all(&api, &format!("{of}/seats/import-atelier/history")).await;
+        assert_eq!(held.iter().filter(|line| line["event"] == "held" && line["reason"] == "invited").count(), 6, "{held:?}");
+        let mails = Inbox::of(server).to("produit22@import.example").await;
+        let link = mails[0].links.iter().find(|link| link.contains("/activate/")).unwrap();
+        assert_eq!(Browser::new().walk(link).await.status, 200);
+    }
+
+    /// Thousands of rows: nobody ever sees some of them, and others write meanwhile.
+    async fn all_or_nothing_is_seen_as_all_or_nothing_and_holds_nobody_up(server: &TestServer) {
+        let rows = std::env::var("HABILIS_IMPORT_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(1500);
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Toutes").await;
+        let other = new_organization(&api, "À côté").await;
+        let import = checked(&api, &organization, people("toutes", rows)).await;
+        assert_eq!(import["rows"]["ready"], rows);
+        let path = path_of(&organization, &import);
+        let begun = std::time::Instant::now();
+        api.post(&format!("{path}/apply"), &mode("all_or_nothing")).await.done(202);
+        let (mut slowest, mut seen_none, mut written, mut refused) = (Duration::ZERO, 0, 0, 0);
+        loop {
+            let contact = json!({ "duty": "deputy", "name": "Zoé", "email": "zoe@import.example" });
+            let asked = std::time::Instant::now();
+            let contact = api.post(&format!("/organizations/{other}/contacts"), &contact).await.done(201);
+            slowest = slowest.max(asked.elapsed());
+            written += 1;
+            api.delete(&format!("/organizations/{other}/contacts/{}", contact["id"].as_str().unwrap())).await;
+            let page = api.get(&format!("/organizations/{organization}/members?limit=200")).await.done(200);
+            let found = page["items"].as_array().unwrap().len();
+            assert!(found == 0 || found == rows.min(200), "{found} of them");
+            seen_none += usize::from(found == 0);
+            let now = api.get(&path).await.done(200);
+            if found == 0 {
+                let people = api.get("/people?q=toutes1@import.example").await.done(200);
+                let still = api.get(&format!("/organizations/{organization}/members?limit=1")).await.done(200);
+                assert!(people["items"] == json!([]) || still["items"] != json!([]), "an account before all");
+            } else if now["state"] == "applying" {
+                // Everybody is in: this is not undone any more.
+                let answer = api.delete(&path).await;
+                assert!(answer.status == 409 || api.get(&path).await.done(200)["state"] == "applied", "{}", answer.body);
+                refused += 1;
+                assert_eq!(all(&api, &format!("/organizations/{organization}/members")).await.len(), rows);
+                break;
+            } else {
+                break;
+            }
+        }
+        let import = left(&api, &organization, &import, "applying").await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(rows)), "{import}");
+        println!("{rows} rows in {:?}; of {written} writes beside the slowest took {slowest:?}; {seen_none} looks saw none, {refused}", begun.elapsed());
+        assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+        let trail = all(&api, &format!("/organizations/{organization}/audit")).await;
+        assert_eq!(trail.iter().filter(|line| line["event"] == "member.invited").count(), rows);
+        let waiting = all(&api, &format!("/organizations/{organization}/invitations")).await;
+        assert!(waiting.len() == rows && waiting.iter().all(|one| one["expires_at"].is_string()), "each has a link");
+    }
+
     async fn an_import_is_stopped_and_who_was_invited_stays(server: &TestServer) {
         let api = operator(server).await;
         let organization = new_organization(&api, "Arrêtée").await;
@@ -425,4 +581,83 @@ own_journeys! {
         assert_eq!(members(&api, &organization).await.len(), ROWS + 400);
         server.kill();
     }
+}
+
+own_journeys! {
+    /// Killed again and again: it is nothing, or it is all; and in the end each was written to once.
+    async fn all_or_nothing_survives_being_killed_at_any_point(mut server: TestServer) {
+        const ROWS: usize = 600;
+        let api = operator(&server).await;
+        let organization = new_organization(&api, "Coupures").await;
+        let import = checked(&api, &organization, people("coupures", ROWS)).await;
+        let path = path_of(&organization, &import);
+        api.post(&format!("{path}/apply"), &mode("all_or_nothing")).await.done(202);
+        for pause in [20, 150, 400, 900] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            server.kill();
+            server.restart().await;
+            let api = operator(&server).await;
+            let found = members(&api, &organization).await.len();
+            assert!(found == 0 || found == ROWS, "{found}");
+            server.advance(61).await;
+        }
+        let api = operator(&server).await;
+        let import = left(&api, &organization, &import, "applying").await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(ROWS)), "{import}");
+        assert_eq!(members(&api, &organization).await.len(), ROWS);
+        let trail = all(&api, &format!("/organizations/{organization}/audit")).await;
+        let lines = |event: &str| trail.iter().filter(|line| line["event"] == event).count();
+        assert_eq!((lines("member.invited"), lines("import.entered"), lines("import.applied")), (ROWS, 1, 1));
+        let waiting = all(&api, &format!("/organizations/{organization}/invitations")).await;
+        assert!(waiting.len() == ROWS && waiting.iter().all(|one| one["expires_at"].is_string()), "each has a link");
+        server.kill();
+    }
+}
+
+/// Two nodes on one database: an import is done once, by one of them; the other carries it on when that one is dead.
+#[tokio::test]
+async fn an_import_is_run_by_one_node_and_carried_on_by_the_other() {
+    const ROWS: usize = 600;
+    let url = database::create();
+    let mut one = TestServer::start_on(Engine::Postgres, vec!["--database".to_owned(), url]).await.unwrap();
+    let mut other = TestServer::beside(&one).await.unwrap();
+    let (api, beside) = (operator(&one).await, operator(&other).await);
+    for how in ["valid_rows", "all_or_nothing"] {
+        let organization = new_organization(&api, "Deux nœuds").await;
+        let import = checked(&api, &organization, people(&format!("noeuds{how}"), 300)).await;
+        let import = applied(&beside, &organization, &import, &mode(how)).await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(300)), "{import}");
+        let trail = all(&api, &format!("/organizations/{organization}/audit")).await;
+        assert_eq!(trail.iter().filter(|line| line["event"] == "member.invited").count(), 300);
+        let jobs = all(&api, &format!("/jobs?organization={organization}")).await;
+        assert!(jobs.len() == 2 && jobs.iter().all(|job| job["attempts"] == 1 && job["state"] == "done"), "{jobs:?}");
+    }
+    // One of two organizations' imports is in the hands of each node, most likely; whichever, those of the dead one go on.
+    let mut imports = Vec::new();
+    for (name, how) in [("Un", "valid_rows"), ("Deux", "all_or_nothing"), ("Trois", "valid_rows")] {
+        let organization = new_organization(&api, name).await;
+        let import = checked(&api, &organization, people(&format!("mort{name}"), ROWS)).await;
+        api.post(&format!("{}/apply", path_of(&organization, &import)), &mode(how)).await.done(202);
+        imports.push((organization, import));
+    }
+    loop {
+        let now = api.get(&path_of(&imports[0].0, &imports[0].1)).await.done(200);
+        assert_eq!(now["state"], "applying", "killed too late: {now}");
+        if now["progress"]["done"].as_i64().unwrap() > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    one.kill();
+    other.advance(61).await;
+    let beside = operator(&other).await;
+    for (organization, import) in &imports {
+        let import = left(&beside, organization, import, "applying").await;
+        assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(ROWS)), "{import}");
+        assert_eq!(members(&beside, organization).await.len(), ROWS);
+        let trail = all(&beside, &format!("/organizations/{organization}/audit")).await;
+        let lines = |event: &str| trail.iter().filter(|line| line["event"] == event).count();
+        assert_eq!((lines("member.invited"), lines("import.applied")), (ROWS, 1));
+    }
+    other.kill();
 }

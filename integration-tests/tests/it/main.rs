@@ -75,6 +75,7 @@ mod delegation;
 mod demo;
 mod device;
 mod discovery;
+mod document_requests;
 mod dpop;
 mod end_session;
 mod enrolments;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::dump::Dump;
 use habilis_integration_tests::listener::Received;
-use habilis_integration_tests::{Api, Browser, Inbox, Listener, Mail, TestServer};
+use habilis_integration_tests::{Api, Browser, Engine, Inbox, Listener, Mail, TestServer, database};
 use serde_json::{Value, json};
 
 use super::activation::{activate, link_to};
@@ -463,4 +463,55 @@ journeys! {
         let mine = feed(&stranger, &format!("/organizations/{own}/events"), 200).await;
         assert!(mine.iter().all(|event| event["organization"] == own.as_str()), "{mine:?}");
     }
+}
+
+/// Two nodes on one database: each event goes out once, and what the dead one held goes out by the other.
+#[tokio::test]
+async fn two_nodes_deliver_each_event_once_and_one_takes_over_from_the_other() {
+    const EVENTS: usize = 40;
+    let url = database::create();
+    let mut one = TestServer::start_on(Engine::Postgres, vec!["--database".to_owned(), url]).await.unwrap();
+    let mut other = TestServer::beside(&one).await.unwrap();
+    let (boss, beside, receiver) = (operator(&one).await, operator(&other).await, Listener::start().await);
+    let organization = new_organization(&boss, "Deux nœuds à l’écoute").await;
+    let path = format!("/organizations/{organization}");
+    let hooks = ["/one", "/two", "/three", "/four"];
+    for hook in hooks {
+        webhook(&boss, &format!("{path}/webhooks"), &receiver, hook).await;
+    }
+    let write = async |api: &Api, number: usize| {
+        let contact = json!({ "duty": "deputy", "name": format!("Zoé {number}"), "email": "zoe@societe.example" });
+        api.post(&format!("{path}/contacts"), &contact).await.done(201);
+    };
+    for number in 0..EVENTS {
+        write(if number % 2 == 0 { &boss } else { &beside }, number).await;
+    }
+    for hook in hooks {
+        let delivered = receiver.wait_for(hook, EVENTS).await;
+        assert!(delivered.len() == EVENTS && times_by_id(&delivered).len() == EVENTS, "{hook}: {}", delivered.len());
+    }
+    // The receivers take their time, so that the node dies with deliveries in its hands.
+    for number in EVENTS..2 * EVENTS {
+        write(&boss, number).await;
+    }
+    one.kill();
+    other.advance(121).await;
+    let mut again = 0;
+    for hook in hooks {
+        for _ in 0..600 {
+            if times_by_id(&receiver.received(hook)).len() == 2 * EVENTS {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let delivered = receiver.received(hook);
+        let times = times_by_id(&delivered);
+        assert_eq!(times.len(), 2 * EVENTS, "{hook}");
+        // One at the most was on its way to each when its node died; it came again under the same id.
+        let twice = times.values().filter(|&&times| times > 1).count();
+        assert!(twice <= 1 && times.values().all(|&times| times <= 2), "{hook}: {times:?}");
+        again += twice;
+    }
+    assert!(again <= hooks.len());
+    other.kill();
 }

@@ -97,6 +97,16 @@ actions! {
     OverrideAdministrator "override_administrator" "habilis.members.write",
     /// Reads successions, and what the operator did on written requests.
     ReadSuccessions "read_successions" "habilis.members.read",
+    /// Asks organizations for documents.
+    RequestDocuments "request_documents" "habilis.organizations.write",
+    /// Reads what organizations were asked for, and what is known of the documents.
+    ReadDocumentRequests "read_document_requests" "habilis.organizations.read",
+    /// Uploads documents the operator asked for, and answers.
+    AnswerDocumentRequest "answer_document_request" "habilis.organizations.write",
+    /// Accepts or refuses such an answer, or withdraws the request.
+    DecideDocumentRequest "decide_document_request" "habilis.organizations.write",
+    /// Reads a document that was uploaded.
+    ReadRequestedDocument "read_requested_document" "habilis.organizations.write",
     /// Reads the audit.
     ReadAudit "read_audit" "habilis.audit.read",
     /// Reads the notices of all that expires: reminders and ends, with the fate of their mails.

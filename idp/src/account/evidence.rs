@@ -14,20 +14,20 @@ const BATCH: u32 = 1000;
 
 /// The signature under a review.
 #[derive(Debug)]
-pub(super) struct Signature<'a> {
+pub struct Signature<'a> {
     /// Who.
-    pub(super) by: &'a str,
+    pub by: &'a str,
     /// When.
-    pub(super) at: Timestamp,
+    pub at: Timestamp,
     /// What they declare.
-    pub(super) statement: &'a str,
+    pub statement: &'a str,
 }
 
 /// The digest of the evidence, as 64 lower-case hexadecimal characters.
 ///
 /// # Errors
 /// The database failed.
-pub(super) async fn digest(c: &mut impl Conn, of: (&Review, &Signature<'_>)) -> Outcome<String> {
+pub async fn digest(c: &mut impl Conn, of: (&Review, &Signature<'_>)) -> Outcome<String> {
     Ok(file_digest_hex(text(c, of).await?.as_bytes()))
 }
 
@@ -35,7 +35,7 @@ pub(super) async fn digest(c: &mut impl Conn, of: (&Review, &Signature<'_>)) -> 
 ///
 /// # Errors
 /// The database failed.
-pub(super) async fn text(c: &mut impl Conn, (review, signature): (&Review, &Signature<'_>)) -> Outcome<String> {
+pub async fn text(c: &mut impl Conn, (review, signature): (&Review, &Signature<'_>)) -> Outcome<String> {
     // To the millisecond, as the database keeps it.
     let signed_at = Timestamp::from_millisecond(signature.at.as_millisecond())?;
     let head = json!({
