@@ -6,7 +6,7 @@ use habilis_policies::contact::{Email, Name};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::account::invite::{self, Invitation, InviteRefusal};
+use crate::account::invite::{self, Incomplete, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
 use crate::account::offers::{self, OfferRefusal};
 use crate::app::App;
@@ -105,6 +105,8 @@ pub async fn appoint(
         login: &login,
         email: &email,
         names: (&given, &family),
+        attributes: &[],
+        incomplete: Incomplete::AskedLater,
         locale: Locale::negotiate(Some(&named.locale), None),
         organization: Some((&organization.id, "administrator")),
         rights: &[],

@@ -49,6 +49,8 @@ impl Http {
             .tls_certs_only([])
             .local_address(IpAddr::V4(address))
             .timeout(Duration::from_mins(1))
+            // Well before the server closes an idle connection: a request sent at that moment would be lost.
+            .pool_idle_timeout(Duration::from_secs(3))
             .build()
             .expect("an HTTP client without TLS roots");
         Self { client, address }

@@ -1,4 +1,8 @@
 //! What an account must say of its person before it opens (R004), and in what form.
+//!
+//! Two ask: the installation, of everybody, and each organization, of its people. They add up; nobody asks less than the other.
+
+use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -36,6 +40,11 @@ impl Attribute {
         }
     }
 
+    /// The attribute of this name.
+    pub fn named(claim: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.claim() == claim)
+    }
+
     /// What somebody typed, in the form it is kept in; none when it is no such thing. `today` is the day in Paris.
     pub fn parse(self, typed: &str, today: Date) -> Option<String> {
         match self {
@@ -49,11 +58,58 @@ impl Attribute {
     }
 }
 
+/// What is asked, each attribute once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked(BTreeSet<Attribute>);
+
+impl FromIterator<Attribute> for Asked {
+    fn from_iter<T: IntoIterator<Item = Attribute>>(attributes: T) -> Self {
+        Self(attributes.into_iter().collect())
+    }
+}
+
+impl Asked {
+    /// As it is stored: names with spaces between them. A name that nothing is known of, of a newer version, asks nothing.
+    pub fn stored(text: &str) -> Self {
+        text.split_ascii_whitespace().filter_map(Attribute::named).collect()
+    }
+
+    /// What both ask: the one adds to the other.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.0.extend(&other.0);
+        self
+    }
+
+    /// Whether `attribute` is asked.
+    pub fn includes(&self, attribute: Attribute) -> bool {
+        self.0.contains(&attribute)
+    }
+
+    /// Whether nothing is asked.
+    pub fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The names of what is asked, in the order of forms.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|attribute| attribute.claim()).collect()
+    }
+
+    /// What is asked of somebody of whom `says` tells what is known, and is not known; in the order of forms.
+    pub fn missing(&self, says: impl Fn(Attribute) -> bool) -> Vec<Attribute> {
+        self.0.iter().copied().filter(|attribute| !says(*attribute)).collect()
+    }
+}
+
 /// A number in E.164, as OIDC Core §5.1 recommends. One that begins with a single zero is French.
-fn phone(typed: &str) -> Option<String> {
+pub fn phone(typed: &str) -> Option<String> {
+    // As in +33 (0)6: the zero is dialled at home only.
+    let typed =
+        if typed.trim_start().starts_with(['+', '0']) { typed.replacen("(0)", "", 1) } else { typed.to_owned() };
     let bare: String = typed
         .chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '.' | '-' | '(' | ')' | '\u{2010}'..='\u{2015}'))
+        .filter(|c| !c.is_whitespace() && !matches!(c, '.' | '-' | '/' | '(' | ')' | '\u{2010}'..='\u{2015}'))
         .take(24)
         .collect();
     let number = match (bare.strip_prefix('+'), bare.strip_prefix("00"), bare.strip_prefix('0')) {
@@ -88,6 +144,8 @@ mod tests {
             ("6 12 34 56 78", None),
             ("06 12 34 56 7", None),
             ("06 12 34 56 78 9", None),
+            ("+33 (0)6 12 34 56 78", Some("+33612345678")),
+            ("0033 (0)6 12 34 56 78", Some("+33612345678")),
             ("+33 (0)6 12 34 56 78 90 12 34", None),
             ("+0612345678", None),
             ("+33 six", None),
@@ -114,6 +172,25 @@ mod tests {
         ] {
             assert_eq!(Attribute::Birthdate.parse(typed, TODAY).as_deref(), expected, "{typed:?}");
         }
+    }
+
+    #[test]
+    fn an_organization_asks_more_and_never_less() {
+        let installation: Asked = [Attribute::GivenName, Attribute::FamilyName].into_iter().collect();
+        for (own, expected) in [
+            ("", vec!["given_name", "family_name"]),
+            ("birthdate", vec!["given_name", "family_name", "birthdate"]),
+            ("birthdate phone_number birthdate", vec!["given_name", "family_name", "phone_number", "birthdate"]),
+            ("given_name", vec!["given_name", "family_name"]),
+            ("shoe_size phone_number", vec!["given_name", "family_name", "phone_number"]),
+        ] {
+            let asked = Asked::stored(own).and(&installation);
+            assert_eq!(asked.names(), expected, "{own}");
+            assert_eq!(Asked::stored(&asked.names().join(" ")), asked);
+        }
+        let asked = Asked::stored("phone_number birthdate");
+        assert_eq!(asked.missing(|attribute| attribute == Attribute::Birthdate), [Attribute::PhoneNumber]);
+        assert!(asked.missing(|_| true).is_empty() && Asked::default().missing(|_| false).is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 
 use crate::contact::{Email, Name};
-use crate::{csv_out, search};
+use crate::{attributes, csv_out, search};
 
 /// The largest file, in bytes.
 pub const MAX_BYTES: usize = 20 * 1024 * 1024;
@@ -47,10 +47,12 @@ pub enum Column {
     Phone,
     /// The products a seat is taken of.
     Products,
+    /// Day of birth.
+    Birthdate,
 }
 
 /// Headers as they are written, folded by [`search::words`] and put together without spaces.
-const HEADERS: [(Column, &[&str]); 9] = [
+const HEADERS: [(Column, &[&str]); 10] = [
     (Column::Family, &["nom", "nomdefamille", "nomusage", "nomdusage", "familyname", "lastname", "surname"]),
     (Column::Given, &["prenom", "prenoms", "givenname", "firstname"]),
     (
@@ -76,6 +78,10 @@ const HEADERS: [(Column, &[&str]); 9] = [
         &["telephone", "tel", "mobile", "portable", "telephoneportable", "numerodetelephone", "phone", "phonenumber"],
     ),
     (Column::Products, &["produit", "produits", "product", "products"]),
+    (
+        Column::Birthdate,
+        &["datedenaissance", "naissance", "datenaissance", "nele", "neele", "birthdate", "dateofbirth", "birthday"],
+    ),
 ];
 
 /// Role of a person in the organization.
@@ -115,10 +121,12 @@ pub struct Row {
     pub affiliation: Affiliation,
     /// Last day.
     pub ends_on: Option<Date>,
-    /// Telephone: digits, with a leading `+` when there was one.
+    /// Telephone, in E.164.
     pub phone: Option<String>,
     /// Products as typed, each once; empty when the cell is.
     pub products: Vec<String>,
+    /// Day of birth.
+    pub birthdate: Option<Date>,
 }
 
 /// What is wrong with a row. The names of [`Wrong::code`] are stable.
@@ -436,6 +444,7 @@ impl Reading<'_> {
         let ends_on = self.optional(Column::EndsOn, Wrong::Date, parse_date);
         let phone = self.optional(Column::Phone, Wrong::Phone, parse_phone);
         let products = self.optional(Column::Products, Wrong::Products, parse_products).unwrap_or_default();
+        let birthdate = self.optional(Column::Birthdate, Wrong::Date, parse_date);
         if self.cell(Column::Email).is_none() && self.cell(Column::Login).is_none() {
             let column = if self.header.find(Column::Email).is_some() { Column::Email } else { Column::Login };
             self.wrong(column, Wrong::Missing);
@@ -451,7 +460,19 @@ impl Reading<'_> {
                 self.wrong(column, Wrong::Duplicate { first_line });
             }
         }
-        Some(Row { line, family: family?, given: given?, email, login, role, affiliation, ends_on, phone, products })
+        Some(Row {
+            line,
+            family: family?,
+            given: given?,
+            email,
+            login,
+            role,
+            affiliation,
+            ends_on,
+            phone,
+            birthdate,
+            products,
+        })
     }
 
     /// The cell of a column, trimmed, without the apostrophe that keeps a spreadsheet from calculating it; none when empty.
@@ -520,11 +541,10 @@ fn parse_date(cell: &str) -> Option<Date> {
     Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
+/// In E.164. A spreadsheet that took a French number for a quantity has left out its zero.
 fn parse_phone(cell: &str) -> Option<String> {
-    let separates = |c: char| c.is_whitespace() || matches!(c, '.' | '-' | '(' | ')' | '/');
-    let plain: String = cell.chars().filter(|c| !separates(*c)).collect();
-    let digits = plain.strip_prefix('+').unwrap_or(&plain);
-    ((6..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(plain)
+    let lost = cell.len() == 9 && cell.bytes().all(|byte| byte.is_ascii_digit()) && !cell.starts_with('0');
+    if lost { attributes::phone(&format!("0{cell}")) } else { attributes::phone(cell) }
 }
 
 /// Products between commas, semicolons, vertical bars or line breaks.
@@ -552,18 +572,20 @@ mod tests {
 
     #[test]
     fn a_french_spreadsheet_is_read() {
-        let text = "\u{feff}NOM;Prénom;Adresse e-mail;Rôle;Affiliation;Date de fin;Téléphone;Couleur\r\n\
-            Lefèvre;Zoé;zoe@exemple.fr;Administratrice;salariée;;06 12 34 56 78;bleu\r\n\
-            \"Le\nGall\";\"Yann\";yann@exemple.fr;;Externe;31/12/2026;+33 (0)6-12.34;\r\n\
-            ;;;;;;;\r\n";
+        let text = "\u{feff}NOM;Prénom;Adresse e-mail;Rôle;Affiliation;Date de fin;Téléphone;Né(e) le;Couleur\r\n\
+            Lefèvre;Zoé;zoe@exemple.fr;Administratrice;salariée;;06 12 34 56 78;16/10/1987;bleu\r\n\
+            \"Le\nGall\";\"Yann\";yann@exemple.fr;;Externe;31/12/2026;+33 (0)6-12.34.56 78;;\r\n\
+            ;;;;;;;;\r\n";
         let preview = read(text.as_bytes()).unwrap();
         assert_eq!((preview.encoding, preview.separator), (Encoding::Utf8, ';'));
         assert_eq!(preview.unknown_columns, ["Couleur"]);
-        assert_eq!(preview.columns.len(), 7);
+        assert_eq!(preview.columns.len(), 8);
         assert_eq!(codes(&preview), []);
         assert_eq!(preview.rows.len(), 2);
         let [zoe, yann] = &preview.rows[..] else { unreachable!() };
-        assert_eq!((zoe.line, zoe.role, zoe.phone.as_deref()), (2, Role::Administrator, Some("0612345678")));
+        assert_eq!((zoe.line, zoe.role, zoe.phone.as_deref()), (2, Role::Administrator, Some("+33612345678")));
+        assert_eq!(zoe.birthdate, Some(jiff::civil::date(1987, 10, 16)));
+        assert_eq!((yann.phone.as_deref(), yann.birthdate), (Some("+33612345678"), None));
         assert_eq!((yann.family.as_str(), yann.affiliation), ("Le Gall", Affiliation::External));
         assert_eq!(yann.ends_on, Some(jiff::civil::date(2026, 12, 31)));
 
@@ -670,8 +692,15 @@ mod tests {
             let expected = expected.map(|(year, month, day)| jiff::civil::date(year, month, day));
             assert_eq!(parse_date(cell), expected, "{cell}");
         }
-        for (cell, good) in [("06 12 34 56 78", true), ("+33612345678", true), ("12", false), ("06+12345678", false)] {
-            assert_eq!(parse_phone(cell).is_some(), good, "{cell}");
+        for (cell, expected) in [
+            ("06 12 34 56 78", Some("+33612345678")),
+            ("612345678", Some("+33612345678")),
+            ("+33612345678", Some("+33612345678")),
+            ("12", None),
+            ("12345678", None),
+            ("06+12345678", None),
+        ] {
+            assert_eq!(parse_phone(cell).as_deref(), expected, "{cell}");
         }
     }
 

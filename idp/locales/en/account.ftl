@@ -19,3 +19,5 @@ account-security = Passkeys, authenticator app, recovery codes
 account-compromise-title = Report a compromise
 account-compromise-else = If it was you, there is nothing to do: close this page.
 account-activity = Activity of my account
+account-incomplete = Some information is missing from your account.
+account-complete = Complete it

@@ -28,3 +28,5 @@ import-wrong-products = This cell names too many products: twenty at most, betwe
 import-wrong-already-offered = A membership is offered to this person already.
 import-state-offer = membership to be offered
 import-state-offered = membership offered
+import-wrong-phone-number-missing = The organization asks for a telephone number.
+import-wrong-birthdate-missing = The organization asks for a date of birth.

@@ -30,3 +30,4 @@ login-home-portal = It is easiest to start from your portal: it will bring you h
 login-home-account = See my account
 login-home-demo = This server is a demonstration.
 login-home-demo-link = See the people and portals to try
+login-not-you = Not you?

@@ -19,3 +19,5 @@ account-security = Clés d’accès, application d’authentification, codes de 
 account-compromise-title = Signaler une compromission
 account-compromise-else = Si c’était bien vous, il n’y a rien à faire : fermez cette page.
 account-activity = Activité de mon compte
+account-incomplete = Il manque des informations à votre compte.
+account-complete = Les compléter

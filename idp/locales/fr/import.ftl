@@ -28,3 +28,5 @@ import-wrong-products = Cette cellule nomme trop de produits : vingt au plus, s
 import-wrong-already-offered = Une adhésion est déjà proposée à cette personne.
 import-state-offer = adhésion à proposer
 import-state-offered = adhésion proposée
+import-wrong-phone-number-missing = L’organisation demande un numéro de téléphone.
+import-wrong-birthdate-missing = L’organisation demande une date de naissance.

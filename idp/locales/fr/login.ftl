@@ -30,3 +30,4 @@ login-home-portal = Le plus simple est de partir de votre portail : il vous con
 login-home-account = Voir mon compte
 login-home-demo = Ce serveur est une démonstration.
 login-home-demo-link = Voir les personnes et les portails d’essai
+login-not-you = Ce n’est pas vous ?

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{self, Field};
+use super::declaration::{self, Declared};
 use super::invite::PATH;
 use super::landing::Landing;
 use super::notice::{Told, tell};
@@ -57,10 +58,13 @@ pub struct SignUp {
     pub locale: String,
     /// Where they go afterwards.
     pub landing: Landing,
+    /// That what they entered is true and exact; none of a sign-up from before that was asked.
+    #[serde(default)]
+    pub declared: Option<Declared>,
 }
 
 impl SignUp {
-    fn into_person(self, now: Timestamp) -> (Person, Landing) {
+    fn into_person(self, now: Timestamp) -> (Person, Landing, Option<Declared>) {
         let person = Person {
             id: habilis_keys::random::id("usr", now),
             login: fold_login(&self.email),
@@ -76,7 +80,7 @@ impl SignUp {
             version: 1,
             updated_at: now.into(),
         };
-        (person, self.landing)
+        (person, self.landing, self.declared)
     }
 }
 
@@ -89,6 +93,15 @@ struct Found {
     policy: PasswordPolicy,
     /// What the account does not say yet and must.
     missing: Vec<Field>,
+    /// What was declared at the sign-up.
+    declared: Option<Declared>,
+}
+
+impl Found {
+    /// Whether the page asks to declare what is entered: unless that was done for all there is, a moment ago at the sign-up.
+    fn declares(&self) -> bool {
+        !self.missing.is_empty() || !self.declared.as_ref().is_some_and(Declared::is_current)
+    }
 }
 
 /// Shows the form.
@@ -129,13 +142,19 @@ pub async fn post(
     let complete = attributes::take(&mut found.missing, &mut found.person, &mut params, now)?;
     let known = cookies.browser.clone();
     let browser = known.clone().unwrap_or_else(Browser::named_at_random);
-    let shown = page(&app, (&origin, None), (&token, &found), &browser);
+    let language = declaration::language(&params);
+    let declared = declaration::take(&params, &origin, now);
+    let shown = Activate {
+        declared: declared.is_some(),
+        accepted: params.get("accept") == Some("yes"),
+        ..page(&app, (&origin, language.as_deref()), (&token, &found), &browser)
+    };
     if !known.is_some_and(|browser| browser.sent(&app, params.get("csrf"))) {
         return answer(&app, (StatusCode::FORBIDDEN, Activate { stale: true, ..shown }), &browser);
     }
-    let not_accepted = params.get("accept") != Some("yes");
-    if not_accepted || !complete {
-        return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { not_accepted, ..shown });
+    let (not_accepted, undeclared) = (!shown.accepted, shown.declares && declared.is_none());
+    if not_accepted || undeclared || !complete {
+        return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { undeclared, not_accepted, ..shown });
     }
     let typed = Typed {
         password: Secret::new(params.take("password").unwrap_or_default()),
@@ -159,7 +178,8 @@ pub async fn post(
     if !account_links::use_up(&mut tx, &digest(&token), now).await? {
         return tell(&app, &origin, Told::LinkOver);
     }
-    match open(&mut tx, &app, (&found, &phc, &origin), now).await? {
+    let made = Made { phc: &phc, declared: declared.filter(|_| shown.declares) };
+    match open(&mut tx, &app, (&found, made, &origin), now).await? {
         Opened::Yes => {}
         Opened::NotPending => return tell(&app, &origin, Told::LinkOver),
         Opened::LoginTaken => return tell(&app, &origin, Told::AccountExists),
@@ -207,11 +227,18 @@ enum Opened {
     NoSeat,
 }
 
+/// What somebody chose and declared.
+struct Made<'a> {
+    /// The digest of the password.
+    phc: &'a str,
+    declared: Option<Declared>,
+}
+
 /// Opens the account, or makes the one somebody asked for.
 async fn open(
     tx: &mut Tx,
     app: &App,
-    (found, phc, origin): (&Found, &str, &Origin),
+    (found, made, origin): (&Found, Made<'_>, &Origin),
     now: Timestamp,
 ) -> Outcome<Opened> {
     let person = &found.person;
@@ -246,13 +273,21 @@ async fn open(
         }
     }
     seats::taken_up(tx, &person.id, "", now).await?;
-    passwords::set(tx, &person.id, phc, now).await?;
+    passwords::set(tx, &person.id, made.phc, now).await?;
+    let mut declarations = Vec::new();
+    for (declared, made_on) in [(&found.declared, "sign_up"), (&made.declared, "activation")] {
+        if let Some(declared) = declared {
+            declared.keep(tx, (&person.id, made_on)).await?;
+            declarations.push(declared.traced(made_on));
+        }
+    }
     let given: Vec<&str> = found.missing.iter().map(Field::name).collect();
     let event = Event::new("account.activated")
         .by(&person.id)
         .about(&person.id)
         .from(origin)
         .with("accepted", ACCEPTED)
+        .with("declarations", declarations)
         .with("given", given);
     audit::record(tx, event, now).await?;
     Ok(Opened::Yes)
@@ -265,10 +300,11 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     let mut reader = app.db.reader().await?;
     let Some(link) = account_links::find(&mut reader, &digest(token), now).await? else { return Ok(None) };
     if link.is_for(Purpose::SignUp) {
-        let (person, landing) = serde_json::from_str::<SignUp>(&link.detail)?.into_person(now);
+        let (person, landing, declared) = serde_json::from_str::<SignUp>(&link.detail)?.into_person(now);
         let policy = app.config.password_policy();
-        let missing = attributes::missing(app, &person)?;
-        return Ok(Some(Found { purpose: Purpose::SignUp, person, landing, organization: None, policy, missing }));
+        let missing = attributes::fields(&attributes::asked_of_all(&app.config), &person)?;
+        let purpose = Purpose::SignUp;
+        return Ok(Some(Found { purpose, person, landing, organization: None, policy, missing, declared }));
     }
     let Some(id) = link.person_id.as_deref().filter(|_| link.is_for(Purpose::Activate)) else { return Ok(None) };
     let Some(person) = people::find(&mut reader, id).await?.filter(|person| person.status == "pending") else {
@@ -276,9 +312,11 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     };
     let organization = organizations::of_person(&mut reader, id, now).await?.into_iter().next();
     let policy = rules::of_person(&mut reader, &app.config, id, now).await?;
+    let asked = attributes::asked_of(&mut reader, &app.config, (id, now)).await?;
     Ok(Some(Found {
         purpose: Purpose::Activate,
-        missing: attributes::missing(app, &person)?,
+        declared: None,
+        missing: attributes::fields(&asked, &person)?,
         person,
         landing: serde_json::from_str(&link.detail)?,
         organization: organization.map(|membership| membership.name),
@@ -304,6 +342,11 @@ fn page(
         login: found.person.login.clone(),
         fields: found.missing.clone(),
         problems: Vec::new(),
+        declares: found.declares(),
+        declaration: declaration::shown(locale),
+        declared: false,
+        undeclared: false,
+        accepted: false,
         not_accepted: false,
         stale: false,
     }
@@ -318,6 +361,7 @@ fn answer(app: &App, (status, page): (StatusCode, Activate), browser: &Browser) 
 /// The page.
 #[derive(Clone, Debug, Template)]
 #[template(path = "account/activate.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a box or a message of its own, and several may show")]
 pub struct Activate {
     /// The frame.
     pub chrome: Chrome,
@@ -337,7 +381,17 @@ pub struct Activate {
     pub rule: PasswordRule,
     /// Why the password was not taken.
     pub problems: Vec<Problem>,
-    /// The box was left empty.
+    /// Whether to declare that what is entered is true and exact.
+    pub declares: bool,
+    /// Which text of that is shown.
+    pub declaration: String,
+    /// It is ticked.
+    pub declared: bool,
+    /// It was left empty.
+    pub undeclared: bool,
+    /// The other box is ticked.
+    pub accepted: bool,
+    /// The other box was left empty.
     pub not_accepted: bool,
     /// The form had been open for too long.
     pub stale: bool,
@@ -361,13 +415,19 @@ impl Sample for Activate {
             fields: Vec::new(),
             rule: PasswordRule { locale, policy: PasswordPolicy::DEFAULT },
             problems: Vec::new(),
+            declares: true,
+            declaration: declaration::shown(locale),
+            declared: false,
+            undeclared: false,
+            accepted: false,
             not_accepted: false,
             stale: false,
         };
         vec![
             plain.clone(),
-            Self { organization: None, not_accepted: true, ..plain.clone() },
-            Self { stale: true, ..plain.clone() },
+            Self { organization: None, not_accepted: true, declared: true, ..plain.clone() },
+            Self { undeclared: true, accepted: true, ..plain.clone() },
+            Self { stale: true, declares: false, ..plain.clone() },
             Self {
                 fields: Attribute::ALL
                     .into_iter()

@@ -3,10 +3,12 @@
 //! One operation for every way in: command line, management API, imports. Into an organization the way is [`admit`].
 
 use habilis_keys::token::digest;
+use habilis_policies::attributes::Attribute;
 use habilis_policies::contact::{Email, Name};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::attributes;
 use super::landing::Landing;
 use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
@@ -32,6 +34,10 @@ pub struct Invitation<'a> {
     pub email: &'a Email,
     /// Given and family name.
     pub names: (&'a Name, &'a Name),
+    /// What else is known of them, in the form it is kept in.
+    pub attributes: &'a [(Attribute, String)],
+    /// What becomes of an account that does not say all it must.
+    pub incomplete: Incomplete,
     /// The language of the mail, and theirs until they choose another.
     pub locale: Locale,
     /// The organization they will belong to, and the role there: `administrator` or `member`.
@@ -48,6 +54,15 @@ pub struct Invitation<'a> {
     pub landing: Landing,
     /// Who invites: an id, or `cli`.
     pub by: &'a str,
+}
+
+/// What becomes of an account that does not say all that is asked of its person (R004).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incomplete {
+    /// Nobody is invited: who invites knows them.
+    Refused,
+    /// The activation page asks.
+    AskedLater,
 }
 
 /// A person who was invited.
@@ -77,6 +92,9 @@ pub enum InviteRefusal {
     /// No seat for them (R060).
     #[error(transparent)]
     Seat(#[from] SeatRefusal),
+    /// What is asked of the organization's people and was not said (R004).
+    #[error("what is asked of people was not said: {}", .0.iter().map(|attribute| attribute.claim()).collect::<Vec<_>>().join(", "))]
+    Missing(Vec<Attribute>),
     /// The page to land on is not the portal's.
     #[error("the target is not a page of that portal: its origin is that of a redirect URI or of initiate_login_uri")]
     TargetElsewhere,
@@ -95,6 +113,17 @@ pub async fn invite(
     if let Some(refusal) = refusal(tx, invitation).await? {
         return Ok(Err(refusal));
     }
+    let (given, family) = invitation.names;
+    let said = |(attribute, value): &(Attribute, String)| (attribute.claim().to_owned(), value.clone().into());
+    let claims: Map<String, Value> = invitation.attributes.iter().map(said).collect();
+    if let (Incomplete::Refused, Some((organization, _))) = (invitation.incomplete, invitation.organization) {
+        let asked = attributes::asked_by(tx, post.config, organization).await?;
+        let claims = Value::Object(claims.clone()).to_string();
+        let missing = attributes::missing(&asked, (given.as_str(), family.as_str(), &claims))?;
+        if !missing.is_empty() {
+            return Ok(Err(InviteRefusal::Missing(missing)));
+        }
+    }
     let id = habilis_keys::random::id("usr", now);
     let seat = invitation.organization.map(|(organization, _)| Taking {
         organization,
@@ -111,14 +140,13 @@ pub async fn invite(
     {
         return Ok(Err(refusal.into()));
     }
-    let (given, family) = invitation.names;
     let new = NewPerson {
         id: &id,
         login: invitation.login,
         email: Some((invitation.email.as_str(), false)),
         names: (given.as_str(), family.as_str()),
         locale: invitation.locale.tag(),
-        claims: serde_json::Map::new(),
+        claims,
         operator: invitation.operator,
     };
     match people::insert(tx, new, now).await {

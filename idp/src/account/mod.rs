@@ -4,11 +4,14 @@ pub mod activation;
 pub mod activity;
 pub mod applications;
 pub mod attributes;
+pub mod completion;
 pub mod compromise;
+pub mod declaration;
 pub mod devices;
 pub mod documents;
 pub mod evidence;
 pub mod invite;
+pub mod kept;
 pub mod landing;
 pub mod membership;
 pub mod notice;
@@ -52,6 +55,7 @@ pub fn router() -> Router<App> {
         .route("/account/applications", get(applications::show))
         .route("/account/applications/revoke", post(applications::revoke))
         .route(organizations_page::PATH, get(organizations_page::show).post(organizations_page::answer))
+        .route(completion::PATH, get(completion::show).post(completion::take))
         .route("/account/sign-out-others", post(devices::sign_out_others))
         .route("/account/compromise", post(report))
         .route(password::PATH, get(password::get).post(password::post))
@@ -82,10 +86,14 @@ async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery
     let chosen =
         Params::parse(query.unwrap_or_default().as_bytes()).ok().and_then(|mut params| params.take("ui_locales"));
     let locale = origin.locale(chosen.as_deref());
-    let devices = sessions::of_person(&mut app.db.reader().await?, &person.id, now).await?;
+    let mut reader = app.db.reader().await?;
+    let devices = sessions::of_person(&mut reader, &person.id, now).await?;
+    let asked = attributes::asked_of(&mut reader, &app.config, (&person.id, now)).await?;
+    drop(reader);
     let page = Account {
         chrome: chrome(&app, locale, Place::Account.path()),
         csrf: browser.csrf(&app),
+        incomplete: !attributes::missing_of(&asked, &person)?.is_empty(),
         name: format!("{} {}", person.given_name, person.family_name),
         login: person.login,
         email: person.email.unwrap_or_default(),

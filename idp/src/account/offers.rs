@@ -3,13 +3,14 @@
 //! that the address has an account.
 
 use habilis_keys::random;
+use habilis_policies::attributes::Attribute;
 use habilis_policies::calendar;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::organizations_page;
 use super::signatories;
+use super::{attributes, organizations_page};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::members::{self, Terms};
@@ -36,6 +37,9 @@ pub enum OfferRefusal {
     /// No seat for them (R060).
     #[error(transparent)]
     Seat(#[from] SeatRefusal),
+    /// Their account does not say what the organization asks of its people (R004).
+    #[error("what the organization asks of its people was not said")]
+    Missing(Vec<Attribute>),
     /// Settled, lapsed, or the organization is not active.
     #[error("the offer is not open any more")]
     Over,
@@ -134,6 +138,11 @@ pub async fn accept(
     }
     if members::find(tx, organization, person).await?.is_some() {
         return Ok(Err(OfferRefusal::AlreadyMember));
+    }
+    let Some(account) = people::find(tx, person).await? else { return Ok(Err(OfferRefusal::Over)) };
+    let missing = attributes::missing_of(&attributes::asked_by(tx, &app.config, organization).await?, &account)?;
+    if !missing.is_empty() {
+        return Ok(Err(OfferRefusal::Missing(missing)));
     }
     // The one that the offer held, unless it was made before there were seats.
     let seat = Taking::again((organization, person), State::Assigned, "joined");

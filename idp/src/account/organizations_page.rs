@@ -3,15 +3,20 @@
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use habilis_policies::attributes::Attribute;
+use jiff::Timestamp;
 
+use super::attributes::{self, Field};
 use super::{offers, signed_in};
 use crate::app::App;
-use crate::db::{membership_offers, organizations};
+use crate::db::membership_offers::{self, Offer};
+use crate::db::people::{self, Person};
+use crate::db::{Tx, organizations};
 use crate::login::local::Place;
 use crate::mail::letters::paris;
 use crate::oidc::organization_pages::kind_words;
 use crate::outcome::Outcome;
-use crate::web::cookies::Cookies;
+use crate::web::cookies::{Browser, Cookies};
 use crate::web::page::{Chrome, Sample, sample_chrome};
 use crate::web::params::Params;
 use crate::web::text::Locale;
@@ -47,6 +52,8 @@ pub struct Offered {
     pub administrator: bool,
     /// Until when it can be accepted.
     pub until: String,
+    /// What the organization asks and the account does not say.
+    pub fields: Vec<Field>,
 }
 
 /// A membership.
@@ -75,6 +82,16 @@ impl Sample for Organizations {
             organization: hostile.to_owned(),
             administrator,
             until: "15/12/2027 à 09:30 (heure de Paris)".to_owned(),
+            fields: if administrator {
+                vec![Field {
+                    wrong: true,
+                    value: hostile.to_owned(),
+                    prefix: "offer-1-".to_owned(),
+                    ..Field::of(Attribute::PhoneNumber)
+                }]
+            } else {
+                Vec::new()
+            },
         };
         let belonging = |administrator| Belonging {
             organization: hostile.to_owned(),
@@ -101,24 +118,40 @@ pub async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQ
         return Ok(see_other(&Place::Organizations.login_path()));
     };
     let query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
-    let locale = origin.locale(query.get("ui_locales"));
     let done = query.get("done").unwrap_or_default();
-    let mut reader = app.db.reader().await?;
-    let offers = membership_offers::of_person(&mut reader, &person.id, now).await?;
-    let memberships = organizations::of_person(&mut reader, &person.id, now).await?;
     let page = Organizations {
-        chrome: chrome(&app, locale, PATH),
-        csrf: browser.csrf(&app),
         done: ["joined", "declined", "over"].into_iter().find(|known| *known == done).unwrap_or_default(),
-        offers: offers
-            .into_iter()
-            .map(|offer| Offered {
-                administrator: offer.role == "administrator",
-                until: paris(offer.expires_at.into(), locale),
-                organization: offer.organization_name,
-                id: offer.id,
-            })
-            .collect(),
+        ..page(&app, origin.locale(query.get("ui_locales")), (&person, &browser), now).await?
+    };
+    render(StatusCode::OK, &page)
+}
+
+async fn page(
+    app: &App,
+    locale: Locale,
+    (person, browser): (&Person, &Browser),
+    now: Timestamp,
+) -> Outcome<Organizations> {
+    let mut reader = app.db.reader().await?;
+    let mut offers = Vec::new();
+    for (index, offer) in membership_offers::of_person(&mut reader, &person.id, now).await?.into_iter().enumerate() {
+        let asked = attributes::asked_by(&mut reader, &app.config, &offer.organization_id).await?;
+        let prefix = format!("offer-{}-", index + 1);
+        let fields = attributes::fields(&asked, person)?;
+        offers.push(Offered {
+            administrator: offer.role == "administrator",
+            until: paris(offer.expires_at.into(), locale),
+            organization: offer.organization_name,
+            id: offer.id,
+            fields: fields.into_iter().map(|field| Field { prefix: prefix.clone(), ..field }).collect(),
+        });
+    }
+    let memberships = organizations::of_person(&mut reader, &person.id, now).await?;
+    Ok(Organizations {
+        chrome: chrome(app, locale, PATH),
+        csrf: browser.csrf(app),
+        done: "",
+        offers,
         memberships: memberships
             .into_iter()
             .map(|membership| Belonging {
@@ -127,8 +160,7 @@ pub async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQ
                 organization: membership.name,
             })
             .collect(),
-    };
-    render(StatusCode::OK, &page)
+    })
 }
 
 /// Accepts or declines an offer.
@@ -140,14 +172,26 @@ pub async fn answer(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
     let Some((_, person, browser)) = signed_in(&app, &cookies, now).await? else {
         return Ok(see_other(&Place::Organizations.login_path()));
     };
-    let params = form.unwrap_or_default();
+    let mut params = form.unwrap_or_default();
     if !browser.sent(&app, params.get("csrf")) {
         return Ok(see_other(PATH));
     }
+    let id = params.take("offer").unwrap_or_default();
     let mut tx = app.db.begin().await?;
-    let offer = offers::open_to(&mut tx, (&person.id, params.get("offer").unwrap_or_default()), now).await?;
+    let offer = offers::open_to(&mut tx, (&person.id, &id), now).await?;
     let done = match (offer, params.get("answer")) {
         (Some(offer), Some("accept")) => {
+            // What the organization asks is said in the same form; and is kept with the membership, or not at all.
+            let Some(person) = people::find(&mut tx, &person.id).await? else { return Ok(see_other(PATH)) };
+            if let Err(fields) = say(&mut tx, &app, (&offer, person.clone(), &origin), (&mut params, now)).await? {
+                drop(tx);
+                let mut page = page(&app, origin.locale(None), (&person, &browser), now).await?;
+                if let Some(shown) = page.offers.iter_mut().find(|shown| shown.id == id) {
+                    let prefix = shown.fields.first().map(|field| field.prefix.clone()).unwrap_or_default();
+                    shown.fields = fields.into_iter().map(|field| Field { prefix: prefix.clone(), ..field }).collect();
+                }
+                return render(StatusCode::UNPROCESSABLE_ENTITY, &page);
+            }
             offers::accept(&mut tx, &app, (&offer, &origin), now).await?.is_ok().then_some("joined")
         }
         (Some(offer), Some("decline")) => offers::decline(&mut tx, (&offer, &origin), now).await?.then_some("declined"),
@@ -158,4 +202,24 @@ pub async fn answer(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
         app.mail_waiting.notify_one();
     }
     Ok(see_other(&format!("{PATH}?done={}", done.unwrap_or("over"))))
+}
+
+/// Writes down what the organization of an offer asks and the account does not say yet; the fields with what was typed when that does
+/// not do. The person is locked; the caller commits.
+async fn say(
+    tx: &mut Tx,
+    app: &App,
+    (offer, mut person, origin): (&Offer, Person, &Origin),
+    (params, now): (&mut Params, Timestamp),
+) -> Outcome<Result<(), Vec<Field>>> {
+    let asked = attributes::asked_by(tx, &app.config, &offer.organization_id).await?;
+    let mut fields = attributes::fields(&asked, &person)?;
+    if fields.is_empty() {
+        return Ok(Ok(()));
+    }
+    if !attributes::take(&mut fields, &mut person, params, now)? {
+        return Ok(Err(fields));
+    }
+    attributes::save(tx, (&person, &fields, origin), now).await?;
+    Ok(Ok(()))
 }

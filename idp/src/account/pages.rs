@@ -13,6 +13,8 @@ pub struct Account {
     pub chrome: Chrome,
     /// The token of the forms.
     pub csrf: String,
+    /// Whether something is missing that is asked of the person.
+    pub incomplete: bool,
     /// Given and family name.
     pub name: String,
     /// What they sign in with.
@@ -50,6 +52,7 @@ impl Sample for Account {
         let plain = Self {
             chrome: sample_chrome(locale),
             csrf: "c5f0".to_owned(),
+            incomplete: false,
             name: "Camille Martin".to_owned(),
             login: "camille.martin@cfa-lumiere.example".to_owned(),
             email: String::new(),
@@ -58,6 +61,7 @@ impl Sample for Account {
         vec![
             plain.clone(),
             Self {
+                incomplete: true,
                 name: "<script>alert('moi')</script>".to_owned(),
                 email: "\"><script>alert('moi')</script>".to_owned(),
                 devices: vec![device("Firefox, Linux", true), device("<script>alert(1)</script>", false)],

@@ -97,9 +97,18 @@ impl Sample for ChangePassword {
 pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery(query): RawQuery) -> Outcome {
     let now = app.clock.now();
     let Some(who) = signed_in(&app, &cookies, now).await? else {
-        return Ok(see_other(&Place::Account.login_path()));
+        return Ok(see_other(&Place::Password.login_path()));
     };
-    render(StatusCode::OK, &page(&app, (&who, now), origin.locale(ui_locales(query).as_deref())).await?)
+    let page = page(&app, (&who, now), origin.locale(ui_locales(query).as_deref())).await?;
+    // Who has none to type confirms with a passkey.
+    if page.asks()
+        && people::find_credentials_of(&mut app.db.reader().await?, &who.1.id)
+            .await?
+            .is_none_or(|found| found.phc.is_none())
+    {
+        return Ok(see_other(&Place::Password.confirm_path()));
+    }
+    render(StatusCode::OK, &page)
 }
 
 /// Takes the new password.
@@ -109,7 +118,7 @@ pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQu
 pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
     let now = app.clock.now();
     let Some(who) = signed_in(&app, &cookies, now).await? else {
-        return Ok(see_other(&Place::Account.login_path()));
+        return Ok(see_other(&Place::Password.login_path()));
     };
     let shown = page(&app, (&who, now), origin.locale(None)).await?;
     let (session, person, browser) = who;

@@ -5,15 +5,19 @@ use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use habilis_keys::token::digest;
+use habilis_policies::attributes::Attribute;
 use habilis_policies::contact::{Email, Name};
-use habilis_policies::login;
+use habilis_policies::{calendar, login};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::attributes::{self, Field};
+use super::kept::Kept;
 use super::notice::{Told, tell};
 use super::signed_in;
 use crate::app::App;
+use crate::config::Config;
 use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
@@ -29,13 +33,16 @@ use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Recipient};
 use crate::oidc::error::PageError;
 use crate::outcome::Outcome;
-use crate::web::cookies::{Browser, Cookies};
+use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::params::Params;
 use crate::web::text::Locale;
 use crate::web::{Form, Origin, chrome, render, see_other};
 
 /// The path.
 pub const PATH: &str = "/account/profile";
+/// Where another address is asked for.
+const EMAIL: &str = "/account/profile/email";
 /// Where a new address is confirmed, before the token.
 const CONFIRM: &str = "/account/email/";
 /// Where a change is taken back, before the token.
@@ -78,8 +85,16 @@ pub(super) async fn show(
         return Ok(see_other(&Place::Profile.login_path()));
     };
     let saved = query.as_deref().is_some_and(|query| query.split('&').any(|pair| pair == "saved=yes"));
-    let page = page(&app, (&origin, ui_locales(query).as_deref()), (&session, &person, &browser), now);
-    render(StatusCode::OK, &ProfilePage { saved, ..page })
+    let page = page(&app, (&origin, ui_locales(query).as_deref()), (&session, &person, &browser), now).await?;
+    let page = ProfilePage { saved, ..page };
+    match Kept::find(&app, &cookies, (&person.id, now)).filter(|kept| kept.path == EMAIL && page.fresh) {
+        Some(kept) => {
+            let mut response = render(StatusCode::OK, &ProfilePage { new_email: kept.typed, ..page })?;
+            cookies::clear_kept(&app, &mut response);
+            Ok(response)
+        }
+        None => render(StatusCode::OK, &page),
+    }
 }
 
 /// Takes names, language and time zone.
@@ -97,9 +112,12 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
     }
     let mut field = |name: &str| params.take(name).unwrap_or_default();
     let [given_name, family_name, locale, zone] = ["given_name", "family_name", "locale", "zoneinfo"].map(&mut field);
-    let (Some(given), Some(family)) = (Name::parse(&given_name), Name::parse(&family_name)) else {
-        let page = page(&app, (&origin, None), (&session, &person, &browser), now);
-        let page = ProfilePage { given_name, family_name, checked: true, ..page };
+    let shown = page(&app, (&origin, None), (&session, &person, &browser), now).await?;
+    let mut fields = shown.fields.clone();
+    let changes = said(&mut fields, &mut params, now);
+    let (Some(given), Some(family), Some(changes)) = (Name::parse(&given_name), Name::parse(&family_name), changes)
+    else {
+        let page = ProfilePage { given_name, family_name, zone, fields, checked: true, ..shown };
         return render(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
     let locale = Locale::negotiate(Some(&locale), None);
@@ -111,9 +129,36 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
     people::lock(&mut tx, &person.id).await?;
     let Some(person) = people::find(&mut tx, &person.id).await? else { return Ok(see_other(PATH)) };
     let event = Event::new("account.profile_changed").by(&person.id).from(&origin);
-    change(&mut tx, (&person, NewProfile { given: &given, family: &family, locale, zone }, event), now).await?;
+    let new = NewProfile { given: &given, family: &family, locale, zone, attributes: &changes };
+    if let Err(taken) = change(&mut tx, &app.config, (&person, new, event), now).await? {
+        drop(tx);
+        for field in &mut fields {
+            field.wrong = taken.contains(&field.attribute);
+        }
+        return render(StatusCode::UNPROCESSABLE_ENTITY, &ProfilePage { given_name, family_name, fields, ..shown });
+    }
     tx.commit().await?;
     Ok(see_other(&format!("{PATH}?saved=yes&ui_locales={}", locale.tag())))
+}
+
+/// What was typed into `fields`, as changes of the account; none when one of them cannot be, and says so. What the form did not have
+/// stays as it is: it names its fields, because one that is empty comes like one that is not there.
+fn said(fields: &mut [Field], params: &mut Params, now: Timestamp) -> Option<Vec<(Attribute, Option<String>)>> {
+    let today = calendar::date_at(now);
+    let had = params.take("fields").unwrap_or_default();
+    let mut changes = Vec::new();
+    for field in fields.iter_mut().filter(|field| had.split(' ').any(|name| name == field.name())) {
+        field.value = params.take(field.name()).unwrap_or_default().chars().take(200).collect();
+        if field.value.trim().is_empty() && field.optional {
+            changes.push((field.attribute, None));
+            continue;
+        }
+        match field.attribute.parse(&field.value, today) {
+            Some(value) => changes.push((field.attribute, Some(value))),
+            None => field.wrong = true,
+        }
+    }
+    fields.iter().all(|field| !field.wrong).then_some(changes)
 }
 
 /// One of the time zones to choose from.
@@ -149,20 +194,36 @@ pub struct NewProfile<'a> {
     pub locale: Locale,
     /// The time zone.
     pub zone: NewZone,
+    /// What else changes, in the form it is kept in; none takes an attribute away.
+    pub attributes: &'a [(Attribute, Option<String>)],
 }
 
 /// Changes what `person` says of themselves, and records `event` when something did change. The caller holds the lock on the person,
-/// read them under it, and commits.
+/// read them under it, and commits. What is asked of the person cannot be taken away (R004): nothing is changed then, and the attributes
+/// are told.
 ///
 /// # Errors
 /// The database failed, or the person's claims cannot be read.
 pub async fn change(
     tx: &mut Tx,
+    config: &Config,
     (person, new, event): (&Person, NewProfile<'_>, Event),
     now: Timestamp,
-) -> Outcome<()> {
-    let NewProfile { given, family, locale, zone } = new;
-    let mut claims: Map<String, Value> = serde_json::from_str(&person.claims)?;
+) -> Outcome<Result<(), Vec<Attribute>>> {
+    let NewProfile { given, family, locale, zone, attributes: said_now } = new;
+    if said_now.iter().any(|(_, value)| value.is_none()) {
+        let asked = attributes::asked_of(tx, config, (&person.id, now)).await?;
+        let taken = said_now.iter().filter(|(attribute, value)| value.is_none() && asked.includes(*attribute));
+        let taken: Vec<_> = taken.map(|(attribute, _)| *attribute).collect();
+        if !taken.is_empty() {
+            return Ok(Err(taken));
+        }
+    }
+    let mut said = person.clone();
+    for (attribute, value) in said_now {
+        attributes::put(&mut said, *attribute, value.clone())?;
+    }
+    let mut claims: Map<String, Value> = serde_json::from_str(&said.claims)?;
     match zone {
         NewZone::Kept => {}
         NewZone::None => {
@@ -174,14 +235,17 @@ pub async fn change(
     }
     let claims = Value::Object(claims).to_string();
     let locale = locale.tag();
+    let differs = |attribute| attributes::claimed(&claims, attribute) != attributes::claimed(&person.claims, attribute);
     let mut changed = Vec::new();
-    for (what, differs) in [
+    for (what, is_new) in [
         ("given_name", given.as_str() != person.given_name),
         ("family_name", family.as_str() != person.family_name),
         ("locale", locale != person.locale),
         ("zoneinfo", zone_of(&claims) != zone_of(&person.claims)),
+        ("phone_number", differs(Attribute::PhoneNumber)),
+        ("birthdate", differs(Attribute::Birthdate)),
     ] {
-        if differs {
+        if is_new {
             changed.push(what);
         }
     }
@@ -190,7 +254,7 @@ pub async fn change(
         people::set_profile(tx, &person.id, &profile, now).await?;
         audit::record(tx, event.about(&person.id).with("changed", changed), now).await?;
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// Takes a new address, and sends a link there.
@@ -206,12 +270,14 @@ pub(super) async fn ask_email(State(app): State<App>, origin: Origin, cookies: C
     if !browser.sent(&app, params.get("csrf")) {
         return Ok(see_other(PATH));
     }
-    if !is_fresh(&session, now) {
-        return Ok(see_other(&Place::Profile.confirm_path()));
-    }
     let new_email = params.take("email").unwrap_or_default();
-    let shown =
-        ProfilePage { new_email: new_email.clone(), ..page(&app, (&origin, None), (&session, &person, &browser), now) };
+    if !is_fresh(&session, now) {
+        let mut elsewhere = see_other(&Place::Profile.confirm_path());
+        Kept::new(EMAIL, &new_email, now)?.keep(&app, &person.id, &mut elsewhere)?;
+        return Ok(elsewhere);
+    }
+    let page = page(&app, (&origin, None), (&session, &person, &browser), now).await?;
+    let shown = ProfilePage { new_email: new_email.clone(), ..page };
     let Some(email) = Email::parse(&new_email) else {
         return render(StatusCode::UNPROCESSABLE_ENTITY, &ProfilePage { wrong_email: true, ..shown });
     };
@@ -387,16 +453,27 @@ pub fn zone_of(claims: &str) -> Option<String> {
     claims.get("zoneinfo")?.as_str().map(str::to_owned)
 }
 
-fn page(
+async fn page(
     app: &App,
     (origin, ui_locales): (&Origin, Option<&str>),
     (session, person, browser): (&Session, &Person, &Browser),
     now: Timestamp,
-) -> ProfilePage {
+) -> Outcome<ProfilePage> {
+    let asked = attributes::asked_of(&mut app.db.reader().await?, &app.config, (&person.id, now)).await?;
+    // What nobody asks and the person does not say is not asked here either.
+    let field = |attribute: Attribute| {
+        let said = attributes::claimed(&person.claims, attribute);
+        (asked.includes(attribute) || said.is_some()).then(|| Field {
+            value: said.unwrap_or_default(),
+            optional: !asked.includes(attribute),
+            ..Field::of(attribute)
+        })
+    };
     let zone = zone_of(&person.claims).unwrap_or_default();
     let other = Some(zone.clone()).filter(|zone| !zone.is_empty() && !ZONES.contains(&zone.as_str()));
-    ProfilePage {
+    Ok(ProfilePage {
         chrome: chrome(app, origin.locale(ui_locales), PATH),
+        fields: [Attribute::PhoneNumber, Attribute::Birthdate].into_iter().filter_map(field).collect(),
         csrf: browser.csrf(app),
         given_name: person.given_name.clone(),
         family_name: person.family_name.clone(),
@@ -411,7 +488,7 @@ fn page(
         saved: false,
         wrong_email: false,
         too_many: false,
-    }
+    })
 }
 
 /// The page.
@@ -427,6 +504,8 @@ pub struct ProfilePage {
     pub given_name: String,
     /// As it is, or as typed.
     pub family_name: String,
+    /// What else the account says, or has to.
+    pub fields: Vec<Field>,
     /// The person's language.
     pub language: Locale,
     /// The time zones to choose from.
@@ -452,6 +531,10 @@ pub struct ProfilePage {
 }
 
 impl ProfilePage {
+    fn field_names(&self) -> String {
+        self.fields.iter().map(Field::name).collect::<Vec<_>>().join(" ")
+    }
+
     fn wrong_name(&self, typed: &str) -> bool {
         self.checked && Name::parse(typed).is_none()
     }
@@ -464,6 +547,7 @@ impl Sample for ProfilePage {
             csrf: "c5f0".to_owned(),
             given_name: "Camille".to_owned(),
             family_name: "Martin".to_owned(),
+            fields: Vec::new(),
             language: locale,
             zones: ZONES.map(str::to_owned).to_vec(),
             zone: "Europe/Paris".to_owned(),
@@ -479,7 +563,11 @@ impl Sample for ProfilePage {
         vec![
             plain.clone(),
             Self { saved: true, fresh: false, email: String::new(), zone: String::new(), ..plain.clone() },
-            Self { too_many: true, ..plain.clone() },
+            Self {
+                too_many: true,
+                fields: vec![Field { optional: true, ..Field::of(Attribute::PhoneNumber) }],
+                ..plain.clone()
+            },
             Self {
                 given_name: "<script>alert('moi')</script>".to_owned(),
                 family_name: "\"><script>alert('moi')</script>".to_owned(),
@@ -487,6 +575,7 @@ impl Sample for ProfilePage {
                 new_email: "\"><script>alert('moi')</script>".to_owned(),
                 zone: "<script>alert(1)</script>".to_owned(),
                 zones: vec!["\"><script>alert(1)</script>".to_owned()],
+                fields: vec![Field { wrong: true, value: "\"><script>".to_owned(), ..Field::of(Attribute::Birthdate) }],
                 checked: true,
                 wrong_email: true,
                 ..plain

@@ -12,7 +12,8 @@ use habilis_policies::acr::Level;
 use habilis_policies::second_factor::Rule;
 use jiff::Timestamp;
 
-use super::security_page::{Factor, Problem, Security};
+use super::kept::Kept;
+use super::security_page::{Factor, Problem, Security, Waiting};
 use super::signed_in;
 use crate::app::App;
 use crate::db::people::{self, Person};
@@ -28,11 +29,14 @@ use crate::login::second::chrome_of;
 use crate::mail::factors::Change;
 use crate::mail::letters::paris;
 use crate::outcome::Outcome;
-use crate::web::cookies::{Browser, Cookies};
+use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::params::Params;
 use crate::web::{Form, Origin, chrome, render, see_other};
 
 const PATH: &str = "/account/security";
+const APPS: &str = "/account/security/apps";
+const PASSKEYS: &str = "/account/security/passkeys";
+const CODES: &str = "/account/security/recovery-codes";
 
 /// The routes of the security page.
 pub fn router() -> Router<App> {
@@ -71,15 +75,25 @@ async fn fresh(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Result<F
 }
 
 /// The same for a form, whose token must be that of the browser.
+///
+/// `path` is where the form was sent. A form of somebody who has to confirm first that it is them is kept for when they come back.
 async fn posted(
     app: &App,
     cookies: &Cookies,
-    form: Form,
+    (form, path): (Form, &str),
     now: Timestamp,
 ) -> Outcome<Result<(Fresh, Params), Response>> {
     let fresh = match fresh(app, cookies, now).await? {
         Ok(fresh) => fresh,
-        Err(elsewhere) => return Ok(Err(elsewhere)),
+        Err(mut elsewhere) => {
+            if let (Some((_, person, browser)), Ok(params)) = (signed_in(app, cookies, now).await?, form.0)
+                && browser.sent(app, params.get("csrf"))
+            {
+                let kept = Kept::new(path, params.get("name").unwrap_or_default(), now)?;
+                kept.keep(app, &person.id, &mut elsewhere)?;
+            }
+            return Ok(Err(elsewhere));
+        }
     };
     match form.0 {
         Ok(params) if fresh.browser.sent(app, params.get("csrf")) => Ok(Ok((fresh, params))),
@@ -95,7 +109,19 @@ async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery
     };
     let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let page = page(&app, &origin, &fresh, query.take("ui_locales").as_deref()).await?;
-    render(StatusCode::OK, &page)
+    let Some(kept) = Kept::find(&app, &cookies, (&fresh.person.id, now)) else {
+        return render(StatusCode::OK, &page);
+    };
+    // An app that is being set up goes on at its own page; anything else waits for a last word.
+    let setting_up = kept.path.strip_prefix("/account/security/apps/").is_some_and(|rest| !rest.contains('/'));
+    let mut response = if setting_up {
+        see_other(&kept.path)
+    } else {
+        let waiting = Waiting::of(&kept, &page);
+        render(StatusCode::OK, &Security { waiting, ..page })?
+    };
+    cookies::clear_kept(&app, &mut response);
+    Ok(response)
 }
 
 async fn page(app: &App, origin: &Origin, fresh: &Fresh, ui_locales: Option<&str>) -> Outcome<Security> {
@@ -129,6 +155,7 @@ async fn page(app: &App, origin: &Origin, fresh: &Fresh, ui_locales: Option<&str
             })
             .collect(),
         codes_left: u64::try_from(fresh.found.codes).unwrap_or(0),
+        waiting: None,
         problem: None,
     })
 }
@@ -140,7 +167,7 @@ async fn refused(app: &App, origin: &Origin, fresh: &Fresh, problem: Problem) ->
 
 async fn begin_app(State(app): State<App>, origin: Origin, cookies: Cookies, form: Form) -> Outcome {
     let now = app.clock.now();
-    let (fresh, params) = match posted(&app, &cookies, form, now).await? {
+    let (fresh, params) = match posted(&app, &cookies, (form, APPS), now).await? {
         Ok(posted) => posted,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -164,7 +191,12 @@ async fn show_app(
     let now = app.clock.now();
     let fresh = match fresh(&app, &cookies, now).await? {
         Ok(fresh) => fresh,
-        Err(elsewhere) => return Ok(elsewhere),
+        Err(mut elsewhere) => {
+            if let Some((_, person, _)) = signed_in(&app, &cookies, now).await? {
+                Kept::new(&format!("{APPS}/{id}"), "", now)?.keep(&app, &person.id, &mut elsewhere)?;
+            }
+            return Ok(elsewhere);
+        }
     };
     let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     match new_app(&app, &origin, (&fresh, &id, query.take("ui_locales").as_deref()), now).await? {
@@ -198,7 +230,7 @@ async fn confirm_app(
     form: Form,
 ) -> Outcome {
     let now = app.clock.now();
-    let (fresh, mut params) = match posted(&app, &cookies, form, now).await? {
+    let (fresh, mut params) = match posted(&app, &cookies, (form, &format!("{APPS}/{id}")), now).await? {
         Ok(posted) => posted,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -228,7 +260,7 @@ async fn added(mut tx: Tx, app: &App, (origin, fresh, methods): (&Origin, &Fresh
 
 async fn passkey_options(State(app): State<App>, origin: Origin, cookies: Cookies, form: Form) -> Outcome {
     let now = app.clock.now();
-    let fresh = match posted(&app, &cookies, form, now).await? {
+    let fresh = match posted(&app, &cookies, (form, PATH), now).await? {
         Ok((fresh, _)) if app.passkeys.is_some() && app.begun.admit(&origin.network()) => fresh,
         _ => return Ok(passkey::stale_script()),
     };
@@ -237,7 +269,7 @@ async fn passkey_options(State(app): State<App>, origin: Origin, cookies: Cookie
 
 async fn add_passkey(State(app): State<App>, origin: Origin, cookies: Cookies, form: Form) -> Outcome {
     let now = app.clock.now();
-    let (fresh, mut params) = match posted(&app, &cookies, form, now).await? {
+    let (fresh, mut params) = match posted(&app, &cookies, (form, PATH), now).await? {
         Ok(posted) => posted,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -257,7 +289,7 @@ async fn add_passkey(State(app): State<App>, origin: Origin, cookies: Cookies, f
 
 async fn rename_passkey(State(app): State<App>, cookies: Cookies, Path(id): Path<String>, form: Form) -> Outcome {
     let now = app.clock.now();
-    let (fresh, params) = match posted(&app, &cookies, form, now).await? {
+    let (fresh, params) = match posted(&app, &cookies, (form, &format!("{PASSKEYS}/{id}/rename")), now).await? {
         Ok(posted) => posted,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -278,7 +310,7 @@ async fn remove_passkey(
     form: Form,
 ) -> Outcome {
     let now = app.clock.now();
-    let (fresh, _) = match posted(&app, &cookies, form, now).await? {
+    let (fresh, _) = match posted(&app, &cookies, (form, &format!("{PASSKEYS}/{id}/remove")), now).await? {
         Ok(posted) => posted,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -293,7 +325,7 @@ async fn remove_app(
     form: Form,
 ) -> Outcome {
     let now = app.clock.now();
-    let (fresh, _) = match posted(&app, &cookies, form, now).await? {
+    let (fresh, _) = match posted(&app, &cookies, (form, &format!("{APPS}/{id}/remove")), now).await? {
         Ok(posted) => posted,
         Err(elsewhere) => return Ok(elsewhere),
     };
@@ -334,7 +366,7 @@ fn last(app: &App, left: &Found) -> Option<Problem> {
 
 async fn new_codes(State(app): State<App>, origin: Origin, cookies: Cookies, form: Form) -> Outcome {
     let now = app.clock.now();
-    let (fresh, _) = match posted(&app, &cookies, form, now).await? {
+    let (fresh, _) = match posted(&app, &cookies, (form, CODES), now).await? {
         Ok(posted) => posted,
         Err(elsewhere) => return Ok(elsewhere),
     };

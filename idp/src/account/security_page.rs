@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::kept::Kept;
 use crate::web::page::{Chrome, Sample, sample_chrome};
 use crate::web::text::Locale;
 
@@ -23,8 +24,74 @@ pub struct Security {
     pub apps: Vec<Factor>,
     /// Recovery codes not used.
     pub codes_left: u64,
+    /// What the person was about to do when they had to confirm that it is them.
+    pub waiting: Option<Waiting>,
     /// Why the last change did not go through.
     pub problem: Option<Problem>,
+}
+
+/// A form that waits for a last word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Where it goes.
+    pub action: String,
+    /// What was typed into it.
+    pub name: String,
+    what: What,
+    /// What it is about, by the name its person knows.
+    about: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    RemovePasskey,
+    RemoveApp,
+    Rename,
+    AddApp,
+    NewCodes,
+}
+
+impl Waiting {
+    /// What waits, on a page that shows the factors there are; none for a factor that is not there any more, or a form that cannot be
+    /// sent again.
+    pub fn of(kept: &Kept, page: &Security) -> Option<Self> {
+        let rest = kept.path.strip_prefix("/account/security/")?;
+        let named = |factors: &[Factor], id: &str| {
+            factors.iter().find(|factor| factor.id == id).map(|factor| factor.name.clone())
+        };
+        let (what, about) = match rest.split('/').collect::<Vec<_>>().as_slice() {
+            ["passkeys", id, "remove"] => (What::RemovePasskey, named(&page.passkeys, id)?),
+            ["passkeys", id, "rename"] => (What::Rename, named(&page.passkeys, id)?),
+            ["apps", id, "remove"] => (What::RemoveApp, named(&page.apps, id)?),
+            ["apps"] => (What::AddApp, String::new()),
+            ["recovery-codes"] => (What::NewCodes, String::new()),
+            _ => return None,
+        };
+        Some(Self { action: kept.path.clone(), name: kept.typed.clone(), what, about })
+    }
+
+    fn text(&self, chrome: &Chrome) -> String {
+        match self.what {
+            What::RemovePasskey | What::RemoveApp => chrome.t_with("factors-waiting-remove", "name", &self.about),
+            What::Rename => chrome.t_with("factors-waiting-rename", "name", &self.name),
+            What::AddApp => chrome.t("factors-waiting-app"),
+            What::NewCodes => chrome.t("factors-waiting-codes"),
+        }
+    }
+
+    fn button(&self, chrome: &Chrome) -> String {
+        chrome.t(match self.what {
+            What::RemovePasskey => "factors-security-remove-passkey",
+            What::RemoveApp => "factors-security-remove-app",
+            What::Rename => "factors-security-rename",
+            What::AddApp => "factors-security-app-add",
+            What::NewCodes => "factors-security-codes-new",
+        })
+    }
+
+    fn removes(&self) -> bool {
+        matches!(self.what, What::RemovePasskey | What::RemoveApp)
+    }
 }
 
 /// A passkey or an authenticator app.
@@ -89,6 +156,7 @@ impl Sample for Security {
             passkeys: Vec::new(),
             apps: Vec::new(),
             codes_left: 0,
+            waiting: None,
             problem: None,
         };
         let used = Some("16/12/2027 à 09:30 (heure de Paris)");
@@ -103,6 +171,12 @@ impl Sample for Security {
             [Problem::PasskeyNotTaken, Problem::TooMany, Problem::LastWayIn, Problem::LastRequired].into_iter();
         let mut samples =
             vec![plain.clone(), full.clone(), Self { passkeys_offered: false, codes_left: 1, ..full.clone() }];
+        let hostile = "\"><script>alert('moi')</script>";
+        for what in [What::RemovePasskey, What::RemoveApp, What::Rename, What::AddApp, What::NewCodes] {
+            let waiting =
+                Waiting { action: hostile.to_owned(), name: hostile.to_owned(), what, about: hostile.to_owned() };
+            samples.push(Self { waiting: Some(waiting), ..full.clone() });
+        }
         samples.extend(problems.map(|problem| Self { problem: Some(problem), ..full.clone() }));
         samples
     }

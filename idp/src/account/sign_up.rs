@@ -16,6 +16,7 @@ use habilis_policies::login::{self, TooEarly};
 use jiff::{SignedDuration, Timestamp};
 
 use super::activation::SignUp;
+use super::declaration;
 use super::invite;
 use super::landing::Landing;
 use super::notice::{Told, tell};
@@ -83,20 +84,25 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
     let mut field = |name: &str| params.take(name).unwrap_or_default();
     let [given_name, family_name, email, locale] = ["given_name", "family_name", "email", "locale"].map(&mut field);
     let interaction = Some(field("interaction")).filter(|id| looks_like_an_id(id)).unwrap_or_default();
+    let declared = declaration::take(&params, &origin, now);
+    let shown_in = declaration::language(&params);
     let shown = SignUpForm {
         given_name,
         family_name,
         email,
         language: Locale::negotiate(Some(&locale), None),
-        ..page(&app, (&origin, None), (&browser, &interaction), now)?
+        declared: declared.is_some(),
+        ..page(&app, (&origin, shown_in.as_deref()), (&browser, &interaction), now)?
     };
     if !known.is_some_and(|browser| browser.sent(&app, params.get("csrf"))) {
         let page = SignUpForm { problem: Some(SignUpProblem::Stale), ..shown };
         return answer(&app, (StatusCode::FORBIDDEN, page), &browser);
     }
     let names = (Name::parse(&shown.given_name), Name::parse(&shown.family_name));
-    let ((Some(given), Some(family)), Some(email)) = (names, Email::parse(&shown.email)) else {
-        return render(StatusCode::UNPROCESSABLE_ENTITY, &SignUpForm { checked: true, ..shown });
+    let email = Email::parse(&shown.email);
+    let ((Some(given), Some(family)), Some(email), Some(declared)) = (names, email, declared) else {
+        let undeclared = !shown.declared;
+        return render(StatusCode::UNPROCESSABLE_ENTITY, &SignUpForm { checked: true, undeclared, ..shown });
     };
     let Ok(work) = proof(&app, &browser, &mut params, now) else { return again(shown) };
     let mut tx = app.db.begin().await?;
@@ -129,6 +135,7 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
         email: email.as_str().to_owned(),
         locale: shown.language.tag().to_owned(),
         landing,
+        declared: Some(declared),
     };
     let response = tell(&app, &origin, told);
     metrics::counter!("habilis_sign_ups_total", "outcome" => if proven { "sent" } else { "queued" }).increment(1);
@@ -277,6 +284,9 @@ fn page(
         family_name: String::new(),
         email: String::new(),
         language: locale,
+        declaration: declaration::shown(locale),
+        declared: false,
+        undeclared: false,
         checked: false,
         problem: None,
     })
@@ -326,6 +336,12 @@ pub struct SignUpForm {
     pub email: String,
     /// The language chosen.
     pub language: Locale,
+    /// Which text is declared.
+    pub declaration: String,
+    /// Its box is ticked.
+    pub declared: bool,
+    /// It was left empty.
+    pub undeclared: bool,
     /// Whether the fields were looked at; those that are wrong then say so.
     pub checked: bool,
     /// Why it was not taken as a whole.
@@ -372,6 +388,9 @@ impl Sample for SignUpForm {
             family_name: String::new(),
             email: String::new(),
             language: locale,
+            declaration: declaration::shown(locale),
+            declared: false,
+            undeclared: false,
             checked: false,
             problem: None,
         };
@@ -379,7 +398,8 @@ impl Sample for SignUpForm {
             plain.clone(),
             Self { problem: Some(SignUpProblem::Stale), delay_minutes: None, ..plain.clone() },
             Self { problem: Some(SignUpProblem::TryLater { seconds: 3000 }), ..plain.clone() },
-            Self { problem: Some(SignUpProblem::Again), ..plain.clone() },
+            Self { problem: Some(SignUpProblem::Again), declared: true, ..plain.clone() },
+            Self { checked: true, undeclared: true, ..plain.clone() },
             Self {
                 given_name: "<script>alert('moi')</script>".to_owned(),
                 family_name: "\"><script>alert('moi')</script>".to_owned(),

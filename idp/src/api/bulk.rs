@@ -209,7 +209,7 @@ async fn carry_out(
         }
         Operation::SetEnd { ends_on, .. } => {
             let patch = MemberPatch::ending(*ends_on);
-            let (before, version) = show(&mut write.tx, &on.organization.id, &on.member.person_id).await?;
+            let (before, version) = show(&mut write.tx, (&on.organization.id, &on.member.person_id), &on.asked).await?;
             change(write, caller, on, (&patch, before, version)).await.map(drop)?;
         }
         Operation::SetRights { client_id, roles, .. } => {
@@ -219,7 +219,7 @@ async fn carry_out(
         }
         Operation::Remove { .. } => {
             // Removed by an act before this one.
-            show(&mut write.tx, &on.organization.id, &on.member.person_id).await?;
+            show(&mut write.tx, (&on.organization.id, &on.member.person_id), &on.asked).await?;
             end_membership(write, app, caller, on).await?;
             return Ok(204);
         }

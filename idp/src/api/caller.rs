@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use habilis_policies::acr::Level;
+use habilis_policies::attributes::Asked;
 use habilis_policies::authorization::{
     Action, Context, Decision, OrganizationStatus, Principal, PrincipalKind, Resource, Subject,
 };
@@ -16,6 +17,7 @@ use habilis_policies::calendar;
 use jiff::Timestamp;
 
 use super::problem::{Answer, Code, Problem, Stop};
+use crate::account::attributes::asked_of_all;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::members::{self, Member};
@@ -54,6 +56,8 @@ pub struct Caller {
 pub struct Acting {
     /// The organization as it was when leave was given.
     pub organization: Organization,
+    /// What is asked of its people (R004).
+    pub asked: Asked,
     /// The policy that gave leave.
     pub policy: String,
 }
@@ -63,6 +67,8 @@ pub struct Acting {
 pub struct OnMember {
     /// The organization as it was when leave was given.
     pub organization: Organization,
+    /// What is asked of its people (R004).
+    pub asked: Asked,
     /// The member as it was then.
     pub member: Member,
     /// The policy that gave leave.
@@ -222,7 +228,7 @@ impl Caller {
         let organization = self.organization(app, action, id).await?;
         let resource = Resource { organization: Some(&organization.id), subject: None };
         let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
-        Ok(Acting { organization, policy })
+        Ok(Acting { asked: asked(app, &organization), organization, policy })
     }
 
     /// Asks for leave to act on somebody who is not a member of the organization `id` yet, and nobody of the operator's.
@@ -234,7 +240,7 @@ impl Caller {
         let subject = Subject { id: "newcomer", operator: false, privacy: false };
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
         let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
-        Ok(Acting { organization, policy })
+        Ok(Acting { asked: asked(app, &organization), organization, policy })
     }
 
     /// Asks for leave to act on the member `person` of the organization `id`.
@@ -264,7 +270,7 @@ impl Caller {
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
         let context = Context { requested_by, ..self.context(&organization) };
         let policy = self.ask(app, action, (&resource, &context)).await?;
-        Ok(OnMember { organization, member, policy })
+        Ok(OnMember { asked: asked(app, &organization), organization, member, policy })
     }
 
     /// Asks for leave to act on a person, wherever they belong; gives the person back.
@@ -427,6 +433,11 @@ impl Caller {
     pub fn event(&self, name: &'static str) -> Event {
         Event::new(name).by(&self.id).at_client(&self.client).from(&self.origin)
     }
+}
+
+/// What is asked of the people of an organization.
+fn asked(app: &App, organization: &Organization) -> Asked {
+    Asked::stored(&organization.mandatory_attributes).and(&asked_of_all(&app.config))
 }
 
 impl Acting {

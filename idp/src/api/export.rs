@@ -1,6 +1,7 @@
 //! `/organizations/{organization}/members.csv`: the members as a spreadsheet, which the import takes again (R058, R157, R210).
 
 use axum::extract::{Path, State};
+use habilis_policies::attributes::{Asked as AttributeNames, Attribute};
 use habilis_policies::authorization::Action;
 use habilis_policies::csv_out::Sheet;
 use jiff::civil::Date;
@@ -11,9 +12,10 @@ use utoipa_axum::routes;
 use super::Problems;
 use super::caller::Caller;
 use super::csv::{Pieces, table};
+use super::members::missing_filter;
 use super::page::{self, Asked};
 use super::problem::{Answer, Problem};
-use crate::account::signatories;
+use crate::account::{attributes, signatories};
 use crate::app::App;
 use crate::db::audit;
 use crate::db::cursor::{Cursor, MAX_LIMIT, Order};
@@ -21,7 +23,7 @@ use crate::db::members_list::{self, MemberFilter};
 use crate::mail::organizations::SensitiveAct;
 
 /// Headers that the import knows, and two that it leaves out.
-const HEADERS: [&str; 9] = [
+const HEADERS: [&str; 11] = [
     "Nom",
     "Prénom",
     "Courriel",
@@ -29,6 +31,8 @@ const HEADERS: [&str; 9] = [
     "Rôle",
     "Affiliation",
     "Date de fin",
+    "Téléphone",
+    "Date de naissance",
     "État du compte",
     "État de l’adhésion",
 ];
@@ -60,6 +64,9 @@ pub(super) struct ExportQuery {
     /// Whose last day is before this one.
     #[param(value_type = Option<String>, format = Date)]
     ends_before: Option<Date>,
+    /// Whose account does not say this attribute, or with `any` one of those that are asked here (R004).
+    #[param(max_length = 20)]
+    missing: Option<String>,
 }
 
 /// Export the members of an organization as a spreadsheet.
@@ -84,6 +91,7 @@ async fn members(
     page::one_of("status", query.status.as_deref(), &["active", "suspended"])?;
     page::one_of("role", query.role.as_deref(), &["administrator", "member"])?;
     page::one_of("affiliation", query.affiliation.as_deref(), &["employee", "external"])?;
+    let missing = missing_filter(query.missing.as_deref(), &acting.asked)?;
     let nul = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains('\0'));
     if query.portal.is_some() != query.right.is_some() || nul(&query.portal) || nul(&query.right) {
         return Err(Problem::parameter("right", "portal and right go together").into());
@@ -93,15 +101,16 @@ async fn members(
     let event = acting.event(&caller, "members.exported").with("searched", !words.is_empty());
     let event = event.with("status", query.status.clone()).with("role", query.role.clone());
     let event = event.with("affiliation", query.affiliation.clone()).with("portal", query.portal.clone());
-    audit::record(&mut tx, event.with("right", query.right.clone()), now).await?;
+    let event = event.with("right", query.right.clone()).with("missing", query.missing.clone());
+    audit::record(&mut tx, event, now).await?;
     let person = signatories::actor(&mut tx, caller.id()).await?;
     let act = SensitiveAct::MembersExported { person };
     signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
     tx.commit().await?;
     app.mail_waiting.notify_one();
-    let organization = acting.organization.id;
+    let (organization, asked) = (acting.organization.id, acting.asked);
     let ends_before = query.ends_before.map(|day| day.to_string());
-    let export = Export { app, caller, organization, query, words, ends_before, order, after: None };
+    let export = Export { app, caller, organization, query, words, ends_before, missing, asked, order, after: None };
     Ok(table("membres.csv", HEADERS, export))
 }
 
@@ -113,6 +122,8 @@ struct Export {
     query: ExportQuery,
     words: Vec<String>,
     ends_before: Option<String>,
+    missing: Option<String>,
+    asked: AttributeNames,
     order: Order,
     after: Option<Cursor>,
 }
@@ -126,12 +137,21 @@ impl Pieces for Export {
             affiliation: self.query.affiliation.as_deref(),
             right: self.query.portal.as_deref().zip(self.query.right.as_deref()),
             ends_before: self.ends_before.as_deref(),
+            missing: self.missing.as_deref(),
         };
         let place = (self.order, self.after.take());
         let mut reader = self.app.db.reader().await?;
         let found = members_list::list(&mut reader, (&self.organization, &filter), place, MAX_LIMIT).await?;
         for row in found.rows.iter().filter(|row| self.caller.sees(&row.id, (row.operator, row.privacy))) {
             let ends_on = row.ends_on.as_deref().map(french_date).unwrap_or_default();
+            // Nobody is told more of their people than their organization asks.
+            let said = |attribute| {
+                let told =
+                    if self.asked.includes(attribute) { attributes::claimed(&row.claims, attribute) } else { None };
+                told.unwrap_or_default()
+            };
+            let phone = said(Attribute::PhoneNumber);
+            let birthdate = french_date(&said(Attribute::Birthdate));
             sheet.row([
                 row.family_name.as_str(),
                 &row.given_name,
@@ -140,6 +160,8 @@ impl Pieces for Export {
                 if row.role == "administrator" { "Administrateur" } else { "Membre" },
                 if row.affiliation == "external" { "Externe" } else { "Salarié" },
                 &ends_on,
+                &phone,
+                &birthdate,
                 account_words(&row.account_status),
                 if row.status == "active" { "Active" } else { "Suspendue" },
             ]);

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
+use habilis_policies::attributes::Attribute;
 use habilis_policies::authorization::Action;
 use habilis_policies::csv_out::Sheet;
 use serde::{Deserialize, Serialize};
@@ -57,13 +58,20 @@ pub(super) struct RowProblem {
     /// For `duplicate`: the line that has the same login.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_line: Option<u64>,
+    /// For `attribute_missing`: what is asked of people and was not said, by the name of its claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attribute: Option<&'static str>,
 }
 
 impl RowShown {
     pub(super) fn new(row: Row) -> Answer<Self> {
         let wrong: Vec<Wrong> = serde_json::from_str(&row.problems)?;
-        let problems =
-            wrong.into_iter().map(|Wrong { column, code, first_line }| RowProblem { column, code, first_line });
+        let problems = wrong.into_iter().map(|Wrong { column, code, first_line, attribute }| RowProblem {
+            column,
+            code,
+            first_line,
+            attribute: attribute.map(Attribute::claim),
+        });
         Ok(Self {
             line: row.line,
             offer: row.offer || row.state == "offered",
@@ -215,6 +223,11 @@ fn explain(wrong: &RowProblem, locale: Locale) -> String {
             let line = wrong.first_line.unwrap_or_default().to_string();
             return locale.text_with("import-wrong-duplicate", &[("line", &line)]);
         }
+        "attribute_missing" => match wrong.attribute.and_then(Attribute::named) {
+            Some(Attribute::Birthdate) => "import-wrong-birthdate-missing",
+            Some(Attribute::PhoneNumber) => "import-wrong-phone-number-missing",
+            _ => "import-wrong-missing",
+        },
         "past" => "import-wrong-past",
         "too_far" => "import-wrong-too-far",
         "already_member" => "import-wrong-already-member",
@@ -251,6 +264,7 @@ mod tests {
             "too_long",
             "extra_cells",
             "duplicate",
+            "attribute_missing",
             "past",
             "too_far",
             "already_member",
@@ -265,7 +279,12 @@ mod tests {
         ];
         for locale in Locale::ALL {
             for code in codes {
-                let wrong = RowProblem { column: None, code: code.to_owned(), first_line: Some(7) };
+                let wrong = RowProblem {
+                    column: None,
+                    code: code.to_owned(),
+                    first_line: Some(7),
+                    attribute: Some("birthdate"),
+                };
                 let text = explain(&wrong, locale);
                 assert!(text != code && !text.contains('⟦'), "{code}: {text}");
                 assert_eq!(text.contains('7'), code == "duplicate", "{text}");

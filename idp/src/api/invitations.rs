@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
+use habilis_policies::attributes::Attribute;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
@@ -13,6 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::attributes::{PhoneNumber, birthdate, missing_problem};
 use super::body::{Body, NoBody, fields};
 use super::caller::{Acting, Caller, OnMember};
 use super::members::{AffiliationName, MandateName, Member, RoleName, check_end, check_granted, show};
@@ -23,7 +25,7 @@ use super::rights::RightGiven;
 use super::seats::seat_problem;
 use super::write::{Write, Written};
 use super::{Problems, instant};
-use crate::account::invite::{self, Invitation, InviteRefusal};
+use crate::account::invite::{self, Incomplete, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
 use crate::account::offers::OfferRefusal;
 use crate::account::{offers, signatories};
@@ -74,6 +76,14 @@ pub(super) struct NewMember {
     #[serde(deserialize_with = "fields::parsed")]
     #[schema(value_type = String, min_length = 1, max_length = 100)]
     family_name: Name,
+    /// Telephone number; needed where the organization asks for it (R004). One that begins with a single zero is French.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, max_length = 32)]
+    phone_number: Option<PhoneNumber>,
+    /// Day of birth; needed where the organization asks for it (R004).
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, format = Date)]
+    birthdate: Option<Date>,
     /// The language of the mail; `fr` when absent.
     locale: Option<LocaleName>,
     /// `member` when absent.
@@ -97,6 +107,13 @@ pub(super) struct NewMember {
 }
 
 impl NewMember {
+    /// What is said of them beyond the names, in the form it is kept in.
+    fn attributes(&self, today: Date) -> Result<Vec<(Attribute, String)>, Problem> {
+        let phone = self.phone_number.as_ref().map(|number| (Attribute::PhoneNumber, number.0.clone()));
+        let born = self.birthdate.map(|day| birthdate(day, today)).transpose()?;
+        Ok(phone.into_iter().chain(born.map(|day| (Attribute::Birthdate, day))).collect())
+    }
+
     fn products(&self) -> Result<Option<Vec<String>>, Problem> {
         let Some(products) = &self.products else { return Ok(None) };
         if products.is_empty() || products.len() > 20 {
@@ -106,7 +123,8 @@ impl NewMember {
     }
 }
 
-/// Invite somebody.
+/// Invite somebody. What the organization asks of its people and is not said is named (422); whoever has an account says it when they
+/// accept.
 #[utoipa::path(
     post, path = "/organizations/{organization}/members", tag = "members", request_body = NewMember,
     params(("organization" = String, Path, description = "`org_…`")),
@@ -131,7 +149,9 @@ async fn create(
     }
     let organization = &acting.organization.id;
     let affiliation = new.affiliation.map_or("employee", AffiliationName::word);
-    check_end(affiliation, new.ends_on, calendar::date_at(app.clock.now()))?;
+    let today = calendar::date_at(app.clock.now());
+    check_end(affiliation, new.ends_on, today)?;
+    let attributes = new.attributes(today)?;
     let login = people::fold_login(new.login.as_ref().map_or(new.email.as_str(), |login| &login.0));
     let products = new.products()?;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
@@ -144,6 +164,8 @@ async fn create(
         login: &login,
         email: &new.email,
         names: (&new.given_name, &new.family_name),
+        attributes: &attributes,
+        incomplete: Incomplete::Refused,
         locale: new.locale.map_or(Locale::Fr, LocaleName::locale),
         organization: Some((organization, role.word())),
         rights: &rights,
@@ -160,10 +182,11 @@ async fn create(
     let invited = match invite::admit(&mut write.tx, (&app).into(), (&invitation, &terms, event), write.now).await? {
         Ok(invited) => invited,
         Err(InviteRefusal::LoginTaken) => return Err(Problem::bare(Code::LoginTaken).into()),
+        Err(InviteRefusal::Missing(missing)) => return Err(missing_problem(&missing).into()),
         Err(InviteRefusal::Seat(refusal)) => return Err(seat_problem(&refusal).into()),
         Err(refusal) => return Err(Problem::field("/rights", "invalid", refusal.to_string()).into()),
     };
-    let (shown, version) = show(&mut write.tx, organization, &invited.person).await?;
+    let (shown, version) = show(&mut write.tx, (organization, &invited.person), &acting.asked).await?;
     if role == RoleName::Administrator {
         signatories::administrator_changed(&mut write.tx, &app, (&acting.organization, &shown.id), write.now).await?;
     }
@@ -308,7 +331,7 @@ async fn resend(
     };
     let event = on.event(&caller, "account.invitation_resent").with("mail", mail);
     audit::record(&mut write.tx, event, write.now).await?;
-    let (shown, version) = show(&mut write.tx, organization, person).await?;
+    let (shown, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
     let answer = write.finish(Written::changed(&shown)?.with_version(version)).await;
     app.mail_waiting.notify_one();
     answer

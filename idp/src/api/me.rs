@@ -4,28 +4,33 @@
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
+use habilis_policies::attributes::Attribute;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::Name;
 use habilis_policies::second_factor::Rule;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::attributes::{PhoneNumber, missing_problem, patched_attributes};
 use super::body::{Body, NoBody, fields};
 use super::caller::Caller;
+use super::declarations::Declaration;
 use super::page::{self, Asked, Page, Paging};
 use super::precondition::IfMatch;
 use super::problem::{Answer, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::account::profile::{self, NewProfile, NewZone, Zone};
-use crate::account::{activity, applications, devices};
+use crate::account::{activity, applications, attributes, devices};
 use crate::app::App;
 use crate::db::people::Person;
 use crate::db::{
-    Conn, audit, consents, members, organizations, passkeys, people, second_factors, sessions, totp_devices,
+    Conn, audit, consents, declarations, members, organizations, passkeys, people, second_factors, sessions,
+    totp_devices,
 };
 use crate::login::finish::asked;
 use crate::mail::letters::device;
@@ -58,10 +63,18 @@ pub(super) struct Me {
     locale: String,
     /// Time zone, as of the tz database; none when they said none.
     zoneinfo: Option<String>,
+    /// Telephone number, in E.164.
+    phone_number: Option<String>,
+    /// Day of birth.
+    birthdate: Option<String>,
+    /// What is asked of one and the account does not say (R004), by the names of the claims.
+    missing_attributes: Vec<&'static str>,
     /// Staff of the operator.
     operator: bool,
     /// Data protection officer of the operator.
     privacy: bool,
+    /// What one declared true and exact, the oldest first (R012).
+    declarations: Vec<Declaration>,
     /// Where the person belongs today.
     organizations: Vec<Mine>,
 }
@@ -110,7 +123,13 @@ async fn shown(c: &mut impl Conn, app: &App, person: Person) -> Answer<Me> {
         let Some(row) = organizations::find(c, &of.organization_id).await? else { continue };
         mine.push(Mine { id: row.id, kind: row.kind, name: row.name, status: row.status, role: of.role });
     }
+    let asked = attributes::asked_of(c, &app.config, (&person.id, app.clock.now())).await?;
+    let declared = declarations::of_person(c, &person.id).await?;
     Ok(Me {
+        declarations: declared.into_iter().map(Declaration::from).collect(),
+        missing_attributes: attributes::missing_of(&asked, &person)?.into_iter().map(Attribute::claim).collect(),
+        phone_number: attributes::claimed(&person.claims, Attribute::PhoneNumber),
+        birthdate: attributes::claimed(&person.claims, Attribute::Birthdate),
         zoneinfo: profile::zone_of(&person.claims),
         id: person.id,
         given_name: person.given_name,
@@ -141,6 +160,14 @@ pub(super) struct ProfilePatch {
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>, max_length = 40)]
     zoneinfo: fields::Patched<Zone>,
+    /// Telephone number; one that begins with a single zero is French. Null takes it away, where nobody asks for it (R004).
+    #[serde(default, deserialize_with = "fields::patched")]
+    #[schema(value_type = Option<String>, max_length = 32)]
+    phone_number: fields::Patched<PhoneNumber>,
+    /// Day of birth; null takes it away, where nobody asks for it.
+    #[serde(default, deserialize_with = "fields::patched")]
+    #[schema(value_type = Option<String>, format = Date)]
+    birthdate: fields::Patched<Date>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
@@ -185,8 +212,12 @@ async fn update(State(app): State<App>, caller: Caller, if_match: IfMatch, body:
         fields::Patched::Removed => NewZone::None,
         fields::Patched::Set(zone) => NewZone::Is(zone),
     };
-    let new = NewProfile { given: &given, family: &family, locale, zone };
-    profile::change(&mut write.tx, (&before, new, caller.event("account.profile_changed")), write.now).await?;
+    let changes = patched_attributes((&patch.phone_number, &patch.birthdate), calendar::date_at(write.now))?;
+    let new = NewProfile { given: &given, family: &family, locale, zone, attributes: &changes };
+    let event = caller.event("account.profile_changed");
+    if let Err(taken) = profile::change(&mut write.tx, &app.config, (&before, new, event), write.now).await? {
+        return Err(missing_problem(&taken).into());
+    }
     let after = myself(&mut write.tx, &caller).await?;
     let version = after.version;
     let me = shown(&mut write.tx, &app, after).await?;

@@ -269,7 +269,7 @@ async fn set_order_status(
     let subject = Subject::Order(&order);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     // Of another organization: not found, as everywhere.
-    if orders::find(&mut write.tx, organization, &order).await?.is_none() {
+    if !orders::all(&mut write.tx, organization).await?.iter().any(|row| row.id == order) {
         return Err(Problem::not_found().into());
     }
     let event = acting.event(&caller, subject.event(act));

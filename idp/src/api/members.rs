@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
+use habilis_policies::attributes::{Asked as AttributeNames, Attribute};
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::Name;
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::attributes::{PhoneNumber, missing_problem, patched_attributes};
 use super::body::{Body, NoBody, fields};
 use super::caller::{Caller, OnMember};
 use super::page::{self, Asked, Page};
@@ -21,10 +23,11 @@ use super::rights::RightGiven;
 use super::seats::seat_problem;
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
-use crate::account::{membership, signatories};
+use crate::account::{attributes, membership, signatories};
 use crate::app::App;
 use crate::db::members::{self, Member as Row, Terms};
 use crate::db::members_list::{self, MemberFilter, MemberRow};
+use crate::db::people::{self, Profile};
 use crate::db::{Conn, Tx, audit, portal_grants};
 use crate::seats::{self, State as SeatState, Taking};
 
@@ -67,13 +70,22 @@ pub(super) struct Member {
     pub(super) mandate: Option<String>,
     /// What they may do in portals.
     pub(super) rights: Vec<RightGiven>,
+    /// What is asked of them in this organization and their account does not say (R004), by the names of the claims.
+    pub(super) missing_attributes: Vec<&'static str>,
     /// RFC 3339.
     pub(super) joined_at: String,
 }
 
+/// The names of what `asked` asks and somebody of these names and claims does not say.
+fn missing_names(asked: &AttributeNames, says: (&str, &str, &str)) -> Answer<Vec<&'static str>> {
+    Ok(attributes::missing(asked, says)?.into_iter().map(Attribute::claim).collect())
+}
+
 impl Member {
-    pub(super) fn new(row: Row, rights: Vec<members::Right>) -> Self {
-        Self {
+    pub(super) fn new(row: Row, rights: Vec<members::Right>, asked: &AttributeNames) -> Answer<Self> {
+        let says = (row.given_name.as_str(), row.family_name.as_str(), row.claims.as_str());
+        Ok(Self {
+            missing_attributes: missing_names(asked, says)?,
             id: row.person_id,
             login: row.login,
             email: row.email,
@@ -89,7 +101,7 @@ impl Member {
             mandate: row.mandate,
             rights: rights.into_iter().map(RightGiven::from).collect(),
             joined_at: instant(row.created_at),
-        }
+        })
     }
 
     /// What the audit trail keeps: names and addresses are with the person, who may have them erased, not in the trail.
@@ -157,6 +169,14 @@ pub(super) struct MemberPatch {
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
     family_name: Option<Name>,
+    /// Telephone number, while the account was not opened yet; it cannot be taken away where it is asked (R004).
+    #[serde(default, deserialize_with = "fields::patched")]
+    #[schema(value_type = Option<String>, max_length = 32)]
+    phone_number: fields::Patched<PhoneNumber>,
+    /// Day of birth; the same.
+    #[serde(default, deserialize_with = "fields::patched")]
+    #[schema(value_type = Option<String>, format = Date)]
+    birthdate: fields::Patched<Date>,
     /// `employee` or `external`.
     affiliation: Option<AffiliationName>,
     /// Last day; externals need one (R056).
@@ -168,6 +188,11 @@ pub(super) struct MemberPatch {
 }
 
 impl MemberPatch {
+    /// What is to be said of them beyond the names, in the form it is kept in; none takes it away.
+    fn attributes(&self, today: Date) -> Result<Vec<(Attribute, Option<String>)>, Problem> {
+        patched_attributes((&self.phone_number, &self.birthdate), today)
+    }
+
     /// Sets the last day and leaves the rest.
     pub(super) fn ending(ends_on: Option<Date>) -> Self {
         Self { ends_on: ends_on.map_or(fields::Patched::Removed, fields::Patched::Set), ..Self::default() }
@@ -220,12 +245,16 @@ pub(super) fn check_end(affiliation: &str, ends_on: Option<Date>, today: Date) -
 }
 
 /// The member as a caller sees it now.
-pub(super) async fn show(c: &mut impl Conn, organization: &str, person: &str) -> Answer<(Member, i64)> {
+pub(super) async fn show(
+    c: &mut impl Conn,
+    (organization, person): (&str, &str),
+    asked: &AttributeNames,
+) -> Answer<(Member, i64)> {
     let row = members::find(c, organization, person).await?;
     let Some(row) = row else { return Err(Problem::not_found().into()) };
     let rights = members::rights(c, organization, person).await?;
     let version = row.version;
-    Ok((Member::new(row, rights), version))
+    Ok((Member::new(row, rights, asked)?, version))
 }
 
 /// Which members.
@@ -251,6 +280,9 @@ pub(super) struct MemberQuery {
     /// Whose last day is before this one.
     #[param(value_type = Option<String>, format = Date)]
     ends_before: Option<Date>,
+    /// Whose account does not say this attribute, or with `any` one of those that are asked here (R004).
+    #[param(max_length = 20)]
+    missing: Option<String>,
     /// `name`, `-name`, `joined` or `-joined`; by name when absent. A search has an order of its own.
     sort: Option<String>,
     /// Rows at the most, 1 to 200; 50 when absent.
@@ -288,11 +320,27 @@ pub(super) struct MemberListed {
     joined_at: String,
     /// RFC 3339; absent for somebody who never did as a member.
     signed_in_at: Option<String>,
+    /// What is asked of them in this organization and their account does not say.
+    missing_attributes: Vec<&'static str>,
 }
 
-impl From<MemberRow> for MemberListed {
-    fn from(row: MemberRow) -> Self {
-        Self {
+/// The attributes of which one is missing.
+pub(super) fn missing_filter(wanted: Option<&str>, asked: &AttributeNames) -> Result<Option<String>, Problem> {
+    match wanted {
+        None => Ok(None),
+        Some("any") => Ok(Some(asked.names().join(" "))),
+        Some(name) => match Attribute::named(name) {
+            Some(attribute) => Ok(Some(attribute.claim().to_owned())),
+            None => Err(Problem::parameter("missing", "any, given_name, family_name, phone_number or birthdate")),
+        },
+    }
+}
+
+impl MemberListed {
+    pub(super) fn new(row: MemberRow, asked: &AttributeNames) -> Answer<Self> {
+        let says = (row.given_name.as_str(), row.family_name.as_str(), row.claims.as_str());
+        Ok(Self {
+            missing_attributes: missing_names(asked, says)?,
             id: row.id,
             login: row.login,
             email: row.email,
@@ -305,7 +353,7 @@ impl From<MemberRow> for MemberListed {
             ends_on: row.ends_on,
             joined_at: instant(row.joined_at),
             signed_in_at: row.signed_in_at.map(instant),
-        }
+        })
     }
 }
 
@@ -331,6 +379,7 @@ async fn list(
         _ => return Err(Problem::parameter("right", "portal and right go together").into()),
     };
     let ends_before = query.ends_before.map(|day| day.to_string());
+    let missing = missing_filter(query.missing.as_deref(), &acting.asked)?;
     let filter = MemberFilter {
         words: &words,
         status: page::one_of("status", query.status.as_deref(), &["active", "suspended"])?,
@@ -338,12 +387,14 @@ async fn list(
         affiliation: page::one_of("affiliation", query.affiliation.as_deref(), &["employee", "external"])?,
         right,
         ends_before: ends_before.as_deref(),
+        missing: missing.as_deref(),
     };
     let limit = page::limit(query.limit)?;
     let mut reader = app.db.reader().await?;
     let mut found = members_list::list(&mut reader, (&acting.organization.id, &filter), (order, after), limit).await?;
     found.rows.retain(|row| caller.sees(&row.id, (row.operator, row.privacy)));
-    Ok(Page::shown(found, MemberListed::from).into_response())
+    let shown = found.rows.into_iter().map(|row| MemberListed::new(row, &acting.asked)).collect::<Answer<_>>()?;
+    Ok(Page { items: shown, next: found.next.map(|next| next.encode()) }.into_response())
 }
 
 /// What an administrator gives is within what the operator granted the organization.
@@ -371,7 +422,7 @@ pub(super) async fn check_granted(tx: &mut Tx, organization: &str, rights: &[Rig
 async fn read(State(app): State<App>, caller: Caller, Path((organization, person)): Path<(String, String)>) -> Answer {
     let on = caller.on_member(&app, Action::ReadMember, (&organization, &person)).await?;
     let mut reader = app.db.reader().await?;
-    let (shown, version) = show(&mut reader, &on.organization.id, &on.member.person_id).await?;
+    let (shown, version) = show(&mut reader, (&on.organization.id, &on.member.person_id), &on.asked).await?;
     found(&shown, version)
 }
 
@@ -394,7 +445,7 @@ async fn update(
 ) -> Answer {
     let on = caller.on_member(&app, Action::UpdateMember, (&organization, &person)).await?;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    let (before, version) = show(&mut write.tx, &on.organization.id, &on.member.person_id).await?;
+    let (before, version) = show(&mut write.tx, (&on.organization.id, &on.member.person_id), &on.asked).await?;
     if_match.check(version)?;
     let (after, version) = change(&mut write, &caller, &on, (&body.value, before, version)).await?;
     write.finish(Written::changed(&after)?.with_version(version)).await
@@ -409,10 +460,21 @@ pub(super) async fn change(
 ) -> Answer<(Member, i64)> {
     let (organization, person) = (&on.organization.id, &on.member.person_id);
     let renamed = patch.given_name.is_some() || patch.family_name.is_some();
-    if renamed && before.account_status != "pending" {
-        // Who opened the account answers for its names; a mistake is theirs to correct (R007).
-        let pointer = if patch.given_name.is_some() { "/given_name" } else { "/family_name" };
-        return Err(Problem::field(pointer, "not_yours", "the person corrects their own name").into());
+    let said = patch.attributes(calendar::date_at(write.now))?;
+    if before.account_status != "pending" {
+        // Who opened the account answers for what it says; a mistake is theirs to correct (R007).
+        let first =
+            [(Attribute::GivenName, patch.given_name.is_some()), (Attribute::FamilyName, patch.family_name.is_some())];
+        let names = first.into_iter().filter(|(_, changed)| *changed).map(|(attribute, _)| attribute);
+        if let Some(attribute) = names.chain(said.iter().map(|(attribute, _)| *attribute)).next() {
+            let pointer = format!("/{}", attribute.claim());
+            return Err(Problem::field(&pointer, "not_yours", "the person corrects their own account").into());
+        }
+    }
+    let taken: Vec<_> = said.iter().filter(|(_, value)| value.is_none()).map(|(attribute, _)| *attribute).collect();
+    let taken: Vec<_> = taken.into_iter().filter(|attribute| on.asked.includes(*attribute)).collect();
+    if !taken.is_empty() {
+        return Err(missing_problem(&taken).into());
     }
     let affiliation = match patch.affiliation {
         Some(affiliation) => affiliation.word(),
@@ -441,8 +503,23 @@ pub(super) async fn change(
         let family = patch.family_name.as_ref().map_or(before.family_name.as_str(), Name::as_str);
         members::set_names(&mut write.tx, person, (given, family, &before.locale), write.now).await?;
     }
-    let (after, version) = show(&mut write.tx, organization, person).await?;
-    let event = on.event(caller, "member.updated").with("renamed", renamed).changed(before.traced(), after.traced());
+    if !said.is_empty() {
+        people::lock(&mut write.tx, person).await?;
+        let Some(mut account) = people::find(&mut write.tx, person).await? else {
+            return Err(Problem::not_found().into());
+        };
+        for (attribute, value) in &said {
+            attributes::put(&mut account, *attribute, value.clone())?;
+        }
+        let names = (account.given_name.as_str(), account.family_name.as_str());
+        let profile = Profile { names, locale: &account.locale, claims: &account.claims };
+        people::set_profile(&mut write.tx, person, &profile, write.now).await?;
+    }
+    let (after, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
+    let event = on.event(caller, "member.updated").with("renamed", renamed);
+    let said: Vec<&str> = said.iter().map(|(attribute, _)| attribute.claim()).collect();
+    let event = if said.is_empty() { event } else { event.with("said", said) };
+    let event = event.changed(before.traced(), after.traced());
     audit::record(&mut write.tx, event, write.now).await?;
     Ok((after, version))
 }
@@ -464,7 +541,7 @@ async fn set_role(
     let (organization, person) = (&on.organization.id, &on.member.person_id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     members::lock(&mut write.tx, organization).await?;
-    let (before, version) = show(&mut write.tx, organization, person).await?;
+    let (before, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
     let to = body.value.role.word();
     if before.role == to {
         return write.finish(Written::changed(&before)?.with_version(version)).await;
@@ -474,7 +551,7 @@ async fn set_role(
         needs_another(&mut write, (organization, person), today).await?;
     }
     members::set_role(&mut write.tx, (organization, person), (&before.role, to), write.now).await?;
-    let (after, version) = show(&mut write.tx, organization, person).await?;
+    let (after, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
     let mut event = on.event(&caller, "member.role_changed").changed(before.traced(), after.traced());
     if let Some(reason) = &body.value.reason {
         event = event.with("reason", reason.0.clone());
@@ -527,7 +604,7 @@ pub(super) async fn change_status(
 ) -> Answer<(Member, i64)> {
     let (organization, person) = (&on.organization.id, &on.member.person_id);
     members::lock(&mut write.tx, organization).await?;
-    let (before, version) = show(&mut write.tx, organization, person).await?;
+    let (before, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
     if before.status == to {
         return Ok((before, version));
     }
@@ -544,7 +621,7 @@ pub(super) async fn change_status(
         }
         members::set_status(&mut write.tx, (organization, person), (&before.status, to), write.now).await?;
     }
-    let (after, version) = show(&mut write.tx, organization, person).await?;
+    let (after, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
     let event = on.event(caller, "member.status_changed").with("reason", reason);
     audit::record(&mut write.tx, event.changed(before.traced(), after.traced()), write.now).await?;
     Ok((after, version))
@@ -575,7 +652,7 @@ async fn remove(
 pub(super) async fn end_membership(write: &mut Write, app: &App, caller: &Caller, on: &OnMember) -> Answer<()> {
     let (organization, person) = (&on.organization.id, &on.member.person_id);
     members::lock(&mut write.tx, organization).await?;
-    let (before, _) = show(&mut write.tx, organization, person).await?;
+    let (before, _) = show(&mut write.tx, (organization, person), &on.asked).await?;
     let today = calendar::date_at(write.now);
     needs_another(write, (organization, person), today).await?;
     let withdrawn = membership::remove(&mut write.tx, app, (organization, &on.member, caller.id()), write.now).await?;

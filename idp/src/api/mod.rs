@@ -2,12 +2,14 @@
 //! `docs/decisions/0002-management-api.md`.
 
 mod api_keys;
+mod attributes;
 pub mod body;
 mod bulk;
 pub mod caller;
 mod contacts;
 mod csv;
 mod data_return;
+mod declarations;
 pub mod document;
 mod document_requests;
 mod enrolments;

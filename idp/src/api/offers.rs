@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::attributes::missing_problem;
 use super::body::NoBody;
 use super::caller::Caller;
 use super::page::{self, Asked, Page};
@@ -174,7 +175,8 @@ async fn mine(State(app): State<App>, caller: Caller) -> Answer {
     Ok(Page { items: rows.into_iter().map(OfferToMe::from).collect(), next: None }.into_response())
 }
 
-/// Accept an offer: one is a member from now on.
+/// Accept an offer: one is a member from now on. What the organization asks of its people and one's account does not say is named (422);
+/// it is said by `PATCH /me`.
 #[utoipa::path(
     post, path = "/me/offers/{offer}/accept", tag = "me",
     params(("offer" = String, Path, description = "`off_…`")),
@@ -189,6 +191,7 @@ async fn accept(State(app): State<App>, caller: Caller, Path(id): Path<String>, 
     if let Err(refusal) = offers::accept(&mut write.tx, &app, (&offer, &caller.origin), write.now).await? {
         return Err(match refusal {
             offers::OfferRefusal::Seat(refusal) => seat_problem(&refusal).into(),
+            offers::OfferRefusal::Missing(missing) => missing_problem(&missing).into(),
             refusal => Problem::new(Code::Conflict, refusal.to_string()).into(),
         });
     }

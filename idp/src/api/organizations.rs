@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_keys::random;
+use habilis_policies::attributes::{Asked as AttributeNames, Attribute};
 use habilis_policies::authorization::Action;
 use habilis_policies::identifiers::{Nda, OrganizationKind, Siren, Siret, Uai};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,9 @@ pub(super) struct Organization {
     status: String,
     /// What it asks of its people: `optional` or `required`.
     second_factor: String,
+    /// What its people say of themselves before an account of theirs opens, beyond what is asked of everybody here (R004): `given_name`,
+    /// `family_name`, `phone_number`, `birthdate`.
+    mandatory_attributes: Vec<&'static str>,
     /// RFC 3339.
     created_at: String,
     /// RFC 3339; that of the creation when it never changed.
@@ -67,6 +71,7 @@ impl From<organizations::Organization> for Organization {
             uai: row.uai,
             status: row.status,
             second_factor: row.second_factor,
+            mandatory_attributes: AttributeNames::stored(&row.mandatory_attributes).names(),
         }
     }
 }
@@ -99,6 +104,10 @@ pub(super) struct NewOrganization {
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, max_length = 12)]
     uai: Option<Uai>,
+    /// What its people must say beyond what is asked of everybody here: names of attributes.
+    #[serde(default, deserialize_with = "fields::optional_list")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 4)]
+    mandatory_attributes: Option<Vec<Attribute>>,
 }
 
 /// What is changed of an organization: what is absent stays, null takes away (RFC 7396).
@@ -125,6 +134,11 @@ pub(super) struct OrganizationPatch {
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>, max_length = 12)]
     uai: fields::Patched<Uai>,
+    /// What its people must say beyond what is asked of everybody here: `given_name`, `family_name`, `phone_number`, `birthdate`. It is asked of
+    /// newcomers before they come in, of others at their next sign-in. An empty list asks nothing more.
+    #[serde(default, deserialize_with = "fields::optional_list")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 4)]
+    mandatory_attributes: Option<Vec<Attribute>>,
 }
 
 /// The identifiers of a kind agree with each other and with it (R008).
@@ -237,6 +251,7 @@ async fn create(State(app): State<App>, caller: Caller, body: Body<NewOrganizati
         siren: siren.as_ref().map(Siren::as_str),
         nda: new.nda.as_ref().map(Nda::as_str),
         uai: new.uai.as_ref().map(Uai::as_str),
+        mandatory: &asked_names(new.mandatory_attributes.as_deref()).unwrap_or_default(),
     };
     let kind = word(new.kind);
     check(&kind, &written)?;
@@ -286,12 +301,14 @@ async fn update(
     let Some(before) = before else { return Err(Problem::not_found().into()) };
     if_match.check(before.version)?;
     let patch = &body.value;
+    let asked = asked_names(patch.mandatory_attributes.as_deref());
     let written = organizations::Written {
         name: patch.name.as_ref().map_or(before.name.as_str(), |name| &name.0),
         siret: patch.siret.over(before.siret.as_deref(), Siret::as_str),
         siren: patch.siren.over(before.siren.as_deref(), Siren::as_str),
         nda: patch.nda.over(before.nda.as_deref(), Nda::as_str),
         uai: patch.uai.over(before.uai.as_deref(), Uai::as_str),
+        mandatory: asked.as_deref().unwrap_or(&before.mandatory_attributes),
     };
     check(&before.kind, &written)?;
     // An API key is that of a SIREN: without one nothing could say what it opens (R101).
@@ -317,6 +334,11 @@ async fn update(
     let event = event.changed(serde_json::to_value(&before)?, serde_json::to_value(&after)?);
     audit::record(&mut write.tx, event, write.now).await?;
     write.finish(Written::changed(&after)?.with_version(version)).await
+}
+
+/// Names of attributes, each once, as stored.
+fn asked_names(attributes: Option<&[Attribute]>) -> Option<String> {
+    attributes.map(|attributes| attributes.iter().copied().collect::<AttributeNames>().names().join(" "))
 }
 
 /// The word of a kind, as stored.

@@ -11,13 +11,14 @@ use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
+use super::declarations::Declaration;
 use super::page::{self, Asked, Page};
 use super::problem::{Answer, Code, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::people_list::{self, PersonFilter, PersonRow};
-use crate::db::{Conn, audit, people};
+use crate::db::{Conn, audit, declarations, people};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read)).routes(routes!(set_duties))
@@ -60,6 +61,15 @@ impl From<people::Person> for Person {
             privacy: row.privacy,
         }
     }
+}
+
+/// A person with what they declared.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PersonRead {
+    #[serde(flatten)]
+    person: Person,
+    /// What they declared true and exact, the oldest first (R012).
+    declarations: Vec<Declaration>,
 }
 
 /// A person in a list.
@@ -156,14 +166,15 @@ pub(super) async fn somebody(c: &mut impl Conn, id: &str) -> Answer<people::Pers
 #[utoipa::path(
     get, path = "/people/{person}", tag = "people",
     params(("person" = String, Path, description = "`usr_…`")),
-    responses((status = 200, description = "Found", body = Person), Problems),
+    responses((status = 200, description = "Found", body = PersonRead), Problems),
     security(("oauth2" = ["habilis.people.read"]))
 )]
 async fn read(State(app): State<App>, caller: Caller, Path(person): Path<String>) -> Answer {
     let person = somebody(&mut app.db.reader().await?, &person).await;
     let person = caller.on_person(&app, Action::ReadPerson, person).await?;
-    let version = person.version;
-    found(&Person::from(person), version)
+    let declared = declarations::of_person(&mut app.db.reader().await?, &person.id).await?;
+    let (version, declarations) = (person.version, declared.into_iter().map(Declaration::from).collect());
+    found(&PersonRead { person: Person::from(person), declarations }, version)
 }
 
 /// Make somebody staff of the operator or its data protection officer, or end that.

@@ -216,12 +216,12 @@ pub(super) async fn set_roles(
     let given = |role: &String| RightGiven { client_id: client.to_owned(), role: role.clone() };
     let asked: Vec<_> = roles.iter().map(given).collect();
     check_granted(&mut write.tx, organization, &asked).await?;
-    let (before, _) = show(&mut write.tx, organization, person).await?;
+    let (before, _) = show(&mut write.tx, (organization, person), &on.asked).await?;
     members::clear_rights(&mut write.tx, (organization, person), client, write.now).await?;
     for role in roles {
         organizations::give_right(&mut write.tx, (person, organization), (client, role), write.now).await?;
     }
-    let (after, version) = show(&mut write.tx, organization, person).await?;
+    let (after, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
     let event = on.event(caller, "member.rights_changed").with("portal", client);
     audit::record(&mut write.tx, event.changed(before.traced(), after.traced()), write.now).await?;
     Ok((after, version))

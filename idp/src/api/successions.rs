@@ -270,7 +270,7 @@ async fn to_decide(
     }
     let at = (row.organization_id.as_str(), row.successor.as_str());
     let on = caller.on_member_asked(app, Action::ApproveSuccession, at, Some(&row.requested_by)).await?;
-    Ok((Acting { organization: on.organization, policy: on.policy }, row))
+    Ok((Acting { organization: on.organization, asked: on.asked, policy: on.policy }, row))
 }
 
 /// Approve a succession that somebody else asked for.

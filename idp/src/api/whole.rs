@@ -26,6 +26,7 @@ use super::rights::RightGiven;
 use super::seats::{SeatEvent, Seats};
 use super::trail::AuditLine;
 use super::trials::Trial;
+use crate::account::attributes;
 use crate::account::signatories;
 use crate::app::App;
 use crate::db::cursor::{Cursor, MAX_LIMIT, Order as Sorting};
@@ -214,9 +215,9 @@ impl Export {
     }
 
     async fn members(&self, lines: &mut Lines, after: Option<Cursor>) -> Answer<Option<Cursor>> {
-        let filter =
-            MemberFilter { words: &[], status: None, role: None, affiliation: None, right: None, ends_before: None };
+        let filter = MemberFilter::default();
         let mut reader = self.app.db.reader().await?;
+        let asked = attributes::asked_by(&mut reader, &self.app.config, &self.organization).await?;
         let of = (self.organization.as_str(), &filter);
         let found = members_list::list(&mut reader, of, (self.sorting, after), MAX_LIMIT).await?;
         for row in found.rows {
@@ -225,7 +226,7 @@ impl Export {
             }
             let rights = members::rights(&mut reader, &self.organization, &row.id).await?;
             let held = seats::of_member(&mut reader, &self.organization, &row.id).await?;
-            let mut data = serde_json::to_value(MemberListed::from(row))?;
+            let mut data = serde_json::to_value(MemberListed::new(row, &asked)?)?;
             let right = |right: &members::Right| json!({ "client_id": right.client_id, "role": right.role });
             data["rights"] = rights.iter().map(right).collect();
             data["seats"] = held.iter().map(|seat| Value::from(seat.product_id.clone())).collect();

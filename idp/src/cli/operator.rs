@@ -9,7 +9,7 @@ use habilis_policies::contact::{Email, Name};
 
 use super::person::{checked_login, email, invite, name};
 use super::{master_key, open_migrated, say};
-use crate::account::invite::Invitation;
+use crate::account::invite::{Incomplete, Invitation};
 use crate::account::landing::Landing;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -57,6 +57,8 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             login: &login,
             email: &email,
             names: (&given_name, &family_name),
+            attributes: &[],
+            incomplete: Incomplete::AskedLater,
             locale: Locale::Fr,
             organization: None,
             rights: &[],

@@ -8,7 +8,7 @@ use habilis_policies::memberships::ACTIVE;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{master_key, open_migrated, say};
-use crate::account::invite::{self, Invitation, Invited};
+use crate::account::invite::{self, Incomplete, Invitation, Invited};
 use crate::account::landing::Landing;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -111,6 +111,8 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
                 login: &checked_login(login)?,
                 email: &options.email,
                 names: (&options.given_name, &options.family_name),
+                attributes: &[],
+                incomplete: Incomplete::AskedLater,
                 locale: Locale::negotiate(Some(&options.locale), None),
                 organization: options.organization.as_deref().map(|id| (id, options.role.as_str())),
                 rights: &options.right,

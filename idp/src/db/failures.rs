@@ -11,7 +11,7 @@ statements! {
     LOCK = "INSERT INTO failures (subject, count, last_at) VALUES ($1, 0, $2)
             ON CONFLICT (subject) DO UPDATE SET count = failures.count
             RETURNING count, last_at";
-    FIND = "SELECT count, last_at FROM failures WHERE subject = $1";
+    FIND_THREE = "SELECT subject, count, last_at FROM failures WHERE subject IN ($1, $2, $3)";
     SET = "UPDATE failures SET count = $2, last_at = $3 WHERE subject = $1";
     CLEAR = "DELETE FROM failures WHERE subject = $1";
     PURGE = "DELETE FROM failures WHERE last_at < $1";
@@ -91,12 +91,17 @@ pub async fn lock(tx: &mut Tx, subject: &Subject, now: Timestamp) -> sqlx::Resul
     sql!(tx, one Failures: LOCK, &subject.0, At::from(now))
 }
 
-/// Reads the failures of `subject`.
+/// Reads the failures of three subjects, in their order: one statement, as each costs a sign-in time.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn find(c: &mut impl Conn, subject: &Subject) -> sqlx::Result<Option<Failures>> {
-    sql!(c, optional Failures: FIND, &subject.0)
+pub async fn find_three(c: &mut impl Conn, subjects: [&Subject; 3]) -> sqlx::Result<[Option<Failures>; 3]> {
+    let [a, b, d] = subjects;
+    let rows = sql!(c, all (Vec<u8>, i64, At): FIND_THREE, &a.0, &b.0, &d.0)?;
+    Ok(subjects.map(|subject| {
+        let row = rows.iter().find(|(found, ..)| *found == subject.0)?;
+        Some(Failures { count: row.1, last_at: row.2 })
+    }))
 }
 
 /// Sets the failures of a locked `subject`.

@@ -7,15 +7,15 @@ use super::{At, Conn, Tx};
 
 statements! {
     ADD = {
-        sqlite "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, sort_key, new_id, offer_id)
+        sqlite "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id)
                 SELECT $1, json_extract(value, '$.line'), json_extract(value, '$.login'), json_extract(value, '$.email'),
                        json_extract(value, '$.given'), json_extract(value, '$.family'), json_extract(value, '$.role'),
-                       json_extract(value, '$.affiliation'), json_extract(value, '$.ends_on'), unhex(json_extract(value, '$.key')), json_extract(value, '$.person'),
+                       json_extract(value, '$.affiliation'), json_extract(value, '$.ends_on'), json_extract(value, '$.claims'), unhex(json_extract(value, '$.key')), json_extract(value, '$.person'),
                        json_extract(value, '$.offer')
                 FROM json_each($2)",
-        postgres "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, sort_key, new_id, offer_id)
+        postgres "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id)
                   SELECT $1, CAST(value->>'line' AS BIGINT), value->>'login', value->>'email', value->>'given', value->>'family',
-                         value->>'role', value->>'affiliation', value->>'ends_on', decode(value->>'key', 'hex'), value->>'person', value->>'offer'
+                         value->>'role', value->>'affiliation', value->>'ends_on', value->>'claims', decode(value->>'key', 'hex'), value->>'person', value->>'offer'
                   FROM jsonb_array_elements(CAST($2 AS TEXT)::jsonb)"
     };
     ADD_SEATS = {
@@ -54,7 +54,7 @@ statements! {
                     ORDER BY s.line LIMIT 1000000 OFFSET $4";
     ENTER_PEOPLE = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at,
                                         indexed_at, sort_key)
-                    SELECT e.new_id, e.login, e.email, FALSE, e.given_name, e.family_name, $2, '{}', 'pending', FALSE, $3, $3, $3, e.sort_key
+                    SELECT e.new_id, e.login, e.email, FALSE, e.given_name, e.family_name, $2, e.claims, 'pending', FALSE, $3, $3, $3, e.sort_key
                     FROM import_entries e WHERE e.import_id = $1 AND e.account_id IS NULL ORDER BY e.line";
     ENTER_SEATS = "INSERT INTO seats (organization_id, product_id, person_id, state, since)
                    SELECT $2, s.product_id, COALESCE(e.account_id, e.new_id), 'held', $3
@@ -80,7 +80,7 @@ statements! {
     DECIDED = "SELECT EXISTS (SELECT 1 FROM imports WHERE id = $1 AND state = 'applying' AND decided_at IS NOT NULL)";
 }
 
-/// Prepares rows, a JSON array of `line`, `login`, `email`, `given`, `family`, `role`, `affiliation`, `ends_on`, `key` (hexadecimal), `person` and `offer`, and
+/// Prepares rows, a JSON array of `line`, `login`, `email`, `given`, `family`, `role`, `affiliation`, `ends_on`, `claims`, `key` (hexadecimal), `person` and `offer`, and
 /// their seats, one of pairs of line and product.
 ///
 /// # Errors

@@ -154,6 +154,7 @@ async fn lists_tell_what_a_look_at_every_row_tells() {
                         right: right.then_some(("portal", "reader")),
                         ends_before: external.then_some("2027-01-01"),
                         words: &[],
+                        missing: None,
                     };
                     let mut expected: Vec<&Expected> = all
                         .iter()

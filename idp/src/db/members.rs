@@ -10,7 +10,8 @@ statements! {
                 WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
                 ORDER BY m.created_at, m.organization_id";
     FIND = "SELECT m.person_id, p.login, p.email, p.email_verified, p.given_name, p.family_name, p.locale, p.status AS account_status,
-                   p.operator, p.privacy, m.role, m.status, m.affiliation, m.ends_on, m.mandate, m.version, m.created_at, m.updated_at
+                   p.operator, p.privacy, m.role, m.status, m.affiliation, m.ends_on, m.mandate, m.version, m.created_at, m.updated_at,
+                   p.claims
             FROM memberships m JOIN people p ON p.id = m.person_id
             WHERE m.organization_id = $1 AND m.person_id = $2";
     RIGHTS = "SELECT client_id, role FROM rights WHERE organization_id = $1 AND person_id = $2 ORDER BY client_id, role";
@@ -121,6 +122,8 @@ pub struct Member {
     pub created_at: At,
     /// Last change; 0 when never.
     pub updated_at: At,
+    /// See [`super::people::Person::claims`].
+    pub claims: String,
 }
 
 /// A right in a portal.

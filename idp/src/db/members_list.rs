@@ -19,7 +19,7 @@ macro_rules! columns {
         concat!(
             "SELECT p.id, p.login, p.email, p.given_name, p.family_name, p.status AS account_status, m.role, m.status, m.affiliation,
                     m.ends_on, m.mandate, m.version, m.created_at AS joined_at, p.operator, p.privacy,
-                    NULLIF(m.signed_in_at, 0) AS signed_in_at, m.sort_key, ",
+                    NULLIF(m.signed_in_at, 0) AS signed_in_at, p.claims, m.sort_key, ",
             $word,
             " AS word "
         )
@@ -28,22 +28,37 @@ macro_rules! columns {
 
 // A scalar subquery in place of EXISTS: of the latter PostgreSQL might read all who have the right, at once.
 macro_rules! filters {
-    () => {
-        "(CAST($2 AS TEXT) IS NULL OR m.status = $2) AND (CAST($3 AS TEXT) IS NULL OR m.role = $3) AND (CAST($4 AS TEXT) IS NULL OR m.affiliation = $4)
-         AND (CAST($5 AS TEXT) IS NULL OR m.ends_on < $5)
-         AND (CAST($6 AS TEXT) IS NULL OR 1 = (SELECT 1 FROM rights r WHERE r.person_id = m.person_id AND r.organization_id = $1
-                                                           AND r.client_id = $6 AND r.role = $7 LIMIT 1)) "
+    (sqlite) => {
+        filters!("json_extract(q.claims, '$.phone_number')" "json_extract(q.claims, '$.birthdate')")
+    };
+    (postgres) => {
+        filters!("CAST(q.claims AS JSONB) ->> 'phone_number'" "CAST(q.claims AS JSONB) ->> 'birthdate'")
+    };
+    ($phone:literal $birthdate:literal) => {
+        concat!(
+            "(CAST($2 AS TEXT) IS NULL OR m.status = $2) AND (CAST($3 AS TEXT) IS NULL OR m.role = $3) AND (CAST($4 AS TEXT) IS NULL OR m.affiliation = $4)
+             AND (CAST($5 AS TEXT) IS NULL OR m.ends_on < $5)
+             AND (CAST($6 AS TEXT) IS NULL OR 1 = (SELECT 1 FROM rights r WHERE r.person_id = m.person_id AND r.organization_id = $1
+                                                               AND r.client_id = $6 AND r.role = $7 LIMIT 1))
+             AND (CAST($8 AS TEXT) IS NULL OR 1 = (SELECT 1 FROM people q WHERE q.id = m.person_id
+                     AND ($8 LIKE '%given_name%' AND TRIM(q.given_name) = '' OR $8 LIKE '%family_name%' AND TRIM(q.family_name) = ''
+                          OR $8 LIKE '%phone_number%' AND TRIM(COALESCE(",
+            $phone,
+            ", '')) = '' OR $8 LIKE '%birthdate%' AND TRIM(COALESCE(",
+            $birthdate,
+            ", '')) = '') LIMIT 1)) "
+        )
     };
 }
 
 macro_rules! in_order {
-    ($column:literal $beyond:literal $direction:literal $($of_role:literal)?) => {
+    ($engine:ident $column:literal $beyond:literal $direction:literal $($of_role:literal)?) => {
         concat!(
             columns!("m.sort_key"),
             "FROM (SELECT m.* FROM (SELECT * FROM memberships WHERE organization_id = $1 ", $($of_role,)? "AND (", $column,
             ", person_id) ", $beyond,
-            " ($10, $11) ORDER BY ", $column, " ", $direction, ", person_id ", $direction, " LIMIT $8) m WHERE ", filters!(),
-            "ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction, " LIMIT $9) m JOIN people p ON p.id = m.person_id
+            " ($11, $12) ORDER BY ", $column, " ", $direction, ", person_id ", $direction, " LIMIT $9) m WHERE ", filters!($engine),
+            "ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction, " LIMIT $10) m JOIN people p ON p.id = m.person_id
              ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction
         )
     };
@@ -68,48 +83,54 @@ macro_rules! first_word {
     };
 }
 
+// Somebody with two words in the range counts once, at the first of them.
+macro_rules! by_word {
+    ($engine:ident) => {
+        concat!(
+            columns!("k.word"),
+            "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id FROM member_words
+                                    WHERE organization_id = $1 AND (word, sort_key, person_id) > ($13, $14, $15) AND word < $12
+                                    ORDER BY word, sort_key, person_id LIMIT $9) k
+                   JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
+                   WHERE ", filters!($engine), "AND k.word = ", first_word!("$11"),
+            " AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
+              AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
+              AND (CAST($20 AS blob) IS NULL OR ", first_word!("$20"), " < $21)
+              AND (CAST($22 AS blob) IS NULL OR ", first_word!("$22"), " < $23)
+              AND (CAST($24 AS blob) IS NULL OR ", first_word!("$24"), " < $25)
+              ORDER BY k.word, k.sort_key, k.person_id LIMIT $10) k
+            JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
+            JOIN people p ON p.id = k.person_id
+            ORDER BY k.word, k.sort_key, k.person_id"
+        )
+    };
+}
+
 macro_rules! of_few {
-    ($ids:literal) => {
+    ($engine:ident $ids:literal) => {
         concat!(
             columns!("m.sort_key"),
             "FROM ", $ids, " f JOIN memberships m ON m.person_id = f.value AND m.organization_id = $1
              JOIN people p ON p.id = m.person_id WHERE ",
-            filters!()
+            filters!($engine)
         )
     };
 }
 
 statements! {
-    BY_NAME = (in_order!("sort_key" ">" "ASC"));
-    BY_NAME_DESCENDING = (in_order!("sort_key" "<" "DESC"));
-    BY_ROLE = (in_order!("sort_key" ">" "ASC" "AND role = $3 "));
-    BY_ROLE_DESCENDING = (in_order!("sort_key" "<" "DESC" "AND role = $3 "));
-    BY_TIME = (in_order!("created_at" ">" "ASC"));
-    BY_TIME_DESCENDING = (in_order!("created_at" "<" "DESC"));
+    BY_NAME = { sqlite (in_order!(sqlite "sort_key" ">" "ASC")), postgres (in_order!(postgres "sort_key" ">" "ASC")) };
+    BY_NAME_DESCENDING = { sqlite (in_order!(sqlite "sort_key" "<" "DESC")), postgres (in_order!(postgres "sort_key" "<" "DESC")) };
+    BY_ROLE = { sqlite (in_order!(sqlite "sort_key" ">" "ASC" "AND role = $3 ")), postgres (in_order!(postgres "sort_key" ">" "ASC" "AND role = $3 ")) };
+    BY_ROLE_DESCENDING = { sqlite (in_order!(sqlite "sort_key" "<" "DESC" "AND role = $3 ")), postgres (in_order!(postgres "sort_key" "<" "DESC" "AND role = $3 ")) };
+    BY_TIME = { sqlite (in_order!(sqlite "created_at" ">" "ASC")), postgres (in_order!(postgres "created_at" ">" "ASC")) };
+    BY_TIME_DESCENDING = { sqlite (in_order!(sqlite "created_at" "<" "DESC")), postgres (in_order!(postgres "created_at" "<" "DESC")) };
     REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
     REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
     REACHED_BY_ROLE = (reached!("sort_key" ">" "ASC" "AND role = $5 "));
     REACHED_BY_ROLE_DESCENDING = (reached!("sort_key" "<" "DESC" "AND role = $5 "));
     REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
     REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
-    // Somebody with two words in the range counts once, at the first of them.
-    BY_WORD = (concat!(
-        columns!("k.word"),
-        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id FROM member_words
-                                WHERE organization_id = $1 AND (word, sort_key, person_id) > ($12, $13, $14) AND word < $11
-                                ORDER BY word, sort_key, person_id LIMIT $8) k
-               JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
-               WHERE ", filters!(), "AND k.word = ", first_word!("$10"),
-        " AND (CAST($15 AS blob) IS NULL OR ", first_word!("$15"), " < $16)
-          AND (CAST($17 AS blob) IS NULL OR ", first_word!("$17"), " < $18)
-          AND (CAST($19 AS blob) IS NULL OR ", first_word!("$19"), " < $20)
-          AND (CAST($21 AS blob) IS NULL OR ", first_word!("$21"), " < $22)
-          AND (CAST($23 AS blob) IS NULL OR ", first_word!("$23"), " < $24)
-          ORDER BY k.word, k.sort_key, k.person_id LIMIT $9) k
-        JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
-        JOIN people p ON p.id = k.person_id
-        ORDER BY k.word, k.sort_key, k.person_id"
-    ));
+    BY_WORD = { sqlite (by_word!(sqlite)), postgres (by_word!(postgres)) };
     REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, person_id AS id, word FROM member_words
                        WHERE organization_id = $1 AND (word, sort_key, person_id) > ($3, $4, $5) AND word < $2
                        ORDER BY word, sort_key, person_id LIMIT 1 OFFSET $6";
@@ -122,8 +143,8 @@ statements! {
     FEW_ENDING = "SELECT person_id FROM memberships WHERE organization_id = $1 AND ends_on IS NOT NULL AND ends_on < $2 LIMIT $3";
     FEW_WITH_RIGHT = "SELECT person_id FROM rights WHERE organization_id = $1 AND client_id = $2 AND role = $3 LIMIT $4";
     OF_FEW = {
-        sqlite (of_few!("json_each($8)")),
-        postgres (of_few!("jsonb_array_elements_text(CAST($8 AS TEXT)::jsonb)"))
+        sqlite (of_few!(sqlite "json_each($9)")),
+        postgres (of_few!(postgres "jsonb_array_elements_text(CAST($9 AS TEXT)::jsonb)"))
     };
 }
 
@@ -142,6 +163,8 @@ pub struct MemberFilter<'a> {
     pub right: Option<(&'a str, &'a str)>,
     /// The last day is before this one, `2026-12-31`.
     pub ends_before: Option<&'a str>,
+    /// Does not say one of these attributes: their names, with spaces between them.
+    pub missing: Option<&'a str>,
 }
 
 /// A member in a list.
@@ -179,6 +202,8 @@ pub struct MemberRow {
     pub operator: bool,
     /// Data protection officer of the operator.
     pub privacy: bool,
+    /// See [`super::people::Person::claims`].
+    pub claims: String,
     sort_key: Vec<u8>,
     word: Vec<u8>,
 }
@@ -211,7 +236,7 @@ pub async fn list(
         let rows = sql!(
             c,
             all MemberRow: OF_FEW,
-            organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right, ids,
+            organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right, filter.missing, ids,
         )?;
         return Ok(cursor::page_of_few(rows, order, &after, limit));
     }
@@ -238,7 +263,11 @@ impl MemberFilter<'_> {
 
     /// Whether everybody of the role passes, words aside.
     fn rest_is_open(&self) -> bool {
-        self.status.is_none() && self.affiliation.is_none() && self.right.is_none() && self.ends_before.is_none()
+        self.status.is_none()
+            && self.affiliation.is_none()
+            && self.right.is_none()
+            && self.ends_before.is_none()
+            && self.missing.is_none()
     }
 }
 
@@ -248,7 +277,7 @@ macro_rules! way {
             $name((organization, filter), (&str, &MemberFilter<'_>)) -> MemberRow,
             $page(
                 organization, filter.status, filter.role, filter.affiliation, filter.ends_before,
-                filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role)
+                filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role), filter.missing
             ),
             $reached(organization; $(filter.$role)?), $order, $key
         );
@@ -295,7 +324,7 @@ walk::searched!(
     ((organization, filter), (&str, &MemberFilter<'_>)) -> MemberRow,
     BY_WORD(
         organization, filter.status, filter.role, filter.affiliation, filter.ends_before,
-        filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role)
+        filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role), filter.missing
     ),
     REACHED_BY_WORD, WEIGH, scope(organization),
     words filter.words, open filter.is_open(), drivers cursor::drivers

@@ -55,6 +55,8 @@ const MIGRATIONS: &[Migration] = migrations![
     22 "0022_lifecycle",
     23 "0023_measures",
     24 "0024_groups",
+    25 "0025_mandatory_attributes",
+    26 "0026_declarations",
     27 "0027_data_returns",
     28 "0028_whole_imports",
     29 "0029_document_requests",

@@ -182,6 +182,7 @@ tables! {
     contacts,
     contract_moments,
     data_returns,
+    declarations,
     device_requests,
     document_requests,
     enrolments,

@@ -1,5 +1,6 @@
 //! Organizations, who belongs to them, and the rights each person has in each portal.
 
+use habilis_policies::attributes::Asked;
 use jiff::Timestamp;
 
 use super::{At, Conn, Tx, search};
@@ -21,11 +22,12 @@ statements! {
     LIST = "SELECT id, kind, name, siret, status, password_policy FROM organizations ORDER BY name, id LIMIT $1";
     PASSWORD_POLICY = "SELECT password_policy FROM organizations WHERE id = $1";
     SET_PASSWORD_POLICY = "UPDATE organizations SET password_policy = $2 WHERE id = $1";
-    FIND = "SELECT id, kind, name, siret, siren, nda, uai, status, second_factor, version, created_at, updated_at
+    FIND = "SELECT id, kind, name, siret, siren, nda, uai, status, second_factor, mandatory_attributes, version, created_at, updated_at
             FROM organizations WHERE id = $1";
-    CREATE = "INSERT INTO organizations (id, kind, name, siret, siren, nda, uai, status, version, created_at, updated_at)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', 1, $8, $8)";
-    UPDATE = "UPDATE organizations SET name = $3, siret = $4, siren = $5, nda = $6, uai = $7, updated_at = $8, version = version + 1
+    CREATE = "INSERT INTO organizations (id, kind, name, siret, siren, nda, uai, mandatory_attributes, status, version, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', 1, $9, $9)";
+    UPDATE = "UPDATE organizations SET name = $3, siret = $4, siren = $5, nda = $6, uai = $7, mandatory_attributes = $8, updated_at = $9,
+                                    version = version + 1
               WHERE id = $1 AND version = $2";
     SET_STATUS = "UPDATE organizations SET status = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND status = $2";
     END_ACCESS = "UPDATE organizations SET settle_after = '', access_ended_at = CASE WHEN access_ended_at < $2 THEN $2 ELSE access_ended_at END
@@ -66,6 +68,12 @@ statements! {
                   FROM memberships m JOIN organizations o ON o.id = m.organization_id
                   WHERE m.person_id = $1 AND m.organization_id = $2
                     AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $3) AND o.status = 'active'";
+    MANDATORY = "SELECT mandatory_attributes FROM organizations WHERE id = $1";
+    ASKING = "SELECT o.name, o.mandatory_attributes
+              FROM memberships m JOIN organizations o ON o.id = m.organization_id
+              WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2) AND o.status = 'active'
+                AND o.mandatory_attributes <> ''
+              ORDER BY m.created_at, o.id LIMIT $3";
     SET_MEMBER = "INSERT INTO memberships (person_id, organization_id, role, created_at, updated_at, mandate, status, affiliation, ends_on)
                   VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)
                   ON CONFLICT (person_id, organization_id) DO UPDATE
@@ -144,6 +152,8 @@ pub struct Organization {
     pub status: String,
     /// What it asks of its people: `optional` or `required`.
     pub second_factor: String,
+    /// What it asks them to say beyond what everybody is asked, see [`Asked::stored`].
+    pub mandatory_attributes: String,
     /// For `ETag`.
     pub version: i64,
     /// Since when.
@@ -165,6 +175,8 @@ pub struct Written<'a> {
     pub nda: Option<&'a str>,
     /// Code of a school.
     pub uai: Option<&'a str>,
+    /// See [`Organization::mandatory_attributes`].
+    pub mandatory: &'a str,
 }
 
 /// A new organization.
@@ -304,6 +316,25 @@ pub async fn password_policies_of_many(
     Ok(rows.into_iter().map(|(person, operator, policy)| (person, AskedPolicy { operator, policy })).collect())
 }
 
+/// What the organization `id` asks its people to say; nothing when there is none.
+///
+/// # Errors
+/// The engine failed.
+pub async fn mandatory(c: &mut impl Conn, id: &str) -> sqlx::Result<Asked> {
+    let found = sql!(c, optional (String,): MANDATORY, id)?;
+    Ok(found.map(|(names,)| Asked::stored(&names)).unwrap_or_default())
+}
+
+/// The organizations of `person` that ask them to say something, each by its name with what it asks, the oldest membership first, a
+/// hundred at most. Memberships count that are in force `now`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn asking(c: &mut impl Conn, person: &str, now: Timestamp) -> sqlx::Result<Vec<(String, Asked)>> {
+    let found = sql!(c, all (String, String): ASKING, person, today(now), MOST)?;
+    Ok(found.into_iter().map(|(name, asked)| (name, Asked::stored(&asked))).collect())
+}
+
 /// Most organizations of one person that are looked at.
 const MOST: i64 = 100;
 
@@ -438,7 +469,7 @@ pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Organizati
 /// # Errors
 /// A unique violation when the SIRET exists; the engine failed.
 pub async fn create(tx: &mut Tx, (id, kind): (&str, &str), new: &Written<'_>, now: Timestamp) -> sqlx::Result<()> {
-    sql!(tx, execute CREATE, id, kind, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now))?;
+    sql!(tx, execute CREATE, id, kind, new.name, new.siret, new.siren, new.nda, new.uai, new.mandatory, At::from(now))?;
     search::index_organization(tx, id, now).await
 }
 
@@ -447,7 +478,10 @@ pub async fn create(tx: &mut Tx, (id, kind): (&str, &str), new: &Written<'_>, no
 /// # Errors
 /// A unique violation when the SIRET exists; the engine failed.
 pub async fn update(tx: &mut Tx, (id, version): (&str, i64), new: &Written<'_>, now: Timestamp) -> sqlx::Result<bool> {
-    let rows = sql!(tx, execute UPDATE, id, version, new.name, new.siret, new.siren, new.nda, new.uai, At::from(now))?;
+    let rows = sql!(
+        tx,
+        execute UPDATE, id, version, new.name, new.siret, new.siren, new.nda, new.uai, new.mandatory, At::from(now),
+    )?;
     search::index_organization(tx, id, now).await?;
     Ok(rows == 1)
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::organizations::today;
 use super::{At, Conn, Tx, search};
 
 statements! {
@@ -10,12 +11,20 @@ statements! {
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, $10, $10)";
     FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
             FROM people WHERE id = $1";
-    FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc, w.changed_at
+    FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc, w.changed_at,
+                               p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                                 AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                             WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                               AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew
                         FROM people p LEFT JOIN passwords w ON w.person_id = p.id
                         WHERE p.login = $1";
-    FIND_CREDENTIALS_OF = "SELECT p.id, p.status, w.phc, w.changed_at
-                           FROM people p LEFT JOIN passwords w ON w.person_id = p.id
-                           WHERE p.id = $1";
+    FIND_CREDENTIALS_OF = "SELECT p.id, p.status, w.phc, w.changed_at,
+                               p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                                 AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                             WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                               AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew
+                        FROM people p LEFT JOIN passwords w ON w.person_id = p.id
+                        WHERE p.id = $1";
     FIND_BY_LOGIN = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
                      FROM people WHERE login = $1";
     FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
@@ -28,13 +37,21 @@ statements! {
     SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4, version = version + 1 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM people";
     SET_DUTIES = "UPDATE people SET operator = $2, privacy = $3, version = version + 1, updated_at = $4 WHERE id = $1";
-    STANDING = "SELECT p.status = 'active',
-                       p.status = 'active' AND NOT p.operator AND NOT p.privacy
-                         AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
-                                     LEFT JOIN passwords w ON w.person_id = m.person_id
-                                     WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
-                                       AND COALESCE(w.changed_at, 0) <= o.renewal_at)
-                FROM people p WHERE p.id = $1";
+    MUST_RENEW = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id JOIN organizations o ON o.id = m.organization_id
+                                 LEFT JOIN passwords w ON w.person_id = p.id
+                                 WHERE p.id = $1 AND p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                                   AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                   AND COALESCE(w.changed_at, 0) <= o.renewal_at)";
+    AT_SIGN_IN = "SELECT p.status = 'active' AS active,
+                         p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                           AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                       LEFT JOIN passwords w ON w.person_id = m.person_id
+                                       WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                         AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew,
+                         EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                 WHERE m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
+                                   AND o.status = 'active' AND o.mandatory_attributes <> '') AS asked_more
+                  FROM people p WHERE p.id = $1";
     HAS_OLD_PASSWORD = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id
                                             JOIN organizations o ON o.id = m.organization_id JOIN passwords w ON w.person_id = p.id
                                        WHERE p.id = $1 AND NOT p.operator AND NOT p.privacy
@@ -49,6 +66,7 @@ statements! {
     FORGET_APPS = "DELETE FROM totp_devices WHERE person_id = $1";
     FORGET_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE person_id = $1";
     FORGET_BROWSERS = "DELETE FROM browsers WHERE person_id = $1";
+    FORGET_DECLARATIONS = "DELETE FROM declarations WHERE person_id = $1";
     FORGET_CONSENTS = "DELETE FROM consents WHERE person_id = $1";
     WITHDRAW = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, updated_at = $2
                 WHERE id = $1 AND status = 'pending'";
@@ -103,6 +121,8 @@ pub struct Credentials {
     pub phc: Option<String>,
     /// When that password was chosen.
     pub changed_at: Option<At>,
+    /// See [`must_renew`].
+    pub must_renew: bool,
 }
 
 /// A new person.
@@ -282,6 +302,7 @@ pub async fn erase(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> 
     sql!(tx, execute FORGET_RECOVERY_CODES, id)?;
     sql!(tx, execute FORGET_BROWSERS, id)?;
     sql!(tx, execute FORGET_CONSENTS, id)?;
+    sql!(tx, execute FORGET_DECLARATIONS, id)?;
     search::index(tx, id, now).await?;
     Ok(true)
 }
@@ -311,21 +332,34 @@ pub async fn operators(c: &mut impl Conn) -> sqlx::Result<Vec<String>> {
 /// # Errors
 /// The engine failed.
 pub async fn must_renew(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
-    Ok(standing(c, id).await?.1)
+    sql!(c, one (bool,): MUST_RENEW, id).map(|(must,)| must)
 }
 
-/// Whether the account of `id` is active at this moment, and no kill switch stands before it: asked for again where a session opens,
-/// because a measure may have come since the password was compared.
+/// What a sign-in has to know of its person before it opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
+pub struct AtSignIn {
+    /// The account is active at this moment.
+    active: bool,
+    /// See [`must_renew`].
+    must_renew: bool,
+    /// An organization of theirs asks them to say more than everybody is asked (R004).
+    pub asked_more: bool,
+}
+
+impl AtSignIn {
+    /// Whether the account is active at this moment, and no kill switch stands before it: asked for again where a session opens,
+    /// because a measure may have come since the password was compared.
+    pub fn may_sign_in(self) -> bool {
+        self.active && !self.must_renew
+    }
+}
+
+/// Looks, in one statement; of nobody nothing is true.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn may_sign_in(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
-    Ok(matches!(standing(c, id).await?, (true, false)))
-}
-
-/// Whether the account is active, and whether it is so only until its rows say that its password must be renewed.
-async fn standing(c: &mut impl Conn, id: &str) -> sqlx::Result<(bool, bool)> {
-    Ok(sql!(c, optional (bool, bool): STANDING, id)?.unwrap_or_default())
+pub async fn at_sign_in(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<AtSignIn> {
+    Ok(sql!(c, optional AtSignIn: AT_SIGN_IN, id, today(now))?.unwrap_or_default())
 }
 
 /// Whether `id` has a password from before a kill switch of one of their organizations.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use habilis_policies::attributes::{Asked, Attribute};
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
 use habilis_policies::csv_people::{self, Affiliation, Preview, Role, Row as Person};
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::whole_imports;
 use super::work::Job;
-use crate::account::invite::{self, Invitation, InviteRefusal};
+use crate::account::attributes;
+use crate::account::invite::{self, Incomplete, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
 use crate::account::offers::{self, OfferRefusal};
 use crate::account::signatories;
@@ -40,6 +42,9 @@ pub(super) const BATCH: u32 = 20;
 const STORED: usize = 200;
 /// A login taken between the look and the insert is seen at the next look.
 pub(super) const LOOKS: u32 = 10;
+
+/// The code of a row that does not say what is asked of people.
+const ATTRIBUTE_MISSING: &str = "attribute_missing";
 
 /// How an import is applied, and in whose name.
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,9 +81,28 @@ pub(super) struct Cells {
     /// Products of the organization; empty when the file says nothing.
     #[serde(default)]
     products: Vec<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    birthdate: Option<String>,
 }
 
 impl Cells {
+    /// What they say beyond the names, in the form it is kept in.
+    pub(super) fn attributes(&self) -> Vec<(Attribute, String)> {
+        let said = [(Attribute::PhoneNumber, &self.phone), (Attribute::Birthdate, &self.birthdate)];
+        said.into_iter().filter_map(|(attribute, value)| value.clone().map(|value| (attribute, value))).collect()
+    }
+
+    /// What of `asked` they do not say. Names they always say.
+    pub(super) fn missing(&self, asked: &Asked) -> Vec<Attribute> {
+        asked.missing(|attribute| match attribute {
+            Attribute::GivenName | Attribute::FamilyName => true,
+            Attribute::PhoneNumber => self.phone.is_some(),
+            Attribute::Birthdate => self.birthdate.is_some(),
+        })
+    }
+
     /// Those of a row.
     pub(super) fn of(data: Option<&str>) -> Outcome<Self> {
         Ok(serde_json::from_str(data.ok_or_else(|| Fault::new("a row that is ready has no cells"))?)?)
@@ -115,12 +139,14 @@ impl Cells {
         &'a self,
         (import, plan): (&'a Import, &'a Plan),
         (email, given, family): &'a (Email, Name, Name),
-        rights: &'a [(String, String)],
+        (attributes, rights): (&'a [(Attribute, String)], &'a [(String, String)]),
     ) -> Invitation<'a> {
         Invitation {
             login: &self.login,
             email,
             names: (given, family),
+            attributes,
+            incomplete: Incomplete::Refused,
             locale: Locale::negotiate(Some(&plan.locale), None),
             organization: Some((&import.organization_id, self.role())),
             rights,
@@ -147,6 +173,19 @@ pub(crate) struct Wrong {
     /// The line that has the same login already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) first_line: Option<u64>,
+    /// The attribute that is asked of people and that the row does not say (R004).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) attribute: Option<Attribute>,
+}
+
+impl Wrong {
+    pub(super) fn of_row(code: &str) -> Self {
+        Self { column: None, code: code.to_owned(), first_line: None, attribute: None }
+    }
+
+    pub(super) fn missing(attribute: Attribute) -> Self {
+        Self { attribute: Some(attribute), ..Self::of_row(ATTRIBUTE_MISSING) }
+    }
 }
 
 /// A row that was checked.
@@ -183,7 +222,8 @@ pub(super) async fn check(app: &App, job: &Job) -> Outcome<()> {
     let told: HashSet<u64> = preview.problems.iter().map(|problem| problem.line).collect();
     found.invalid = i64::try_from(preview.bad_rows.saturating_sub(told.len()))?;
     let products = products_of(app, organization).await?;
-    let rows = checked_rows(preview, &products, calendar::date_at(now));
+    let asked = attributes::asked_by(&mut app.db.reader().await?, &app.config, organization).await?;
+    let rows = checked_rows(preview, (&asked, &products, calendar::date_at(now)));
     let stored = imports::find(&mut app.db.reader().await?, organization, id).await?;
     let Some(Import { created_by, .. }) = stored else { return give_up(app, job).await };
     let total = i64::try_from(rows.len())?;
@@ -222,13 +262,9 @@ fn form(preview: &Preview) -> String {
         csv_people::Encoding::Utf16 => "utf-16",
         csv_people::Encoding::Windows1252 => "windows-1252",
     };
-    // An invitation has no telephone number: its cells are left out like those of any other column.
-    let taken = |column: &&(csv_people::Column, String)| column.0 != csv_people::Column::Phone;
-    let columns: Vec<_> = preview.columns.iter().filter(taken).map(|(_, name)| name).collect();
-    let left_out = preview.columns.iter().filter(|column| !taken(column)).map(|(_, name)| name);
-    let unknown: Vec<_> = preview.unknown_columns.iter().chain(left_out).collect();
+    let columns: Vec<_> = preview.columns.iter().map(|(_, name)| name).collect();
     let form = json!({
-        "encoding": encoding, "separator": preview.separator, "columns": columns, "unknown_columns": unknown,
+        "encoding": encoding, "separator": preview.separator, "columns": columns, "unknown_columns": preview.unknown_columns,
     });
     form.to_string()
 }
@@ -249,12 +285,13 @@ async fn products_of(app: &App, organization: &str) -> Outcome<BTreeMap<String, 
 }
 
 /// Every row of the file that is good, or whose problems are told, by line.
-fn checked_rows(preview: Preview, products: &BTreeMap<String, String>, today: Date) -> Vec<Checked> {
+fn checked_rows(preview: Preview, (asked, products, today): Known<'_>) -> Vec<Checked> {
     let column = |wanted| preview.columns.iter().find(|(column, _)| *column == wanted).map(|(_, name)| name.clone());
     let columns = Columns {
         mail: column(csv_people::Column::Email),
         end: column(csv_people::Column::EndsOn),
         products: column(csv_people::Column::Products),
+        birthdate: column(csv_people::Column::Birthdate),
     };
     let mut rows = BTreeMap::new();
     for problem in preview.problems {
@@ -262,27 +299,30 @@ fn checked_rows(preview: Preview, products: &BTreeMap<String, String>, today: Da
             csv_people::Wrong::Duplicate { first_line } => Some(first_line),
             _ => None,
         };
-        let wrong = Wrong { column: problem.column, code: problem.wrong.code().to_owned(), first_line };
+        let wrong = Wrong { column: problem.column, first_line, ..Wrong::of_row(problem.wrong.code()) };
         let row =
             rows.entry(problem.line).or_insert_with(|| Checked { line: problem.line, cells: None, wrong: Vec::new() });
         row.wrong.push(wrong);
     }
     for row in preview.rows {
-        rows.insert(row.line, checked_row(row, (&columns, products), today));
+        rows.insert(row.line, checked_row(row, &columns, (asked, products, today)));
     }
     rows.into_values().collect()
 }
 
-/// How the file calls the columns that a row may be wrong in here.
+/// What is known when a row is judged: what is asked of people, the products by what they may be called, and the day.
+type Known<'a> = (&'a Asked, &'a BTreeMap<String, String>, Date);
+
+/// Headers as they are written, of the columns whose cells are judged here.
 struct Columns {
     mail: Option<String>,
     end: Option<String>,
     products: Option<String>,
+    birthdate: Option<String>,
 }
 
-fn checked_row(row: Person, (columns, products): (&Columns, &BTreeMap<String, String>), today: Date) -> Checked {
-    let wrong =
-        |column: &Option<String>, code: &str| Wrong { column: column.clone(), code: code.to_owned(), first_line: None };
+fn checked_row(row: Person, columns: &Columns, (asked, products, today): Known<'_>) -> Checked {
+    let wrong = |column: &Option<String>, code: &str| Wrong { column: column.clone(), ..Wrong::of_row(code) };
     let mut wrongs = Vec::new();
     match row.ends_on {
         Some(day) if day < today => wrongs.push(wrong(&columns.end, "past")),
@@ -296,6 +336,10 @@ fn checked_row(row: Person, (columns, products): (&Columns, &BTreeMap<String, St
     let mut named: Vec<String> = named.into_iter().flatten().cloned().collect();
     named.sort_unstable();
     named.dedup();
+    let birthdate = row.birthdate.and_then(|day| Attribute::Birthdate.parse(&day.to_string(), today));
+    if row.birthdate.is_some() && birthdate.is_none() {
+        wrongs.push(wrong(&columns.birthdate, "date"));
+    }
     // An invitation needs somewhere to go.
     let Some(email) = row.email else {
         wrongs.push(wrong(&columns.mail, "missing"));
@@ -310,7 +354,12 @@ fn checked_row(row: Person, (columns, products): (&Columns, &BTreeMap<String, St
         external: row.affiliation == Affiliation::External,
         ends_on: row.ends_on,
         products: named,
+        phone: row.phone,
+        birthdate,
     };
+    let told = row.birthdate.is_some() && cells.birthdate.is_none();
+    let missing = cells.missing(asked).into_iter().filter(|attribute| !(told && *attribute == Attribute::Birthdate));
+    wrongs.extend(missing.map(Wrong::missing));
     Checked { line: row.line, cells: Some(cells), wrong: wrongs }
 }
 
@@ -337,7 +386,10 @@ impl Checked {
         let mut wrong = self.wrong.clone();
         let login = self.cells.as_ref().and_then(|cells| taken.get(&cells.login));
         if let Some(code) = login.and_then(taken_code) {
-            wrong.push(Wrong { column: None, code: code.to_owned(), first_line: None });
+            wrong.push(Wrong::of_row(code));
+        } else if login.is_some() {
+            // Who has an account is asked when they accept.
+            wrong.retain(|wrong| wrong.code != ATTRIBUTE_MISSING);
         }
         let ready = wrong.is_empty();
         let offer = ready && login.is_some();
@@ -422,7 +474,7 @@ async fn batch(
         let late = cells.ends_on.is_some_and(|day| day < today).then_some("past");
         let code = barred.or(login.and_then(taken_code)).or(late);
         let done = match (code, login) {
-            (Some(code), _) => Done::Refused(code),
+            (Some(code), _) => Done::Refused(problems(&[Wrong::of_row(code)])?),
             (None, Some(_)) => offer(app, tx, (import, plan), (cells, now)).await?,
             (None, None) => admit(app, tx, (import, plan), (cells, now)).await?,
         };
@@ -430,7 +482,7 @@ async fn batch(
             Done::Made(person) => ("made", "[]".to_owned(), Some(person)),
             // Who was asked is nobody's business before they accept.
             Done::Offered => ("offered", "[]".to_owned(), None),
-            Done::Refused(code) => ("refused", problems(code)?, None),
+            Done::Refused(problems) => ("refused", problems, None),
             Done::Overtaken => return Ok(false),
         };
         imports::settle_row(tx, (&import.id, row.line), (state, &problems, person.as_deref())).await?;
@@ -442,13 +494,14 @@ async fn batch(
 enum Done {
     Made(String),
     Offered,
-    Refused(&'static str),
+    /// What is wrong, as it is stored.
+    Refused(String),
     Overtaken,
 }
 
-/// The problem of a whole row, as it is stored.
-pub(super) fn problems(code: &str) -> Outcome<String> {
-    Ok(serde_json::to_string(&[Wrong { column: None, code: code.to_owned(), first_line: None }])?)
+/// What is wrong with a row, as it is stored.
+pub(super) fn problems(wrongs: &[Wrong]) -> Outcome<String> {
+    Ok(serde_json::to_string(wrongs)?)
 }
 
 /// Why there is no seat, in a word.
@@ -481,14 +534,19 @@ async fn admit(
     (import, plan): (&Import, &Plan),
     (cells, now): (&Cells, Timestamp),
 ) -> Outcome<Done> {
-    let (parsed, ends_on) = (cells.parsed()?, cells.ends_on());
-    let invitation = cells.invitation((import, plan), &parsed, &plan.rights);
+    let (parsed, ends_on, attributes) = (cells.parsed()?, cells.ends_on(), cells.attributes());
+    let invitation = cells.invitation((import, plan), &parsed, (&attributes, &plan.rights));
     let event = plan.event("member.invited", import);
     let asked = (&invitation, &cells.terms(ends_on.as_deref()), event);
     match invite::admit(tx, app.into(), asked, now).await? {
         Ok(invited) => Ok(Done::Made(invited.person)),
         Err(InviteRefusal::LoginTaken) => Ok(Done::Overtaken),
-        Err(InviteRefusal::Seat(refusal)) => Ok(Done::Refused(seat_code(&refusal))),
+        Err(InviteRefusal::Seat(refusal)) => Ok(Done::Refused(problems(&[Wrong::of_row(seat_code(&refusal))])?)),
+        // The organization has begun to ask for more since the preview.
+        Err(InviteRefusal::Missing(missing)) => {
+            let wrongs: Vec<_> = missing.into_iter().map(Wrong::missing).collect();
+            Ok(Done::Refused(problems(&wrongs)?))
+        }
         Err(refusal) => Err(Fault::new(format!("a checked row was refused: {refusal}"))),
     }
 }
@@ -524,8 +582,8 @@ async fn offer(
             audit::record(tx, event, now).await?;
             Ok(Done::Offered)
         }
-        Err(OfferRefusal::AlreadyMember) => Ok(Done::Refused("already_member")),
-        Err(OfferRefusal::Seat(refusal)) => Ok(Done::Refused(seat_code(&refusal))),
+        Err(OfferRefusal::AlreadyMember) => Ok(Done::Refused(problems(&[Wrong::of_row("already_member")])?)),
+        Err(OfferRefusal::Seat(refusal)) => Ok(Done::Refused(problems(&[Wrong::of_row(seat_code(&refusal))])?)),
         // Another one was made at this moment.
         Err(OfferRefusal::AlreadyOffered | OfferRefusal::Over) => Ok(Done::Overtaken),
     }

@@ -12,6 +12,7 @@ use super::pages::LoginProblem;
 use super::password::Verified;
 use super::second;
 use super::session::{self, Authenticated};
+use crate::account::completion;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::failures;
@@ -46,6 +47,14 @@ impl Way {
         match self {
             Self::Request(open) => login_path(&open.interaction.id),
             Self::Place(place) => place.login_path(),
+        }
+    }
+
+    /// Where somebody who is signed in begins from the beginning.
+    pub fn whole_path(&self) -> String {
+        match self {
+            Self::Request(open) => format!("{}?again=yes", login_path(&open.interaction.id)),
+            Self::Place(place) => place.whole_path(),
         }
     }
 
@@ -222,6 +231,48 @@ pub(super) async fn step_up(
     Ok(Some(see_other(&second::path(&id))))
 }
 
+/// Leads somebody who is signed in, and lacks the second factor alone for a page of ours, to it; none when it is the time of the
+/// sign-in that is missing, or the network left too many requests behind. The same rule as for a portal's request, see [`step_up`].
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn step_up_to(
+    app: &App,
+    (place, session, browser, origin): (Place, &Session, &Browser, &Origin),
+    now: Timestamp,
+) -> Outcome<Option<Response>> {
+    if Level::of(&session.amr) == Level::TwoFactors {
+        return Ok(None);
+    }
+    let found = second_factors::find(&mut app.db.reader().await?, &session.person_id, now).await?;
+    let portal = Way::Place(place).portal(app, browser, now).await?;
+    if !found.any() && asked(app, &found, portal) != Rule::Required {
+        return Ok(None);
+    }
+    // The pages of the account ask for a recent sign-in beside it: one that is too old would be asked for right after.
+    let good_for = match place {
+        Place::Device => good_for(app, &found),
+        _ => good_for(app, &found).min(FRESH),
+    };
+    if now.duration_since(session.auth_time.into()) >= good_for || !app.begun.admit(&origin.network()) {
+        return Ok(None);
+    }
+    let id = habilis_keys::random::id("step", now);
+    let step = NewStep {
+        id: &id,
+        browser_digest: &browser.digest(),
+        person: &session.person_id,
+        interaction: None,
+        place: place.name(),
+        session: Some(&session.id),
+        expires_at: now.saturating_add(STEP)?,
+    };
+    let mut tx = app.db.begin().await?;
+    sign_in_steps::insert(&mut tx, &step, now).await?;
+    tx.commit().await?;
+    Ok(Some(see_other(&second::path(&id))))
+}
+
 /// Whether the person may have one session more; a refusal is written into the trail. The caller commits.
 ///
 /// # Errors
@@ -251,7 +302,8 @@ pub async fn finish(
 ) -> Outcome<Result<Response, LoginProblem>> {
     // A measure or a kill switch may have come between two steps or since the password was compared, and a passkey is no renewed
     // password (R033, R083).
-    if !people::may_sign_in(&mut tx, proven.person).await? {
+    let known = people::at_sign_in(&mut tx, proven.person, now).await?;
+    if !known.may_sign_in() {
         tx.commit().await?;
         return Ok(Err(LoginProblem::Refused));
     }
@@ -260,10 +312,16 @@ pub async fn finish(
         return Ok(Err(LoginProblem::NoRoom));
     }
     let browser = arrival.browser;
+    // What is asked by now is asked after a whole sign-in, not of somebody in the middle of something.
+    let incomplete = match proven.since {
+        None => completion::on_the_way(&mut tx, app, (&way, proven.person, known), now).await?,
+        Some(_) => None,
+    };
     let (session, cookie) = open(&mut tx, app, (&mut way, arrival, proven), now).await?;
-    let mut response = match &way {
-        Way::Request(open) => proceed(&mut tx, app, (open, &session), now).await?,
-        Way::Place(place) => see_other(place.path()),
+    let mut response = match (incomplete, &way) {
+        (Some(path), _) => see_other(&path),
+        (None, Way::Request(open)) => proceed(&mut tx, app, (open, &session), now).await?,
+        (None, Way::Place(place)) => see_other(place.path()),
     };
     tx.commit().await?;
     accepted(app);

@@ -7,14 +7,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use habilis_keys::secret::Secret;
 
-use super::finish::{Arrival, Way, after_password};
+use super::finish::{Arrival, Way, after_password, step_up_to};
 use super::pages::{Login, LoginNotice, LoginProblem};
 use super::passkey;
 use super::password::{Attempt, attempt, refused, too_early};
 use super::password_pages::{Telling, Told};
 use super::session;
 use crate::app::App;
-use crate::db::people::fold_login;
+use crate::db::people::{self, fold_login};
+use crate::db::sessions::Session;
 use crate::oidc::error::PageError;
 use crate::outcome::Outcome;
 use crate::web::cookies::{self, Browser, Cookies};
@@ -31,6 +32,8 @@ pub enum Place {
     Security,
     /// `/account/profile`
     Profile,
+    /// `/account/password`
+    Password,
     /// `/account/activity`
     Activity,
     /// `/account/applications`
@@ -43,10 +46,11 @@ pub enum Place {
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Account,
         Self::Security,
         Self::Profile,
+        Self::Password,
         Self::Activity,
         Self::Applications,
         Self::Organizations,
@@ -59,6 +63,7 @@ impl Place {
             Self::Account => "account",
             Self::Security => "security",
             Self::Profile => "profile",
+            Self::Password => "password",
             Self::Activity => "activity",
             Self::Applications => "applications",
             Self::Organizations => "organizations",
@@ -72,6 +77,7 @@ impl Place {
             Self::Account => "/account",
             Self::Security => "/account/security",
             Self::Profile => crate::account::profile::PATH,
+            Self::Password => crate::account::password::PATH,
             Self::Activity => crate::account::activity::PATH,
             Self::Applications => "/account/applications",
             Self::Organizations => crate::account::organizations_page::PATH,
@@ -79,9 +85,14 @@ impl Place {
         }
     }
 
-    /// Where to confirm, on the way there, that it is still the same person.
+    /// Where to confirm, on the way there, that it is still the same person: what is missing is asked, and no more.
     pub fn confirm_path(self) -> String {
         format!("/login?to={}&again=yes", self.name())
+    }
+
+    /// Where somebody who is signed in signs in from the beginning, as somebody else perhaps.
+    pub fn whole_path(self) -> String {
+        format!("/login?to={}&again=whole", self.name())
     }
 
     /// Where to sign in on the way there.
@@ -103,18 +114,36 @@ pub async fn get(State(app): State<App>, origin: Origin, cookies: Cookies, RawQu
     let now = app.clock.now();
     let mut query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let place = Place::of(query.get("to"));
-    let again = query.get("again").is_some();
-    let signed_in = session::load(&app, &cookies, now).await?.is_some();
-    if signed_in && !again {
-        return Ok(see_other(place.path()));
-    }
+    let again = query.get("again").map(str::to_owned);
+    let session = session::load(&app, &cookies, now).await?;
     let browser = cookies.browser.clone().unwrap_or_else(Browser::named_at_random);
     let ui_locales = query.take("ui_locales");
-    let page = Login {
-        notice: (signed_in && again).then_some(LoginNotice::ConfirmItIsYou),
-        ..page(&app, &origin, (&browser, place), ui_locales.as_deref())
+    let page = page(&app, &origin, (&browser, place), ui_locales.as_deref());
+    let page = match (session, again.as_deref()) {
+        (Some(_), None) => return Ok(see_other(place.path())),
+        (Some(_), Some("whole")) => Login { notice: Some(LoginNotice::ConfirmItIsYou), ..page },
+        (Some(session), Some(_)) => {
+            if let Some(second_step) = step_up_to(&app, (place, &session, &browser, &origin), now).await? {
+                return Ok(second_step);
+            }
+            confirm(&app, (place, &session), page).await?
+        }
+        (None, _) => page,
     };
     answer(&app, (StatusCode::OK, page), &browser)
+}
+
+/// The page for somebody whose session is known: who they are is not asked again.
+async fn confirm(app: &App, (place, session): (Place, &Session), page: Login) -> Outcome<Login> {
+    let person = people::find(&mut app.db.reader().await?, &session.person_id).await?;
+    Ok(Login {
+        notice: Some(LoginNotice::ConfirmItIsYou),
+        username: person.as_ref().map(|person| person.login.clone()).unwrap_or_default(),
+        not_you_href: person.is_some().then(|| place.whole_path()),
+        action: place.confirm_path(),
+        sign_up_href: None,
+        ..page
+    })
 }
 
 /// Takes an attempt.
@@ -139,7 +168,13 @@ pub async fn post(
     let username = params.take("username").unwrap_or_default();
     let known = cookies.browser.clone();
     let browser = known.clone().unwrap_or_else(Browser::named_at_random);
-    let shown = Login { username: username.clone(), ..page(&app, &origin, (&browser, place), ui_locales.as_deref()) };
+    let again = query.get("again").map(str::to_owned);
+    let shown = page(&app, &origin, (&browser, place), ui_locales.as_deref());
+    // Whoever was to confirm that it is them is asked the same again, unless the session is over by now.
+    let shown = match (again.as_deref(), session::load(&app, &cookies, now).await?) {
+        (Some("yes"), Some(session)) => confirm(&app, (place, &session), shown).await?,
+        _ => Login { username: username.clone(), ..shown },
+    };
     if !known.is_some_and(|browser| browser.sent(&app, params.get("csrf"))) {
         let page = Login { problem: Some(LoginProblem::Stale), ..shown };
         return answer(&app, (StatusCode::FORBIDDEN, page), &browser);
@@ -180,6 +215,7 @@ fn page(app: &App, origin: &Origin, (browser, place): (&Browser, Place), ui_loca
         action: path,
         csrf: browser.csrf(app),
         username: String::new(),
+        not_you_href: None,
         client: None,
         notice: None,
         problem: None,

@@ -22,6 +22,8 @@ pub struct Login {
     pub csrf: String,
     /// What to put in the first field: `login_hint`, or what was typed before.
     pub username: String,
+    /// Where somebody else signs in; `None` unless the first field is that of the person who is signed in, and not asked.
+    pub not_you_href: Option<String>,
     /// The client the person is on the way to; `None` when they sign in to the provider itself.
     pub client: Option<ClientCard>,
     /// Why a person who is already signed in sees this page.
@@ -113,6 +115,7 @@ impl Sample for Login {
             action: "/interaction/login/int_01".to_owned(),
             csrf: "c5f0".to_owned(),
             username: String::new(),
+            not_you_href: None,
             client: Some(sample_client()),
             notice: None,
             problem: None,
@@ -126,6 +129,13 @@ impl Sample for Login {
             Self { problem: Some(LoginProblem::Refused), ..typed.clone() },
             Self { problem: Some(LoginProblem::TryLater { seconds: 241 }), ..typed.clone() },
             Self { notice: Some(LoginNotice::ConfirmItIsYou), ..typed.clone() },
+            Self {
+                notice: Some(LoginNotice::ConfirmItIsYou),
+                problem: Some(LoginProblem::Refused),
+                not_you_href: Some("/login?to=security&again=whole".to_owned()),
+                sign_up_href: None,
+                ..typed.clone()
+            },
             Self { problem: Some(LoginProblem::PasskeyRefused), ..plain.clone() },
             Self { problem: Some(LoginProblem::NoRoom), sign_up_href: None, ..typed.clone() },
             Self {

@@ -22,8 +22,9 @@ use crate::db::audit::{self, Event};
 use crate::db::browsers;
 use crate::db::failures::{self, Failures, Subject};
 use crate::db::people::{self, Credentials, fold_login};
+use crate::db::sessions::Session;
 use crate::oidc::error::PageError;
-use crate::oidc::interaction::{Open, deny, open, stale};
+use crate::oidc::interaction::{Open, deny, login_path, open, stale};
 use crate::outcome::Outcome;
 use crate::web::cookies::{Browser, Cookies};
 use crate::web::params::Params;
@@ -58,7 +59,30 @@ pub async fn get(
         username: open.request.login_hint.clone().unwrap_or_default(),
         ..page(&app, &origin, &open, ui_locales.as_deref())
     };
+    let page = match (session, query.get("again")) {
+        (Some(session), None) => confirm(&app, (&open, &session), page).await?,
+        _ => page,
+    };
     render(StatusCode::OK, &page)
+}
+
+/// The page for somebody who is signed in and whom nobody but the client's clock asks to be so again: who they are is not asked. The
+/// page as it is when the client means, or lets the person choose, somebody else.
+async fn confirm(app: &App, (open, session): (&Open, &Session), page: Login) -> Outcome<Login> {
+    let request = &open.request;
+    let other = |subject: &String| *subject != app.subjects.of(&open.client, &session.person_id);
+    if request.prompt.select_account || request.hint.as_ref().is_some_and(other) {
+        return Ok(page);
+    }
+    let person = people::find(&mut app.db.reader().await?, &session.person_id).await?;
+    let meant = |login: &str| request.login_hint.as_deref().is_none_or(|hint| fold_login(hint) == login);
+    let Some(person) = person.filter(|person| meant(&person.login)) else { return Ok(page) };
+    Ok(Login {
+        username: person.login,
+        not_you_href: Some(format!("{}?again=yes", login_path(&open.interaction.id))),
+        sign_up_href: None,
+        ..page
+    })
 }
 
 /// Takes an attempt, or the person's "cancel".
@@ -81,6 +105,10 @@ pub async fn post(
     let username = params.take("username").unwrap_or_default();
     let ui_locales = params.take("ui_locales").or_else(|| open.request.ui_locales.clone());
     let shown = Login { username: username.clone(), ..page(&app, &origin, &open, ui_locales.as_deref()) };
+    let shown = match (params.get("known"), session::load(&app, &cookies, now).await?) {
+        (Some("yes"), Some(session)) => confirm(&app, (&open, &session), shown).await?,
+        _ => shown,
+    };
     if !open.browser.sent(&app, params.get("csrf")) {
         return render(StatusCode::FORBIDDEN, &Login { problem: Some(LoginProblem::Stale), ..shown });
     }
@@ -144,6 +172,7 @@ fn page(app: &App, origin: &Origin, open: &Open, ui_locales: Option<&str>) -> Lo
         action: path,
         csrf: open.browser.csrf(app),
         username: String::new(),
+        not_you_href: None,
         client: Some(open.client.card_in(locale)),
         notice: None,
         problem: None,
@@ -247,12 +276,9 @@ async fn trier(
     let browser = browser.digest();
     let known = browsers::is_known(&mut reader, login, &browser).await?;
     let counted = if known { Subject::browser_of_account(&browser, login) } else { Subject::account(login) };
-    let mut found = [None; 3];
     let subjects = [&counted, &Subject::network(&origin.network()), &Subject::wider_network(&origin.wider_network())];
-    for (failures, subject) in found.iter_mut().zip(subjects) {
-        *failures = failures::find(&mut reader, subject).await?.map(|found| recent(found, now));
-    }
-    let [own, address, network] = found;
+    let found = failures::find_three(&mut reader, subjects).await?;
+    let [own, address, network] = found.map(|found| found.map(|found| recent(found, now)));
     if known {
         return Ok((Lane::KnownBrowser, counted, Trier::KnownBrowser { own }));
     }
@@ -271,7 +297,7 @@ fn with(trier: Trier, locked: login::Failures) -> Trier {
 async fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> Outcome<bool> {
     match (credentials.status.as_str(), credentials.changed_at) {
         // A kill switch of an organization: only a link opens the account (R033).
-        ("active", _) if people::must_renew(&mut app.db.reader().await?, &credentials.id).await? => Ok(true),
+        ("active", _) if credentials.must_renew => Ok(true),
         ("active", Some(changed_at)) => {
             let rule = rules::of_person(&mut app.db.reader().await?, &app.config, &credentials.id, now).await?;
             Ok(!rules::state(app, &rule, changed_at.into(), now).may_sign_in())

@@ -17,6 +17,7 @@ use super::finish::{self, Arrival, Proven, Way};
 use super::pages::LoginProblem;
 use super::passkey::{self, Registered};
 use super::{removal, session};
+use crate::account::completion;
 use crate::app::App;
 use crate::db::Tx;
 use crate::db::people::{self, Person};
@@ -119,7 +120,7 @@ impl Waiting {
             recovery_href: (self.found.codes > 0).then(|| format!("{path}?with=recovery")),
             back_href: path.clone(),
             again_href: match self.before {
-                Some(_) => format!("{}?again=yes", self.way.login_path()),
+                Some(_) => self.way.whole_path(),
                 None => self.way.login_path(),
             },
             signed_in: self.before.is_some(),
@@ -418,16 +419,19 @@ async fn set_up(
     }
     let codes = factors::first_codes(&mut tx, app, (&person, origin), now).await?;
     let arrival = Arrival { origin, browser: &waiting.browser, old };
-    if !people::may_sign_in(&mut tx, &person).await?
-        || !finish::has_room(&mut tx, app, (&person, &arrival), now).await?
-    {
+    let known = people::at_sign_in(&mut tx, &person, now).await?;
+    if !known.may_sign_in() || !finish::has_room(&mut tx, app, (&person, &arrival), now).await? {
         return Ok(see_other(&waiting.way.login_path()));
     }
+    let incomplete = match since {
+        None => completion::on_the_way(&mut tx, app, (&waiting.way, &person, known), now).await?,
+        Some(_) => None,
+    };
     let proven = Proven { person: &person, amr: &amr, since };
     let (_, cookie) = finish::open(&mut tx, app, (&mut waiting.way, arrival, proven), now).await?;
     tx.commit().await?;
     finish::accepted(app);
-    let next = waiting.way.next_path();
+    let next = incomplete.unwrap_or_else(|| waiting.way.next_path());
     let mut response = if codes.is_empty() {
         see_other(&next)
     } else {

@@ -1,6 +1,7 @@
-//! The two cookies of the provider: the session, and a random name for the browser.
+//! The cookies of the provider: the session, a random name for the browser, and now and then a form that waits for its person to
+//! confirm that it is them.
 //!
-//! Both are `HttpOnly`, `SameSite=Lax` (a portal's redirect must bring them), and on https `Secure` with the `__Host-` prefix
+//! All are `HttpOnly`, `SameSite=Lax` (a portal's redirect must bring them), and on https `Secure` with the `__Host-` prefix
 //! (RFC 6265bis §4.1.3.2). The browser cookie ties an interaction and its forms to the browser that began it, and tells a
 //! known browser from a new one. Tokens of forms are derived from it.
 
@@ -20,6 +21,8 @@ use crate::web::Origin;
 const BROWSER_DAYS: i64 = 180;
 /// Longest cookie value worth a look.
 const MAX_LENGTH: usize = 128;
+/// The same, of a form that waits.
+pub const MAX_KEPT: usize = 2048;
 
 /// The cookies of a request.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct Cookies {
     pub session: Option<Secret<String>>,
     /// The browser cookie.
     pub browser: Option<Browser>,
+    /// A form that waits, sealed, see [`crate::account::kept`].
+    pub kept: Option<String>,
     /// The coarse network they came from, see [`Origin::wider_network`]; empty when it is not known.
     pub network: String,
 }
@@ -69,7 +74,10 @@ impl FromRequestParts<App> for Cookies {
             (!text.is_empty() && text.len() <= MAX_LENGTH).then(|| Secret::new(text.to_owned()))
         };
         let network = parts.extensions.get::<Origin>().map(Origin::wider_network).unwrap_or_default();
-        Ok(Self { network, session: value(name(app, "session")), browser: value(name(app, "browser")).map(Browser) })
+        let kept = jar.get(&name(app, "kept")).map(|cookie| cookie.value().to_owned());
+        let kept = kept.filter(|text| !text.is_empty() && text.len() <= MAX_KEPT);
+        let browser = value(name(app, "browser")).map(Browser);
+        Ok(Self { network, session: value(name(app, "session")), browser, kept })
     }
 }
 
@@ -96,6 +104,18 @@ pub fn set_session(app: &App, response: &mut Response, value: &Secret<String>) {
 /// Takes the session cookie away.
 pub fn clear_session(app: &App, response: &mut Response) {
     let mut gone = cookie(app, "session", String::new());
+    gone.make_removal();
+    add(response, &gone);
+}
+
+/// Sends a form that waits; it lasts until the browser closes.
+pub fn set_kept(app: &App, response: &mut Response, sealed: String) {
+    add(response, &cookie(app, "kept", sealed));
+}
+
+/// Takes it away.
+pub fn clear_kept(app: &App, response: &mut Response) {
+    let mut gone = cookie(app, "kept", String::new());
     gone.make_removal();
     add(response, &gone);
 }

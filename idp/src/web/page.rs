@@ -198,6 +198,7 @@ mod tests {
             pages.extend(render::<crate::account::compromise::Confirm>(locale));
             pages.extend(render::<crate::account::password::ChangePassword>(locale));
             pages.extend(render::<crate::account::activation::Activate>(locale));
+            pages.extend(render::<crate::account::completion::Complete>(locale));
             pages.extend(render::<crate::account::notice::Notice>(locale));
             pages.extend(render::<crate::account::profile::EmailPage>(locale));
             pages.extend(render::<crate::account::profile::ProfilePage>(locale));

@@ -34,7 +34,10 @@ async fn invitation(server: &TestServer, count: usize) -> String {
 pub(crate) async fn activate(browser: &mut Browser, link: &str, password: &str) -> Visit {
     let page = browser.get(link).await.page();
     assert!(page.has("activate-form"), "{}", page.summary());
-    browser.submit("activate-form", &[("password", password), ("repeated", password), ("accept", "yes")]).await
+    let fields = [("password", password), ("repeated", password), ("accept", "yes"), ("declare", "yes")];
+    // Who signed up has declared already.
+    let asked = if page.has("declare") { fields.as_slice() } else { &fields[..3] };
+    browser.submit("activate-form", asked).await
 }
 
 async fn ask_for_a_link(server: &TestServer, typed: &str) -> Page {
@@ -61,8 +64,8 @@ own_journeys! {
         assert!(page.all_text().contains(&organization.name) && page.all_text().contains("Zoé"), "{}", page.summary());
         assert_eq!(page.attribute("login", "value").as_deref(), Some(EMAIL));
         let page = browser.submit("activate-form", &[("password", NEW), ("repeated", NEW)]).await.page();
-        assert!(page.status == 422 && page.has("accept-error"), "{}", page.summary());
-        let fields = [("password", "court"), ("repeated", "court"), ("accept", "yes")];
+        assert!(page.status == 422 && page.has("accept-error") && page.has("declare-error"), "{}", page.summary());
+        let fields = [("password", "court"), ("repeated", "court"), ("accept", "yes"), ("declare", "yes")];
         let page = browser.submit("activate-form", &fields).await.page();
         assert!(page.status == 422 && page.has("password-problems"), "{}", page.summary());
 
@@ -125,7 +128,7 @@ own_journeys! {
         for (n, mut browser) in browsers.into_iter().enumerate() {
             tasks.push(tokio::spawn(async move {
                 let password = format!("{NEW}{n}");
-                let fields = [("password", password.as_str()), ("repeated", &password), ("accept", "yes")];
+                let fields = [("password", password.as_str()), ("repeated", &password), ("accept", "yes"), ("declare", "yes")];
                 let page = browser.submit("activate-form", &fields).await.page();
                 assert!(matches!(page.status, 200 | 410), "{}", page.summary());
                 page.has("account-page")
@@ -181,7 +184,7 @@ own_journeys! {
         let link = invitation(&server, 1).await;
         let mut browser = Browser::new();
         browser.get(&link).await.page();
-        let fields = [("password", NEW), ("repeated", NEW), ("accept", "yes"), ("csrf", "forged")];
+        let fields = [("password", NEW), ("repeated", NEW), ("accept", "yes"), ("declare", "yes"), ("csrf", "forged")];
         let page = browser.submit("activate-form", &fields).await.page();
         assert!(page.status == 403 && page.has("activate-error"), "{}", page.summary());
         let tampered = format!("{}x", &link[..link.len() - 1]);
@@ -209,6 +212,7 @@ own_journeys! {
         }
         browser.fill("new-password", NEW).await;
         browser.fill("repeated", NEW).await;
+        browser.click("declare").await;
         browser.click("accept").await;
         browser.click("activate-submit").await;
         browser.wait_for_url(&server.url("/account")).await;

@@ -39,7 +39,7 @@ macro_rules! demanding_journeys {
     )*};
 }
 
-const CHOICE: [(&str, &str); 3] = [("password", NEW), ("repeated", NEW), ("accept", "yes")];
+const CHOICE: [(&str, &str); 4] = [("password", NEW), ("repeated", NEW), ("accept", "yes"), ("declare", "yes")];
 
 demanding_journeys! {
     async fn an_account_opens_when_it_says_what_it_must(mut server: TestServer) {
@@ -69,7 +69,7 @@ demanding_journeys! {
         assert!(shown.contains("pending"), "nothing opened: {shown}");
         // What was right does not get lost when the password is not taken.
         let fields = [("phone_number", "06 12 34 56 78"), ("birthdate", "1987-10-16")];
-        let short = [&fields[..], &[("password", "court"), ("repeated", "court"), ("accept", "yes")]].concat();
+        let short = [&fields[..], &[("password", "court"), ("repeated", "court"), ("accept", "yes"), ("declare", "yes")]].concat();
         browser.get(&link).await.page();
         let page = browser.submit("activate-form", &short).await.page();
         assert!(page.status == 422 && page.has("password-problems"), "{}", page.summary());

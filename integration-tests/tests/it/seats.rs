@@ -601,6 +601,52 @@ own_journeys! {
         server.kill();
     }
 
+    async fn twelve_activations_at_once_for_five_seats_open_five_accounts(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Douze").await;
+        let members = format!("/organizations/{organization}/members");
+        // Invited before anything was ordered: none of them holds a seat.
+        for index in 0..12 {
+            boss.post(&members, &new_member(&format!("douze-{index}"))).await.done(201);
+        }
+        let mails = Inbox::of(&server).all().await;
+        let mails = mails.into_iter().filter(|mail| mail.to.starts_with("douze-"));
+        let links: Vec<_> = mails.flat_map(|mail| mail.links).filter(|link| link.contains("/activate/")).collect();
+        assert_eq!(links.len(), 12);
+        product(&boss, "douze").await;
+        // One of the six is for the administrator of the order.
+        open_order(&boss, &server, &organization, ("BC-DOUZE", "douze", 6)).await;
+        assert_eq!(figures(&boss, &organization).await, (6, 1));
+        let barrier = Arc::new(Barrier::new(links.len()));
+        let tasks: Vec<_> = links
+            .into_iter()
+            .map(|link| {
+                let barrier = barrier.clone();
+                tokio::spawn(async move {
+                    let mut browser = Browser::new();
+                    let page = browser.get(&link).await.page();
+                    assert!(page.has("activate-form"), "{}", page.summary());
+                    barrier.wait().await;
+                    let fields = [("password", NEW), ("repeated", NEW), ("accept", "yes")];
+                    let page = browser.submit("activate-form", &fields).await.page();
+                    (page.status, page.has("account-no-seat-page"))
+                })
+            })
+            .collect();
+        let mut refused = 0;
+        for task in tasks {
+            let (status, no_seat) = task.await.unwrap();
+            assert_eq!(status == 409, no_seat, "{status}");
+            refused += usize::from(no_seat);
+        }
+        assert_eq!(refused, 7);
+        assert_eq!(figures(&boss, &organization).await, (6, 6));
+        let found = boss.get(&format!("{members}?limit=200")).await.done(200);
+        let active = found["items"].as_array().unwrap().iter().filter(|member| member["account_status"] == "active").count();
+        assert_eq!(active, 5);
+        server.kill();
+    }
+
     async fn an_invitation_from_before_the_first_order_opens_no_account_without_a_seat(mut server: TestServer) {
         let boss = operator(&server).await;
         let organization = new_organization(&boss, "Avant").await;

@@ -28,7 +28,8 @@ pub(crate) fn work(page: &Page) -> String {
 
 /// Fills in the form as it is open, with this proof.
 pub(crate) async fn fill(browser: &mut Browser, email: &str, proof: &str) -> Page {
-    let fields = [("given_name", "Zoé"), ("family_name", "Martin"), ("email", email), ("proof", proof)];
+    let fields =
+        [("given_name", "Zoé"), ("family_name", "Martin"), ("email", email), ("proof", proof), ("declare", "yes")];
     browser.submit("sign-up-form", &fields).await.page()
 }
 
@@ -227,7 +228,7 @@ own_journeys! {
         let challenge = first.attribute("challenge", "value").unwrap();
         let fields = [
             ("given_name", "Zoé"), ("family_name", "Martin"), ("email", "b@exemple.example"),
-            ("challenge", &challenge), ("proof", &proof_of_first),
+            ("challenge", &challenge), ("proof", &proof_of_first), ("declare", "yes"),
         ];
         let page = other.submit("sign-up-form", &fields).await.page();
         assert!(refused(&page), "{}", page.summary());
@@ -273,10 +274,10 @@ own_journeys! {
             ("Zoé", "Martin", "z@localhost", "email-error"),
         ] {
             browser.get(&server.url("/sign-up")).await.page();
-            let fields = [("given_name", given), ("family_name", family), ("email", email)];
+            let fields = [("given_name", given), ("family_name", family), ("email", email), ("declare", "yes")];
             let page = browser.submit("sign-up-form", &fields).await.page();
             assert!(page.status == 422 && page.has(wrong), "{wrong}: {}", page.summary());
-            let errors = ["given-name-error", "family-name-error", "email-error"].into_iter().filter(|id| page.has(id));
+            let errors = ["given-name-error", "family-name-error", "email-error", "declare-error"].into_iter().filter(|id| page.has(id));
             assert_eq!(errors.count(), 1, "{}", page.summary());
         }
         let fields = [("given_name", "Zoé"), ("family_name", "Martin"), ("email", "z@exemple.example"), ("csrf", "forged")];
@@ -331,6 +332,7 @@ own_journeys! {
         browser.fill("given-name", "Zoé").await;
         browser.fill("family-name", "Martin").await;
         browser.fill("email", "zoe@exemple.example").await;
+        browser.click("declare").await;
         // Whether the work is done by then or not: the form goes when it is.
         browser.click("sign-up-submit").await;
         browser.text("#sign-up-sent-page").await;

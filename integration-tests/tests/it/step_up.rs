@@ -7,6 +7,7 @@ use habilis_integration_tests::webdriver::Screen;
 use habilis_integration_tests::{Authenticator, Browser, Engine, Passkey, Person, TestServer, Visit, WebDriver};
 use serde_json::{Value, json};
 
+use crate::device;
 use crate::factors::{add_app, codes};
 use crate::forgot::local_sign_in;
 use crate::passkeys;
@@ -182,6 +183,169 @@ own_journeys! {
         server.advance(20 * 60).await;
         let page = left_open.get(&AuthorizationRequest::of(&client).url(&server)).await.page();
         assert!(page.has("login-form"), "{}", page.summary());
+        server.kill();
+    }
+
+    async fn the_security_page_asks_for_what_is_missing_and_what_was_begun_waits(mut server: TestServer) {
+        let person = server.learner().clone();
+        let (mut browser, app) = password_alone(&mut server, &person).await;
+        // The password is a minute old: the second factor is all that is missing.
+        let page = browser.get(&server.url("/account/security")).await.page();
+        assert!(page.has("second-step-page") && page.has("step-signed-in"), "{}", page.summary());
+        let page = browser.submit("second-step-form", &[("code", "000000")]).await.page();
+        assert_eq!(page.status, 401, "{}", page.summary());
+        let code = app.code(&server, 0).await;
+        let page = browser.submit("second-step-form", &[("code", &code)]).await.page();
+        assert!(page.has("security-page") && !page.has("waiting-form"), "{}", page.summary());
+        // Left open, it asks for the password again, not for who one is; what was asked for waits.
+        server.advance(16 * 60).await;
+        let form = page.attributes("#apps form", "id").concat();
+        let page = browser.submit(&form, &[]).await.page();
+        assert!(page.has("login-form") && page.has("login-not-you"), "{}", page.summary());
+        assert_eq!(page.attribute("username", "value").as_deref(), Some(person.login.as_str()));
+        assert!(page.attribute("username", "readonly").is_some());
+        let page = browser.submit("login-form", &[("password", "tout à fait faux")]).await.page();
+        assert!(page.status == 401 && page.has("login-not-you"), "{}", page.summary());
+        let page = browser.submit("login-form", &[("password", &person.password)]).await.page();
+        assert!(page.has("second-step-page"), "{}", page.summary());
+        let code = app.code(&server, 0).await;
+        let page = browser.submit("second-step-form", &[("code", &code)]).await.page();
+        assert!(page.has("security-page") && page.has("apps") && page.text("waiting-form").contains("Retirer"), "{}", page.summary());
+        assert!(page.all_text().contains("Téléphone"), "{}", page.summary());
+        let mut again = browser.clone();
+        let page = browser.submit("waiting-form", &[]).await.page();
+        assert!(page.has("security-page") && !page.has("apps"), "{}", page.summary());
+        // It waits once.
+        let page = again.get(&server.url("/account/security")).await.page();
+        assert!(page.has("security-page") && !page.has("waiting-form"), "{}", page.summary());
+        // Who is somebody else says so there.
+        server.advance(16 * 60).await;
+        browser.get(&server.url("/account/security")).await.page();
+        let page = browser.click("login-not-you").await.page();
+        assert!(page.has("login-form") && !page.has("login-not-you"), "{}", page.summary());
+        assert_eq!(page.attribute("username", "value").unwrap_or_default(), "");
+        let colleague = server.learner_number(1).clone();
+        let page = browser.sign_in(&colleague).await.page();
+        assert!(page.has("security-page"), "{}", page.summary());
+        server.kill();
+    }
+
+    async fn what_was_typed_waits_for_its_own_person(mut server: TestServer) {
+        let person = server.learner().clone();
+        let (mut browser, mut elsewhere, mut at_security) = (Browser::new(), Browser::new(), Browser::new());
+        for (browser, path) in [
+            (&mut browser, "/account/profile"),
+            (&mut elsewhere, "/account/profile"),
+            (&mut at_security, "/account/security"),
+        ] {
+            local_sign_in(&server, browser, &person.login, &person.password).await;
+            browser.get(&server.url(path)).await.page();
+        }
+        server.advance(16 * 60).await;
+        browser.submit("email-form", &[("email", "nouvelle@exemple.example")]).await.page();
+        let page = browser.submit("login-form", &[("password", &person.password)]).await.page();
+        assert_eq!(page.url.path(), "/account/profile");
+        assert_eq!(page.attribute("email", "value").as_deref(), Some("nouvelle@exemple.example"));
+        let page = browser.get(&server.url("/account/profile")).await.page();
+        assert_eq!(page.attribute("email", "value").unwrap_or_default(), "");
+        // Somebody else who signs in there does not see it.
+        elsewhere.submit("email-form", &[("email", "nouvelle@exemple.example")]).await.page();
+        elsewhere.click("login-not-you").await.page();
+        let colleague = server.learner_number(1).clone();
+        let page = elsewhere.sign_in(&colleague).await.page();
+        assert_eq!(page.url.path(), "/account/profile");
+        assert_eq!(page.attribute("email", "value").unwrap_or_default(), "");
+        // The name of an app that was about to be added.
+        at_security.submit("app-add-form", &[("name", "Tablette")]).await.page();
+        let page = at_security.submit("login-form", &[("password", &person.password)]).await.page();
+        assert!(page.has("waiting-form"), "{}", page.summary());
+        assert_eq!(page.attributes("#waiting-form input[name=name]", "value"), ["Tablette"]);
+        server.kill();
+    }
+
+    async fn a_device_asks_for_the_second_factor_alone(mut server: TestServer) {
+        let metadata = json!({
+            "client_id": "borne", "client_name": "Borne", "redirect_uris": [], "response_types": [],
+            "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "token_endpoint_auth_method": "none",
+        });
+        std::fs::write(server.data().join("borne.json"), metadata.to_string()).unwrap();
+        let create = ["client", "create", "borne.json", "--first-party", "--require-second-factor"];
+        server.manage(&create).await.printed();
+        let client: Client = serde_json::from_value(metadata).unwrap();
+        let person = server.learner().clone();
+        let (mut browser, app) = password_alone(&mut server, &person).await;
+        let request = device::ask(&server, &client, "openid").await;
+        let page = device::enter(&server, &mut browser, request["user_code"].as_str().unwrap()).await;
+        assert!(page.has("second-step-page") && page.has("step-signed-in"), "{}", page.summary());
+        let code = app.code(&server, 0).await;
+        let page = browser.submit("second-step-form", &[("code", &code)]).await.page();
+        assert!(page.has("device-allow"), "{}", page.summary());
+        let page = browser.click("device-allow").await.page();
+        assert!(page.has("device-outcome"), "{}", page.summary());
+        let tokens = device::poll(&server, &client, &request).await;
+        assert_eq!(Tokens::from(&tokens).id_claims()["amr"], json!(["pwd", "otp", "mfa"]));
+        // After an hour the password is asked again, and the device still waits.
+        let colleague = server.learner_number(1).clone();
+        let (mut browser, app) = password_alone(&mut server, &colleague).await;
+        server.advance(60 * 60).await;
+        let request = device::ask(&server, &client, "openid").await;
+        let page = device::enter(&server, &mut browser, request["user_code"].as_str().unwrap()).await;
+        assert!(page.has("login-form") && page.has("login-not-you"), "{}", page.summary());
+        let page = browser.submit("login-form", &[("password", &colleague.password)]).await.page();
+        assert!(page.has("second-step-page"), "{}", page.summary());
+        let code = app.code(&server, 0).await;
+        let page = browser.submit("second-step-form", &[("code", &code)]).await.page();
+        assert!(page.has("device-allow"), "{}", page.summary());
+        server.kill();
+    }
+
+    async fn a_portal_that_wants_the_password_again_does_not_ask_who_it_is(mut server: TestServer) {
+        let person = server.learner().clone();
+        let mut browser = Browser::new();
+        local_sign_in(&server, &mut browser, &person.login, &person.password).await;
+        let wanted = request(&server).with("prompt", "login");
+        let page = browser.get(&wanted.url(&server)).await.page();
+        assert!(page.has("login-not-you"), "{}", page.summary());
+        let page = browser.submit("login-form", &[("password", "tout à fait faux")]).await.page();
+        assert!(page.status == 401 && page.has("login-not-you"), "{}", page.summary());
+        let visit = browser.submit("login-form", &[("password", &person.password)]).await;
+        AuthorizationResponse::from_url(visit.left());
+        for (name, value) in [("prompt", "select_account"), ("login_hint", "quelqu.un@exemple.example")] {
+            let wanted = request(&server).with("max_age", "0").with(name, value);
+            let page = browser.get(&wanted.url(&server)).await.page();
+            assert!(page.has("login-form") && !page.has("login-not-you"), "{name}: {}", page.summary());
+        }
+        server.kill();
+    }
+
+    async fn axe_finds_nothing_wrong_with_confirming(mut server: TestServer) {
+        let person = server.learner().clone();
+        let browser = WebDriver::start().await;
+        browser.goto(&server.url("/login?to=security")).await;
+        browser.fill("username", &person.login).await;
+        browser.fill("password", &person.password).await;
+        browser.click("login-submit").await;
+        browser.text("#security-page").await;
+        server.advance(16 * 60).await;
+        browser.fill("app-name", "Tablette").await;
+        browser.click("app-add-submit").await;
+        browser.text("#login-not-you").await;
+        for (screen, size) in [(Screen::Phone, "phone"), (Screen::Desktop, "desktop")] {
+            browser.set_screen(screen).await;
+            for language in ["fr", "en"] {
+                browser.goto(&server.url(&format!("/login?to=security&again=yes&ui_locales={language}"))).await;
+                browser.text("#login-not-you").await;
+                browser.screenshot(&format!("confirm-{size}-{language}")).await;
+                assert_eq!(browser.axe().await, Vec::<String>::new(), "{size} {language}");
+            }
+        }
+        browser.fill("password", &person.password).await;
+        browser.click("login-submit").await;
+        browser.text("#waiting-form").await;
+        browser.screenshot("waiting-form").await;
+        assert_eq!(browser.axe().await, Vec::<String>::new(), "what waits");
+        browser.click("waiting-submit").await;
+        browser.text("#new-app-form").await;
         server.kill();
     }
 

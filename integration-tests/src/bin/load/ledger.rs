@@ -107,7 +107,16 @@ impl Ledger {
         connection.forget_cookies();
         let page = connection.get(path, None).await?.expect_status(StatusCode::OK)?;
         let csrf = between(&page.text(), "name=\"csrf\" value=\"", "\"").ok_or("no csrf field on the page")?;
-        let fields = [("csrf", csrf.as_str()), ("password", PASSWORD), ("repeated", PASSWORD), ("accept", "yes")];
+        let page = page.text();
+        let declaration = between(&page, "name=\"declaration\" value=\"", "\"").ok_or("no declaration on the page")?;
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("password", PASSWORD),
+            ("repeated", PASSWORD),
+            ("declaration", declaration.as_str()),
+            ("declare", "yes"),
+            ("accept", "yes"),
+        ];
         let reply = connection.post(path, &form(&fields), None).await?;
         reply.expect_status(StatusCode::SEE_OTHER).map(drop)
     }
