@@ -584,8 +584,8 @@ async fn offer(
         }
         Err(OfferRefusal::AlreadyMember) => Ok(Done::Refused(problems(&[Wrong::of_row("already_member")])?)),
         Err(OfferRefusal::Seat(refusal)) => Ok(Done::Refused(problems(&[Wrong::of_row(seat_code(&refusal))])?)),
-        // Another one was made at this moment.
-        Err(OfferRefusal::AlreadyOffered | OfferRefusal::Over) => Ok(Done::Overtaken),
+        // Another one was made at this moment. What is asked of people is asked when they accept.
+        Err(OfferRefusal::AlreadyOffered | OfferRefusal::Over | OfferRefusal::Missing(_)) => Ok(Done::Overtaken),
     }
 }
 
