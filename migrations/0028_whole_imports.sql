@@ -13,10 +13,10 @@ CREATE TABLE import_entries (                      -- a row that is about to app
     email        TEXT NOT NULL,
     given_name   TEXT NOT NULL,
     family_name  TEXT NOT NULL,
-    claims       TEXT NOT NULL,                    -- JSON: what the row says beyond the names (R004)
     role         TEXT NOT NULL,
     affiliation  TEXT NOT NULL,
     ends_on      TEXT,
+    claims       TEXT NOT NULL,                    -- JSON: what is said of the person beyond the names
     sort_key     BLOB NOT NULL,                    -- of the list by name, which is in order at once
     new_id       TEXT NOT NULL,                    -- the account, if there is none
     offer_id     TEXT NOT NULL,                    -- the offer, if there is one

@@ -45,10 +45,10 @@ pub enum Column {
     EndsOn,
     /// Telephone.
     Phone,
-    /// Day of birth.
-    Birthdate,
     /// The products a seat is taken of.
     Products,
+    /// Day of birth.
+    Birthdate,
 }
 
 /// Headers as they are written, folded by [`search::words`] and put together without spaces.
@@ -77,11 +77,11 @@ const HEADERS: [(Column, &[&str]); 10] = [
         Column::Phone,
         &["telephone", "tel", "mobile", "portable", "telephoneportable", "numerodetelephone", "phone", "phonenumber"],
     ),
+    (Column::Products, &["produit", "produits", "product", "products"]),
     (
         Column::Birthdate,
         &["datedenaissance", "naissance", "datenaissance", "nele", "neele", "birthdate", "dateofbirth", "birthday"],
     ),
-    (Column::Products, &["produit", "produits", "product", "products"]),
 ];
 
 /// Role of a person in the organization.
@@ -123,10 +123,10 @@ pub struct Row {
     pub ends_on: Option<Date>,
     /// Telephone, in E.164.
     pub phone: Option<String>,
-    /// Day of birth.
-    pub birthdate: Option<Date>,
     /// Products as typed, each once; empty when the cell is.
     pub products: Vec<String>,
+    /// Day of birth.
+    pub birthdate: Option<Date>,
 }
 
 /// What is wrong with a row. The names of [`Wrong::code`] are stable.
@@ -443,8 +443,8 @@ impl Reading<'_> {
         let affiliation = affiliation.unwrap_or(Affiliation::Employee);
         let ends_on = self.optional(Column::EndsOn, Wrong::Date, parse_date);
         let phone = self.optional(Column::Phone, Wrong::Phone, parse_phone);
-        let birthdate = self.optional(Column::Birthdate, Wrong::Date, parse_date);
         let products = self.optional(Column::Products, Wrong::Products, parse_products).unwrap_or_default();
+        let birthdate = self.optional(Column::Birthdate, Wrong::Date, parse_date);
         if self.cell(Column::Email).is_none() && self.cell(Column::Login).is_none() {
             let column = if self.header.find(Column::Email).is_some() { Column::Email } else { Column::Login };
             self.wrong(column, Wrong::Missing);
@@ -460,7 +460,7 @@ impl Reading<'_> {
                 self.wrong(column, Wrong::Duplicate { first_line });
             }
         }
-        let row = Row {
+        Some(Row {
             line,
             family: family?,
             given: given?,
@@ -472,8 +472,7 @@ impl Reading<'_> {
             phone,
             birthdate,
             products,
-        };
-        Some(row)
+        })
     }
 
     /// The cell of a column, trimmed, without the apostrophe that keeps a spreadsheet from calculating it; none when empty.

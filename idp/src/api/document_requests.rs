@@ -294,8 +294,9 @@ async fn everywhere(State(app): State<App>, caller: Caller, Asked(query): Asked<
     caller.may(&app, Action::ReadDocumentRequests).await?;
     let status = page::one_of("status", query.status.as_deref(), STATUSES)?;
     let campaign = query.campaign.as_deref();
-    if campaign.is_some_and(|campaign| campaign.contains('\0')) {
-        return Err(Problem::parameter("campaign", "the name of a campaign").into());
+    let good = |campaign: &str| (1..=200).contains(&campaign.chars().count()) && !campaign.contains(char::is_control);
+    if campaign.is_some_and(|campaign| !good(campaign)) {
+        return Err(Problem::parameter("campaign", "1 to 200 characters on one line").into());
     }
     let paging = Paging::new(query.limit, query.cursor.clone());
     let (limit, (at, id)) = (paging.limit()?, paging.before()?);

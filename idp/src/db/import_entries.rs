@@ -7,15 +7,15 @@ use super::{At, Conn, Tx};
 
 statements! {
     ADD = {
-        sqlite "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, sort_key, new_id, offer_id, claims)
+        sqlite "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id)
                 SELECT $1, json_extract(value, '$.line'), json_extract(value, '$.login'), json_extract(value, '$.email'),
                        json_extract(value, '$.given'), json_extract(value, '$.family'), json_extract(value, '$.role'),
-                       json_extract(value, '$.affiliation'), json_extract(value, '$.ends_on'), unhex(json_extract(value, '$.key')), json_extract(value, '$.person'),
-                       json_extract(value, '$.offer'), json_extract(value, '$.claims')
+                       json_extract(value, '$.affiliation'), json_extract(value, '$.ends_on'), json_extract(value, '$.claims'), unhex(json_extract(value, '$.key')), json_extract(value, '$.person'),
+                       json_extract(value, '$.offer')
                 FROM json_each($2)",
-        postgres "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, sort_key, new_id, offer_id, claims)
+        postgres "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id)
                   SELECT $1, CAST(value->>'line' AS BIGINT), value->>'login', value->>'email', value->>'given', value->>'family',
-                         value->>'role', value->>'affiliation', value->>'ends_on', decode(value->>'key', 'hex'), value->>'person', value->>'offer', value->>'claims'
+                         value->>'role', value->>'affiliation', value->>'ends_on', value->>'claims', decode(value->>'key', 'hex'), value->>'person', value->>'offer'
                   FROM jsonb_array_elements(CAST($2 AS TEXT)::jsonb)"
     };
     ADD_SEATS = {
@@ -80,7 +80,7 @@ statements! {
     DECIDED = "SELECT EXISTS (SELECT 1 FROM imports WHERE id = $1 AND state = 'applying' AND decided_at IS NOT NULL)";
 }
 
-/// Prepares rows, a JSON array of `line`, `login`, `email`, `given`, `family`, `role`, `affiliation`, `ends_on`, `key` (hexadecimal), `person`, `offer` and `claims` (JSON as a text), and
+/// Prepares rows, a JSON array of `line`, `login`, `email`, `given`, `family`, `role`, `affiliation`, `ends_on`, `claims`, `key` (hexadecimal), `person` and `offer`, and
 /// their seats, one of pairs of line and product.
 ///
 /// # Errors

@@ -78,13 +78,13 @@ pub(super) struct Cells {
     administrator: bool,
     external: bool,
     ends_on: Option<Date>,
+    /// Products of the organization; empty when the file says nothing.
+    #[serde(default)]
+    products: Vec<String>,
     #[serde(default)]
     phone: Option<String>,
     #[serde(default)]
     birthdate: Option<String>,
-    /// Products of the organization; empty when the file says nothing.
-    #[serde(default)]
-    products: Vec<String>,
 }
 
 impl Cells {
@@ -139,7 +139,7 @@ impl Cells {
         &'a self,
         (import, plan): (&'a Import, &'a Plan),
         (email, given, family): &'a (Email, Name, Name),
-        (rights, attributes): (&'a [(String, String)], &'a [(Attribute, String)]),
+        (attributes, rights): (&'a [(Attribute, String)], &'a [(String, String)]),
     ) -> Invitation<'a> {
         Invitation {
             login: &self.login,
@@ -179,11 +179,11 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    fn of_row(code: &str) -> Self {
+    pub(super) fn of_row(code: &str) -> Self {
         Self { column: None, code: code.to_owned(), first_line: None, attribute: None }
     }
 
-    fn missing(attribute: Attribute) -> Self {
+    pub(super) fn missing(attribute: Attribute) -> Self {
         Self { attribute: Some(attribute), ..Self::of_row(ATTRIBUTE_MISSING) }
     }
 }
@@ -221,9 +221,9 @@ pub(super) async fn check(app: &App, job: &Job) -> Outcome<()> {
     // Of the others no more is known than that they are wrong.
     let told: HashSet<u64> = preview.problems.iter().map(|problem| problem.line).collect();
     found.invalid = i64::try_from(preview.bad_rows.saturating_sub(told.len()))?;
-    let asked = attributes::asked_by(&mut app.db.reader().await?, &app.config, organization).await?;
     let products = products_of(app, organization).await?;
-    let rows = checked_rows(preview, (&asked, &products), calendar::date_at(now));
+    let asked = attributes::asked_by(&mut app.db.reader().await?, &app.config, organization).await?;
+    let rows = checked_rows(preview, (&asked, &products, calendar::date_at(now)));
     let stored = imports::find(&mut app.db.reader().await?, organization, id).await?;
     let Some(Import { created_by, .. }) = stored else { return give_up(app, job).await };
     let total = i64::try_from(rows.len())?;
@@ -285,16 +285,13 @@ async fn products_of(app: &App, organization: &str) -> Outcome<BTreeMap<String, 
 }
 
 /// Every row of the file that is good, or whose problems are told, by line.
-/// What a file may name, and must say: what is asked of people, and the products of the organization.
-type Known<'a> = (&'a Asked, &'a BTreeMap<String, String>);
-
-fn checked_rows(preview: Preview, known: Known<'_>, today: Date) -> Vec<Checked> {
+fn checked_rows(preview: Preview, (asked, products, today): Known<'_>) -> Vec<Checked> {
     let column = |wanted| preview.columns.iter().find(|(column, _)| *column == wanted).map(|(_, name)| name.clone());
     let columns = Columns {
         mail: column(csv_people::Column::Email),
         end: column(csv_people::Column::EndsOn),
-        birthdate: column(csv_people::Column::Birthdate),
         products: column(csv_people::Column::Products),
+        birthdate: column(csv_people::Column::Birthdate),
     };
     let mut rows = BTreeMap::new();
     for problem in preview.problems {
@@ -308,30 +305,29 @@ fn checked_rows(preview: Preview, known: Known<'_>, today: Date) -> Vec<Checked>
         row.wrong.push(wrong);
     }
     for row in preview.rows {
-        rows.insert(row.line, checked_row(row, (&columns, known), today));
+        rows.insert(row.line, checked_row(row, &columns, (asked, products, today)));
     }
     rows.into_values().collect()
 }
 
-/// How the file calls the columns that a row may be wrong in here.
+/// What is known when a row is judged: what is asked of people, the products by what they may be called, and the day.
+type Known<'a> = (&'a Asked, &'a BTreeMap<String, String>, Date);
+
+/// Headers as they are written, of the columns whose cells are judged here.
 struct Columns {
     mail: Option<String>,
     end: Option<String>,
-    birthdate: Option<String>,
     products: Option<String>,
+    birthdate: Option<String>,
 }
 
-fn checked_row(row: Person, (columns, (asked, products)): (&Columns, Known<'_>), today: Date) -> Checked {
+fn checked_row(row: Person, columns: &Columns, (asked, products, today): Known<'_>) -> Checked {
     let wrong = |column: &Option<String>, code: &str| Wrong { column: column.clone(), ..Wrong::of_row(code) };
     let mut wrongs = Vec::new();
     match row.ends_on {
         Some(day) if day < today => wrongs.push(wrong(&columns.end, "past")),
         Some(day) if day > calendar::add_years(today, 10) => wrongs.push(wrong(&columns.end, "too_far")),
         _ => {}
-    }
-    let birthdate = row.birthdate.and_then(|day| Attribute::Birthdate.parse(&day.to_string(), today));
-    if row.birthdate.is_some() && birthdate.is_none() {
-        wrongs.push(wrong(&columns.birthdate, "date"));
     }
     let named: Vec<_> = row.products.iter().map(|name| products.get(&name.to_lowercase())).collect();
     if named.contains(&None) {
@@ -340,6 +336,10 @@ fn checked_row(row: Person, (columns, (asked, products)): (&Columns, Known<'_>),
     let mut named: Vec<String> = named.into_iter().flatten().cloned().collect();
     named.sort_unstable();
     named.dedup();
+    let birthdate = row.birthdate.and_then(|day| Attribute::Birthdate.parse(&day.to_string(), today));
+    if row.birthdate.is_some() && birthdate.is_none() {
+        wrongs.push(wrong(&columns.birthdate, "date"));
+    }
     // An invitation needs somewhere to go.
     let Some(email) = row.email else {
         wrongs.push(wrong(&columns.mail, "missing"));
@@ -353,9 +353,9 @@ fn checked_row(row: Person, (columns, (asked, products)): (&Columns, Known<'_>),
         administrator: row.role == Role::Administrator,
         external: row.affiliation == Affiliation::External,
         ends_on: row.ends_on,
+        products: named,
         phone: row.phone,
         birthdate,
-        products: named,
     };
     let told = row.birthdate.is_some() && cells.birthdate.is_none();
     let missing = cells.missing(asked).into_iter().filter(|attribute| !(told && *attribute == Attribute::Birthdate));
@@ -385,12 +385,11 @@ impl Checked {
     fn stored(&self, taken: &BTreeMap<String, Login>, found: &mut Found) -> Outcome<Value> {
         let mut wrong = self.wrong.clone();
         let login = self.cells.as_ref().and_then(|cells| taken.get(&cells.login));
-        if login.is_some() {
-            // Whoever has an account says what is missing when they accept.
-            wrong.retain(|wrong| wrong.attribute.is_none());
-        }
         if let Some(code) = login.and_then(taken_code) {
             wrong.push(Wrong::of_row(code));
+        } else if login.is_some() {
+            // Who has an account is asked when they accept.
+            wrong.retain(|wrong| wrong.code != ATTRIBUTE_MISSING);
         }
         let ready = wrong.is_empty();
         let offer = ready && login.is_some();
@@ -475,7 +474,7 @@ async fn batch(
         let late = cells.ends_on.is_some_and(|day| day < today).then_some("past");
         let code = barred.or(login.and_then(taken_code)).or(late);
         let done = match (code, login) {
-            (Some(code), _) => Done::Refused(problems(code)?),
+            (Some(code), _) => Done::Refused(problems(&[Wrong::of_row(code)])?),
             (None, Some(_)) => offer(app, tx, (import, plan), (cells, now)).await?,
             (None, None) => admit(app, tx, (import, plan), (cells, now)).await?,
         };
@@ -500,15 +499,9 @@ enum Done {
     Overtaken,
 }
 
-/// The problem of a whole row, as it is stored.
-pub(super) fn problems(code: &str) -> Outcome<String> {
-    Ok(serde_json::to_string(&[Wrong::of_row(code)])?)
-}
-
-/// The problem of a row that does not say what is asked of people, as it is stored.
-pub(super) fn missing_problems(missing: &[Attribute]) -> Outcome<String> {
-    let wrongs: Vec<Wrong> = missing.iter().copied().map(Wrong::missing).collect();
-    Ok(serde_json::to_string(&wrongs)?)
+/// What is wrong with a row, as it is stored.
+pub(super) fn problems(wrongs: &[Wrong]) -> Outcome<String> {
+    Ok(serde_json::to_string(wrongs)?)
 }
 
 /// Why there is no seat, in a word.
@@ -541,16 +534,19 @@ async fn admit(
     (import, plan): (&Import, &Plan),
     (cells, now): (&Cells, Timestamp),
 ) -> Outcome<Done> {
-    let (parsed, attributes, ends_on) = (cells.parsed()?, cells.attributes(), cells.ends_on());
-    let invitation = cells.invitation((import, plan), &parsed, (&plan.rights, &attributes));
+    let (parsed, ends_on, attributes) = (cells.parsed()?, cells.ends_on(), cells.attributes());
+    let invitation = cells.invitation((import, plan), &parsed, (&attributes, &plan.rights));
     let event = plan.event("member.invited", import);
     let asked = (&invitation, &cells.terms(ends_on.as_deref()), event);
     match invite::admit(tx, app.into(), asked, now).await? {
         Ok(invited) => Ok(Done::Made(invited.person)),
         Err(InviteRefusal::LoginTaken) => Ok(Done::Overtaken),
-        Err(InviteRefusal::Seat(refusal)) => Ok(Done::Refused(problems(seat_code(&refusal))?)),
+        Err(InviteRefusal::Seat(refusal)) => Ok(Done::Refused(problems(&[Wrong::of_row(seat_code(&refusal))])?)),
         // The organization has begun to ask for more since the preview.
-        Err(InviteRefusal::Missing(missing)) => Ok(Done::Refused(missing_problems(&missing)?)),
+        Err(InviteRefusal::Missing(missing)) => {
+            let wrongs: Vec<_> = missing.into_iter().map(Wrong::missing).collect();
+            Ok(Done::Refused(problems(&wrongs)?))
+        }
         Err(refusal) => Err(Fault::new(format!("a checked row was refused: {refusal}"))),
     }
 }
@@ -586,11 +582,10 @@ async fn offer(
             audit::record(tx, event, now).await?;
             Ok(Done::Offered)
         }
-        Err(OfferRefusal::AlreadyMember) => Ok(Done::Refused(problems("already_member")?)),
-        Err(OfferRefusal::Seat(refusal)) => Ok(Done::Refused(problems(seat_code(&refusal))?)),
-        Err(OfferRefusal::Missing(missing)) => Ok(Done::Refused(missing_problems(&missing)?)),
-        // Another one was made at this moment.
-        Err(OfferRefusal::AlreadyOffered | OfferRefusal::Over) => Ok(Done::Overtaken),
+        Err(OfferRefusal::AlreadyMember) => Ok(Done::Refused(problems(&[Wrong::of_row("already_member")])?)),
+        Err(OfferRefusal::Seat(refusal)) => Ok(Done::Refused(problems(&[Wrong::of_row(seat_code(&refusal))])?)),
+        // Another one was made at this moment. What is asked of people is asked when they accept.
+        Err(OfferRefusal::AlreadyOffered | OfferRefusal::Over | OfferRefusal::Missing(_)) => Ok(Done::Overtaken),
     }
 }
 

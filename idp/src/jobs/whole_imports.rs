@@ -15,9 +15,9 @@ use habilis_keys::random;
 use habilis_policies::attributes::Asked;
 use habilis_policies::{calendar, search};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::imports::{self as rows_of, BATCH, Cells, LOOKS, Plan, barred, missing_problems, problems, seat_code};
+use super::imports::{self as rows_of, BATCH, Cells, LOOKS, Plan, Wrong, barred, problems, seat_code};
 use super::work::Job;
 use crate::account::{attributes, invite, offers};
 use crate::app::App;
@@ -43,8 +43,6 @@ enum Step<T> {
     Done(T),
     /// Rows are refused: nothing is entered.
     Refused(Refused),
-    /// What is asked of people changed meanwhile: from the beginning.
-    Again,
     /// The job is somebody else's by now, or was cancelled.
     Left,
 }
@@ -57,24 +55,16 @@ pub(super) async fn run(app: &App, job: &Job, (import, plan): (Import, &Plan)) -
     let import = if import.decided_at.is_some() {
         import
     } else {
-        let mut looks = 0;
-        let (made, offered) = loop {
-            let entered = match prepare(app, job, (&import, plan)).await? {
-                Step::Done(asked) => enter(app, job, (&import, plan, &asked)).await?,
-                Step::Refused(refused) => Step::Refused(refused),
-                Step::Again => Step::Again,
-                Step::Left => Step::Left,
-            };
-            looks += 1;
-            match entered {
-                Step::Done(counts) => break counts,
-                Step::Refused(refused) => return turn_down(app, job, (&import, plan), &refused).await,
-                Step::Again if looks < LOOKS => {}
-                Step::Again => return Err(Fault::new("what is asked of people changes all the time")),
-                Step::Left => return Ok(()),
-            }
+        let entered = match prepare(app, job, (&import, plan)).await? {
+            Step::Done(asked) => enter(app, job, (&import, plan), &asked).await?,
+            Step::Refused(refused) => Step::Refused(refused),
+            Step::Left => Step::Left,
         };
-        Import { made, offered, ..import }
+        match entered {
+            Step::Done((made, offered)) => Import { made, offered, ..import },
+            Step::Refused(refused) => return turn_down(app, job, (&import, plan), &refused).await,
+            Step::Left => return Ok(()),
+        }
     };
     tell(app, job, (&import, plan)).await
 }
@@ -82,6 +72,7 @@ pub(super) async fn run(app: &App, job: &Job, (import, plan): (Import, &Plan)) -
 /// Puts every row aside with what it will be: once, though somebody had begun before.
 async fn prepare(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outcome<Step<Asked>> {
     let total = 2 * import.ready;
+    let asked = attributes::asked_by(&mut app.db.reader().await?, &app.config, &import.organization_id).await?;
     loop {
         let mut tx = app.db.begin().await?;
         if !job.advance(&mut tx, (0, total), app.clock.now()).await? {
@@ -93,7 +84,6 @@ async fn prepare(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outc
             break;
         }
     }
-    let asked = attributes::asked_by(&mut app.db.reader().await?, &app.config, &import.organization_id).await?;
     let (mut line, mut done, mut refused) = (-1, 0, Refused::new());
     loop {
         let now = app.clock.now();
@@ -105,7 +95,7 @@ async fn prepare(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outc
         if !job.advance(&mut tx, (done, total), now).await? {
             return Ok(Step::Left);
         }
-        put_aside(&mut tx, (import, plan, &asked), (&rows, now), &mut refused).await?;
+        put_aside(&mut tx, (import, plan), (&rows, &asked, now), &mut refused).await?;
         tx.commit().await?;
     }
     Ok(if refused.is_empty() { Step::Done(asked) } else { Step::Refused(refused) })
@@ -113,15 +103,26 @@ async fn prepare(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outc
 
 async fn put_aside(
     tx: &mut Tx,
-    (import, plan, asked): (&Import, &Plan, &Asked),
-    (rows, now): (&[Row], Timestamp),
+    (import, plan): (&Import, &Plan),
+    (rows, asked, now): (&[Row], &Asked, Timestamp),
     refused: &mut Refused,
 ) -> Outcome<()> {
     let organization = import.organization_id.as_str();
-    let (mut entries, mut taken, mut logins) = (Vec::with_capacity(rows.len()), Vec::new(), Vec::new());
-    let (mut products, mut incomplete) = (BTreeMap::new(), BTreeMap::new());
-    for row in rows {
-        let cells = Cells::of(row.data.as_deref())?;
+    let (mut entries, mut taken) = (Vec::with_capacity(rows.len()), Vec::new());
+    let cells = rows.iter().map(|row| Cells::of(row.data.as_deref())).collect::<Outcome<Vec<_>>>()?;
+    let all: Value = cells.iter().map(|cells| cells.login.as_str()).collect();
+    let known = imports::taken(tx, (organization, &plan.by), &all.to_string(), now).await?;
+    let mut products = BTreeMap::new();
+    for (row, cells) in rows.iter().zip(cells) {
+        let missing = cells.missing(asked);
+        // Who has an account is asked when they accept.
+        if !missing.is_empty() && !known.iter().any(|login| login.login == cells.login) {
+            let wrongs: Vec<_> = missing.into_iter().map(Wrong::missing).collect();
+            refused.insert(row.line, problems(&wrongs)?);
+        }
+        let attributes = cells.attributes().into_iter();
+        let claims: Map<_, _> =
+            attributes.map(|(attribute, value)| (attribute.claim().to_owned(), value.into())).collect();
         let named = cells.products(plan).map(<[String]>::to_vec);
         let known = match products.get(&named) {
             Some(known) => known,
@@ -133,37 +134,23 @@ async fn put_aside(
         match known {
             Ok(known) => taken.extend(known.iter().map(|product| json!([row.line, product]))),
             Err(refusal) => {
-                refused.insert(row.line, problems(seat_code(refusal))?);
+                refused.insert(row.line, problems(&[Wrong::of_row(seat_code(refusal))])?);
             }
         }
-        let said =
-            cells.attributes().into_iter().map(|(attribute, value)| (attribute.claim().to_owned(), value.into()));
-        let claims = Value::Object(said.collect());
         entries.push(json!({
             "line": row.line, "login": cells.login, "email": cells.email, "given": cells.given, "family": cells.family,
             "role": cells.role(), "affiliation": cells.affiliation(), "ends_on": cells.ends_on(),
-            "key": hexadecimal(&search::sort_key(&cells.family, &cells.given)),
-            "person": random::id("usr", now), "offer": random::id("off", now), "claims": claims.to_string(),
+            "claims": Value::Object(claims).to_string(), "key": hexadecimal(&search::sort_key(&cells.family, &cells.given)),
+            "person": random::id("usr", now), "offer": random::id("off", now),
         }));
-        let missing = cells.missing(asked);
-        if !missing.is_empty() {
-            incomplete.insert(cells.login.clone(), (row.line, missing));
-        }
-        logins.push(cells.login);
     }
     import_entries::add(tx, &import.id, (&Value::from(entries).to_string(), &Value::from(taken).to_string())).await?;
     // An offer whose time is over stands in the way of another until it is closed.
-    let who = (organization, plan.by.as_str());
-    for login in imports::taken(tx, who, &Value::from(logins).to_string(), now).await? {
-        // Whoever has an account says what is missing when they accept.
-        incomplete.remove(&login.login);
+    for login in known {
         let Some(person) = people::find_by_login(tx, &login.login).await? else { continue };
         if let Some(before) = membership_offers::lapsed_of(tx, (organization, &person.id), now).await? {
             lifecycle::offers::lapse(tx, &before, now).await?;
         }
-    }
-    for (line, missing) in incomplete.into_values() {
-        refused.insert(line, missing_problems(&missing)?);
     }
     Ok(())
 }
@@ -177,7 +164,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// The step by which all of them appear, or none.
-async fn enter(app: &App, job: &Job, (import, plan, asked): (&Import, &Plan, &Asked)) -> Outcome<Step<(i64, i64)>> {
+async fn enter(app: &App, job: &Job, (import, plan): (&Import, &Plan), asked: &Asked) -> Outcome<Step<(i64, i64)>> {
     for _ in 0..LOOKS {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
@@ -187,7 +174,7 @@ async fn enter(app: &App, job: &Job, (import, plan, asked): (&Import, &Plan, &As
         // What the operator grants the organization, and that it is active, must stay until they are in.
         members::lock(&mut tx, &import.organization_id).await?;
         if attributes::asked_by(&mut tx, &app.config, &import.organization_id).await? != *asked {
-            return Ok(Step::Again);
+            return Err(Fault::new("what is asked of people has changed meanwhile; the import begins again"));
         }
         let refused = refused(&mut tx, (import, plan), now).await?;
         if !refused.is_empty() {
@@ -199,7 +186,7 @@ async fn enter(app: &App, job: &Job, (import, plan, asked): (&Import, &Plan, &As
             let at = (import.organization_id.as_str(), product.as_str());
             if let Err(free) = seats::count_many(&mut tx, at, *wanted, now).await? {
                 let lines = import_entries::without_seat(&mut tx, (&import.id, at.0), (product, free)).await?;
-                let full = problems("seat_limit_reached")?;
+                let full = problems(&[Wrong::of_row("seat_limit_reached")])?;
                 refused.extend(lines.into_iter().map(|line| (line, full.clone())));
             }
         }
@@ -234,28 +221,28 @@ async fn enter(app: &App, job: &Job, (import, plan, asked): (&Import, &Plan, &As
 async fn refused(tx: &mut Tx, (import, plan): (&Import, &Plan), now: Timestamp) -> Outcome<Refused> {
     if let Some(code) = barred(tx, &import.organization_id, plan).await? {
         let lines = import_entries::lines(tx, &import.id).await?;
-        let problems = problems(code)?;
+        let problems = problems(&[Wrong::of_row(code)])?;
         return Ok(lines.into_iter().map(|line| (line, problems.clone())).collect());
     }
     import_entries::resolve(tx, &import.id).await?;
     let today = calendar::date_at(now).to_string();
     let whose = (import.id.as_str(), import.organization_id.as_str());
-    let refused = import_entries::refused(tx, whose, (&plan.by, &today)).await?.into_iter();
-    refused.map(|(line, code)| Ok((line, problems(&code)?))).collect()
+    let found = import_entries::refused(tx, whose, (&plan.by, &today)).await?;
+    found.into_iter().map(|(line, code)| Ok((line, problems(&[Wrong::of_row(&code)])?))).collect()
 }
 
 /// Nothing was entered: the import is as it was after the check, with these rows marked.
 async fn turn_down(app: &App, job: &Job, (import, plan): (&Import, &Plan), refused: &Refused) -> Outcome<()> {
     let now = app.clock.now();
-    let mut by_problems = BTreeMap::<&str, Vec<i64>>::new();
+    let mut alike = BTreeMap::<&str, Vec<i64>>::new();
     for (line, problems) in refused {
-        by_problems.entry(problems).or_default().push(*line);
+        alike.entry(problems).or_default().push(*line);
     }
     let mut tx = app.db.begin().await?;
     if !job.finish(&mut tx, "done", now).await? {
         return Ok(());
     }
-    for (problems, lines) in by_problems {
+    for (problems, lines) in alike {
         for lines in lines.chunks(MARKED) {
             imports::settle_rows(&mut tx, &import.id, (&Value::from(lines).to_string(), problems)).await?;
         }
@@ -311,8 +298,8 @@ async fn tell_one(
     let Some(account) = &row.account_id else {
         let person = row.new_id.as_str();
         seats::tell_held(tx, (&organization.id, person), &products, (&plan.by, "invited"), now).await?;
-        let (parsed, attributes, ends_on) = (cells.parsed()?, cells.attributes(), cells.ends_on());
-        let invitation = cells.invitation((import, plan), &parsed, (rights, &attributes));
+        let (parsed, ends_on, attributes) = (cells.parsed()?, cells.ends_on(), cells.attributes());
+        let invitation = cells.invitation((import, plan), &parsed, (&attributes, rights));
         let event = plan.event("member.invited", import);
         let told = (&invitation, &cells.terms(ends_on.as_deref()), event);
         return invite::announce(tx, app.into(), (person, told), now).await;

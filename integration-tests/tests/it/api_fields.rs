@@ -104,8 +104,9 @@ fn wrong_addresses(path: &str, things: &[(&str, String)], operation: &Value) -> 
         parts.flat_map(|part| odd.iter().map(move |odd| filled(&path.replace(part, odd)))).collect();
     for parameter in operation["parameters"].as_array().into_iter().flatten().filter(|one| one["in"] == "query") {
         let name = parameter["name"].as_str().unwrap();
-        // A search takes any text; a portal and a right go together, and nobody may have them.
-        let odd = odd.iter().filter(|_| !["q", "portal", "right"].contains(&name));
+        // A search takes any text; a portal and a right go together, and nobody may have them. Nobody knows every campaign.
+        let any = ["q", "portal", "right"].contains(&name);
+        let odd = odd.iter().filter(|odd| !any && (name != "campaign" || odd.len() != 12));
         addresses.extend(odd.map(|odd| format!("{}?{name}={odd}", filled(path))));
     }
     addresses
@@ -177,7 +178,9 @@ async fn every_field_of_every_route_refuses_what_it_cannot_be(engine: Engine) {
                     request = request.json(&example(&document, schema));
                 }
                 let status = boss.send(request).await.status;
-                if ![400, 404, 409, 410, 415, 422].contains(&status) {
+                // Some things are for the organization's own alone, not for the operator.
+                let own = path.contains("/document-requests/") && status == 403;
+                if !own && ![400, 404, 409, 410, 415, 422].contains(&status) {
                     complaints.push(format!("{method} {address}: {status}"));
                 }
                 addresses += 1;
