@@ -711,10 +711,8 @@ mod tests {
             (" cours , atelier|cours;; examen ", Some(&["cours", "atelier", "examen"])),
             (", ;", None),
         ] {
-            assert_eq!(
-                parse_products(cell).as_deref().map(|list| list.to_vec()),
-                expected.map(|list| list.iter().map(ToString::to_string).collect())
-            );
+            let expected = expected.map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>());
+            assert_eq!(parse_products(cell), expected);
         }
         let many: Vec<_> = (0..=MAX_PRODUCTS).map(|number| number.to_string()).collect();
         assert_eq!(parse_products(&many.join(",")), None);

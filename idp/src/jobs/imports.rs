@@ -46,6 +46,9 @@ pub(super) const LOOKS: u32 = 10;
 /// The code of a row that does not say what is asked of people.
 const ATTRIBUTE_MISSING: &str = "attribute_missing";
 
+/// Portals and roles.
+type Rights<'a> = &'a [(String, String)];
+
 /// How an import is applied, and in whose name.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Plan {
@@ -139,7 +142,7 @@ impl Cells {
         &'a self,
         (import, plan): (&'a Import, &'a Plan),
         (email, given, family): &'a (Email, Name, Name),
-        (attributes, rights): (&'a [(Attribute, String)], &'a [(String, String)]),
+        (attributes, rights): (&'a [(Attribute, String)], Rights<'a>),
     ) -> Invitation<'a> {
         Invitation {
             login: &self.login,

@@ -124,12 +124,11 @@ async fn put_aside(
         let claims: Map<_, _> =
             attributes.map(|(attribute, value)| (attribute.claim().to_owned(), value.into())).collect();
         let named = cells.products(plan).map(<[String]>::to_vec);
-        let known = match products.get(&named) {
-            Some(known) => known,
-            None => {
-                let found = seats::products_of_newcomer(tx, organization, named.as_deref(), now).await?;
-                products.entry(named).or_insert(found)
-            }
+        let known = if let Some(known) = products.get(&named) {
+            known
+        } else {
+            let found = seats::products_of_newcomer(tx, organization, named.as_deref(), now).await?;
+            products.entry(named).or_insert(found)
         };
         match known {
             Ok(known) => taken.extend(known.iter().map(|product| json!([row.line, product]))),

@@ -21,7 +21,7 @@ use crate::db::sessions::Session;
 use crate::db::sign_in_steps::{self, NewStep, Step};
 use crate::db::{Tx, browsers, device_requests, interactions, passwords, people};
 use crate::mail::{self, letters::NewSignIn};
-use crate::oidc::interaction::{self, Open, login_path, proceed};
+use crate::oidc::interaction::{self, Open, login_path, proceed, whole_path};
 use crate::oidc::issue::STRONGEST;
 use crate::outcome::Outcome;
 use crate::web::cookies::{self, Browser, Cookies};
@@ -53,7 +53,7 @@ impl Way {
     /// Where somebody who is signed in begins from the beginning.
     pub fn whole_path(&self) -> String {
         match self {
-            Self::Request(open) => format!("{}?again=yes", login_path(&open.interaction.id)),
+            Self::Request(open) => whole_path(&open.interaction.id),
             Self::Place(place) => place.whole_path(),
         }
     }

@@ -24,7 +24,7 @@ use crate::db::failures::{self, Failures, Subject};
 use crate::db::people::{self, Credentials, fold_login};
 use crate::db::sessions::Session;
 use crate::oidc::error::PageError;
-use crate::oidc::interaction::{Open, deny, login_path, open, stale};
+use crate::oidc::interaction::{Open, deny, open, stale, whole_path};
 use crate::outcome::Outcome;
 use crate::web::cookies::{Browser, Cookies};
 use crate::web::params::Params;
@@ -79,7 +79,7 @@ async fn confirm(app: &App, (open, session): (&Open, &Session), page: Login) -> 
     let Some(person) = person.filter(|person| meant(&person.login)) else { return Ok(page) };
     Ok(Login {
         username: person.login,
-        not_you_href: Some(format!("{}?again=yes", login_path(&open.interaction.id))),
+        not_you_href: Some(whole_path(&open.interaction.id)),
         sign_up_href: None,
         ..page
     })

@@ -291,7 +291,7 @@ pub async fn ask_organization(
         session: &asked.session,
         browser: &asked.browser,
         action: ORGANIZATION_PATH.to_owned(),
-        not_you_href: Place::Device.confirm_path(),
+        not_you_href: Place::Device.whole_path(),
         locale: origin.locale(query.get("ui_locales")),
     };
     scene.show(&app, &asked.found).await

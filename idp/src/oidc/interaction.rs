@@ -50,6 +50,11 @@ pub fn login_path(id: &str) -> String {
     format!("/interaction/login/{id}")
 }
 
+/// Where somebody who is signed in begins from the beginning, as somebody else perhaps.
+pub fn whole_path(id: &str) -> String {
+    format!("{}?again=yes", login_path(id))
+}
+
 /// Where the person consents.
 pub fn consent_path(id: &str) -> String {
     format!("/interaction/consent/{id}")
@@ -263,7 +268,7 @@ pub async fn consent(
         csrf: open.browser.csrf(&app),
         client: open.client.card_in(locale),
         person: format!("{} {}", person.given_name, person.family_name),
-        not_you_href: Some(login_path(&id)),
+        not_you_href: Some(whole_path(&id)),
         scopes: scope.iter().filter(|token| *token != "openid").map(|token| ScopeWords::of(token, locale)).collect(),
     };
     render(StatusCode::OK, &page)

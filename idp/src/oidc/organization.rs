@@ -15,7 +15,7 @@ use super::answer::RedirectError;
 use super::claims::{ClaimsRequest, ORGANIZATION_SCOPE};
 use super::client::Client;
 use super::error::PageError;
-use super::interaction::{self, Open, continue_path, login_path, proceed, stale};
+use super::interaction::{self, Open, continue_path, login_path, proceed, stale, whole_path};
 use super::organization_pages::{ChooseOrganization, NotForYou, OrganizationChoice, kind_words, kinds_words};
 use super::par;
 use super::request::Request;
@@ -317,7 +317,7 @@ pub async fn ask(
         session: &session,
         browser: &open.browser,
         action: organization_path(&id),
-        not_you_href: login_path(&id),
+        not_you_href: whole_path(&id),
         locale,
     };
     scene.show(&app, &found).await

@@ -706,7 +706,7 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
             .request("POST", &format!("{of}/document-requests/{asked}/documents"))
             .header("content-type", "application/pdf");
         let shown = own.send(file.body("%PDF-1.7 isolée")).await.done(201);
-        document = shown["documents"][0]["id"].as_str().unwrap().to_owned();
+        shown["documents"][0]["id"].as_str().unwrap().clone_into(&mut document);
     }
     let others = [
         ("{document_request}", asked),

@@ -28,7 +28,17 @@ async fn upload(api: &Api, path: &str, kind: &str, bytes: Vec<u8>) -> Answer {
 
 fn sha256_of(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Waits for what a job does.
+async fn until(done: impl AsyncFn() -> bool) {
+    for _ in 0..100 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }
 
 async fn trail(api: &Api, organization: &str) -> Vec<Value> {
@@ -38,6 +48,58 @@ async fn trail(api: &Api, organization: &str) -> Vec<Value> {
 
 async fn subjects(server: &TestServer, to: &str) -> Vec<String> {
     Inbox::of(server).to(to).await.into_iter().map(|mail| mail.subject).collect()
+}
+
+/// What cannot be asked, and leaves nothing.
+async fn refused(
+    boss: &Api,
+    (organization, other): (&str, &str),
+    (ask, today, due_on): (&impl Fn(&[&str], &str) -> Value, &str, &str),
+) {
+    boss.post("/document-requests", &ask(&[organization], today)).await.problem(422, "invalid_fields");
+    let problem = boss
+        .post("/document-requests", &ask(&[organization, "org_nobody"], due_on))
+        .await
+        .problem(422, "invalid_fields");
+    assert_eq!(problem["errors"][0]["pointer"], "/organizations/1");
+    let problem = boss.post("/document-requests", &ask(&[other, other], due_on)).await.problem(422, "invalid_fields");
+    assert_eq!(problem["errors"][0]["code"], "duplicate");
+    let mut threat = ask(&[organization], due_on);
+    threat["suspends"] = json!(true);
+    let problem = boss.post("/document-requests", &threat).await.problem(422, "invalid_fields");
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 2, "{problem}");
+    assert_eq!(boss.get("/document-requests").await.done(200)["items"], json!([]), "all or none");
+}
+
+/// The report says it all, and always the same, under its digest.
+async fn reported(api: &Api, path: &str, accepted: &Value) -> String {
+    let report = api.get(&format!("{path}/report")).await;
+    assert_eq!(accepted["evidence_sha256"], sha256_of(report.body.as_bytes()));
+    let digest = ring::digest::digest(&ring::digest::SHA256, report.body.as_bytes());
+    assert_eq!(report.header("repr-digest"), format!("sha-256=:{}:", STANDARD.encode(digest)));
+    let first: Value = serde_json::from_str(report.body.lines().next().unwrap()).unwrap();
+    assert_eq!(first["status"], "accepted");
+    report.body
+}
+
+/// What the trail says of it.
+async fn traced(boss: &Api, organization: &str, accepted: &Value) {
+    let trail = trail(boss, organization).await;
+    for (event, count) in [
+        ("document_request.opened", 1),
+        ("document_request.document_uploaded", 3),
+        ("document_request.document_removed", 1),
+        ("document_request.document_read", 1),
+        ("document_request.answered", 2),
+        ("document_request.refused", 1),
+        ("document_request.accepted", 1),
+    ] {
+        assert_eq!(trail.iter().filter(|line| line["event"] == event).count(), count, "{event}");
+    }
+    assert_eq!(
+        trail.iter().find(|line| line["event"] == "document_request.accepted").unwrap()["detail"]["sha256"],
+        accepted["evidence_sha256"]
+    );
 }
 
 own_journeys! {
@@ -53,17 +115,7 @@ own_journeys! {
             "due_on": due_on,
         });
         let due_on = in_days(&server, 20).await;
-        // What cannot be asked.
-        boss.post("/document-requests", &ask(&[&organization], &today)).await.problem(422, "invalid_fields");
-        let problem = boss.post("/document-requests", &ask(&[&organization, "org_nobody"], &due_on)).await.problem(422, "invalid_fields");
-        assert_eq!(problem["errors"][0]["pointer"], "/organizations/1");
-        let problem = boss.post("/document-requests", &ask(&[&other, &other], &due_on)).await.problem(422, "invalid_fields");
-        assert_eq!(problem["errors"][0]["code"], "duplicate");
-        let mut threat = ask(&[&organization], &due_on);
-        threat["suspends"] = json!(true);
-        let problem = boss.post("/document-requests", &threat).await.problem(422, "invalid_fields");
-        assert_eq!(problem["errors"].as_array().unwrap().len(), 2, "{problem}");
-        assert_eq!(boss.get("/document-requests").await.done(200)["items"], json!([]), "all or none");
+        refused(&boss, (&organization, &other), (&ask, &today, &due_on)).await;
         api.post("/document-requests", &ask(&[&organization], &due_on)).await.problem(403, "forbidden");
 
         // Two organizations, each with a review of access.
@@ -141,22 +193,10 @@ own_journeys! {
         boss.post(&format!("{path}/accept"), &empty).await.problem(409, "conflict");
         boss.post(&format!("{path}/cancel"), &json!({ "reason": "tard" })).await.problem(409, "conflict");
 
-        // The report says it all, and always the same, without a name.
-        let report = api.get(&format!("{path}/report")).await;
-        assert_eq!(accepted["evidence_sha256"], sha256_of(report.body.as_bytes()));
-        let digest = ring::digest::digest(&ring::digest::SHA256, report.body.as_bytes());
-        assert_eq!(report.header("repr-digest"), format!("sha-256=:{}:", STANDARD.encode(digest)));
-        let lines: Vec<Value> = report.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!((lines.len(), &lines[0]["status"], &lines[1]["sha256"]), (3, &json!("accepted"), &json!(sha256_of(&pdf))));
-        assert!(!report.body.contains("mandat signé.pdf") && !report.body.contains(&person.login));
-        let trail = trail(&boss, &organization).await;
-        for (event, count) in [
-            ("document_request.opened", 1), ("document_request.document_uploaded", 3), ("document_request.document_removed", 1),
-            ("document_request.document_read", 1), ("document_request.answered", 2), ("document_request.refused", 1), ("document_request.accepted", 1),
-        ] {
-            assert_eq!(trail.iter().filter(|line| line["event"] == event).count(), count, "{event}");
-        }
-        assert_eq!(trail.iter().find(|line| line["event"] == "document_request.accepted").unwrap()["detail"]["sha256"], accepted["evidence_sha256"]);
+        let report = reported(&api, &path, &accepted).await;
+        assert_eq!((report.lines().count(), report.contains(&sha256_of(&pdf))), (3, true));
+        assert!(!report.contains("mandat signé.pdf") && !report.contains(&person.login));
+        traced(&boss, &organization, &accepted).await;
 
         // Withdrawn is settled as well. Five years after, the files are gone, and what is known of them is not.
         let second = &made["items"][1];
@@ -165,16 +205,11 @@ own_journeys! {
         assert_eq!(boss.get(&format!("{second}/report")).await.status, 200);
         server.advance(5 * 366 * DAY + 2 * DAY).await;
         let boss = operator(&server).await;
-        for _ in 0..100 {
-            if boss.get(&path).await.done(200)["documents"][0]["kept"] == false {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        until(async || boss.get(&path).await.done(200)["documents"][0]["kept"] == false).await;
         let kept = boss.get(&path).await.done(200);
         assert_eq!((&kept["documents"][0]["kept"], &kept["documents"][0]["sha256"]), (&json!(false), &json!(sha256_of(&pdf))));
         boss.get(&format!("{documents}/{document}")).await.problem(404, "not_found");
-        assert_eq!(boss.get(&format!("{path}/report")).await.body, report.body);
+        assert_eq!(boss.get(&format!("{path}/report")).await.body, report);
         server.kill();
     }
 
@@ -193,30 +228,15 @@ own_journeys! {
             subjects(server, &person.login).await.iter().filter(|subject| subject.contains(words)).count()
         };
         server.advance(13 * DAY).await;
-        for _ in 0..100 {
-            if count(&server, "attendus le").await == 1 {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        until(async || count(&server, "attendus le").await == 1).await;
         server.advance(5 * DAY).await;
-        for _ in 0..100 {
-            if count(&server, "attendus le").await == 2 {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        until(async || count(&server, "attendus le").await == 2).await;
         assert_eq!(count(&server, "attendus le").await, 2, "a week and two days before: {:?}", subjects(&server, &person.login).await);
         let boss = operator(&server).await;
         assert_eq!(status(&boss).await, "active");
         server.advance(3 * DAY).await;
         let boss = operator(&server).await;
-        for _ in 0..100 {
-            if status(&boss).await == "suspended" {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        until(async || status(&boss).await == "suspended").await;
         assert_eq!(status(&boss).await, "suspended");
         let shown = boss.get(&path).await.done(200);
         assert!(shown["status"] == "open" && shown["overdue_at"].is_string(), "{shown}");
@@ -236,12 +256,7 @@ own_journeys! {
         boss.post(&format!("{path}/refuse"), &json!({ "reason": "Illisible.", "due_on": due_on })).await.done(200);
         server.advance(6 * DAY).await;
         let boss = operator(&server).await;
-        for _ in 0..100 {
-            if boss.get(&path).await.done(200)["overdue_at"].is_string() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        until(async || boss.get(&path).await.done(200)["overdue_at"].is_string()).await;
         assert_eq!(count(&server, "ne sont pas arrivés").await, 2);
         assert_eq!(boss.get(&path).await.done(200)["suspension"], shown["suspension"]);
         let api = Api::of_person(&server, &person, ALL).await;
@@ -265,12 +280,7 @@ own_journeys! {
         let path = format!("/organizations/{organization}/document-requests/{}", made["items"][0]["id"].as_str().unwrap());
         server.advance(2 * DAY).await;
         let boss = operator(&server).await;
-        for _ in 0..100 {
-            if status(&boss).await == "suspended" {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        until(async || status(&boss).await == "suspended").await;
         boss.post(&format!("{path}/cancel"), &json!({ "reason": "produits par courrier" })).await.done(200);
         assert_eq!(status(&boss).await, "active");
         let suspend = json!({ "status": "suspended", "reason": "impayé", "breach": "Facture.", "remedy": "Régler." });
@@ -279,12 +289,7 @@ own_journeys! {
         boss.put(&format!("/organizations/{organization}/status"), &suspend).await.done(200);
         server.advance(2 * DAY).await;
         let boss = operator(&server).await;
-        for _ in 0..100 {
-            if boss.get(&path).await.done(200)["overdue_at"].is_string() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        until(async || boss.get(&path).await.done(200)["overdue_at"].is_string()).await;
         assert_eq!(boss.get(&path).await.done(200)["suspension"], Value::Null);
         boss.post(&format!("{path}/cancel"), &json!({ "reason": "fini" })).await.done(200);
         assert_eq!(status(&boss).await, "suspended", "that is another affair");

@@ -363,20 +363,15 @@ journeys! {
         let import = checked(&api, &organization, people("toutes", rows)).await;
         assert_eq!(import["rows"]["ready"], rows);
         let path = path_of(&organization, &import);
-        let begun = std::time::Instant::now();
         api.post(&format!("{path}/apply"), &mode("all_or_nothing")).await.done(202);
-        let (mut slowest, mut seen_none, mut written, mut refused) = (Duration::ZERO, 0, 0, 0);
         loop {
             let contact = json!({ "duty": "deputy", "name": "Zoé", "email": "zoe@import.example" });
-            let asked = std::time::Instant::now();
+            // Others write meanwhile.
             let contact = api.post(&format!("/organizations/{other}/contacts"), &contact).await.done(201);
-            slowest = slowest.max(asked.elapsed());
-            written += 1;
             api.delete(&format!("/organizations/{other}/contacts/{}", contact["id"].as_str().unwrap())).await;
             let page = api.get(&format!("/organizations/{organization}/members?limit=200")).await.done(200);
             let found = page["items"].as_array().unwrap().len();
             assert!(found == 0 || found == rows.min(200), "{found} of them");
-            seen_none += usize::from(found == 0);
             let now = api.get(&path).await.done(200);
             if found == 0 {
                 let people = api.get("/people?q=toutes1@import.example").await.done(200);
@@ -386,7 +381,6 @@ journeys! {
                 // Everybody is in: this is not undone any more.
                 let answer = api.delete(&path).await;
                 assert!(answer.status == 409 || api.get(&path).await.done(200)["state"] == "applied", "{}", answer.body);
-                refused += 1;
                 assert_eq!(all(&api, &format!("/organizations/{organization}/members")).await.len(), rows);
                 break;
             } else {
@@ -395,8 +389,6 @@ journeys! {
         }
         let import = left(&api, &organization, &import, "applying").await;
         assert_eq!((&import["state"], &import["rows"]["made"]), (&json!("applied"), &json!(rows)), "{import}");
-        println!("{rows} rows in {:?}; of {written} writes beside the slowest took {slowest:?}; {seen_none} looks saw none, {refused}", begun.elapsed());
-        assert!(slowest < Duration::from_secs(5), "{slowest:?}");
         let trail = all(&api, &format!("/organizations/{organization}/audit")).await;
         assert_eq!(trail.iter().filter(|line| line["event"] == "member.invited").count(), rows);
         let waiting = all(&api, &format!("/organizations/{organization}/invitations")).await;

@@ -349,8 +349,7 @@ own_journeys! {
         browser.screenshot("passkey-cancelled").await;
         assert_eq!(browser.axe().await, Vec::<String>::new());
 
-        // The password, then the passkey as the second step.
-        browser.fill("username", &person.login).await;
+        // The password, then the passkey as the second step. Who it is, is known.
         browser.fill("password", &person.password).await;
         browser.click("login-submit").await;
         browser.text("#second-step-page").await;

@@ -627,7 +627,7 @@ own_journeys! {
                     let page = browser.get(&link).await.page();
                     assert!(page.has("activate-form"), "{}", page.summary());
                     barrier.wait().await;
-                    let fields = [("password", NEW), ("repeated", NEW), ("accept", "yes")];
+                    let fields = [("password", NEW), ("repeated", NEW), ("accept", "yes"), ("declare", "yes")];
                     let page = browser.submit("activate-form", &fields).await.page();
                     (page.status, page.has("account-no-seat-page"))
                 })
