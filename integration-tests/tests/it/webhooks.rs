@@ -498,7 +498,7 @@ async fn two_nodes_deliver_each_event_once_and_one_takes_over_from_the_other() {
     other.advance(121).await;
     let mut again = 0;
     for hook in hooks {
-        for _ in 0..600 {
+        for _ in 0..2400 {
             if times_by_id(&receiver.received(hook)).len() == 2 * EVENTS {
                 break;
             }
