@@ -53,6 +53,8 @@ pub struct Deliveries {
 struct Turn {
     app: App,
     webhook: String,
+    /// Its place may be another turn's by now.
+    ended: bool,
 }
 
 impl Turn {
@@ -66,19 +68,23 @@ impl Turn {
             }
             Entry::Vacant(free) => {
                 free.insert(until);
-                Some(Self { app: app.clone(), webhook })
+                Some(Self { app: app.clone(), webhook, ended: false })
             }
         }
     }
 
-    fn held_until(&self) -> Option<Timestamp> {
-        self.app.deliveries.turns.lock().unwrap_or_else(PoisonError::into_inner).get(&self.webhook).copied()
+    /// Ends it, and says until when it held the webhook. Before the webhook is given back: who takes it on next finds the place free.
+    fn end(mut self) -> Option<Timestamp> {
+        self.ended = true;
+        self.app.deliveries.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.webhook)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.app.deliveries.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.webhook);
+        if !self.ended {
+            self.app.deliveries.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.webhook);
+        }
     }
 }
 
@@ -132,7 +138,8 @@ pub(super) fn log(ended: &Result<Outcome<()>, JoinError>) {
 }
 
 async fn take(turn: Turn, until: Timestamp) -> Outcome<()> {
-    let (app, id) = (&turn.app, turn.webhook.as_str());
+    let (app, id) = (&turn.app.clone(), turn.webhook.clone());
+    let id = id.as_str();
     let mut sent = 0;
     while sent < PER_TURN && app.clock.now().saturating_add(MARGIN)? < until {
         let mut reader = app.db.reader().await?;
@@ -147,8 +154,9 @@ async fn take(turn: Turn, until: Timestamp) -> Outcome<()> {
             break;
         }
     }
+    let held = turn.end().unwrap_or(until);
     let mut single = app.db.single().await?;
-    webhooks::release(&mut single, id, (turn.held_until().unwrap_or(until), app.clock.now())).await?;
+    webhooks::release(&mut single, id, (held, app.clock.now())).await?;
     single.commit().await?;
     app.deliveries.waiting.notify_one();
     Ok(())
