@@ -402,6 +402,15 @@ impl TestServer {
         self.set_clock(&json!({ "advance_seconds": seconds })).await.ok_json();
     }
 
+    /// Moves the server's clock to the next noon of Paris: from there, steps of whole days skip no midnight of
+    /// France whatever the hour of the run and the hour of summer.
+    pub async fn advance_to_noon(&mut self) {
+        let now = self.now().await.in_tz("Europe/Paris").expect("a known zone");
+        let noon = now.date().tomorrow().expect("a day to come").at(12, 0, 0, 0);
+        let noon = noon.in_tz("Europe/Paris").expect("a known zone");
+        self.advance(noon.timestamp().as_second().abs_diff(now.timestamp().as_second())).await;
+    }
+
     /// Sends a command to the clock, as JSON, and returns the answer.
     pub async fn set_clock(&mut self, command: &Value) -> Answer {
         let http = Http::new();

@@ -11,10 +11,12 @@ mod csv;
 mod data_return;
 mod declarations;
 pub mod document;
+mod document_decisions;
 mod document_requests;
 mod enrolments;
 mod events;
 mod export;
+mod formal_notices;
 mod groups;
 mod import_report;
 mod imports;
@@ -81,6 +83,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(successions::router())
         .merge(overrides::router())
         .merge(document_requests::router())
+        .merge(document_decisions::router())
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())
@@ -93,6 +96,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(enrolments::router())
         .merge(groups::router())
         .merge(measures::router())
+        .merge(formal_notices::router())
         .merge(api_keys::router())
         .merge(trail::router())
         .merge(notices::router())

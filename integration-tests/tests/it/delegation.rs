@@ -335,6 +335,7 @@ own_journeys! {
     }
 
     async fn reviews_open_by_themselves_and_administrators_are_reminded(mut server: TestServer) {
+        server.advance_to_noon().await;
         let organization = organization_of_kind(&server, "cfa");
         let reviews = format!("/organizations/{organization}/reviews");
         let administrator = alone(&server, &operator(&server).await, &organization).await;

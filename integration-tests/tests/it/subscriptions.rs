@@ -54,10 +54,7 @@ own_journeys! {
     async fn every_letter_of_a_subscription_comes_on_its_day_and_once(mut server: TestServer) {
         let mut boss = operator(&server).await;
         product(&boss, "vie").await;
-        // The days of France, at noon, so that a step of a day never skips a midnight.
-        let now = server.now().await.to_zoned(TimeZone::get("Europe/Paris").unwrap());
-        let noon = now.tomorrow().unwrap().date().at(12, 0, 0, 0).to_zoned(TimeZone::get("Europe/Paris").unwrap()).unwrap();
-        server.advance(u64::try_from(noon.timestamp().as_second() - now.timestamp().as_second()).unwrap()).await;
+        server.advance_to_noon().await;
         boss = operator(&server).await;
         let start = paris(server.now().await);
         let day = |days: i64| start.checked_add(Span::new().days(days)).unwrap().to_string();
