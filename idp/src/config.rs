@@ -430,6 +430,7 @@ mod tests {
             ("sharing_networks = 1", "sharing_networks"),
             ("sharing_window_minutes = 0", "sharing_window_minutes"),
             ("mandatory = [\"blood_type\"]", "blood_type"),
+            ("contract_required_of = [\"club\"]", "club"),
         ] {
             let problems = load(&format!("[accounts]\n{setting}"), &[]).unwrap_err().to_string();
             assert!(problems.contains(word), "{setting}: {problems}");

@@ -193,9 +193,13 @@ impl Order {
         by_term.into_iter().chain(self.terminated_on).min()
     }
 
-    /// Whether the first administrator is still to be invited: once the order is acknowledged, and once only (R022).
-    pub fn awaits_initial_invitation(&self) -> bool {
-        self.acknowledged_at.is_some() && self.credentials_sent_at.is_none()
+    /// Whether it is a contract on the day `today`: acknowledged, signed, and not over. Whether its seats may be used is another
+    /// question: a contract begins before its first day, and holds while it is unpaid or suspended.
+    ///
+    /// Requirements R006, R023.
+    pub fn is_in_force(&self, today: Date) -> bool {
+        let concluded = self.acknowledged_at.is_some() && self.signed_at.is_some();
+        concluded && self.final_day().is_none_or(|last_day| today <= last_day)
     }
 
     /// Whether credentials came after the effect date, which costs the client days of the term and raises an alert (Q08).
@@ -482,6 +486,25 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_order_is_a_contract_from_its_signature_to_its_last_day() {
+        let whole = order("a", START);
+        let (before, last, after) = (date(2026, 8, 1), date(2027, 8, 31), date(2027, 9, 1));
+        let table = [
+            (whole.clone(), [true, true, false]),
+            (Order { acknowledged_at: None, ..whole.clone() }, [false; 3]),
+            (Order { signed_at: None, ..whole.clone() }, [false; 3]),
+            // Neither opens seats; both bind.
+            (Order { suspended_at: Some(midnight(START)), ..whole.clone() }, [true, true, false]),
+            (Order { unpaid_since: Some(START), ..whole.clone() }, [true, true, false]),
+            (Order { renewal: Renewal::Tacit, ..whole.clone() }, [true; 3]),
+            (Order { terminated_on: Some(before), ..whole }, [true, false, false]),
+        ];
+        for (order, expected) in table {
+            assert_eq!([before, last, after].map(|day| order.is_in_force(day)), expected, "{order:?}");
+        }
+    }
+
+    #[test]
     fn access_opens_at_the_later_of_effect_date_and_credentials() {
         let late = at("2026-09-03T08:00:00Z");
         let early = order("a", START);
@@ -496,7 +519,6 @@ pub(crate) mod tests {
             assert_eq!(order.final_day(), Some(date(2027, 8, 31)), "the term counts from the effect date");
         }
         let unsent = Order { credentials_sent_at: None, ..early };
-        assert!(unsent.awaits_initial_invitation() && !slow.awaits_initial_invitation());
         assert!(
             unsent.credentials_are_late(midnight(date(2026, 9, 2))) && !unsent.credentials_are_late(midnight(START))
         );

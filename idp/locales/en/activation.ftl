@@ -16,3 +16,5 @@ activation-missing-given-name = Give your given name as it is, without addresses
 activation-missing-family-name = Give your family name as it is, without addresses or special signs.
 activation-missing-phone-number = Give your phone number, for example 06 12 34 56 78, or +32 470 12 34 56 from abroad.
 activation-missing-birthdate = Give your date of birth.
+activation-unsigned-title = Your contract is not signed yet
+activation-unsigned-text = Your account opens as soon as the contract of your organization or of your course is signed. The link you received will work then; until that day, ask whoever invited you.

@@ -10,6 +10,7 @@ use axum::response::Response;
 use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
 use habilis_policies::attributes::Attribute;
+use habilis_policies::calendar;
 use habilis_policies::passwords::PasswordPolicy;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,9 @@ use super::notice::{Told, tell};
 use crate::app::App;
 use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
+use crate::db::organizations::{self, AnyMembership};
 use crate::db::people::{self, NewPerson, Person, Profile, fold_login};
-use crate::db::{Tx, browsers, is_unique_violation, organizations, passwords};
+use crate::db::{Tx, browsers, enrolments, is_unique_violation, orders, passwords};
 use crate::login::change::{self, Problem, Typed};
 use crate::login::finish::{Arrival, Way, second_step};
 use crate::login::forgot::ui_locales;
@@ -185,6 +187,7 @@ pub async fn post(
         Opened::LoginTaken => return tell(&app, &origin, Told::AccountExists),
         // Nothing of this stays: the same link works once there is a seat.
         Opened::NoSeat => return tell(&app, &origin, Told::NoSeat),
+        Opened::NoContract => return tell(&app, &origin, Told::NoContract),
     }
     // Whoever must have a second factor sets it up before there is a session, here as at any sign-in.
     if let Some(mut next) = second_step(&mut tx, &app, (&way, &arrival, person), (portal, now)).await? {
@@ -225,6 +228,7 @@ enum Opened {
     NotPending,
     LoginTaken,
     NoSeat,
+    NoContract,
 }
 
 /// What somebody chose and declared.
@@ -267,6 +271,9 @@ async fn open(
     }
     // An invitation holds a seat, unless it was sent before its organization ordered any (R060).
     for membership in organizations::all_of_person(tx, &person.id).await? {
+        if !has_contract(tx, app, (&membership, &person.id), now).await? {
+            return Ok(Opened::NoContract);
+        }
         let seat = Taking::again((&membership.id, &person.id), SeatState::Assigned, "activated");
         if seats::take(tx, app.into(), &seat, now).await?.is_err() {
             return Ok(Opened::NoSeat);
@@ -291,6 +298,21 @@ async fn open(
         .with("given", given);
     audit::record(tx, event, now).await?;
     Ok(Opened::Yes)
+}
+
+/// Whether a signed contract stands behind a membership, where the operator asks for one (R006).
+async fn has_contract(
+    tx: &mut Tx,
+    app: &App,
+    (membership, person): (&AnyMembership, &str),
+    now: Timestamp,
+) -> Outcome<bool> {
+    if !app.config.accounts.contract_required_of.iter().any(|kind| kind.name() == membership.kind) {
+        return Ok(true);
+    }
+    let today = calendar::date_at(now);
+    let signed = orders::all(tx, &membership.id).await?.iter().any(|order| order.rule().is_in_force(today));
+    Ok(signed || enrolments::has_signed(tx, &membership.id, person).await?)
 }
 
 async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> {

@@ -28,10 +28,12 @@ pub enum Told {
     EmailRestored,
     /// The organization that invited has no seat left.
     NoSeat,
+    /// The contract is not signed yet (R006).
+    NoContract,
 }
 
 impl Told {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::LinkOver,
         Self::SignUpSent,
         Self::SignUpQueued,
@@ -40,6 +42,7 @@ impl Told {
         Self::EmailChanged,
         Self::EmailRestored,
         Self::NoSeat,
+        Self::NoContract,
     ];
 
     /// Status, marker, title, text.
@@ -58,6 +61,9 @@ impl Told {
             Self::NoSeat => {
                 (StatusCode::CONFLICT, "account-no-seat", "access-none-left-title", "access-none-left-text")
             }
+            Self::NoContract => {
+                (StatusCode::CONFLICT, "account-no-contract", "activation-unsigned-title", "activation-unsigned-text")
+            }
             Self::EmailRestored => {
                 (StatusCode::OK, "email-restored", "profile-email-restored-title", "profile-email-restored-text")
             }
@@ -70,7 +76,7 @@ impl Told {
             Self::AccountExists => Some(("/login", "login-home-sign-in")),
             Self::EmailSent => Some((super::profile::PATH, "profile-back")),
             Self::EmailChanged => Some(("/account", "login-home-account")),
-            Self::SignUpSent | Self::SignUpQueued | Self::EmailRestored | Self::NoSeat => None,
+            Self::SignUpSent | Self::SignUpQueued | Self::EmailRestored | Self::NoSeat | Self::NoContract => None,
         }
     }
 }

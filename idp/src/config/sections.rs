@@ -82,6 +82,7 @@ pub struct Accounts {
     pub sharing_networks: usize,
     pub sharing_window_minutes: u32,
     pub mandatory: Vec<habilis_policies::attributes::Attribute>,
+    pub contract_required_of: Vec<habilis_policies::identifiers::OrganizationKind>,
 }
 
 /// `accounts.sessions_beyond`

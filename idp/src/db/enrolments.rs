@@ -22,6 +22,8 @@ statements! {
     WINDOWS = "SELECT organization_id, opens_at, closes_at FROM enrolments
                WHERE person_id = $1 AND client_id = $2 AND status IN ('registered', 'closed')
                ORDER BY created_at, id LIMIT 100";
+    SIGNED = "SELECT COUNT(*) FROM enrolments
+              WHERE organization_id = $1 AND person_id = $2 AND signed_at IS NOT NULL AND status = 'registered'";
     INSERT = "INSERT INTO enrolments (id, organization_id, person_id, client_id, title, not_before, not_after, at_end, contract, sent_on, withdrawal, status,
                                       version, created_by, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pre_registered', 1, $12, $13, $13)";
@@ -258,6 +260,15 @@ impl Opening {
     pub fn window(&self) -> Window {
         Window { from: self.opens_at.map(Timestamp::from), until: self.closes_at.map(Timestamp::from) }
     }
+}
+
+/// Whether somebody has a course in `organization` whose contract came back signed (R020).
+///
+/// # Errors
+/// The engine failed.
+pub async fn has_signed(c: &mut impl Conn, organization: &str, person: &str) -> sqlx::Result<bool> {
+    let (signed,) = sql!(c, one (i64,): SIGNED, organization, person)?;
+    Ok(signed > 0)
 }
 
 /// The windows of somebody at the portal `client`, at most 100.

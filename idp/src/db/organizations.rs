@@ -54,7 +54,7 @@ statements! {
                   LEFT JOIN memberships m ON m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
                   LEFT JOIN organizations o ON o.id = m.organization_id AND o.status = 'active'"
     };
-    ALL_OF_PERSON = "SELECT o.id, o.name, m.role, m.status, m.ends_on, o.status AS organization_status
+    ALL_OF_PERSON = "SELECT o.id, o.kind, o.name, m.role, m.status, m.ends_on, o.status AS organization_status
                      FROM memberships m JOIN organizations o ON o.id = m.organization_id
                      WHERE m.person_id = $1
                      ORDER BY m.created_at, o.id LIMIT $2";
@@ -348,6 +348,8 @@ pub(super) fn today(now: Timestamp) -> String {
 pub struct AnyMembership {
     /// `org_…`.
     pub id: String,
+    /// See [`Membership::kind`].
+    pub kind: String,
     /// Name as registered.
     pub name: String,
     /// `administrator` or `member`.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Either, Executor, Statement as _};
 
 use super::{Conn, Db, Raw, all_statements};
+use crate::outcome::Fault;
 
 /// A fresh, migrated `SQLite` in a folder that goes away with the guard.
 pub(super) async fn sqlite() -> (Db, tempfile::TempDir) {
@@ -301,4 +302,38 @@ async fn mails_of_an_earlier_version_are_sealed_and_it_never_sends_one_without_i
         let text = master.open("mail", claimed.id.as_bytes(), sealed).unwrap();
         assert_eq!(text.expose(), b"https://compte.example/password/new/abc");
     }
+}
+
+#[tokio::test]
+async fn what_was_undone_for_the_sake_of_another_may_be_asked_again_and_what_is_wrong_may_not() {
+    let cluster = std::env::var("HABILIS_TEST_POSTGRES").expect("integration-tests/run names one");
+    let pool = sqlx::PgPool::connect(&cluster).await.unwrap();
+    let (mut one, mut other) = (pool.begin().await.unwrap(), pool.begin().await.unwrap());
+    one.execute("SELECT pg_advisory_xact_lock(7301, 1)").await.unwrap();
+    other.execute("SELECT pg_advisory_xact_lock(7301, 2)").await.unwrap();
+    // Each wants what the other has: the engine lets one of them go on. Who is refused gives back what they hold.
+    let crossed = async |mut tx: sqlx::Transaction<'_, sqlx::Postgres>, wanted: &'static str| {
+        let got = tx.execute(wanted).await.map(drop);
+        tx.rollback().await.unwrap();
+        got
+    };
+    let (one, other) = tokio::join!(
+        crossed(one, "SELECT pg_advisory_xact_lock(7301, 2)"),
+        crossed(other, "SELECT pg_advisory_xact_lock(7301, 1)")
+    );
+    let undone: Vec<_> = [one, other].into_iter().filter_map(Result::err).collect();
+    assert_eq!(undone.len(), 1, "{undone:?}");
+    let (_db, folder) = sqlite().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("habilis.db"));
+    let options = options.busy_timeout(std::time::Duration::ZERO);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let (mut one, mut other) = (pool.acquire().await.unwrap(), pool.acquire().await.unwrap());
+    one.execute("BEGIN IMMEDIATE").await.unwrap();
+    let busy = other.execute("BEGIN IMMEDIATE").await.unwrap_err();
+    let wrong = one.execute("INSERT INTO people (id) VALUES (NULL)").await.unwrap_err();
+    for error in undone.into_iter().chain([busy]) {
+        let shown = error.to_string();
+        assert_eq!(Fault::from(error).retry_after(), Some(1), "{shown}");
+    }
+    assert_eq!(Fault::from(wrong).retry_after(), None);
 }

@@ -558,6 +558,7 @@ impl Runner<'_> {
         };
         let sent = notices::sent(tx, (K::NAME, &facts.subject), facts.due).await?;
         let step = facts.step(&sent, self.now);
+        hold(tx, &facts).await?;
         if K::plan(tx, &[(row, step.next)]).await? == 0 {
             return Ok(nothing);
         }
@@ -588,6 +589,7 @@ impl Runner<'_> {
         let Some(facts) = K::facts(&mut tx, self.app, &[row], self.now).await?.pop().flatten() else {
             return Ok(nothing);
         };
+        hold(&mut tx, &facts).await?;
         if K::plan(&mut tx, &[(row, None)]).await? == 0 {
             return Ok(nothing);
         }
@@ -614,6 +616,15 @@ impl Runner<'_> {
             }
         }
         Ok(Some(id))
+    }
+}
+
+/// Holds the organization before the row, as everybody does who writes about one: two who took them in different orders would each
+/// wait for the other. A row that changed while this waited is not moved by [`Kind::plan`].
+async fn hold(tx: &mut Tx, facts: &Facts) -> Outcome<()> {
+    match &facts.concerns {
+        Concerns::Organization(organization) => Ok(members::lock(tx, organization).await?),
+        Concerns::Person(_) => Ok(()),
     }
 }
 

@@ -40,6 +40,8 @@ pub async fn boundary(State(app): State<App>, mut request: Request, next: Next) 
     if let Some(report) = response.extensions_mut().remove::<FaultReport>() {
         if report.retry_after.is_none() {
             tracing::error!(event = "fault", request_id = origin.request_id, route, cause = report.message);
+        } else {
+            tracing::warn!(event = "come_back", request_id = origin.request_id, route, cause = report.message);
         }
         response = answer(&app, &origin, &report, wants_html);
     }

@@ -14,8 +14,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that reports to a person")]
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on stops")]
 
+#[path = "load/imports.rs"]
+mod imports;
 #[path = "load/ledger.rs"]
 mod ledger;
+#[path = "load/manager.rs"]
+mod manager;
+#[path = "load/members.rs"]
+mod members;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -39,8 +45,11 @@ use tokio::net::TcpStream;
 use url::{Host, Url};
 
 use self::ledger::Ledger;
+use self::manager::{Manager, text};
+use self::members::Members;
 
-const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_check|invitation|activation|healthz|all>
+const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_check|invitation|activation|members_list|
+      members_search|member_open|import|healthz|all>
     --spawn              start a server of our own beside this program (`habilis demo` in a temporary folder)
     --database URL       with --spawn: the database, in place of SQLite; an empty postgres:// one
     --hash M,T           with --spawn: Argon2id parameters, memory in KiB and iterations (default 19456,2)
@@ -49,7 +58,9 @@ const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_c
     --people FILE        with --base: its people, in place of BASE/demo/people.json
     --pid PID            with --base: the process whose memory is reported
     --client ID          the client of code_flow and login (default demo-es256)
-    --requests N         operations of each scenario (default 20000; code_flow 5000, invitation 2000, login and activation 500)
+    --organization ID    the organization of members_* (default that of the first learner)
+    --requests N         operations of each scenario, rows of import (default 20000; code_flow, members_* and import 5000,
+                         invitation 2000, login and activation 500)
     --concurrency C      connections (default 32)";
 
 /// A message for the person who started this.
@@ -81,12 +92,20 @@ enum Scenario {
     Invitation,
     /// Somebody who was invited and holds a seat: the link of the mail, and a password.
     Activation,
+    /// Members of an organization by the management API, a page of fifty.
+    MembersList,
+    /// The same, by the beginning of a name.
+    MembersSearch,
+    /// One of them.
+    MemberOpen,
+    /// People from a spreadsheet, in both modes: not repeated, but of so many rows.
+    Import,
     /// The empty handler: what HTTP alone costs.
     Healthz,
 }
 
 impl Scenario {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 12] = [
         Self::Healthz,
         Self::ClientCredentials,
         Self::KeyExchange,
@@ -95,6 +114,10 @@ impl Scenario {
         Self::Login,
         Self::Invitation,
         Self::Activation,
+        Self::MembersList,
+        Self::MembersSearch,
+        Self::MemberOpen,
+        Self::Import,
     ];
 
     fn name(self) -> &'static str {
@@ -106,6 +129,10 @@ impl Scenario {
             Self::KeyCheck => "key_check",
             Self::Invitation => "invitation",
             Self::Activation => "activation",
+            Self::MembersList => "members_list",
+            Self::MembersSearch => "members_search",
+            Self::MemberOpen => "member_open",
+            Self::Import => "import",
             Self::Healthz => "healthz",
         }
     }
@@ -113,7 +140,7 @@ impl Scenario {
     fn default_requests(self) -> usize {
         match self {
             Self::ClientCredentials | Self::KeyExchange | Self::KeyCheck | Self::Healthz => 20_000,
-            Self::CodeFlow => 5_000,
+            Self::CodeFlow | Self::MembersList | Self::MembersSearch | Self::MemberOpen | Self::Import => 5_000,
             Self::Invitation => 2_000,
             Self::Login | Self::Activation => 500,
         }
@@ -130,6 +157,8 @@ struct Target {
     key: Option<Key>,
     /// For those that take seats.
     ledger: Option<Ledger>,
+    /// For those that look at members.
+    members: Option<Members>,
     /// Kept alive until the end.
     server: Option<TestServer>,
 }
@@ -140,8 +169,8 @@ struct Key {
     text: String,
     /// The vendor's proof at the token endpoint.
     authorization: String,
-    /// The vendor's own access token.
-    token: String,
+    /// With the vendor's own access token.
+    bearer: String,
 }
 
 /// One connection that stays open, and a jar for its cookies.
@@ -182,6 +211,7 @@ struct Script {
     exchange: String,
     bearer: String,
     ledger: Ledger,
+    members: Members,
 }
 
 // One thread: two cores are shared with the server, and a generator that used both would measure itself.
@@ -214,10 +244,21 @@ async fn run() -> Result<usize, Failure> {
         let (invitations, activations) = (count(Scenario::Invitation)?, count(Scenario::Activation)?);
         target.ledger = Some(Ledger::prepare(&target, invitations, activations).await?);
     }
+    let looks = [Scenario::MembersList, Scenario::MembersSearch, Scenario::MemberOpen];
+    if options.scenarios.iter().any(|scenario| looks.contains(scenario)) {
+        let first = target.learners().find_map(|learner| learner.organization.as_ref()).map(|it| it.id.clone());
+        let organization =
+            options.values.get("--organization").cloned().or(first).ok_or("no learner belongs anywhere")?;
+        target.members = Some(Members::prepare(&target, &organization).await?);
+    }
     report_floors(options.hash()?);
     println!("\n{:<20} {:>9} {:>8} {:>10} {:>10} {:>7}", "scenario", "count", "per s", "p50 ms", "p99 ms", "errors");
     let mut errors = 0;
     for scenario in &options.scenarios {
+        if *scenario == Scenario::Import {
+            imports::measure(&target, options.requests(*scenario)?).await?;
+            continue;
+        }
         let figures = measure(&target, &options, *scenario).await?;
         figures.report();
         errors += figures.errors.len();
@@ -241,7 +282,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure
         match name.as_str() {
             "--spawn" => spawn = true,
             "--database" | "--hash" | "--base" | "--clients" | "--people" | "--pid" | "--client" | "--requests"
-            | "--concurrency" => {
+            | "--concurrency" | "--organization" => {
                 let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
                 values.insert(name, value);
             }
@@ -320,6 +361,7 @@ async fn target(options: &Options) -> Result<Target, Failure> {
             pid: Some(server.pid),
             key: None,
             ledger: None,
+            members: None,
             server: Some(server),
         });
     }
@@ -337,31 +379,23 @@ async fn target(options: &Options) -> Result<Target, Failure> {
         base,
         key: None,
         ledger: None,
+        members: None,
         server: None,
     })
 }
 
 /// Issues a key through the management API, as the operator's automation, and gets its vendor a token.
 async fn key(target: &Target) -> Result<Key, Failure> {
-    let (http, url) = (Http::new(), |path: &str| target.base.join(path).expect("a path").to_string());
     let centre = target.people.iter().find_map(|person| person.organization.as_ref().filter(|it| it.kind == "cfa"));
     let centre = &centre.ok_or("no centre among the organizations")?.id;
-    let token = async |id: &str, scope: &str| {
-        let client = target.clients.iter().find(|client| client.client_id == id).ok_or(format!("no client {id}"))?;
-        let authorization = credentials(client)?.0.ok_or(format!("{id} authenticates with client_secret_basic"))?;
-        let form = [("grant_type", "client_credentials"), ("scope", scope)];
-        let request = http.request("POST", &url("/token")).header("authorization", &authorization).form(&form);
-        let answer = http.send(request).await;
-        let token = answer.json()["access_token"].as_str().map(str::to_owned);
-        Ok::<_, Failure>((token.ok_or(answer.body)?, authorization))
-    };
-    let (manager, _) = token("demo-automation", "habilis.keys").await?;
-    let (vendor, authorization) = token("demo-vendor", "apicfa.dossiers.read").await?;
-    let request = http.request("POST", &url(&format!("/api/v1/organizations/{centre}/api-keys"))).bearer_auth(manager);
+    let vendor = Manager::of(target, "demo-vendor", "apicfa.dossiers.read").await?;
     let body = serde_json::json!({ "name": "load", "scopes": ["apicfa.dossiers.read", "apicfa.dossiers.write"] });
-    let answer = http.send(request.json(&body)).await;
-    let key = answer.json()["key"].as_str().map(str::to_owned).ok_or(answer.body)?;
-    Ok(Key { text: key, authorization, token: vendor })
+    let manager = Manager::new(target, "habilis.keys").await?;
+    let key = manager.post(&format!("/organizations/{centre}/api-keys"), &body).await?;
+    let key = text(&key, "key")?.to_owned();
+    let client = target.clients.iter().find(|client| client.client_id == "demo-vendor");
+    let authorization = client.map(credentials).transpose()?.and_then(|(header, _)| header).unwrap_or_default();
+    Ok(Key { text: key, authorization, bearer: vendor.authorization() })
 }
 
 /// Accepts a base on this machine alone: a load generator aimed at somebody else's server is a weapon.
@@ -545,6 +579,10 @@ async fn operate(scenario: Scenario, connection: &mut Connection, script: &Scrip
         }
         Scenario::Invitation => script.ledger.invite(connection).await,
         Scenario::Activation => script.ledger.activate(connection).await,
+        Scenario::MembersList | Scenario::MembersSearch | Scenario::MemberOpen => {
+            script.members.look(scenario, connection).await
+        }
+        Scenario::Import => Err("an import is not repeated".to_owned()),
         Scenario::Login => {
             connection.forget_cookies();
             login(connection, script).await
@@ -599,8 +637,9 @@ impl Script {
         let key = target.key.clone().unwrap_or_default();
         Ok(Self {
             exchange: form(&[("grant_type", "client_credentials"), ("api_key", &key.text)]),
-            bearer: format!("Bearer {}", key.token),
+            bearer: key.bearer.clone(),
             ledger: target.ledger.clone().unwrap_or_default(),
+            members: target.members.clone().unwrap_or_default(),
             key,
             client_credentials: form(&[("grant_type", "client_credentials")]),
             authorization: service_authorization.ok_or("demo-service authenticates with client_secret_basic")?,

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use habilis_integration_tests::webdriver::Screen;
-use habilis_integration_tests::{Browser, Inbox, Page, TestServer, Visit, WebDriver};
+use habilis_integration_tests::{Browser, Engine, Inbox, Page, TestServer, Visit, WebDriver};
+use serde_json::json;
 
+use crate::api::{in_days, invited, new_member, operator};
 use crate::forgot::{NEW, local_sign_in};
+use crate::seats::{product, step};
 
 const EMAIL: &str = "zoe.nouvelle@apprenante.example";
 const INVITE: [&str; 8] =
@@ -218,4 +221,72 @@ own_journeys! {
         browser.wait_for_url(&server.url("/account")).await;
         server.kill();
     }
+}
+
+#[tokio::test]
+async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature_on_sqlite() {
+    where_a_contract_is_asked_for_no_account_opens_before_its_signature(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature_on_postgres() {
+    where_a_contract_is_asked_for_no_account_opens_before_its_signature(Engine::Postgres).await;
+}
+
+/// R006: access is for the beneficiary of a signed contract.
+async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature(engine: Engine) {
+    let setting = "accounts.contract_required_of=individual,training_body";
+    let mut server = TestServer::own_with(engine, &["--set", setting]).await;
+    server.manage(&["client", "update", "demo-portal", "--enrolment", "true"]).await.printed();
+    let boss = operator(&server).await;
+    product(&boss, "contrat").await;
+    let made = async |kind: &str| {
+        let organization = json!({ "kind": kind, "name": format!("Sans contrat {kind}") });
+        boss.post("/organizations", &organization).await.done(201)["id"].as_str().unwrap().to_owned()
+    };
+    let (alone, school, company) = (made("individual").await, made("training_body").await, made("company").await);
+    let mut people = Vec::new();
+    for (organization, name) in [(&alone, "seule"), (&school, "eleve"), (&school, "autre"), (&company, "salariee")] {
+        people.push(invited(&boss, organization, &new_member(name)).await);
+    }
+    let state = async |organization: &str, person: &str| {
+        let path = format!("/organizations/{organization}/members/{person}");
+        boss.get(&path).await.done(200)["account_status"].as_str().unwrap().to_owned()
+    };
+    let opened = async |name: &str| {
+        let link = link_to(&server, (&format!("{name}@societe.example"), "/activate/"), 1).await;
+        let page = activate(&mut Browser::new(), &link, NEW).await.page();
+        assert_eq!(page.status == 409, page.has("account-no-contract-page"), "{}", page.summary());
+        page.status == 200
+    };
+    // Of a company nothing is asked.
+    assert!(opened("salariee").await);
+    for name in ["seule", "eleve", "autre"] {
+        assert!(!opened(name).await, "{name}");
+    }
+    assert_eq!(
+        (state(&alone, &people[0]).await, state(&school, &people[1]).await),
+        ("pending".into(), "pending".into())
+    );
+    // An order that is only acknowledged is no contract; once it is signed, the same link works.
+    let order = json!({
+        "number": "BC-CONTRAT", "product": "contrat", "seats": 5, "effect_on": in_days(&server, 0).await,
+        "administrator": { "email": "cheffe@societe.example", "given_name": "Anne", "family_name": "Prévost" },
+    });
+    let order =
+        boss.post(&format!("/organizations/{alone}/orders"), &order).await.done(201)["id"].as_str().unwrap().to_owned();
+    step(&boss, &alone, &order, json!({ "step": "acknowledged" })).await.done(200);
+    assert!(!opened("seule").await);
+    assert!(!opened("cheffe").await, "nor for the administrator whom the order names");
+    step(&boss, &alone, &order, json!({ "step": "signed" })).await.done(200);
+    assert!(opened("seule").await && opened("cheffe").await);
+    assert_eq!(state(&alone, &people[0]).await, "active");
+    // A learner's own contract opens their account and nobody else's.
+    let course = json!({ "person": people[1], "portal": "demo-portal", "title": "Anglais B2" });
+    let enrolments = format!("/organizations/{school}/enrolments");
+    let course = boss.post(&enrolments, &course).await.done(201)["id"].as_str().unwrap().to_owned();
+    assert!(!opened("eleve").await);
+    boss.post(&format!("{enrolments}/{course}/steps"), &json!({ "step": "signed" })).await.done(200);
+    assert!(opened("eleve").await && !opened("autre").await);
+    server.kill();
 }

@@ -35,9 +35,9 @@ pub(crate) fn new_member(mail: &str) -> Value {
     json!({ "email": format!("{mail}@societe.example"), "given_name": "Maëlys", "family_name": "Kervadec" })
 }
 
-/// The civil date so many days after the server's today.
+/// The civil date so many days after the server's today, in Paris.
 pub(crate) async fn in_days(server: &TestServer, days: i64) -> String {
-    let date = server.now().await.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let date = server.now().await.in_tz("Europe/Paris").unwrap().date();
     date.saturating_add(jiff::Span::new().days(days)).to_string()
 }
 
