@@ -16,6 +16,7 @@ import-wrong-too-far = Cette date est dans plus de dix ans.
 import-wrong-already-member = Cette personne est déjà membre de l’organisation.
 import-wrong-login-taken = Un autre compte a cet identifiant.
 import-wrong-organization-not-active = L’organisation n’est plus active.
+import-wrong-author-barred = Qui a lancé l’import n’a plus le droit d’inviter dans cette organisation.
 import-wrong-not-granted = L’organisation ne peut plus donner l’un des droits demandés.
 import-wrong-seat-limit-reached = Plus aucune place n’est libre. Libérez-en, ou commandez-en d’autres, puis importez ces lignes de nouveau.
 import-wrong-product-unnamed = L’organisation a plusieurs produits : dites lequel au moment d’appliquer le fichier.

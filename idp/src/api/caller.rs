@@ -20,6 +20,7 @@ use super::problem::{Answer, Code, Problem, Stop};
 use crate::account::attributes::asked_of_all;
 use crate::app::App;
 use crate::db::audit::{self, Event};
+use crate::db::clients::MANAGES_ALL;
 use crate::db::members::{self, Member};
 use crate::db::organizations::{self, Organization};
 use crate::db::people::{self, Person};
@@ -27,9 +28,6 @@ use crate::db::{Tx, clients};
 use crate::oidc::resource::{self, Access, Challenge, Presented, StepUp};
 use crate::outcome::Outcome;
 use crate::web::Origin;
-
-/// What a client manages that is the operator's own automation.
-pub const MANAGES_ALL: &str = "operator";
 
 /// Who calls, as the token and the database say at this moment.
 #[derive(Debug)]

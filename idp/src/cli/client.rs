@@ -12,10 +12,10 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{master_key, open_migrated, say};
-use crate::api::caller::MANAGES_ALL;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
+use crate::db::clients::MANAGES_ALL;
 use crate::db::{clients, is_unique_violation, organizations, products};
 use crate::fetch::Fetcher;
 use crate::oidc::claims::ClaimsProfile;

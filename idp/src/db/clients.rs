@@ -4,6 +4,9 @@ use jiff::Timestamp;
 
 use super::{At, Conn, Tx};
 
+/// What a client manages that is the operator's own automation.
+pub const MANAGES_ALL: &str = "operator";
+
 statements! {
     INSERT = "INSERT INTO clients (id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7)";

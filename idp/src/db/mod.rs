@@ -24,6 +24,8 @@ mod writer;
 pub use engine::{Db, OpenError, Reader, Tx};
 pub use migrate::MigrateError;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sqlx::{PgConnection, SqliteConnection};
 
@@ -41,6 +43,9 @@ pub enum Raw<'c> {
     /// `PostgreSQL`.
     Postgres(&'c mut PgConnection),
 }
+
+/// After so long a transaction that takes many rows takes no further one: with one writer for everybody, others wait for it.
+pub const TURN: Duration = Duration::from_millis(50);
 
 /// One query, in one text or, where the engines truly differ, two.
 #[derive(Debug, Clone, Copy)]

@@ -14,7 +14,7 @@ use habilis_policies::second_factor::Rule;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::api::caller::MANAGES_ALL;
+use crate::db::clients::MANAGES_ALL;
 use crate::db::{Tx, clients};
 use crate::oidc::client::{Metadata, Registration, Settings};
 use crate::outcome::{Fault, Outcome};

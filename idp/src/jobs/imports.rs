@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::whole_imports;
 use super::work::Job;
@@ -20,10 +21,11 @@ use crate::account::offers::{self, OfferRefusal};
 use crate::account::signatories;
 use crate::app::App;
 use crate::db::audit::{self, Event};
+use crate::db::clients::{self, MANAGES_ALL};
 use crate::db::imports::{self, Found, Import, Login, Row};
 use crate::db::members::{self, Terms};
 use crate::db::membership_offers::NewOffer;
-use crate::db::{Tx, organizations, people, portal_grants, products, seats};
+use crate::db::{TURN, Tx, organizations, people, portal_grants, products, seats};
 use crate::mail::organizations::SensitiveAct;
 use crate::outcome::{Fault, Outcome};
 use crate::seats::SeatRefusal;
@@ -36,7 +38,7 @@ pub(crate) const APPLY: &str = "import_apply";
 /// What files are sealed for.
 pub(crate) const PURPOSE: &str = "import";
 
-/// Rows applied in one transaction. On `SQLite` every other write waits for it.
+/// Rows applied in one transaction at most; fewer when they take longer than a [`TURN`].
 pub(super) const BATCH: u32 = 20;
 /// Rows stored in one transaction.
 const STORED: usize = 200;
@@ -436,16 +438,17 @@ async fn valid_rows(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> O
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         let rows = imports::ready(&mut tx, &import.id, (-1, BATCH)).await?;
-        let after = done + i64::try_from(rows.len())?;
-        if !job.advance(&mut tx, (after, import.ready), now).await? {
+        if !job.advance(&mut tx, (done, import.ready), now).await? {
             return Ok(());
         }
         if rows.is_empty() {
             return end(app, job, tx, (import, plan), now).await;
         }
-        if batch(app, &mut tx, (import, plan), (&rows, now)).await? {
+        if let Some(applied) = batch(app, &mut tx, (import, plan), (&rows, now)).await? {
+            done += i64::try_from(applied)?;
+            job.advance(&mut tx, (done, import.ready), now).await?;
             tx.commit().await?;
-            (done, looks) = (after, 0);
+            looks = 0;
             app.mail_waiting.notify_one();
         } else if looks < LOOKS {
             looks += 1;
@@ -455,23 +458,25 @@ async fn valid_rows(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> O
     }
 }
 
-/// Invites the people of these rows, or offers them a membership; false when somebody took a login at this moment: the transaction is of
-/// no use then.
+/// Invites the people of the first of these rows, as many as a [`TURN`] lasts for, or offers them a membership; says how many. None when
+/// somebody took a login at this moment: the transaction is of no use then.
 async fn batch(
     app: &App,
     tx: &mut Tx,
     (import, plan): (&Import, &Plan),
     (rows, now): (&[Row], Timestamp),
-) -> Outcome<bool> {
+) -> Outcome<Option<usize>> {
+    let begun = Instant::now();
     let organization = &import.organization_id;
     // What the operator grants the organization, and that it is active, must stay while people are invited.
     members::lock(tx, organization).await?;
-    let barred = barred(tx, organization, plan).await?;
+    let barred = barred(tx, organization, plan, now).await?;
     let cells = rows.iter().map(|row| Cells::of(row.data.as_deref())).collect::<Outcome<Vec<_>>>()?;
     let logins: Value = cells.iter().map(|cells| cells.login.as_str()).collect();
     let taken = imports::taken(tx, (organization, &plan.by), &logins.to_string(), now).await?;
     let taken: BTreeMap<_, _> = taken.into_iter().map(|one| (one.login.clone(), one)).collect();
     let today = calendar::date_at(now);
+    let mut applied = 0;
     for (row, cells) in rows.iter().zip(&cells) {
         let login = taken.get(&cells.login);
         let late = cells.ends_on.is_some_and(|day| day < today).then_some("past");
@@ -486,11 +491,15 @@ async fn batch(
             // Who was asked is nobody's business before they accept.
             Done::Offered => ("offered", "[]".to_owned(), None),
             Done::Refused(problems) => ("refused", problems, None),
-            Done::Overtaken => return Ok(false),
+            Done::Overtaken => return Ok(None),
         };
         imports::settle_row(tx, (&import.id, row.line), (state, &problems, person.as_deref())).await?;
+        applied += 1;
+        if begun.elapsed() > TURN {
+            break;
+        }
     }
-    Ok(true)
+    Ok(Some(applied))
 }
 
 /// What became of a row.
@@ -516,11 +525,20 @@ pub(super) fn seat_code(refusal: &SeatRefusal) -> &'static str {
     }
 }
 
-/// Why nobody can be invited any more: the organization is not active, or may not give a right of the plan.
-pub(super) async fn barred(tx: &mut Tx, organization: &str, plan: &Plan) -> Outcome<Option<&'static str>> {
+/// Why nobody can be invited any more: the organization is not active, whoever started it may not invite there any more, or the
+/// organization may not give a right of the plan. The organization is held.
+pub(super) async fn barred(
+    tx: &mut Tx,
+    organization: &str,
+    plan: &Plan,
+    now: Timestamp,
+) -> Outcome<Option<&'static str>> {
     let active = organizations::find(tx, organization).await?.is_some_and(|found| found.status == "active");
     if !active {
         return Ok(Some("organization_not_active"));
+    }
+    if !may_still_invite(tx, organization, &plan.by, now).await? {
+        return Ok(Some("author_barred"));
     }
     if plan.rights.is_empty() {
         return Ok(None);
@@ -529,6 +547,20 @@ pub(super) async fn barred(tx: &mut Tx, organization: &str, plan: &Plan) -> Outc
     let granted: HashSet<_> = granted.iter().map(|one| (one.client_id.as_str(), one.role.as_str())).collect();
     let given = plan.rights.iter().all(|(client, role)| granted.contains(&(client.as_str(), role.as_str())));
     Ok((!given).then_some("not_granted"))
+}
+
+/// Whether somebody is of the operator's staff or administers the organization now, or software that manages it: work that goes on for
+/// minutes does not outlive the rights of who started it.
+async fn may_still_invite(tx: &mut Tx, organization: &str, by: &str, now: Timestamp) -> Outcome<bool> {
+    let Some(person) = people::find(tx, by).await? else {
+        let manages = clients::manages(tx, by).await?;
+        return Ok(manages.is_some_and(|whose| whose == MANAGES_ALL || whose == organization));
+    };
+    if !person.is_active() {
+        return Ok(false);
+    }
+    let mut places = members::in_force(tx, by, &calendar::date_at(now).to_string()).await?.into_iter();
+    Ok(person.operator || places.any(|it| it.organization_id == organization && it.role == "administrator"))
 }
 
 async fn admit(

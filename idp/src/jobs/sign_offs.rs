@@ -1,18 +1,19 @@
 //! A review of many members is carried out some members a transaction, and signed off in the last (R057): signed means carried out.
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::work::Job;
 use crate::account::evidence::{self, Signature};
 use crate::account::review::{self, Signing};
 use crate::app::App;
 use crate::db::reviews::{self, Review};
-use crate::db::{Tx, audit, members};
+use crate::db::{TURN, Tx, audit, members};
 use crate::outcome::Outcome;
 
 /// Kind of the job.
 pub(crate) const SIGN_OFF: &str = "review_sign_off";
-/// Members in one transaction.
+/// Members in one transaction at most; fewer when they take longer than a [`TURN`].
 const BATCH: u32 = 20;
 
 /// Carries out what is left: after a crash the next worker goes on behind the last commit. What cannot be carried out any more gives the
@@ -29,6 +30,7 @@ pub(super) async fn run(app: &App, job: &Job) -> Outcome<()> {
     loop {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
+        let begun = Instant::now();
         if !job.advance(&mut tx, (done, total), now).await? {
             return Ok(());
         }
@@ -43,13 +45,16 @@ pub(super) async fn run(app: &App, job: &Job) -> Outcome<()> {
         if left.is_empty() {
             return sign(job, tx, (&review, &signing), now).await;
         }
-        done += i64::try_from(left.len())?;
         for (person, decision) in &left {
+            done += 1;
             let Some(member) = members::find(&mut tx, organization, person).await? else { continue };
             let event = |name| signing.event(name, organization);
             let what = (&member, decision.as_str(), signing.by.as_str());
             if !review::carry_out((&mut tx, app), (id, organization), what, event, now).await? {
                 return stop(job, tx, (&review, &signing, person), now).await;
+            }
+            if begun.elapsed() > TURN {
+                break;
             }
         }
         if job.advance(&mut tx, (done, total), now).await? {

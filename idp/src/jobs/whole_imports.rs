@@ -16,6 +16,7 @@ use habilis_policies::attributes::Asked;
 use habilis_policies::{calendar, search};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::imports::{self as rows_of, BATCH, Cells, LOOKS, Plan, Wrong, barred, problems, seat_code};
 use super::work::Job;
@@ -24,7 +25,9 @@ use crate::app::App;
 use crate::db::import_entries::{self, Entering, ToTell};
 use crate::db::imports::{self, Import, Row};
 use crate::db::organizations::Organization;
-use crate::db::{Tx, audit, is_unique_violation, members, membership_offers, organizations, people, portal_grants};
+use crate::db::{
+    TURN, Tx, audit, is_unique_violation, members, membership_offers, organizations, people, portal_grants,
+};
 use crate::lifecycle;
 use crate::outcome::{Fault, Outcome};
 use crate::seats;
@@ -218,7 +221,7 @@ async fn enter(app: &App, job: &Job, (import, plan): (&Import, &Plan), asked: &A
 
 /// What was in order when it was looked at, and is not any more.
 async fn refused(tx: &mut Tx, (import, plan): (&Import, &Plan), now: Timestamp) -> Outcome<Refused> {
-    if let Some(code) = barred(tx, &import.organization_id, plan).await? {
+    if let Some(code) = barred(tx, &import.organization_id, plan, now).await? {
         let lines = import_entries::lines(tx, &import.id).await?;
         let problems = problems(&[Wrong::of_row(code)])?;
         return Ok(lines.into_iter().map(|line| (line, problems.clone())).collect());
@@ -261,12 +264,14 @@ async fn tell(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outcome
     loop {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
+        let begun = Instant::now();
         let rows = import_entries::to_tell(&mut tx, &import.id, BATCH).await?;
-        done += i64::try_from(rows.len())?;
         if !job.advance(&mut tx, (done, total), now).await? {
             return Ok(());
         }
-        let Some(last) = rows.last() else { return rows_of::end(app, job, tx, (import, plan), now).await };
+        if rows.is_empty() {
+            return rows_of::end(app, job, tx, (import, plan), now).await;
+        }
         // What the operator takes back from now on is taken back from them as well.
         members::lock(&mut tx, &import.organization_id).await?;
         let Some(organization) = organizations::find(&mut tx, &import.organization_id).await? else {
@@ -278,8 +283,13 @@ async fn tell(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outcome
         let rights: Vec<_> = plan.rights.iter().filter(given).cloned().collect();
         for row in &rows {
             tell_one(app, &mut tx, (import, plan), (row, &organization, &rights), now).await?;
+            import_entries::told(&mut tx, &import.id, row.line).await?;
+            done += 1;
+            if begun.elapsed() > TURN {
+                break;
+            }
         }
-        import_entries::told(&mut tx, &import.id, last.line).await?;
+        job.advance(&mut tx, (done, total), now).await?;
         tx.commit().await?;
         app.mail_waiting.notify_one();
     }

@@ -23,7 +23,6 @@ pub mod seats;
 mod successions;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use habilis_keys::random;
 use habilis_policies::calendar;
@@ -35,7 +34,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::notices::{self, NewNotice};
-use crate::db::{At, Conn, Tx, lifecycle_kinds, members};
+use crate::db::{At, Conn, TURN, Tx, lifecycle_kinds, members};
 use crate::mail;
 use crate::mail::letters::Letter;
 use crate::outcome::{Fault, Outcome};
@@ -46,8 +45,6 @@ use lease::Lease;
 const PAGE: u32 = 500;
 /// Rows that speak in one transaction, at most.
 const AT_ONCE: usize = 20;
-/// With one writer for everybody, a transaction takes no further row after so long.
-const TURN: Duration = Duration::from_millis(50);
 /// Stands for the end among the rungs.
 const END: u16 = 0;
 

@@ -281,8 +281,13 @@ async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature(eng
     step(&boss, &alone, &order, json!({ "step": "signed" })).await.done(200);
     assert!(opened("seule").await && opened("cheffe").await);
     assert_eq!(state(&alone, &people[0]).await, "active");
+    let portal = format!("/organizations/{school}/portals/demo-portal");
+    boss.put(&portal, &json!({ "roles": ["apprenant"] })).await.done(200);
     // A learner's own contract opens their account and nobody else's.
-    let course = json!({ "person": people[1], "portal": "demo-portal", "title": "Anglais B2" });
+    let course = json!({
+        "person": people[1], "portal": "demo-portal", "title": "Anglais B2",
+        "not_before": in_days(&server, 1).await, "not_after": in_days(&server, 9).await,
+    });
     let enrolments = format!("/organizations/{school}/enrolments");
     let course = boss.post(&enrolments, &course).await.done(201)["id"].as_str().unwrap().to_owned();
     assert!(!opened("eleve").await);

@@ -654,3 +654,39 @@ async fn an_import_is_run_by_one_node_and_carried_on_by_the_other() {
     }
     other.kill();
 }
+
+own_journeys! {
+    /// An import that waits its turn does not outlive the rights of who started it.
+    async fn whoever_lost_their_rights_imports_nobody_any_more(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let author = of_kind(&server, "second factor administrator").clone();
+        let organization = author.organization.clone().unwrap().id;
+        let of = format!("/organizations/{organization}");
+        let before = members(&boss, &organization).await.len();
+        let mine = Api::of_person(&server, &author, ALL).await;
+        let me = mine.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
+        let (long, whole, valid) = (
+            checked(&boss, &organization, people("longue", 400)).await,
+            checked(&mine, &organization, people("entiere", 30)).await,
+            checked(&mine, &organization, people("valide", 30)).await,
+        );
+        // An organization has one job at a time: theirs wait behind the long one.
+        boss.post(&format!("{}/apply", path_of(&organization, &long)), &mode("valid_rows")).await.done(202);
+        for (import, how) in [(&whole, "all_or_nothing"), (&valid, "valid_rows")] {
+            mine.post(&format!("{}/apply", path_of(&organization, import)), &mode(how)).await.done(202);
+        }
+        boss.put(&format!("{of}/members/{me}/role"), &json!({ "role": "member" })).await.done(200);
+        let long = left(&boss, &organization, &long, "applying").await;
+        assert_eq!(long["rows"]["made"], 400, "{long}");
+        for (import, state) in [(&whole, "checked"), (&valid, "applied")] {
+            let path = path_of(&organization, import);
+            let import = left(&boss, &organization, import, "applying").await;
+            assert_eq!((&import["state"], &import["rows"]["made"]), (&json!(state), &json!(0)), "{import}");
+            let rows = all(&boss, &format!("{path}/rows")).await;
+            let codes: Vec<_> = rows.iter().map(|row| row["problems"][0]["code"].as_str()).collect();
+            assert_eq!(codes, [Some("author_barred"); 30]);
+        }
+        assert_eq!(members(&boss, &organization).await.len(), before + 400);
+        server.kill();
+    }
+}

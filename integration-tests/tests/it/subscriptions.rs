@@ -224,7 +224,8 @@ own_journeys! {
         assert!(rest.iter().filter(|line| line["type"] == "member").all(|line| line["data"]["seats"] == json!(["court"])));
 
         let handed = boss.get(&fate).await.done(200);
-        assert!(handed["exported_at"].as_str() >= handed["chosen_at"].as_str(), "{handed}");
+        let at = |name: &str| handed[name].as_str().unwrap().parse::<Timestamp>().unwrap();
+        assert!(at("exported_at") >= at("chosen_at"), "{handed}");
 
         // On the day before the first anniversary is over, everything is there (R156, Q11).
         server.advance(366 * DAY).await;
