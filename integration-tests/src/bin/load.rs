@@ -59,6 +59,7 @@ const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_c
     --pid PID            with --base: the process whose memory is reported
     --client ID          the client of code_flow and login (default demo-es256)
     --organization ID    the organization of members_* (default that of the first learner)
+    --limit N            members on a page of members_* (default 50)
     --requests N         operations of each scenario, rows of import (default 20000; code_flow, members_* and import 5000,
                          invitation 2000, login and activation 500)
     --concurrency C      connections (default 32)";
@@ -249,7 +250,8 @@ async fn run() -> Result<usize, Failure> {
         let first = target.learners().find_map(|learner| learner.organization.as_ref()).map(|it| it.id.clone());
         let organization =
             options.values.get("--organization").cloned().or(first).ok_or("no learner belongs anywhere")?;
-        target.members = Some(Members::prepare(&target, &organization).await?);
+        target.members =
+            Some(Members::prepare(&target, &organization, options.number("--limit", 200)?.unwrap_or(50)).await?);
     }
     report_floors(options.hash()?);
     println!("\n{:<20} {:>9} {:>8} {:>10} {:>10} {:>7}", "scenario", "count", "per s", "p50 ms", "p99 ms", "errors");
@@ -282,7 +284,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure
         match name.as_str() {
             "--spawn" => spawn = true,
             "--database" | "--hash" | "--base" | "--clients" | "--people" | "--pid" | "--client" | "--requests"
-            | "--concurrency" | "--organization" => {
+            | "--concurrency" | "--organization" | "--limit" => {
                 let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
                 values.insert(name, value);
             }

@@ -10,14 +10,14 @@ use super::{Connection, Failure, Scenario, Target, form};
 
 /// Pages that are read for names and ids before the clock runs.
 const PAGES: usize = 20;
-/// Members on a page that is asked for, as a console shows them.
-const SHOWN: usize = 50;
 
 /// Some of the members of an organization, and how to ask for them.
 #[derive(Clone, Default)]
 pub(super) struct Members {
     authorization: String,
     organization: String,
+    /// Members on a page.
+    limit: usize,
     ids: Arc<Vec<String>>,
     /// The beginnings of names, three letters and more.
     words: Arc<Vec<String>>,
@@ -26,8 +26,8 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Reads the first pages of the members of `organization`.
-    pub(super) async fn prepare(target: &Target, organization: &str) -> Result<Self, Failure> {
+    /// Reads the first pages of the members of `organization`, of which `limit` will be shown at a time.
+    pub(super) async fn prepare(target: &Target, organization: &str, limit: usize) -> Result<Self, Failure> {
         let manager = Manager::new(target, "habilis.members.read").await?;
         let (mut ids, mut words, mut cursors) = (Vec::new(), Vec::new(), vec![String::new()]);
         for _ in 0..PAGES {
@@ -48,6 +48,7 @@ impl Members {
         Ok(Self {
             authorization: manager.authorization(),
             organization: organization.to_owned(),
+            limit,
             ids: Arc::new(ids),
             words: Arc::new(words),
             cursors: Arc::new(cursors),
@@ -63,10 +64,10 @@ impl Members {
         let path = format!("/api/v1/organizations/{}/members", self.organization);
         let path = match scenario {
             Scenario::MembersSearch => {
-                format!("{path}?limit={SHOWN}&{}", form(&[("q", &one(&self.words))]))
+                format!("{path}?limit={}&{}", self.limit, form(&[("q", &one(&self.words))]))
             }
             Scenario::MemberOpen => format!("{path}/{}", one(&self.ids)),
-            _ => format!("{path}?limit={SHOWN}{}", one(&self.cursors)),
+            _ => format!("{path}?limit={}{}", self.limit, one(&self.cursors)),
         };
         let reply = connection.get(&path, Some(&self.authorization)).await?;
         reply.expect_status(StatusCode::OK).map(drop)
