@@ -2,13 +2,15 @@
 //! starts and names in `HABILIS_TEST_POSTGRES`.
 
 use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use url::Url;
 
 /// Creates an empty database and returns the URL to give to the server.
 ///
-/// The name holds the process id and a counter, so that several test binaries may share one cluster. Nothing drops it:
+/// The name holds the process id, when it began and a counter, so that several test binaries may share one cluster. Nothing drops it:
 /// the cluster goes away as a whole.
 pub fn create() -> String {
     // `template0` has no sessions, so databases may be created side by side.
@@ -26,7 +28,10 @@ fn create_like(template: &str) -> String {
     let Ok(cluster) = std::env::var("HABILIS_TEST_POSTGRES") else {
         panic!("HABILIS_TEST_POSTGRES is not set: run integration-tests/run, which starts a throwaway PostgreSQL");
     };
-    let name = format!("it_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    // A process of the same number may have left its own behind, on a cluster that outlives the run.
+    static BEGAN: OnceLock<u128> = OnceLock::new();
+    let began = BEGAN.get_or_init(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis()));
+    let name = format!("it_{}_{began}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
     let created = Command::new("psql")
         .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname"])
         .arg(&cluster)
