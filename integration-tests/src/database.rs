@@ -1,16 +1,17 @@
 //! A PostgreSQL database of its own for each server under test, on the throwaway cluster that `integration-tests/run`
 //! starts and names in `HABILIS_TEST_POSTGRES`.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use url::Url;
 
 /// Creates an empty database and returns the URL to give to the server.
 ///
-/// The name holds the process id, when it began and a counter, so that several test binaries may share one cluster. Nothing drops it:
+/// The name holds the process id, a number of its own and a counter, so that several test binaries may share one cluster. Nothing drops it:
 /// the cluster goes away as a whole.
 pub fn create() -> String {
     // `template0` has no sessions, so databases may be created side by side.
@@ -25,13 +26,13 @@ pub fn copy(url: &str) -> String {
 
 fn create_like(template: &str) -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
+    static RUN: OnceLock<u64> = OnceLock::new();
     let Ok(cluster) = std::env::var("HABILIS_TEST_POSTGRES") else {
         panic!("HABILIS_TEST_POSTGRES is not set: run integration-tests/run, which starts a throwaway PostgreSQL");
     };
     // A process of the same number may have left its own behind, on a cluster that outlives the run.
-    static BEGAN: OnceLock<u128> = OnceLock::new();
-    let began = BEGAN.get_or_init(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis()));
-    let name = format!("it_{}_{began}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    let run = RUN.get_or_init(|| RandomState::new().build_hasher().finish());
+    let name = format!("it_{}_{run:x}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
     let created = Command::new("psql")
         .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname"])
         .arg(&cluster)
