@@ -248,56 +248,6 @@ journeys! {
         assert_eq!(members(&api, &organization).await.len(), 249);
     }
 
-    async fn who_has_an_account_is_offered_a_membership_as_by_a_single_invitation(server: &TestServer) {
-        let api = operator(server).await;
-        let (known, staff) = (server.learner_number(1), of_kind(server, "operator"));
-        let file = |prefix: &str| people(prefix, 3)
-            + &format!("Le Gall;Zoé;{};;;;\r\nRoy;Anne;anne@ailleurs.example;{};;;\r\n", known.login, staff.login);
-        for how in ["valid_rows", "all_or_nothing"] {
-            let organization = new_organization(&api, "Proposée").await;
-            let of = format!("/organizations/{organization}");
-            let asked = async || Inbox::of(server).to(&known.login).await.iter().filter(|mail| mail.subject.contains("vous invite")).count();
-            let letters = asked().await;
-            let mut text = file(how);
-            if how == "all_or_nothing" {
-                // Staff of the operator are nobody's to ask by a file.
-                text.truncate(text.find("Roy;Anne").unwrap());
-            }
-            let import = checked(&api, &organization, text).await;
-            let staff = u64::from(how == "valid_rows");
-            assert_eq!((&import["rows"]["ready"], &import["rows"]["offers"], &import["rows"]["invalid"]), (&json!(4), &json!(1), &json!(staff)), "{import}");
-            if staff == 1 {
-                assert_eq!(codes(&import), [(6, "login_taken".to_owned())]);
-            }
-            let path = path_of(&organization, &import);
-            let ready = all(&api, &format!("{path}/rows?state=ready")).await;
-            assert_eq!(ready.iter().map(|row| row["offer"].as_bool().unwrap()).collect::<Vec<_>>(), [false, false, false, true]);
-            assert!(api.get(&format!("{path}/report.csv")).await.body.contains("5;adhésion à proposer;"));
-            let import = applied(&api, &organization, &import, &mode(how)).await;
-            assert_eq!((&import["state"], &import["rows"]["made"], &import["rows"]["offered"]), (&json!("applied"), &json!(3), &json!(1)), "{import}");
-            let offered = all(&api, &format!("{path}/rows?state=offered")).await;
-            assert_eq!((offered.len(), &offered[0]["line"], &offered[0]["person"]), (1, &json!(5), &Value::Null));
-            assert!(api.get(&format!("{path}/report.csv")).await.body.contains("5;adhésion proposée;"));
-            assert_eq!(members(&api, &organization).await.len(), 3, "nobody is a member against their will");
-            let offers = api.get(&format!("{of}/offers?status=open")).await.done(200);
-            assert_eq!((&offers["items"][0]["email"], offers["items"].as_array().unwrap().len()), (&json!(known.login), 1), "{offers}");
-            assert_eq!(asked().await, letters + 1);
-            let trail = all(&api, &format!("{of}/audit")).await;
-            let told = trail.iter().find(|line| line["event"] == "member.offered").unwrap();
-            assert_eq!((&told["detail"]["import"], &told["detail"]["offer"]), (&import["id"], &offers["items"][0]["id"]));
-            // The same again: asked already.
-            let again = checked(&api, &organization, file(how)).await;
-            assert_eq!(codes(&again)[3], (5, "already_offered".to_owned()), "{again}");
-            // They accept, and belong.
-            let person = Api::of_person(server, known, ALL).await;
-            let offer = offers["items"][0]["id"].as_str().unwrap();
-            assert!(matches!(person.send(person.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 200 | 204));
-            assert_eq!(members(&api, &organization).await.len(), 4);
-            let again = checked(&api, &organization, file(how)).await;
-            assert_eq!(codes(&again)[3], (5, "already_member".to_owned()), "{again}");
-        }
-    }
-
     async fn a_column_says_which_products_a_seat_is_of_and_none_or_all_get_one(server: &TestServer) {
         let api = operator(server).await;
         for name in ["import-cours", "import-atelier"] {
@@ -688,5 +638,85 @@ own_journeys! {
         }
         assert_eq!(members(&boss, &organization).await.len(), before + 400);
         server.kill();
+    }
+}
+
+own_journeys! {
+    // On a server of its own: the mailbox shows the newest mails, and the files of other journeys fill it.
+    async fn who_has_an_account_is_offered_a_membership_as_by_a_single_invitation(mut server: TestServer) {
+        is_offered_a_membership_as_by_a_single_invitation(&server).await;
+        server.kill();
+    }
+}
+
+async fn is_offered_a_membership_as_by_a_single_invitation(server: &TestServer) {
+    let api = operator(server).await;
+    let (known, staff) = (server.learner_number(1), of_kind(server, "operator"));
+    let file = |prefix: &str| {
+        people(prefix, 3)
+            + &format!("Le Gall;Zoé;{};;;;\r\nRoy;Anne;anne@ailleurs.example;{};;;\r\n", known.login, staff.login)
+    };
+    for how in ["valid_rows", "all_or_nothing"] {
+        let organization = new_organization(&api, "Proposée").await;
+        let of = format!("/organizations/{organization}");
+        let asked = async || {
+            Inbox::of(server).to(&known.login).await.iter().filter(|mail| mail.subject.contains("vous invite")).count()
+        };
+        let letters = asked().await;
+        let mut text = file(how);
+        if how == "all_or_nothing" {
+            // Staff of the operator are nobody's to ask by a file.
+            text.truncate(text.find("Roy;Anne").unwrap());
+        }
+        let import = checked(&api, &organization, text).await;
+        let staff = u64::from(how == "valid_rows");
+        assert_eq!(
+            (&import["rows"]["ready"], &import["rows"]["offers"], &import["rows"]["invalid"]),
+            (&json!(4), &json!(1), &json!(staff)),
+            "{import}"
+        );
+        if staff == 1 {
+            assert_eq!(codes(&import), [(6, "login_taken".to_owned())]);
+        }
+        let path = path_of(&organization, &import);
+        let ready = all(&api, &format!("{path}/rows?state=ready")).await;
+        assert_eq!(
+            ready.iter().map(|row| row["offer"].as_bool().unwrap()).collect::<Vec<_>>(),
+            [false, false, false, true]
+        );
+        assert!(api.get(&format!("{path}/report.csv")).await.body.contains("5;adhésion à proposer;"));
+        let import = applied(&api, &organization, &import, &mode(how)).await;
+        assert_eq!(
+            (&import["state"], &import["rows"]["made"], &import["rows"]["offered"]),
+            (&json!("applied"), &json!(3), &json!(1)),
+            "{import}"
+        );
+        let offered = all(&api, &format!("{path}/rows?state=offered")).await;
+        assert_eq!((offered.len(), &offered[0]["line"], &offered[0]["person"]), (1, &json!(5), &Value::Null));
+        assert!(api.get(&format!("{path}/report.csv")).await.body.contains("5;adhésion proposée;"));
+        assert_eq!(members(&api, &organization).await.len(), 3, "nobody is a member against their will");
+        let offers = api.get(&format!("{of}/offers?status=open")).await.done(200);
+        assert_eq!(
+            (&offers["items"][0]["email"], offers["items"].as_array().unwrap().len()),
+            (&json!(known.login), 1),
+            "{offers}"
+        );
+        assert_eq!(asked().await, letters + 1);
+        let trail = all(&api, &format!("{of}/audit")).await;
+        let told = trail.iter().find(|line| line["event"] == "member.offered").unwrap();
+        assert_eq!((&told["detail"]["import"], &told["detail"]["offer"]), (&import["id"], &offers["items"][0]["id"]));
+        // The same again: asked already.
+        let again = checked(&api, &organization, file(how)).await;
+        assert_eq!(codes(&again)[3], (5, "already_offered".to_owned()), "{again}");
+        // They accept, and belong.
+        let person = Api::of_person(server, known, ALL).await;
+        let offer = offers["items"][0]["id"].as_str().unwrap();
+        assert!(matches!(
+            person.send(person.request("POST", &format!("/me/offers/{offer}/accept"))).await.status,
+            200 | 204
+        ));
+        assert_eq!(members(&api, &organization).await.len(), 4);
+        let again = checked(&api, &organization, file(how)).await;
+        assert_eq!(codes(&again)[3], (5, "already_member".to_owned()), "{again}");
     }
 }
