@@ -23,9 +23,8 @@ use super::notice::{Told, tell};
 use crate::app::App;
 use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
-use crate::db::organizations::{self, AnyMembership};
 use crate::db::people::{self, NewPerson, Person, Profile, fold_login};
-use crate::db::{Tx, browsers, enrolments, is_unique_violation, orders, passwords};
+use crate::db::{Conn, Tx, browsers, enrolments, is_unique_violation, orders, organizations, passwords};
 use crate::login::change::{self, Problem, Typed};
 use crate::login::finish::{Arrival, Way, second_step};
 use crate::login::forgot::ui_locales;
@@ -119,6 +118,10 @@ pub async fn get(
 ) -> Outcome {
     let now = app.clock.now();
     let Some(found) = find(&app, &token, now).await? else { return tell(&app, &origin, Told::LinkOver) };
+    // Nobody fills in a form that cannot be taken.
+    if !has_contract(&mut app.db.reader().await?, &app, &found.person.id, now).await? {
+        return tell(&app, &origin, Told::NoContract);
+    }
     let browser = cookies.browser.unwrap_or_else(Browser::named_at_random);
     let page = page(&app, (&origin, ui_locales(query).as_deref()), (&token, &found), &browser);
     answer(&app, (StatusCode::OK, page), &browser)
@@ -269,11 +272,11 @@ async fn open(
         let profile = Profile { names, locale: &person.locale, claims: &person.claims };
         people::set_profile(tx, &person.id, &profile, now).await?;
     }
+    if !has_contract(tx, app, &person.id, now).await? {
+        return Ok(Opened::NoContract);
+    }
     // An invitation holds a seat, unless it was sent before its organization ordered any (R060).
     for membership in organizations::all_of_person(tx, &person.id).await? {
-        if !has_contract(tx, app, (&membership, &person.id), now).await? {
-            return Ok(Opened::NoContract);
-        }
         let seat = Taking::again((&membership.id, &person.id), SeatState::Assigned, "activated");
         if seats::take(tx, app.into(), &seat, now).await?.is_err() {
             return Ok(Opened::NoSeat);
@@ -300,19 +303,23 @@ async fn open(
     Ok(Opened::Yes)
 }
 
-/// Whether a signed contract stands behind a membership, where the operator asks for one (R006).
-async fn has_contract(
-    tx: &mut Tx,
-    app: &App,
-    (membership, person): (&AnyMembership, &str),
-    now: Timestamp,
-) -> Outcome<bool> {
-    if !app.config.accounts.contract_required_of.iter().any(|kind| kind.name() == membership.kind) {
+/// Whether a signed contract stands behind each membership of somebody for whose kind of organization the operator asks for one (R006).
+async fn has_contract(c: &mut impl Conn, app: &App, person: &str, now: Timestamp) -> Outcome<bool> {
+    let kinds = &app.config.accounts.contract_required_of;
+    if kinds.is_empty() {
         return Ok(true);
     }
     let today = calendar::date_at(now);
-    let signed = orders::all(tx, &membership.id).await?.iter().any(|order| order.rule().is_in_force(today));
-    Ok(signed || enrolments::has_signed(tx, &membership.id, person).await?)
+    for membership in organizations::all_of_person(c, person).await? {
+        if !kinds.iter().any(|kind| kind.name() == membership.kind) {
+            continue;
+        }
+        let ordered = orders::all(c, &membership.id).await?.iter().any(|order| order.rule().is_in_force(today));
+        if !ordered && !enrolments::has_signed(c, &membership.id, person).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> {

@@ -255,9 +255,10 @@ async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature(eng
     };
     let opened = async |name: &str| {
         let link = link_to(&server, (&format!("{name}@societe.example"), "/activate/"), 1).await;
-        let page = activate(&mut Browser::new(), &link, NEW).await.page();
+        // Who may not yet is told before they fill in anything.
+        let page = Browser::new().get(&link).await.page();
         assert_eq!(page.status == 409, page.has("account-no-contract-page"), "{}", page.summary());
-        page.status == 200
+        page.status == 200 && activate(&mut Browser::new(), &link, NEW).await.page().status == 200
     };
     // Of a company nothing is asked.
     assert!(opened("salariee").await);
@@ -271,6 +272,7 @@ async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature(eng
     // An order that is only acknowledged is no contract; once it is signed, the same link works.
     let order = json!({
         "number": "BC-CONTRAT", "product": "contrat", "seats": 5, "effect_on": in_days(&server, 0).await,
+        "last_day": in_days(&server, 2).await, "renewal": "none",
         "administrator": { "email": "cheffe@societe.example", "given_name": "Anne", "family_name": "Prévost" },
     });
     let order =
@@ -293,5 +295,16 @@ async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature(eng
     assert!(!opened("eleve").await);
     boss.post(&format!("{enrolments}/{course}/steps"), &json!({ "step": "signed" })).await.done(200);
     assert!(opened("eleve").await && !opened("autre").await);
+    // Whoever had the form before them when the contract ended is told so, and stays as they were.
+    let late = invited(&boss, &alone, &new_member("tard")).await;
+    let link = link_to(&server, ("tard@societe.example", "/activate/"), 1).await;
+    let mut browser = Browser::new();
+    browser.get(&link).await.page();
+    server.advance(3 * 86_400).await;
+    let fields = [("password", NEW), ("repeated", NEW), ("accept", "yes"), ("declare", "yes")];
+    let page = browser.submit("activate-form", &fields).await.page();
+    assert!(page.status == 409 && page.has("account-no-contract-page"), "{}", page.summary());
+    let member = operator(&server).await.get(&format!("/organizations/{alone}/members/{late}")).await.done(200);
+    assert_eq!(member["account_status"], "pending");
     server.kill();
 }
