@@ -120,6 +120,8 @@ pub struct TestServer {
     environment: Vec<(String, String)>,
     folder: PathBuf,
     process: Child,
+    /// Whether its database goes with it: neither that of a node beside it nor one to copy from does.
+    database_goes: bool,
 }
 
 /// What a first start leaves: the data folder and the database of a server that has stopped. A copy of it starts as a server that was
@@ -138,6 +140,7 @@ impl Planted {
         if !status.is_some_and(|status| status.success()) {
             return Err(format!("the server stopped with {status:?}:\n{}", server.log_end()));
         }
+        server.database_goes = false;
         let database = (engine == Engine::Postgres).then(|| server.database_url());
         let planted = Self { engine, data: cleanup::folder(), database };
         planted.copy(&server.data(), &planted.data)?;
@@ -244,6 +247,7 @@ impl TestServer {
         let port = free_port();
         let mut node = Self::launch_in(folder, port, (other.engine, options, other.environment.clone())).await?;
         node.issuer = format!("http://localhost:{port}");
+        node.database_goes = false;
         let own = Http::new().get(&node.url("/readyz")).await;
         if own.status == 200 { Ok(node) } else { Err(format!("/readyz answers {}", own.status)) }
     }
@@ -272,6 +276,7 @@ impl TestServer {
             environment,
             folder,
             process,
+            database_goes: engine == Engine::Postgres,
         };
         server.wait_until_ready(started).await?;
         Ok(server)
@@ -457,6 +462,9 @@ impl Drop for TestServer {
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
+        if self.database_goes {
+            database::drop_it(&self.database_url());
+        }
     }
 }
 

@@ -57,6 +57,9 @@ pub const CATALOGUE: &[(&str, &str)] = &[
         "A member was taken out of the group `group`. Who leaves the organization leaves its groups untold.",
     ),
     ("enrolment.changed", "Something happened to an enrolment; `status` says how it stands."),
+    ("portal.suspended", "Nobody can sign in to `portal` for now, and what it holds is refused."),
+    ("portal.reinstated", "People can sign in to `portal` again."),
+    ("portal.terminated", "`portal` was closed for good."),
     ("webhook.disabled", "A webhook was switched off: its receiver is gone or was silent for too long."),
 ];
 
@@ -152,6 +155,8 @@ const ORGANIZATION_STATUS: &[(&str, &str)] = &[
     ("active", "organization.reinstated"),
     ("terminated", "organization.terminated"),
 ];
+const PORTAL_STATUS: &[(&str, &str)] =
+    &[("suspended", "portal.suspended"), ("active", "portal.reinstated"), ("terminated", "portal.terminated")];
 
 const SOURCES: &[Source] = &[
     ("account.invited", Kind::One("account.invited"), &["role"], Change::Nothing),
@@ -196,6 +201,7 @@ const SOURCES: &[Source] = &[
     ("portal.granted", Kind::One("organization.rights_changed"), &["portal", "rights_withdrawn"], Change::Words),
     ("organization.password_policy_set", Kind::One("organization.rules_changed"), &[], Change::Nothing),
     ("organization.second_factor_set", Kind::One("organization.rules_changed"), &[], Change::Nothing),
+    ("client.status_changed", Kind::ByStatus(PORTAL_STATUS), &["portal"], Change::Words),
     ("contact.created", Kind::One("contact.created"), &["contact"], Change::Members(&["duty"])),
     ("contact.updated", Kind::One("contact.updated"), &["contact"], Change::Members(&["duty"])),
     ("contact.removed", Kind::One("contact.removed"), &["contact"], Change::Members(&["duty"])),
@@ -361,6 +367,9 @@ mod tests {
             ("organization.status_changed", json!("active"), Some("organization.reinstated")),
             ("organization.status_changed", json!("unheard-of"), None),
             ("person.status_changed", json!("terminated"), Some("account.terminated")),
+            ("client.status_changed", json!("suspended"), Some("portal.suspended")),
+            ("client.status_changed", json!("active"), Some("portal.reinstated")),
+            ("client.status_changed", json!("terminated"), Some("portal.terminated")),
         ];
         for (audit, after, kind) in cases {
             assert_eq!(told(audit, json!({ "after": after })).map(|told| told.0), kind, "{audit} {after}");

@@ -257,6 +257,7 @@ async fn open(
             names: (&person.given_name, &person.family_name),
             locale: &person.locale,
             claims: serde_json::from_str(&person.claims)?,
+            status: "active",
             operator: false,
         };
         match people::insert(tx, new, now).await {

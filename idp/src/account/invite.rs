@@ -147,13 +147,13 @@ pub async fn invite(
         names: (given.as_str(), family.as_str()),
         locale: invitation.locale.tag(),
         claims,
+        status: "pending",
         operator: invitation.operator,
     };
     match people::insert(tx, new, now).await {
         Err(error) if is_unique_violation(&error) => return Ok(Err(InviteRefusal::LoginTaken)),
         inserted => inserted?,
     }
-    people::set_status(tx, &id, ("active", "pending"), now).await?;
     if let Some(seat) = &seat
         && let Err(refusal) = seats::take(tx, post, seat, now).await?
     {

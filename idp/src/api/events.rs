@@ -139,6 +139,20 @@ mod tests {
     }
 
     #[test]
+    fn every_type_is_in_the_table_of_the_documentation() {
+        let page = include_str!("../../docs/webhooks.md");
+        let table: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        for (kind, _) in habilis_policies::events::CATALOGUE {
+            let (family, act) = kind.split_once('.').unwrap();
+            let named = |line: &&str| {
+                let first = line.split('|').nth(1).unwrap();
+                first.contains(&format!("`{family}.")) && first.contains(&format!(".{act}`"))
+            };
+            assert!(table.iter().any(named), "{kind}");
+        }
+    }
+
+    #[test]
     fn types_outside_the_catalogue_are_refused() {
         assert!(selection(None).unwrap().is_none());
         assert_eq!(selection(Some("rights.*")).unwrap().unwrap().kinds().count(), 1);

@@ -86,6 +86,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         names: (given_name.as_str(), family_name.as_str()),
         locale: "fr",
         claims: serde_json::Map::new(),
+        status: "active",
         operator: true,
     };
     let mut tx = db.begin().await?;

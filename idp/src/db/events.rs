@@ -14,6 +14,9 @@ use super::{At, Conn, Tx};
 statements! {
     INSERT = "INSERT INTO events (audience, id, position, type, at, organization_id, person_id, data)
               VALUES ($1, $2, NULL, $3, $4, $5, $6, $7)";
+    INSERT_GRANTED = "INSERT INTO events (audience, id, position, type, at, organization_id, person_id, data)
+                      SELECT g.organization_id, $2, NULL, $3, $4, g.organization_id, NULL, $5
+                      FROM (SELECT DISTINCT organization_id FROM portal_grants WHERE client_id = $1) AS g";
     STAFF = "SELECT operator OR privacy FROM people WHERE id = $1";
     ORGANIZATIONS = "SELECT organization_id FROM memberships WHERE person_id = $1";
     WAITING = "SELECT COUNT(*) FROM (SELECT id FROM events WHERE position IS NULL ORDER BY at, id LIMIT 1) AS waiting";
@@ -29,7 +32,8 @@ statements! {
     AFTER = "SELECT audience, id, position, type AS kind, at, organization_id, person_id, data FROM events
              WHERE audience = $1 AND position > $2 AND position <= $3 AND ($4 = '' OR $4 LIKE '%,' || type || ',%')
              ORDER BY position LIMIT $5";
-    OLDEST_KEPT = "SELECT MAX(position) FROM events WHERE at < $1";
+    // Not MAX(position): PostgreSQL would go through the positions from the last one down, and find an old one at their end.
+    OLDEST_KEPT = "SELECT MAX(position + 0) FROM events WHERE at < $1";
     FORGET = "UPDATE event_sequence SET forgotten = $1 WHERE id = 'events' AND forgotten < $1";
     PURGE = "DELETE FROM events WHERE at < $1 AND position IS NOT NULL";
 }
@@ -67,8 +71,8 @@ pub struct State {
     pub forgotten: i64,
 }
 
-/// Tells of a line of the audit trail whoever the catalogue says: the operator, the organization it happened in, or those of
-/// the person it concerns. Organizations never learn of the operator's staff.
+/// Tells of a line of the audit trail whoever the catalogue says: the operator, the organization it happened in, those of
+/// the person it concerns, or those that give rights in the portal it concerns. Organizations never learn of the operator's staff.
 ///
 /// # Errors
 /// The engine failed.
@@ -94,7 +98,13 @@ pub(super) async fn tell(c: &mut impl Conn, (id, line): (&str, &Event), now: Tim
             let found = sql!(c, all (String,): ORGANIZATIONS, person)?;
             found.into_iter().map(|(organization,)| organization).collect()
         }
-        (None, None) => Vec::new(),
+        (None, None) => {
+            if let Some(portal) = told.data.get("portal").and_then(Value::as_str) {
+                let data = Value::Object(told.data.clone()).to_string();
+                sql!(c, execute INSERT_GRANTED, portal, id, told.kind, At::from(now), data)?;
+            }
+            Vec::new()
+        }
     };
     for audience in audiences {
         insert(c, (&audience, id, Some(&audience)), (&told, person), now).await?;

@@ -60,6 +60,7 @@ const MIGRATIONS: &[Migration] = migrations![
     27 "0027_data_returns",
     28 "0028_whole_imports",
     29 "0029_document_requests",
+    30 "0030_forgotten_words",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

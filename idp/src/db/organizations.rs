@@ -8,8 +8,8 @@ use super::{At, Conn, Tx, search};
 statements! {
     INSERT = "INSERT INTO organizations (id, kind, name, siret, status, created_at) VALUES ($1, $2, $3, $4, 'active', $5)";
     EXISTS = "SELECT EXISTS (SELECT 1 FROM organizations WHERE id = $1)";
-    ADD_MEMBER = "INSERT INTO memberships (person_id, organization_id, role, created_at, updated_at, mandate)
-                  VALUES ($1, $2, $3, $4, $4, 'invitation')";
+    ADD_MEMBER = "INSERT INTO memberships (person_id, organization_id, role, created_at, updated_at, mandate, sort_key)
+                  VALUES ($1, $2, $3, $4, $4, 'invitation', $5)";
     GIVE_RIGHT = "INSERT INTO rights (person_id, organization_id, client_id, role, created_at) VALUES ($1, $2, $3, $4, $5)";
     OF_PERSON = "SELECT o.id, o.kind, o.name, o.siret, o.siren, o.uai, o.nda, m.role, m.mandate
                  FROM memberships m JOIN organizations o ON o.id = m.organization_id
@@ -219,8 +219,12 @@ pub async fn add_member(
     (organization, role): (&str, &str),
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    sql!(tx, execute ADD_MEMBER, person, organization, role, At::from(now))?;
-    search::index(tx, person, now).await
+    let key = search::hold(tx, person).await?;
+    sql!(tx, execute ADD_MEMBER, person, organization, role, At::from(now), key.as_deref().unwrap_or_default())?;
+    match key {
+        Some(_) => search::index_member(tx, (person, organization)).await,
+        None => search::index(tx, person, now).await,
+    }
 }
 
 /// Gives a member the right `role` in the portal `client`.

@@ -1,5 +1,6 @@
 //! People: who they are and whether they may act.
 
+use habilis_policies::search::{self as rules, Found};
 use jiff::Timestamp;
 
 use super::organizations::today;
@@ -7,8 +8,9 @@ use super::{At, Conn, Tx, search};
 
 statements! {
     OPERATORS = "SELECT id FROM people WHERE operator AND status = 'active' ORDER BY id LIMIT 50";
-    INSERT = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, $10, $10)";
+    INSERT = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at,
+                                  indexed_at, sort_key)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $11, $12)";
     FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
             FROM people WHERE id = $1";
     FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc, w.changed_at,
@@ -140,6 +142,8 @@ pub struct NewPerson<'a> {
     pub locale: &'a str,
     /// Further standard claims.
     pub claims: serde_json::Map<String, serde_json::Value>,
+    /// `active`, or `pending` until they open it.
+    pub status: &'a str,
     /// Staff of the operator.
     pub operator: bool,
 }
@@ -158,6 +162,8 @@ pub fn fold_login(typed: &str) -> String {
 pub async fn insert(tx: &mut Tx, new: NewPerson<'_>, now: Timestamp) -> sqlx::Result<()> {
     let claims = serde_json::Value::Object(new.claims).to_string();
     let (email, verified) = new.email.unzip();
+    let found = Found { family: new.names.1, given: new.names.0, login: new.login, email };
+    let key = rules::sort_key(found.family, found.given);
     sql!(
         tx,
         execute INSERT,
@@ -169,10 +175,12 @@ pub async fn insert(tx: &mut Tx, new: NewPerson<'_>, now: Timestamp) -> sqlx::Re
         new.names.1,
         new.locale,
         claims,
+        new.status,
         new.operator,
         At::from(now),
+        &key,
     )?;
-    search::index(tx, new.id, now).await
+    search::index_new(tx, new.id, (&found, &key)).await
 }
 
 /// Finds a person by id.

@@ -15,16 +15,23 @@ statements! {
     // Before anything is read: whoever indexes the same person at the same time waits here, and then reads what we wrote.
     CLAIM_PERSON = "UPDATE people SET indexed_at = CASE WHEN updated_at > $2 THEN updated_at ELSE $2 END WHERE id = $1
                     RETURNING login, email, given_name, family_name";
+    // Held like this, a person whose names change meanwhile is indexed again by whoever changes them, with this membership.
+    CLAIM_INDEXED = "UPDATE people SET indexed_at = indexed_at WHERE id = $1 AND indexed_at >= updated_at RETURNING sort_key";
     FORGET_MEMBER_WORDS = {
         sqlite "DELETE FROM member_words
                 WHERE (organization_id, word, sort_key, person_id) IN
                       (SELECT m.organization_id, w.word, m.sort_key, m.person_id
                        FROM memberships m JOIN person_words w ON w.person_id = m.person_id
                        WHERE m.person_id = $1)",
-        postgres "DELETE FROM member_words k
-                  USING memberships m, person_words w
-                  WHERE m.person_id = $1 AND w.person_id = $1 AND k.organization_id = m.organization_id AND k.word = w.word
-                    AND k.sort_key = m.sort_key AND k.person_id = $1"
+        // Put aside first, as whole keys: joined as it stands, the planner of an organization that has grown since it last looked
+        // reads every word of every member for each person.
+        postgres "WITH mine AS MATERIALIZED (
+                      SELECT m.organization_id, w.word, m.sort_key, m.person_id
+                      FROM memberships m JOIN person_words w ON w.person_id = m.person_id
+                      WHERE m.person_id = $1)
+                  DELETE FROM member_words k USING mine
+                  WHERE k.organization_id = mine.organization_id AND k.word = mine.word AND k.sort_key = mine.sort_key
+                    AND k.person_id = mine.person_id"
     };
     FORGET_PERSON_WORDS = "DELETE FROM person_words WHERE person_id = $1";
     ADD_PERSON_WORDS = {
@@ -38,6 +45,8 @@ statements! {
                         SELECT m.organization_id, w.word, w.sort_key, m.person_id
                         FROM memberships m JOIN person_words w ON w.person_id = m.person_id
                         WHERE m.person_id = $1";
+    ADD_WORDS_OF_ONE = "INSERT INTO member_words (organization_id, word, sort_key, person_id)
+                        SELECT $2, word, sort_key, person_id FROM person_words WHERE person_id = $1";
     CLAIM_ORGANIZATION = "UPDATE organizations SET indexed_at = CASE WHEN updated_at > $2 THEN updated_at ELSE $2 END WHERE id = $1
                           RETURNING name, siret, siren, nda, uai";
     FORGET_ORGANIZATION_WORDS = "DELETE FROM organization_words WHERE organization_id = $1";
@@ -84,9 +93,7 @@ pub async fn index(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<()
         login: &named.login,
         email: named.email.as_deref(),
     };
-    let mut words = search::words_of_person(&found);
-    words.append(&mut search::pairs(&words));
-    let words = array(words);
+    let words = words_of(&found);
     let key = search::sort_key(&named.family_name, &named.given_name);
     sql!(tx, execute FORGET_MEMBER_WORDS, person)?;
     sql!(tx, execute FORGET_PERSON_WORDS, person)?;
@@ -94,6 +101,36 @@ pub async fn index(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<()
     sql!(tx, execute SET_PERSON_KEY, person, &key)?;
     sql!(tx, execute SET_MEMBER_KEYS, person, &key)?;
     sql!(tx, execute ADD_MEMBER_WORDS, person).map(drop)
+}
+
+fn words_of(found: &Found<'_>) -> String {
+    let mut words = search::words_of_person(found);
+    words.append(&mut search::pairs(&words));
+    array(words)
+}
+
+/// Makes `person` found whom this transaction has added as indexed, under the key of their names, and who belongs nowhere yet.
+///
+/// # Errors
+/// The engine failed.
+pub(super) async fn index_new(tx: &mut Tx, person: &str, (found, key): (&Found<'_>, &[u8])) -> sqlx::Result<()> {
+    sql!(tx, execute ADD_PERSON_WORDS, person, words_of(found), key).map(drop)
+}
+
+/// Holds what `person` is found by, and gives the key that a membership of theirs is sorted by; none when that is to be made.
+///
+/// # Errors
+/// The engine failed.
+pub(super) async fn hold(tx: &mut Tx, person: &str) -> sqlx::Result<Option<Vec<u8>>> {
+    Ok(sql!(tx, optional (Vec<u8>,): CLAIM_INDEXED, person)?.map(|(key,)| key))
+}
+
+/// Makes `person`, who is held, found in the organization that they have joined under their key.
+///
+/// # Errors
+/// The engine failed.
+pub(super) async fn index_member(tx: &mut Tx, (person, organization): (&str, &str)) -> sqlx::Result<()> {
+    sql!(tx, execute ADD_WORDS_OF_ONE, person, organization).map(drop)
 }
 
 /// Makes an organization found by its name and its numbers; nothing when there is none.

@@ -302,6 +302,7 @@ impl DemoPerson {
             names: (&self.given_name, &self.family_name),
             locale: "fr",
             claims: if index == 0 { every_claim() } else { Map::new() },
+            status: "active",
             operator: self.kind.ends_with("operator"),
         };
         people::insert(tx, new, now).await?;

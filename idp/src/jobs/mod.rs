@@ -14,6 +14,7 @@ use std::time::Duration;
 use habilis_policies::calendar;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::db::events as event_rows;
@@ -34,8 +35,8 @@ use crate::outcome::Outcome;
 
 /// How often the jobs look, when nothing wakes them.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How often keys are read again and old rows removed, in looks.
-const HOUSEKEEPING_EVERY: u32 = 6;
+/// How often keys are read again, what is due is done and old rows are removed: however often mail wakes the jobs meanwhile.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(30);
 
 /// Rows are removed this long after they stopped being of use, so that a late look still explains itself.
 const KEEP: SignedDuration = SignedDuration::from_hours(24);
@@ -72,13 +73,15 @@ pub async fn run(app: App, transport: Transport) {
 }
 
 async fn run_looks(app: &App, transport: &Transport) {
-    let mut looks = 0;
+    let mut kept: Option<Instant> = None;
     loop {
-        let housekeeping = looks % HOUSEKEEPING_EVERY == 0;
+        let housekeeping = kept.is_none_or(|kept| kept.elapsed() >= HOUSEKEEPING_EVERY);
         if let Err(fault) = look(app, transport, housekeeping).await {
             tracing::error!(event = "job_failed", cause = ?fault);
         }
-        looks += 1;
+        if housekeeping {
+            kept = Some(Instant::now());
+        }
         // Either somebody put mail into the outbox, or it is time.
         let _ = tokio::time::timeout(LOOK_EVERY, app.mail_waiting.notified()).await;
     }

@@ -239,7 +239,7 @@ pub async fn apply(
     };
     let event = match subject {
         Subject::Person(id) | Subject::Organization(id) | Subject::Order(id) => event.about(id),
-        Subject::Portal(id) => event.about(id).at_client(id),
+        Subject::Portal(id) => event.about(id).at_client(id).with("portal", id),
     };
     let event = event
         .with("reason", decision.reason)

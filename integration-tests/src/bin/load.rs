@@ -59,6 +59,7 @@ const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_c
     --pid PID            with --base: the process whose memory is reported
     --client ID          the client of code_flow and login (default demo-es256)
     --organization ID    the organization of members_* (default that of the first learner)
+    --mode MODE          of import: valid_rows or all_or_nothing alone (default both, one after the other)
     --limit N            members on a page of members_* (default 50)
     --requests N         operations of each scenario, rows of import (default 20000; code_flow, members_* and import 5000,
                          invitation 2000, login and activation 500)
@@ -258,7 +259,7 @@ async fn run() -> Result<usize, Failure> {
     let mut errors = 0;
     for scenario in &options.scenarios {
         if *scenario == Scenario::Import {
-            imports::measure(&target, options.requests(*scenario)?).await?;
+            imports::measure(&target, options.requests(*scenario)?, options.modes()?).await?;
             continue;
         }
         let figures = measure(&target, &options, *scenario).await?;
@@ -284,7 +285,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure
         match name.as_str() {
             "--spawn" => spawn = true,
             "--database" | "--hash" | "--base" | "--clients" | "--people" | "--pid" | "--client" | "--requests"
-            | "--concurrency" | "--organization" | "--limit" => {
+            | "--concurrency" | "--organization" | "--limit" | "--mode" => {
                 let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
                 values.insert(name, value);
             }
@@ -317,6 +318,14 @@ impl Options {
     /// Operations of a scenario.
     fn requests(&self, scenario: Scenario) -> Result<usize, Failure> {
         Ok(self.number("--requests", 10_000_000)?.unwrap_or(scenario.default_requests()))
+    }
+
+    /// The modes of an import.
+    fn modes(&self) -> Result<&'static [&'static str], Failure> {
+        const MODES: &[&str] = &["valid_rows", "all_or_nothing"];
+        let Some(mode) = self.values.get("--mode") else { return Ok(MODES) };
+        let known = MODES.iter().position(|known| known == mode);
+        known.map(|at| &MODES[at..=at]).ok_or_else(|| format!("--mode is valid_rows or all_or_nothing, not {mode}"))
     }
 
     /// The parameters of Argon2id: memory in KiB, iterations.

@@ -17,15 +17,15 @@ use crate::token_status::introspect;
 
 const DAY: u64 = 24 * 60 * 60;
 
-fn suspension() -> Value {
+pub(crate) fn suspension() -> Value {
     json!({ "status": "suspended", "reason": "partage constaté", "breach": "Compte partagé.", "remedy": "Changer de mot de passe." })
 }
 
-fn lift() -> Value {
+pub(crate) fn lift() -> Value {
     json!({ "status": "active", "reason": "corrigé" })
 }
 
-fn termination() -> Value {
+pub(crate) fn termination() -> Value {
     json!({ "status": "terminated", "reason": "récidive", "breach": "Compte partagé." })
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::activation::{activate, link_to};
 use super::api::{new_member, new_organization, operator};
+use super::measures::{lift, suspension, termination};
 
 /// A webhook at `path` of the receiver: its address in the API, and its secret.
 async fn webhook(api: &Api, list: &str, receiver: &Listener, path: &str) -> (String, String) {
@@ -86,6 +87,43 @@ fn python_says(delivered: &Received, secret: &str, now: i64) -> bool {
 }
 
 own_journeys! {
+    async fn what_happens_to_a_portal_is_told_to_the_organizations_that_give_rights_in_it(mut server: TestServer) {
+        let (boss, receiver) = (operator(&server).await, Listener::start().await);
+        let granted = new_organization(&boss, "Concernée").await;
+        let other = new_organization(&boss, "Étrangère à l’affaire").await;
+        let grant = format!("/organizations/{granted}/portals/demo-portal");
+        boss.put(&grant, &json!({ "roles": ["apprenant", "formateur"] })).await.done(200);
+        for (organization, hook) in [(&granted, "/granted"), (&other, "/other")] {
+            webhook(&boss, &format!("/organizations/{organization}/webhooks"), &receiver, hook).await;
+        }
+        webhook(&boss, "/webhooks", &receiver, "/operator").await;
+        let mut expected = Vec::new();
+        for (kind, change) in [("suspended", suspension()), ("reinstated", lift()), ("terminated", termination())] {
+            let mut change = change;
+            change["banner"] = json!({ "fr": "Fermé.", "en": "Closed." });
+            if kind == "reinstated" {
+                change.as_object_mut().unwrap().remove("banner");
+            }
+            boss.put("/portals/demo-portal/status", &change).await.done(200);
+            expected.push(format!("portal.{kind}"));
+        }
+        for hook in ["/granted", "/operator"] {
+            let delivered = receiver.wait_for(hook, 3).await;
+            let bodies: Vec<_> = delivered.iter().map(Received::json).collect();
+            let told: Vec<_> = bodies.iter().map(|body| body["type"].as_str().unwrap()).collect();
+            assert_eq!(told, expected, "{hook}");
+            let data = json!({ "portal": "demo-portal", "before": "active", "after": "suspended" });
+            assert_eq!(bodies[0]["data"], data);
+            assert!(!delivered[0].body.contains("partage"), "no reason in words: {}", delivered[0].body);
+        }
+        let told = feed_of(&boss, &format!("/organizations/{granted}/events"), 5).await;
+        assert_eq!(types(&told).len(), 5, "created, granted, and the three: {told:?}");
+        let told = feed(&boss, &format!("/organizations/{other}/events"), 200).await;
+        assert_eq!(types(&told), BTreeSet::from(["organization.created"]), "{told:?}");
+        assert_eq!(receiver.received("/other").len(), 0);
+        server.kill();
+    }
+
     async fn a_change_is_delivered_signed_and_is_in_the_feed(mut server: TestServer) {
         let (boss, receiver) = (operator(&server).await, Listener::start().await);
         let organization = new_organization(&boss, "À l’écoute").await;

@@ -24,13 +24,13 @@ struct Noticed {
     longest: Duration,
 }
 
-/// Imports `rows` people in each mode, and prints rows per second.
-pub(super) async fn measure(target: &Target, rows: usize) -> Result<(), Failure> {
+/// Imports `rows` people in each of `modes`, and prints rows per second.
+pub(super) async fn measure(target: &Target, rows: usize, modes: &[&str]) -> Result<(), Failure> {
     let manager =
         Manager::new(target, "habilis.organizations.write habilis.members.write habilis.members.read").await?;
     let now = manager.demo("/demo/clock").await;
     let now: jiff::Timestamp = text(&now, "now")?.parse().map_err(|error| format!("{now}: {error}"))?;
-    for mode in ["valid_rows", "all_or_nothing"] {
+    for mode in modes {
         let run = format!("charge-{}-{}", now.as_millisecond(), mode.replace('_', "-"));
         let organization = |name: String| json!({ "kind": "company", "name": name });
         let made = manager.post("/organizations", &organization(run.clone())).await?;
