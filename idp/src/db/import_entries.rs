@@ -26,7 +26,7 @@ statements! {
     };
     FORGET = "DELETE FROM import_entries WHERE import_id = $1 AND line IN
               (SELECT e.line FROM import_entries e WHERE e.import_id = $1 ORDER BY e.line LIMIT $2)";
-    TOLD = "DELETE FROM import_entries WHERE import_id = $1 AND line <= $2";
+    TOLD = "DELETE FROM import_entries WHERE import_id = $1 AND line = $2";
     RESOLVE = "UPDATE import_entries SET account_id = (SELECT p.id FROM people p WHERE p.login = import_entries.login)
                WHERE import_id = $1 AND EXISTS (SELECT 1 FROM people p WHERE p.login = import_entries.login)";
     REFUSED = "SELECT e.line, CASE WHEN m.person_id IS NOT NULL THEN 'already_member'
@@ -73,9 +73,11 @@ statements! {
                   FROM import_entries e
                   WHERE e.import_id = $1 AND import_rows.import_id = $1 AND import_rows.line = e.line";
     DECIDE = "UPDATE imports SET ready = 0, made = $2, offered = $3, decided_at = $4 WHERE id = $1 AND state = 'applying'";
+    // The few first, then their rows: the other way round PostgreSQL goes through every row that is done with.
     TO_TELL = "SELECT r.line, r.data, r.state, e.new_id, e.offer_id, e.account_id
-               FROM import_entries e JOIN import_rows r ON r.import_id = e.import_id AND r.line = e.line
-               WHERE e.import_id = $1 ORDER BY e.line LIMIT $2";
+               FROM (SELECT * FROM import_entries WHERE import_id = $1 AND line > $2 ORDER BY line LIMIT $3) e
+               JOIN import_rows r ON r.import_id = e.import_id AND r.line = e.line
+               ORDER BY e.line";
     PRODUCTS_OF = "SELECT product_id FROM import_entry_seats WHERE import_id = $1 AND line = $2 ORDER BY product_id";
     DECIDED = "SELECT EXISTS (SELECT 1 FROM imports WHERE id = $1 AND state = 'applying' AND decided_at IS NOT NULL)";
 }
@@ -201,12 +203,12 @@ pub struct ToTell {
     pub account_id: Option<String>,
 }
 
-/// The next rows whose people know nothing yet.
+/// At most `limit` rows after `line` whose people know nothing yet.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn to_tell(tx: &mut Tx, import: &str, limit: u32) -> sqlx::Result<Vec<ToTell>> {
-    sql!(tx, all ToTell: TO_TELL, import, i64::from(limit))
+pub async fn to_tell(tx: &mut Tx, import: &str, (line, limit): (i64, u32)) -> sqlx::Result<Vec<ToTell>> {
+    sql!(tx, all ToTell: TO_TELL, import, line, i64::from(limit))
 }
 
 /// The products of a prepared row.
@@ -217,7 +219,7 @@ pub async fn products_of(tx: &mut Tx, import: &str, line: i64) -> sqlx::Result<V
     Ok(sql!(tx, all (String,): PRODUCTS_OF, import, line)?.into_iter().map(|(product,)| product).collect())
 }
 
-/// The people up to a line know.
+/// The person of a line knows.
 ///
 /// # Errors
 /// The engine failed.

@@ -432,12 +432,12 @@ pub(super) async fn apply(app: &App, job: &Job) -> Outcome<()> {
 
 /// Some rows a transaction, each with what became of them: after a crash the next worker goes on behind the last commit.
 async fn valid_rows(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outcome<()> {
-    let mut done = import.done;
+    let (mut line, mut done) = (-1, import.done);
     let mut looks = 0;
     loop {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
-        let rows = imports::ready(&mut tx, &import.id, (-1, BATCH)).await?;
+        let rows = imports::ready(&mut tx, &import.id, (line, BATCH)).await?;
         if !job.advance(&mut tx, (done, import.ready), now).await? {
             return Ok(());
         }
@@ -448,6 +448,7 @@ async fn valid_rows(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> O
             done += i64::try_from(applied)?;
             job.advance(&mut tx, (done, import.ready), now).await?;
             tx.commit().await?;
+            line = rows[..applied].last().map_or(line, |row| row.line);
             looks = 0;
             app.mail_waiting.notify_one();
         } else if looks < LOOKS {

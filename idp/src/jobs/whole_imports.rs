@@ -261,11 +261,12 @@ async fn tell(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outcome
     let mut tx = app.db.begin().await?;
     let mut done = total - i64::try_from(import_entries::lines(&mut tx, &import.id).await?.len())?;
     drop(tx);
+    let mut line = -1;
     loop {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         let begun = Instant::now();
-        let rows = import_entries::to_tell(&mut tx, &import.id, BATCH).await?;
+        let rows = import_entries::to_tell(&mut tx, &import.id, (line, BATCH)).await?;
         if !job.advance(&mut tx, (done, total), now).await? {
             return Ok(());
         }
@@ -284,6 +285,7 @@ async fn tell(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outcome
         for row in &rows {
             tell_one(app, &mut tx, (import, plan), (row, &organization, &rights), now).await?;
             import_entries::told(&mut tx, &import.id, row.line).await?;
+            line = row.line;
             done += 1;
             if begun.elapsed() > TURN {
                 break;

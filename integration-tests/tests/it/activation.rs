@@ -223,15 +223,7 @@ own_journeys! {
     }
 }
 
-#[tokio::test]
-async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature_on_sqlite() {
-    where_a_contract_is_asked_for_no_account_opens_before_its_signature(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature_on_postgres() {
-    where_a_contract_is_asked_for_no_account_opens_before_its_signature(Engine::Postgres).await;
-}
+on_both_engines! { where_a_contract_is_asked_for_no_account_opens_before_its_signature }
 
 /// R006: access is for the beneficiary of a signed contract.
 async fn where_a_contract_is_asked_for_no_account_opens_before_its_signature(engine: Engine) {

@@ -541,17 +541,9 @@ own_journeys! {
     }
 }
 
-#[tokio::test]
-async fn people_act_within_their_organization_and_sensitive_acts_need_two_factors_on_sqlite() {
-    people_act_within_their_organization(Engine::Sqlite).await;
-}
+on_both_engines! { people_act_within_their_organization_and_sensitive_acts_need_two_factors }
 
-#[tokio::test]
-async fn people_act_within_their_organization_and_sensitive_acts_need_two_factors_on_postgres() {
-    people_act_within_their_organization(Engine::Postgres).await;
-}
-
-async fn people_act_within_their_organization(engine: Engine) {
+async fn people_act_within_their_organization_and_sensitive_acts_need_two_factors(engine: Engine) {
     let mut server = TestServer::own_with(engine, &["--set", "api.step_up_seconds=120"]).await;
     let scope = ALL;
     let strong = of_kind(&server, "second factor administrator");

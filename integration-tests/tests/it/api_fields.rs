@@ -124,15 +124,7 @@ fn judge(answer: &Answer, what: &str, pointer: &str, complaints: &mut Vec<String
     }
 }
 
-#[tokio::test]
-async fn every_field_of_every_route_refuses_what_it_cannot_be_on_sqlite() {
-    every_field_of_every_route_refuses_what_it_cannot_be(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn every_field_of_every_route_refuses_what_it_cannot_be_on_postgres() {
-    every_field_of_every_route_refuses_what_it_cannot_be(Engine::Postgres).await;
-}
+on_both_engines! { every_field_of_every_route_refuses_what_it_cannot_be }
 
 async fn every_field_of_every_route_refuses_what_it_cannot_be(engine: Engine) {
     // More requests than one caller is let to make in a minute.

@@ -578,15 +578,7 @@ fn checksum(body: &str) -> String {
     (0..6).rev().map(digit).collect()
 }
 
-#[tokio::test]
-async fn guesses_are_limited_by_network_and_say_nothing_on_sqlite() {
-    guesses_are_limited_by_network_and_say_nothing(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn guesses_are_limited_by_network_and_say_nothing_on_postgres() {
-    guesses_are_limited_by_network_and_say_nothing(Engine::Postgres).await;
-}
+on_both_engines! { guesses_are_limited_by_network_and_say_nothing }
 
 async fn guesses_are_limited_by_network_and_say_nothing(engine: Engine) {
     let mut server = TestServer::own_with(engine, &["--set", "api_keys.unknown_per_network_per_minute=20"]).await;
@@ -620,15 +612,7 @@ async fn guesses_are_limited_by_network_and_say_nothing(engine: Engine) {
     server.kill();
 }
 
-#[tokio::test]
-async fn a_centre_may_come_alone_where_the_operator_lets_it_on_sqlite() {
-    a_centre_may_come_alone_where_the_operator_lets_it(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn a_centre_may_come_alone_where_the_operator_lets_it_on_postgres() {
-    a_centre_may_come_alone_where_the_operator_lets_it(Engine::Postgres).await;
-}
+on_both_engines! { a_centre_may_come_alone_where_the_operator_lets_it }
 
 async fn a_centre_may_come_alone_where_the_operator_lets_it(engine: Engine) {
     let options = [

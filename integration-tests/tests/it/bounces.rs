@@ -147,24 +147,6 @@ async fn a_bounce_handler_tells_by_address_or_by_message(engine: Engine) {
     server.kill();
 }
 
-macro_rules! on_both_engines {
-    ($($name:ident),* $(,)?) => {$(
-        mod $name {
-            use habilis_integration_tests::Engine;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(Engine::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(Engine::Postgres).await;
-            }
-        }
-    )*};
-}
-
 on_both_engines! {
     an_address_that_dies_is_unproven_and_the_administrators_are_told_once,
     a_mistyped_invitation_is_told_to_the_administrators,

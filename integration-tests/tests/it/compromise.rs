@@ -15,24 +15,6 @@ use crate::throttling::{attempt, guess};
 const BACK: &str = "/demo-logout/backchannel";
 const BACK_2: &str = "/demo-logout-2/backchannel";
 
-macro_rules! on_both_engines {
-    ($($name:ident),* $(,)?) => {$(
-        mod $name {
-            use habilis_integration_tests::Engine;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(Engine::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(Engine::Postgres).await;
-            }
-        }
-    )*};
-}
-
 on_both_engines! {
     a_reported_compromise_is_told_to_every_portal_of_every_session,
     signing_out_everywhere_else_is_told_to_the_portals_of_the_other_sessions,

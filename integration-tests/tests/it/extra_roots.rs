@@ -144,7 +144,7 @@ impl Portal {
     }
 }
 
-async fn a_private_authority_is_trusted_for_its_own_and_for_its_names_alone(engine: Engine) {
+async fn a_private_authority_is_trusted_for_its_own_and_for_its_names(engine: Engine) {
     let portal = Portal::start().await;
     let trusting = TestServer::own_in(engine, &[(ROOTS, &portal.file("ca.crt"))]).await.unwrap();
     portal.sign_in(&trusting, "localhost").await.ok_json();
@@ -157,19 +157,7 @@ async fn a_private_authority_is_trusted_for_its_own_and_for_its_names_alone(engi
     portal.sign_in(&elsewhere, "localhost").await.assert_oauth_error(400, "invalid_client");
 }
 
-mod a_private_authority_is_trusted_for_its_own_and_for_its_names {
-    use habilis_integration_tests::Engine;
-
-    #[tokio::test]
-    async fn sqlite() {
-        super::a_private_authority_is_trusted_for_its_own_and_for_its_names_alone(Engine::Sqlite).await;
-    }
-
-    #[tokio::test]
-    async fn postgres() {
-        super::a_private_authority_is_trusted_for_its_own_and_for_its_names_alone(Engine::Postgres).await;
-    }
-}
+on_both_engines! { a_private_authority_is_trusted_for_its_own_and_for_its_names }
 
 #[tokio::test]
 async fn a_file_without_a_certificate_stops_the_start_by_its_name() {

@@ -128,15 +128,7 @@ fn python() -> tokio::process::Command {
     command
 }
 
-#[tokio::test]
-async fn the_example_gateway_protects_an_api_on_sqlite() {
-    the_example_gateway_protects_an_api(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn the_example_gateway_protects_an_api_on_postgres() {
-    the_example_gateway_protects_an_api(Engine::Postgres).await;
-}
+on_both_engines! { the_example_gateway_protects_an_api }
 
 async fn the_example_gateway_protects_an_api(engine: Engine) {
     let mut server = TestServer::own_with(engine, &["--set", "server.trusted_proxies=127.0.0.1"]).await;

@@ -17,25 +17,8 @@ const KINDS: [&str; 5] = ["id_token", "id_token token", "code id_token", "code t
 const CALLBACK: &str = "https://rp.example/callback";
 
 /// Journeys with a server of their own that has the profile turned on.
-macro_rules! legacy_journeys {
-    ($($(#[$meta:meta])* async fn $name:ident(mut $server:ident: TestServer) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(TestServer::own_with(Engine::Sqlite, &["--legacy"]).await).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(TestServer::own_with(Engine::Postgres, &["--legacy"]).await).await;
-            }
-        }
-
-        $(#[$meta])*
-        async fn $name(mut $server: TestServer) $body
-    )*};
+async fn legacy(engine: Engine) -> TestServer {
+    TestServer::own_with(engine, &["--legacy"]).await
 }
 
 fn metadata(kinds: &[&str]) -> Value {
@@ -121,7 +104,9 @@ async fn assert_id_token(
     claims
 }
 
-legacy_journeys! {
+journeys_on! {
+    legacy;
+
     async fn each_response_type_gives_what_it_names_in_the_fragment(mut server: TestServer) {
         let (client, person) = (old_portal(&server).await, server.learner().clone());
         let mut browser = Browser::new();

@@ -12,29 +12,6 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const BACK: &str = "/demo-logout/backchannel";
 const BACK_2: &str = "/demo-logout-2/backchannel";
 
-/// Journeys with a server of their own that tells a listener of sign-outs.
-macro_rules! told_journeys {
-    ($(async fn $name:ident(mut $server:ident: TestServer, $listener:ident: Listener) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-
-            #[tokio::test]
-            async fn sqlite() {
-                let (server, listener) = start(Engine::Sqlite).await;
-                super::$name(server, listener).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                let (server, listener) = start(Engine::Postgres).await;
-                super::$name(server, listener).await;
-            }
-        }
-
-        async fn $name(mut $server: TestServer, $listener: Listener) $body
-    )*};
-}
-
 async fn start(engine: Engine) -> (TestServer, Listener) {
     let listener = Listener::start().await;
     let server = TestServer::own_with(engine, &["--logout-base", &listener.base]).await;
@@ -62,8 +39,10 @@ async fn sign_out(server: &TestServer, browser: &mut Browser, tokens: &Tokens) -
     browser.get(url.as_str()).await
 }
 
-told_journeys! {
-    async fn a_signed_logout_token_tells_the_client_which_session_ended(mut server: TestServer, listener: Listener) {
+journeys_on! {
+    start;
+
+    async fn a_signed_logout_token_tells_the_client_which_session_ended((mut server, listener): (TestServer, Listener)) {
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
         sign_out(&server, &mut browser, &tokens).await;
@@ -82,7 +61,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn each_client_of_the_session_is_told_once_under_its_own_sid(mut server: TestServer, listener: Listener) {
+    async fn each_client_of_the_session_is_told_once_under_its_own_sid((mut server, listener): (TestServer, Listener)) {
         let mut browser = Browser::new();
         let first = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
         sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
@@ -99,7 +78,7 @@ told_journeys! {
         assert_eq!((listener.received(BACK).len(), listener.received(BACK_2).len()), (1, 1));
     }
 
-    async fn a_client_that_knew_nothing_of_the_session_is_not_told(mut server: TestServer, listener: Listener) {
+    async fn a_client_that_knew_nothing_of_the_session_is_not_told((mut server, listener): (TestServer, Listener)) {
         let (mut browser, mut elsewhere) = (Browser::new(), Browser::new());
         sign_in(&server, &mut elsewhere, &request(&server, "demo-logout")).await;
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -111,7 +90,7 @@ told_journeys! {
         assert_eq!(listener.received(BACK).len(), 0);
     }
 
-    async fn a_client_with_offline_access_is_told_and_keeps_its_refresh_token(mut server: TestServer, listener: Listener) {
+    async fn a_client_with_offline_access_is_told_and_keeps_its_refresh_token((mut server, listener): (TestServer, Listener)) {
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout").offline()).await;
         sign_out(&server, &mut browser, &tokens).await;
@@ -120,7 +99,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn another_person_on_the_same_browser_ends_the_first_session(mut server: TestServer, listener: Listener) {
+    async fn another_person_on_the_same_browser_ends_the_first_session((mut server, listener): (TestServer, Listener)) {
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
         let again = request(&server, "demo-logout-2").with("prompt", "login");
@@ -130,7 +109,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn an_unreachable_client_is_tried_again_with_a_fresh_token_until_it_answers(mut server: TestServer, listener: Listener) {
+    async fn an_unreachable_client_is_tried_again_with_a_fresh_token_until_it_answers((mut server, listener): (TestServer, Listener)) {
         listener.answer(503);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -146,7 +125,7 @@ told_journeys! {
         assert_eq!(listener.received(BACK_2).len(), 2);
     }
 
-    async fn a_client_that_refuses_is_not_asked_again(mut server: TestServer, listener: Listener) {
+    async fn a_client_that_refuses_is_not_asked_again((mut server, listener): (TestServer, Listener)) {
         listener.answer(400);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -157,7 +136,7 @@ told_journeys! {
         assert_eq!(listener.received(BACK_2).len(), 1);
     }
 
-    async fn a_logout_nobody_takes_is_given_up_after_a_day(mut server: TestServer, listener: Listener) {
+    async fn a_logout_nobody_takes_is_given_up_after_a_day((mut server, listener): (TestServer, Listener)) {
         listener.answer(500);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -170,7 +149,7 @@ told_journeys! {
         assert_eq!(listener.received(BACK_2).len(), tried);
     }
 
-    async fn no_redirect_is_followed(mut server: TestServer, listener: Listener) {
+    async fn no_redirect_is_followed((mut server, listener): (TestServer, Listener)) {
         listener.answer(302);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -181,7 +160,7 @@ told_journeys! {
         assert_eq!(listener.received("/elsewhere").len(), 0);
     }
 
-    async fn a_client_that_never_answers_holds_nobody_up(mut server: TestServer, listener: Listener) {
+    async fn a_client_that_never_answers_holds_nobody_up((mut server, listener): (TestServer, Listener)) {
         listener.answer(0);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -192,7 +171,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn a_logout_survives_a_power_cut(mut server: TestServer, listener: Listener) {
+    async fn a_logout_survives_a_power_cut((mut server, listener): (TestServer, Listener)) {
         listener.answer(503);
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
@@ -205,7 +184,7 @@ told_journeys! {
         listener.wait_for(BACK_2, 2).await;
     }
 
-    async fn the_front_channel_page_frames_each_client_and_then_goes_on(mut server: TestServer, listener: Listener) {
+    async fn the_front_channel_page_frames_each_client_and_then_goes_on((mut server, listener): (TestServer, Listener)) {
         let mut browser = Browser::new();
         sign_in(&server, &mut browser, &request(&server, "demo-logout-2")).await;
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
@@ -231,7 +210,7 @@ told_journeys! {
         server.kill();
     }
 
-    async fn without_a_return_address_the_front_channel_page_ends_on_the_signed_out_page(mut server: TestServer, _listener: Listener) {
+    async fn without_a_return_address_the_front_channel_page_ends_on_the_signed_out_page((mut server, _listener): (TestServer, Listener)) {
         let mut browser = Browser::new();
         let tokens = sign_in(&server, &mut browser, &request(&server, "demo-logout")).await;
         let url = server.url(&format!("/end-session?id_token_hint={}", tokens.id_token()));

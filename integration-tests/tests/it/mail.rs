@@ -46,7 +46,7 @@ async fn settled(server: &TestServer, count: usize, noted: &str) -> Vec<Value> {
     panic!("not {noted}: {:?}", outbox(server, count).await);
 }
 
-async fn a_day_without_a_mail_server(engine: Engine) {
+async fn after_a_day_without_a_mail_server_each_mail_arrives_once(engine: Engine) {
     let mails = MailServer::start(Mood::HangsUp).await;
     let mut server = server_of(engine, &mails).await;
     let people: Vec<_> =
@@ -86,7 +86,7 @@ async fn a_day_without_a_mail_server(engine: Engine) {
     assert!(outbox(&server, people.len()).await.iter().all(|mail| mail["answer"].as_str().unwrap().contains("queued")));
 }
 
-async fn a_mailbox_that_does_not_exist(engine: Engine) {
+async fn a_refusal_for_good_is_kept_with_its_answer(engine: Engine) {
     let mails = MailServer::start(Mood::Unknown).await;
     let mut server = server_of(engine, &mails).await;
     let login = server.learner().login.clone();
@@ -100,25 +100,9 @@ async fn a_mailbox_that_does_not_exist(engine: Engine) {
     assert!(taken.iter().all(|mail| mail.to != login), "a mail that was refused for good is not sent again: {taken:?}");
 }
 
-#[tokio::test]
-async fn after_a_day_without_a_mail_server_each_mail_arrives_once_sqlite() {
-    a_day_without_a_mail_server(Engine::Sqlite).await;
-}
+on_both_engines! { after_a_day_without_a_mail_server_each_mail_arrives_once }
 
-#[tokio::test]
-async fn after_a_day_without_a_mail_server_each_mail_arrives_once_postgres() {
-    a_day_without_a_mail_server(Engine::Postgres).await;
-}
-
-#[tokio::test]
-async fn a_refusal_for_good_is_kept_with_its_answer_sqlite() {
-    a_mailbox_that_does_not_exist(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn a_refusal_for_good_is_kept_with_its_answer_postgres() {
-    a_mailbox_that_does_not_exist(Engine::Postgres).await;
-}
+on_both_engines! { a_refusal_for_good_is_kept_with_its_answer }
 
 own_journeys! {
     async fn a_crash_right_after_the_answer_loses_no_request_for_a_link_and_answers_none_twice(mut server: TestServer) {

@@ -2,7 +2,8 @@
 //!
 //! Start it with `integration-tests/run`, which brings PostgreSQL, Chromium and the rest. A journey is written once and
 //! runs as two tests, `…::sqlite` and `…::postgres`. Those of [`journeys!`] share one server an engine, whose clock stands
-//! at the time of day; those of [`own_journeys!`] have a server of their own, to age, kill and restart.
+//! at the time of day; those of [`own_journeys!`] have a server of their own, to age, kill and restart; those of
+//! [`on_both_engines!`] and [`journeys_on!`] start theirs with options.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,47 +12,56 @@
     reason = "tests fail by panicking; `allow-…-in-tests` does not see helpers outside #[test] functions"
 )]
 
-/// Journeys on the shared server.
-macro_rules! journeys {
-    ($($(#[$meta:meta])* async fn $name:ident($server:ident: &TestServer) $body:block)*) => {$(
+/// Journeys on what a function of the engine makes: as two tests each, whose names end in the engine's.
+macro_rules! journeys_on {
+    ($start:path; $($(#[$meta:meta])* async fn $name:ident($($given:tt)*) $body:block)*) => {$(
         mod $name {
-            use habilis_integration_tests::{Engine, TestServer};
+            use super::*;
 
             #[tokio::test]
             async fn sqlite() {
-                super::$name(TestServer::shared(Engine::Sqlite).await).await;
+                $name($start(habilis_integration_tests::Engine::Sqlite).await).await;
             }
 
             #[tokio::test]
             async fn postgres() {
-                super::$name(TestServer::shared(Engine::Postgres).await).await;
+                $name($start(habilis_integration_tests::Engine::Postgres).await).await;
             }
         }
 
         $(#[$meta])*
-        async fn $name($server: &TestServer) $body
+        async fn $name($($given)*) $body
     )*};
+}
+
+/// Journeys on the shared server.
+macro_rules! journeys {
+    ($($journeys:tt)*) => {
+        journeys_on! { TestServer::shared; $($journeys)* }
+    };
 }
 
 /// Journeys that change the server itself: each has its own.
 macro_rules! own_journeys {
-    ($($(#[$meta:meta])* async fn $name:ident(mut $server:ident: TestServer) $body:block)*) => {$(
-        mod $name {
-            use habilis_integration_tests::{Engine, TestServer};
+    ($($journeys:tt)*) => {
+        journeys_on! { TestServer::own; $($journeys)* }
+    };
+}
 
+/// Journeys that are functions of the engine, because each starts a server with options of its own.
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
             #[tokio::test]
             async fn sqlite() {
-                super::$name(TestServer::own(Engine::Sqlite).await).await;
+                super::$name(habilis_integration_tests::Engine::Sqlite).await;
             }
 
             #[tokio::test]
             async fn postgres() {
-                super::$name(TestServer::own(Engine::Postgres).await).await;
+                super::$name(habilis_integration_tests::Engine::Postgres).await;
             }
         }
-
-        $(#[$meta])*
-        async fn $name(mut $server: TestServer) $body
     )*};
 }
 

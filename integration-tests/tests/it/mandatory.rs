@@ -19,29 +19,11 @@ async fn demanding(engine: Engine) -> TestServer {
     TestServer::own_with(engine, &["--set", mandatory, "--set", "accounts.self_registration=true"]).await
 }
 
-macro_rules! demanding_journeys {
-    ($(async fn $name:ident(mut $server:ident: TestServer) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(demanding(Engine::Sqlite).await).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(demanding(Engine::Postgres).await).await;
-            }
-        }
-
-        async fn $name(mut $server: TestServer) $body
-    )*};
-}
-
 const CHOICE: [(&str, &str); 4] = [("password", NEW), ("repeated", NEW), ("accept", "yes"), ("declare", "yes")];
 
-demanding_journeys! {
+journeys_on! {
+    demanding;
+
     async fn an_account_opens_when_it_says_what_it_must(mut server: TestServer) {
         server.manage(&INVITE).await.printed();
         let link = link_to(&server, (EMAIL, "/activate/"), 1).await;

@@ -12,24 +12,8 @@ use super::registration::{client, register, registered};
 const REDIRECT: &str = "https://rp.example/cb";
 
 /// Journeys with a server of their own that takes requests by reference.
-macro_rules! by_reference {
-    ($(async fn $name:ident($server:ident: TestServer) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(TestServer::own_with(Engine::Sqlite, &["--request-uris"]).await).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(TestServer::own_with(Engine::Postgres, &["--request-uris"]).await).await;
-            }
-        }
-
-        async fn $name($server: TestServer) $body
-    )*};
+async fn by_reference(engine: Engine) -> TestServer {
+    TestServer::own_with(engine, &["--request-uris"]).await
 }
 
 /// A client with a key, an object at its site, and the address it registered.
@@ -77,7 +61,9 @@ async fn refused(server: &TestServer, request: &AuthorizationRequest, error: &st
     }
 }
 
-by_reference! {
+journeys_on! {
+    by_reference;
+
     async fn a_signed_object_at_a_registered_address_is_answered(server: TestServer) {
         let party = Party::at(&server, "", &json!({})).await;
         let request = AuthorizationRequest::of(&party.client).with("nonce", "inside").with("state", "s1");

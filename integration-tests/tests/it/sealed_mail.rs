@@ -111,24 +111,6 @@ async fn the_mailbox_of_the_demonstration_shows_what_a_dump_does_not(engine: Eng
     server.kill();
 }
 
-macro_rules! on_both_engines {
-    ($($name:ident),* $(,)?) => {$(
-        mod $name {
-            use habilis_integration_tests::Engine;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(Engine::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(Engine::Postgres).await;
-            }
-        }
-    )*};
-}
-
 on_both_engines! {
     no_link_in_a_dump,
     no_link_after_a_refusal,

@@ -13,27 +13,6 @@ use crate::factors::{add_app, codes};
 use crate::forgot::local_sign_in;
 use crate::passkeys;
 
-/// Journeys with a server of their own that requires a second factor of administrators.
-macro_rules! strict_journeys {
-    ($(async fn $name:ident(mut $server:ident: TestServer) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(strict(Engine::Sqlite).await).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(strict(Engine::Postgres).await).await;
-            }
-        }
-
-        async fn $name(mut $server: TestServer) $body
-    )*};
-}
-
 async fn strict(engine: Engine) -> TestServer {
     TestServer::own_with(engine, &["--second-factor-of", "administrators"]).await
 }
@@ -95,7 +74,9 @@ async fn link(server: &TestServer, person: &Person, part: &str) -> String {
     panic!("no {part} to {}", person.login);
 }
 
-strict_journeys! {
+journeys_on! {
+    strict;
+
     async fn an_invited_administrator_sets_up_a_factor_before_there_is_any_session(mut server: TestServer) {
         let organization = of_kind(&server, "administrator").organization.unwrap().id;
         let email = "amelie.nouvelle@cfa-lumiere.example";
@@ -392,7 +373,9 @@ own_journeys! {
     }
 }
 
-strict_journeys! {
+journeys_on! {
+    strict;
+
     async fn chromium_sets_up_a_passkey_on_the_way_to_the_portal(mut server: TestServer) {
         let person = of_kind(&server, "administrator");
         let browser = WebDriver::start().await;

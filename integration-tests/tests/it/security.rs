@@ -59,7 +59,7 @@ own_journeys! {
     }
 }
 
-async fn the_link_of_a_mail(engine: Engine) {
+async fn the_link_of_a_security_mail_closes_everything_once_and_a_filter_that_follows_it_does_no_harm(engine: Engine) {
     const DPO: &str = "dpo@operateur.example";
     let mut server = TestServer::own_with(engine, &["--set", &format!("mail.dpo={DPO}")]).await;
     let person = server.learner().clone();
@@ -110,15 +110,7 @@ async fn the_link_of_a_mail(engine: Engine) {
     assert_eq!(Browser::new().get(&late[0]).await.page().status, 410, "thirty days are over");
 }
 
-#[tokio::test]
-async fn the_link_of_a_security_mail_closes_everything_once_and_a_filter_that_follows_it_does_no_harm_sqlite() {
-    the_link_of_a_mail(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn the_link_of_a_security_mail_closes_everything_once_and_a_filter_that_follows_it_does_no_harm_postgres() {
-    the_link_of_a_mail(Engine::Postgres).await;
-}
+on_both_engines! { the_link_of_a_security_mail_closes_everything_once_and_a_filter_that_follows_it_does_no_harm }
 
 own_journeys! {
     async fn axe_finds_nothing_wrong_with_changing_a_password_and_reporting(mut server: TestServer) {

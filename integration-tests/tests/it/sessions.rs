@@ -62,24 +62,6 @@ own_journeys! {
     }
 }
 
-macro_rules! on_both_engines {
-    ($($name:ident),*) => {$(
-        mod $name {
-            use habilis_integration_tests::Engine;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(Engine::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(Engine::Postgres).await;
-            }
-        }
-    )*};
-}
-
 on_both_engines! {
     beyond_the_limit_the_oldest_session_ends_and_its_person_is_told,
     beyond_the_limit_a_new_session_is_refused_where_the_policy_says_so

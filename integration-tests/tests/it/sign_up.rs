@@ -60,25 +60,6 @@ async fn easy(engine: Engine, more: &[&str]) -> TestServer {
     TestServer::own_with(engine, &options).await
 }
 
-/// Two tests, one an engine, of a journey whose server has settings of its own.
-macro_rules! on_both_engines {
-    ($($name:ident),*) => {$(
-        mod $name {
-            use habilis_integration_tests::Engine;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(Engine::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(Engine::Postgres).await;
-            }
-        }
-    )*};
-}
-
 on_both_engines! {
     one_hundred_scripted_sign_ups_from_one_address_do_not_get_through,
     one_hundred_from_one_network_do_not_get_through_either,

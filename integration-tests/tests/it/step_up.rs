@@ -449,24 +449,6 @@ async fn a_code_or_a_passkey_opens_no_session_beyond_the_limit(engine: Engine) {
     server.kill();
 }
 
-macro_rules! on_both_engines {
-    ($($name:ident),* $(,)?) => {$(
-        mod $name {
-            use habilis_integration_tests::Engine;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$name(Engine::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$name(Engine::Postgres).await;
-            }
-        }
-    )*};
-}
-
 on_both_engines! {
     the_oldest_session_ends_when_a_code_or_a_passkey_opens_another,
     a_code_or_a_passkey_opens_no_session_beyond_the_limit,

@@ -98,21 +98,9 @@ own_journeys! {
     }
 }
 
-mod a_network_that_tries_many_accounts_is_slowed_as_a_whole {
-    use habilis_integration_tests::Engine;
+on_both_engines! { a_network_that_tries_many_accounts_is_slowed_as_a_whole }
 
-    #[tokio::test]
-    async fn sqlite() {
-        super::network(Engine::Sqlite).await;
-    }
-
-    #[tokio::test]
-    async fn postgres() {
-        super::network(Engine::Postgres).await;
-    }
-}
-
-async fn network(engine: Engine) {
+async fn a_network_that_tries_many_accounts_is_slowed_as_a_whole(engine: Engine) {
     let options = ["--set", "sign_in.failures_per_network_per_hour=12"];
     let mut server = TestServer::own_with(engine, &options).await;
     let person = server.learner().clone();

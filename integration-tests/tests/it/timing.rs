@@ -120,21 +120,9 @@ own_journeys! {
     }
 }
 
-mod the_time_of_a_sign_up_does_not_tell_who_is_known {
-    use habilis_integration_tests::Engine;
+on_both_engines! { the_time_of_a_sign_up_does_not_tell_who_is_known }
 
-    #[tokio::test]
-    async fn sqlite() {
-        super::sign_ups(Engine::Sqlite).await;
-    }
-
-    #[tokio::test]
-    async fn postgres() {
-        super::sign_ups(Engine::Postgres).await;
-    }
-}
-
-async fn sign_ups(engine: Engine) {
+async fn the_time_of_a_sign_up_does_not_tell_who_is_known(engine: Engine) {
     let options = ["--set", "accounts.sign_ups_per_network_per_hour=100000", "--set", "accounts.proof_of_work_bits=8"];
     let mut server = TestServer::own_with(engine, &options).await;
     let apart = tells_names_apart(&mut server, Added::Nothing, async |server, email, _| {
