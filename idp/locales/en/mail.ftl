@@ -22,7 +22,7 @@ mail-password-reminder-what = { $count ->
     [one] Your password expires in { $count } day.
    *[other] Your password expires in { $count } days.
 }
-mail-password-reminder-on = Expiry date: { $date } at midnight (Paris time).
+mail-password-reminder-on = It stops working on { $date } at 00:00 (Paris time).
 mail-password-reminder-how = To choose a new one now:
 mail-password-suspended-subject = Your account is suspended
 mail-password-suspended-what = Your password expired and was not renewed in time: your account is suspended. It comes back as soon as you choose a new password:

@@ -17,4 +17,4 @@ activation-missing-family-name = Indiquez votre nom tel qu’il est, sans adress
 activation-missing-phone-number = Indiquez votre numéro de téléphone, par exemple 06 12 34 56 78, ou +32 470 12 34 56 depuis l’étranger.
 activation-missing-birthdate = Indiquez votre date de naissance.
 activation-unsigned-title = Votre contrat n’est pas encore signé
-activation-unsigned-text = Votre compte s’ouvrira dès que le contrat de votre organisation ou de votre formation sera signé. Le lien que vous avez reçu fonctionnera alors ; d’ici là, adressez-vous à qui vous a invité.
+activation-unsigned-text = Votre compte s’ouvrira dès que le contrat de votre organisation ou de votre formation sera signé. Le lien que vous avez reçu fonctionnera alors ; d’ici là, adressez-vous à la personne qui vous a invité.

@@ -1,13 +1,13 @@
 # Ce qui ne va pas dans une ligne d’un fichier de personnes.
 import-wrong-missing = Cette cellule doit être remplie.
 import-wrong-name = Ce n’est pas un nom de personne.
-import-wrong-email = Ce n’est pas une adresse de courriel.
+import-wrong-email = Ce n’est pas une adresse électronique.
 import-wrong-login = Cet identifiant contient des espaces ou est trop long.
 import-wrong-role = Ce rôle est inconnu : écrivez membre ou administrateur.
 import-wrong-affiliation = Cette affiliation est inconnue : écrivez salarié ou externe.
 import-wrong-date = Ce n’est pas une date, telle que 31/12/2026.
 import-wrong-phone = Ce n’est pas un numéro de téléphone.
-import-wrong-end-missing = Une personne externe a une date de fin.
+import-wrong-end-missing = Indiquez une date de fin : elle est obligatoire pour une personne externe.
 import-wrong-too-long = Cette cellule est trop longue.
 import-wrong-extra-cells = Cette ligne a plus de cellules que d’en-têtes.
 import-wrong-duplicate = Le même identifiant figure déjà à la ligne { $line }.
@@ -16,7 +16,7 @@ import-wrong-too-far = Cette date est dans plus de dix ans.
 import-wrong-already-member = Cette personne est déjà membre de l’organisation.
 import-wrong-login-taken = Un autre compte a cet identifiant.
 import-wrong-organization-not-active = L’organisation n’est plus active.
-import-wrong-author-barred = Qui a lancé l’import n’a plus le droit d’inviter dans cette organisation.
+import-wrong-author-barred = La personne qui a lancé l’import n’a plus le droit d’inviter dans cette organisation.
 import-wrong-not-granted = L’organisation ne peut plus donner l’un des droits demandés.
 import-wrong-seat-limit-reached = Plus aucune place n’est libre. Libérez-en, ou commandez-en d’autres, puis importez ces lignes de nouveau.
 import-wrong-product-unnamed = L’organisation a plusieurs produits : dites lequel au moment d’appliquer le fichier.

@@ -22,7 +22,7 @@ mail-password-reminder-what = { $count ->
     [one] Votre mot de passe expire dans { $count } jour.
    *[other] Votre mot de passe expire dans { $count } jours.
 }
-mail-password-reminder-on = Date d’expiration : le { $date } à minuit (heure de Paris).
+mail-password-reminder-on = Il cessera de fonctionner le { $date } à 0 h (heure de Paris).
 mail-password-reminder-how = Pour en choisir un nouveau sans attendre :
 mail-password-suspended-subject = Votre compte est suspendu
 mail-password-suspended-what = Votre mot de passe a expiré et n’a pas été renouvelé à temps : votre compte est suspendu. Il sera rétabli dès que vous aurez choisi un nouveau mot de passe :
