@@ -34,6 +34,7 @@ mod organizations;
 mod overrides;
 pub mod page;
 mod people;
+mod portals;
 pub mod precondition;
 pub mod problem;
 mod products;
@@ -87,6 +88,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())
+        .merge(portals::router())
         .merge(products::router())
         .merge(data_return::router())
         .merge(orders::router())

@@ -19,7 +19,7 @@ use crate::db::clients::MANAGES_ALL;
 use crate::db::{clients, is_unique_violation, organizations, products};
 use crate::fetch::Fetcher;
 use crate::oidc::claims::ClaimsProfile;
-use crate::oidc::client::{Metadata, Registration, Settings};
+use crate::oidc::client::{Metadata, Registration, Settings, check_for_operator};
 use crate::oidc::initial_access::{InitialAccess, Terms};
 use crate::oidc::subject::verify_sector;
 use crate::outcome::{Fault, Outcome};
@@ -211,26 +211,12 @@ async fn create(
     if secret.as_ref().is_some_and(|secret| secret.expose().len() < 32) {
         return Err(Fault::new("client_secret has at least 32 characters; leave it out to have one made"));
     }
-    if settings.profile == SecurityProfile::Legacy && !config.legacy.response_types {
-        return Err(Fault::new("the profile legacy is off; legacy.response_types in the configuration turns it on"));
-    }
     let metadata: Metadata = serde_json::from_value(json).map_err(|error| Fault::new(format!("metadata: {error}")))?;
-    if let Err(problem) = settings.check(&metadata) {
-        return Err(Fault::new(format!("the metadata cannot be registered: {}", problem.description)));
-    }
-    if let Err(problems) = metadata.check(settings.profile) {
+    let fetcher = Fetcher::new(&config.fetch)?;
+    if let Err(problems) = check_for_operator(config, &fetcher, (&metadata, settings)) {
         let lines: Vec<_> =
             problems.iter().map(|problem| format!("\n  - {}: {}", problem.error, problem.description)).collect();
         return Err(Fault::new(format!("the metadata cannot be registered:{}", lines.concat())));
-    }
-    if let Some(uri) = metadata.logout_uris_in_clear(config).first() {
-        return Err(Fault::new(format!("the metadata cannot be registered: {uri} is a logout URI without TLS")));
-    }
-    let fetcher = Fetcher::new(&config.fetch)?;
-    if let Some(name) = metadata.out_of_reach(&fetcher) {
-        return Err(Fault::new(format!(
-            "the metadata cannot be registered: {name} is not an address this server reaches out to; see [fetch]"
-        )));
     }
     if let Err(problem) = verify_sector(&fetcher, &metadata).await {
         return Err(Fault::new(format!("the metadata cannot be registered: {}", problem.description)));

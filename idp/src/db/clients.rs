@@ -10,23 +10,32 @@ pub const MANAGES_ALL: &str = "operator";
 statements! {
     INSERT = "INSERT INTO clients (id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7)";
-    REPLACE_METADATA = "UPDATE clients SET metadata = $2, updated_at = $3 WHERE id = $1";
-    REPLACE = "UPDATE clients SET metadata = $2, secret_digest = $3, updated_at = $4, secret_sealed = $6
+    REPLACE_METADATA = "UPDATE clients SET metadata = $2, updated_at = $3, version = version + 1 WHERE id = $1";
+    REPLACE = "UPDATE clients SET metadata = $2, secret_digest = $3, updated_at = $4, secret_sealed = $6, version = version + 1
                WHERE id = $1 AND registration_token_digest = $5";
     DELETE = "DELETE FROM clients WHERE id = $1 AND registration_token_digest = $2";
     FIND = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, banner, access_ended_at
             FROM clients WHERE id = $1";
     LIST = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, banner, access_ended_at
             FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
-    SET_SETTINGS = "UPDATE clients SET settings = $2, updated_at = $3 WHERE id = $1";
+    FIND_MANAGED = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, banner, access_ended_at,
+                           manages, updated_at, version
+                    FROM clients WHERE id = $1";
+    LIST_BY_STATUS = "SELECT id, metadata, settings, secret_digest, secret_sealed, registration_token_digest, status, created_at, banner, access_ended_at,
+                             manages, updated_at, version
+                      FROM clients WHERE id > $1 AND ($2 = '' OR status = $2) ORDER BY id LIMIT $3";
+    CHANGE = "UPDATE clients SET metadata = $3, settings = $4, secret_digest = $5, secret_sealed = $6, manages = $7, updated_at = $8,
+                     version = version + 1
+              WHERE id = $1 AND version = $2 AND status <> 'terminated'";
+    SET_SETTINGS = "UPDATE clients SET settings = $2, updated_at = $3, version = version + 1 WHERE id = $1";
     MANAGES = "SELECT manages FROM clients WHERE id = $1 AND status = 'active'";
     LOCK = "UPDATE clients SET updated_at = updated_at WHERE id = $1";
-    SET_STATUS = "UPDATE clients SET status = $3, banner = $4, updated_at = $5,
+    SET_STATUS = "UPDATE clients SET status = $3, banner = $4, updated_at = $5, version = version + 1,
                          access_ended_at = CASE WHEN $3 = 'active' THEN access_ended_at ELSE $5 END
                   WHERE id = $1 AND status = $2";
-    SUSPEND_OF_ORGANIZATION = "UPDATE clients SET status = 'suspended', updated_at = $2, access_ended_at = $2
+    SUSPEND_OF_ORGANIZATION = "UPDATE clients SET status = 'suspended', updated_at = $2, access_ended_at = $2, version = version + 1
                                WHERE manages = $1 AND status = 'active' RETURNING id";
-    SET_MANAGES = "UPDATE clients SET manages = $2 WHERE id = $1";
+    SET_MANAGES = "UPDATE clients SET manages = $2, version = version + 1 WHERE id = $1";
 }
 
 /// A client as stored.
@@ -52,6 +61,20 @@ pub struct ClientRow {
     pub banner: Option<String>,
     /// What was granted to it until then is dead.
     pub access_ended_at: At,
+}
+
+/// A client as the operator manages it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ManagedClient {
+    /// The client.
+    #[sqlx(flatten)]
+    pub row: ClientRow,
+    /// For whom it manages when it acts for itself: `operator`, or an organization's id.
+    pub manages: Option<String>,
+    /// When it was last changed.
+    pub updated_at: At,
+    /// Counts the changes.
+    pub version: i64,
 }
 
 /// Adds a client; `row.status` and `row.created_at` are set here.
@@ -142,6 +165,47 @@ pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<ClientRow>
 /// The engine failed.
 pub async fn list(c: &mut impl Conn, after: &str, limit: u32) -> sqlx::Result<Vec<ClientRow>> {
     sql!(c, all ClientRow: LIST, after, i64::from(limit))
+}
+
+/// Finds a client with what only the operator sees of it.
+///
+/// # Errors
+/// The engine failed.
+pub async fn find_managed(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<ManagedClient>> {
+    sql!(c, optional ManagedClient: FIND_MANAGED, id)
+}
+
+/// At most `limit` clients with an id after `after`, in order of id; of one status, or of every.
+///
+/// # Errors
+/// The engine failed.
+pub async fn list_managed(
+    c: &mut impl Conn,
+    (status, after): (Option<&str>, &str),
+    limit: u32,
+) -> sqlx::Result<Vec<ManagedClient>> {
+    sql!(c, all ManagedClient: LIST_BY_STATUS, after, status.unwrap_or(""), i64::from(limit))
+}
+
+/// Writes what the operator changes of a client: metadata, settings, what is kept of its secret, and for whom it manages. False when it
+/// has another version by now, or was terminated.
+///
+/// # Errors
+/// The engine failed.
+pub async fn change(tx: &mut Tx, new: &ManagedClient, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(
+        tx,
+        execute CHANGE,
+        &new.row.id,
+        new.version,
+        &new.row.metadata,
+        &new.row.settings,
+        new.row.secret_digest.as_deref(),
+        new.row.secret_sealed.as_deref(),
+        new.manages.as_deref(),
+        At::from(now),
+    )
+    .map(|rows| rows == 1)
 }
 
 /// For whom a client that acts for itself manages: `operator`, or the id of an organization.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions, Executor as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::writer::{Held, Writer};
 use super::{Conn, Raw};
@@ -78,6 +78,11 @@ impl Db {
             let pool = PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
+                // Short statements, prepared once: where the planner takes one for large, compiling it costs more than it saves. Not an option
+                // of the connection, which poolers in between refuse.
+                .after_connect(|connection, _| {
+                    Box::pin(async move { connection.execute("SET jit = off").await.map(drop) })
+                })
                 .connect_with(options)
                 .await?;
             return Ok(Self::Postgres(pool));

@@ -11,7 +11,7 @@ use super::members_list::{self, MemberFilter, MemberRow};
 use super::organizations_list::{self, OrganizationFilter};
 use super::people_list::{self, PersonFilter};
 use super::tests::{postgres, sqlite};
-use super::{Conn as _, Db, Raw, Tx, organizations, people, search};
+use super::{Conn as _, Db, Raw, Tx, organizations, passwords, people, search};
 
 const FAMILIES: [&str; 12] = [
     "Martin",
@@ -474,5 +474,50 @@ async fn forgetting_somebody_reads_no_more_than_their_own_words() {
         assert!(left == 0 && words > 2 && blocks > words, "{forget}: {left} left of {words}, {blocks} blocks");
         // The index has three levels, and somebody belongs to two or three organizations.
         assert!(blocks < 15 * words, "{forget}: {blocks} blocks for {words} words");
+    }
+}
+
+/// Who goes through every password page by page begins each page where the last one ended, at both tables: beginning at one of them anew
+/// would cost a million people as many pages squared.
+#[tokio::test]
+async fn a_page_of_passwords_reads_no_more_than_its_own_people() {
+    let db = postgres("walking").await;
+    let mut c = db.reader().await.unwrap();
+    let Raw::Postgres(c) = c.raw() else { unreachable!() };
+    for statement in [
+        "INSERT INTO organizations (id, kind, name, status, created_at) VALUES ('org_large', 'company', 'Grande', 'active', 0)",
+        "INSERT INTO people (id, login, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
+         SELECT 'usr_' || lpad(n::text, 6, '0'), 'l' || n, TRUE, 'Zoé', 'Martin', 'fr', '{}', 'active', FALSE, 0, 0
+         FROM generate_series(1, 60000) n",
+        "INSERT INTO passwords (person_id, phc, changed_at) SELECT id, '$argon2id$', 0 FROM people",
+        "INSERT INTO memberships (person_id, organization_id, role, created_at, sort_key)
+         SELECT id, 'org_large', 'member', 0, convert_to('martin', 'UTF8') FROM people WHERE id > 'usr_030000'",
+        "ANALYZE",
+        "SET plan_cache_mode = force_generic_plan",
+    ] {
+        c.execute(statement).await.unwrap();
+    }
+    for (name, values) in [
+        ("ALL_FROM", "'usr_055000', 100"),
+        ("ROSTER", "'usr_055000', 100"),
+        ("ROSTER_OF", "'usr_055000', 'org_large', 100, '2026-11-29'"),
+    ] {
+        let statement = passwords::ALL.iter().find(|statement| statement.name.ends_with(&format!("::{name}"))).unwrap();
+        c.execute(AssertSqlSafe(format!("PREPARE {name} AS {}", statement.postgres))).await.unwrap();
+        let text = format!("EXPLAIN (ANALYZE, TIMING off, BUFFERS off) EXECUTE {name}({values})");
+        let plan: Vec<(String,)> = sqlx::query_as(AssertSqlSafe(text)).fetch_all(&mut *c).await.unwrap();
+        let read: Vec<u64> = plan
+            .iter()
+            .filter_map(|(step,)| {
+                let (_, actual) = step.split_once("(actual rows=")?;
+                let (rows, loops) = actual.split_once(" loops=")?;
+                Some(rows.parse::<u64>().ok()? * loops.trim_end_matches(')').parse::<u64>().ok()?)
+            })
+            .collect();
+        assert!(read.len() >= 3 && read[0] == 100, "{name}: {plan:#?}");
+        assert!(read.iter().all(|rows| *rows < 1000), "{name}: {plan:#?}");
+        let passed_over =
+            plan.iter().filter_map(|(step,)| step.trim().strip_prefix("Rows Removed by Filter: ")?.parse::<u64>().ok());
+        assert!(passed_over.sum::<u64>() < 1000, "{name}: {plan:#?}");
     }
 }

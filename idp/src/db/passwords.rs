@@ -23,7 +23,7 @@ statements! {
                   ORDER BY w.look_at, w.person_id LIMIT $4";
     ALL_FROM = "SELECT w.person_id, w.changed_at, w.look_at, p.status
                 FROM passwords w JOIN people p ON p.id = w.person_id
-                WHERE w.person_id > $1
+                WHERE w.person_id > $1 AND p.id > $1
                 ORDER BY w.person_id LIMIT $2";
     PLAN = {
         sqlite "UPDATE passwords SET look_at = v.next
@@ -44,10 +44,13 @@ statements! {
     REPLANNED = "UPDATE organizations SET replan_from = $3 WHERE id = $1 AND replan_from = $2";
     ROSTER = "SELECT w.person_id, w.changed_at, p.status, p.login, p.given_name, p.family_name
               FROM passwords w JOIN people p ON p.id = w.person_id
-              WHERE w.person_id > $1
-                AND ($2 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = w.person_id AND m.organization_id = $2
-                                              AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $4)))
-              ORDER BY w.person_id LIMIT $3";
+              WHERE w.person_id > $1 AND p.id > $1
+              ORDER BY w.person_id LIMIT $2";
+    ROSTER_OF = "SELECT w.person_id, w.changed_at, p.status, p.login, p.given_name, p.family_name
+                 FROM memberships m JOIN passwords w ON w.person_id = m.person_id JOIN people p ON p.id = m.person_id
+                 WHERE m.organization_id = $2 AND m.person_id > $1 AND w.person_id > $1 AND p.id > $1
+                   AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $4)
+                 ORDER BY m.person_id LIMIT $3";
     SUSPENDED = "SELECT COUNT(*) FROM people p
                  WHERE p.status = 'suspended_password'
                    AND ($1 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1
@@ -81,7 +84,10 @@ pub async fn roster(
     (organization, after): (&str, &str),
     (limit, now): (u32, Timestamp),
 ) -> sqlx::Result<Vec<Holder>> {
-    sql!(c, all Holder: ROSTER, after, organization, i64::from(limit), today(now))
+    if organization.is_empty() {
+        return sql!(c, all Holder: ROSTER, after, i64::from(limit));
+    }
+    sql!(c, all Holder: ROSTER_OF, after, organization, i64::from(limit), today(now))
 }
 
 /// How many are suspended because their password was not renewed: of `organization`, or with an empty text of all.

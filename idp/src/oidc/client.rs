@@ -220,6 +220,34 @@ impl Settings {
     }
 }
 
+/// What stands against a client that the operator registers or changes: its metadata under these settings, here.
+///
+/// What its sector says of itself ([`verify_sector`](super::subject::verify_sector)) is asked for afterwards.
+///
+/// # Errors
+/// Every [`MetadataProblem`], so that they can be mended together.
+pub fn check_for_operator(
+    config: &Config,
+    fetcher: &Fetcher,
+    (metadata, settings): (&Metadata, &Settings),
+) -> Result<(), Vec<MetadataProblem>> {
+    let mut problems = metadata.check(settings.profile).err().unwrap_or_default();
+    problems.extend(settings.check(metadata).err());
+    let mut refuse = |description: String| {
+        problems.push(MetadataProblem { error: "invalid_client_metadata", description });
+    };
+    if settings.profile == SecurityProfile::Legacy && !config.legacy.response_types {
+        refuse("the profile legacy is off; legacy.response_types in the configuration turns it on".to_owned());
+    }
+    if let Some(uri) = metadata.logout_uris_in_clear(config).first() {
+        refuse(format!("{uri} is a logout URI without TLS"));
+    }
+    if let Some(name) = metadata.out_of_reach(fetcher) {
+        refuse(format!("{name} is not an address this server reaches out to; see [fetch]"));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
 /// A client application, ready to be used.
 #[derive(Debug)]
 pub struct Client {

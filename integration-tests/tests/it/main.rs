@@ -118,6 +118,7 @@ mod par;
 mod passkeys;
 mod passwords;
 mod policy;
+mod portals;
 mod profile;
 mod reach;
 mod registration;

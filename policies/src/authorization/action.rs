@@ -137,6 +137,10 @@ actions! {
     RevokeApiKey "revoke_api_key" "habilis.keys",
     /// Suspends, reinstates or terminates a person's account, or gives them formal notice. The subject is the person.
     SetPersonStatus "set_person_status" "habilis.measures",
+    /// Lists the clients, portals and programs alike, and reads one.
+    ReadPortals "read_portals" "habilis.portals",
+    /// Registers a client and changes it; makes secrets and initial access tokens.
+    WritePortals "write_portals" "habilis.portals",
     /// Suspends, reopens or closes a portal.
     SetPortalStatus "set_portal_status" "habilis.measures",
     /// Reads the measures taken against people, organizations and portals.
@@ -170,7 +174,7 @@ actions! {
 }
 
 /// Every scope of the management API, in alphabetical order.
-pub const SCOPES: [&str; 15] = [
+pub const SCOPES: [&str; 16] = [
     "habilis.audit.read",
     "habilis.duties",
     "habilis.identity_images",
@@ -183,6 +187,7 @@ pub const SCOPES: [&str; 15] = [
     "habilis.organizations.read",
     "habilis.organizations.write",
     "habilis.people.read",
+    "habilis.portals",
     "habilis.privacy",
     "habilis.self",
     "habilis.webhooks",

@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 28] = [
+const LOOKS: [Action; 29] = [
     Action::ListOrganizations,
     Action::ReadOrganization,
     Action::ReadContacts,
@@ -34,6 +34,7 @@ const LOOKS: [Action; 28] = [
     Action::ReadSelf,
     Action::ListPeople,
     Action::ReadPerson,
+    Action::ReadPortals,
     Action::ReadMeasures,
     Action::ReadApiKeys,
     Action::ReadOrders,
@@ -45,7 +46,7 @@ const LOOKS: [Action; 28] = [
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 13] = [
+const SENSITIVE: [Action; 14] = [
     Action::SetOrganizationStatus,
     Action::SetMemberRole,
     Action::ExportMembers,
@@ -54,6 +55,7 @@ const SENSITIVE: [Action; 13] = [
     Action::ManageWebhooks,
     Action::ManageDuties,
     Action::SetPersonStatus,
+    Action::WritePortals,
     Action::SetPortalStatus,
     Action::IssueApiKey,
     Action::ChooseDataReturn,
