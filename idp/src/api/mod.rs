@@ -6,6 +6,7 @@ mod attributes;
 pub mod body;
 mod bulk;
 pub mod caller;
+mod consents;
 mod contacts;
 mod csv;
 mod data_return;
@@ -89,6 +90,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(reviews::router())
         .merge(people::router())
         .merge(portals::router())
+        .merge(consents::router())
         .merge(products::router())
         .merge(data_return::router())
         .merge(orders::router())
