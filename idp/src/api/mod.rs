@@ -53,8 +53,12 @@ pub mod write;
 use std::collections::BTreeMap;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderName, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use tower_http::cors::{Any, CorsLayer};
 use utoipa::openapi::{OpenApi, Ref, RefOr, ResponseBuilder, response};
 use utoipa::{IntoResponses, OpenApi as _};
@@ -66,6 +70,11 @@ use problem::{Code, Problem, Stop};
 
 /// Where the API is.
 pub const PREFIX: &str = "/api/v1";
+
+/// Whether a path is the API's.
+pub fn is_below(path: &str) -> bool {
+    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 /// Every endpoint, with the document made from them.
 fn endpoints() -> OpenApiRouter<App> {
@@ -115,6 +124,7 @@ pub fn router() -> Router<App> {
     let api = endpoints
         .fallback(|| async { Stop::from(Problem::not_found()) })
         .method_not_allowed_fallback(|| async { Stop::from(Problem::bare(Code::MethodNotAllowed)) })
+        .layer(axum::middleware::from_fn(text_alone))
         .layer(
             // Consoles may be pages of another origin; no cookie counts here.
             CorsLayer::new()
@@ -136,6 +146,14 @@ pub fn router() -> Router<App> {
                 ]),
         );
     Router::new().nest(PREFIX, api).merge(document::router())
+}
+
+/// Nothing is at an address whose octets are no text: ids are.
+async fn text_alone(request: Request, next: Next) -> Response {
+    match percent_decode_str(request.uri().path()).decode_utf8() {
+        Ok(_) => next.run(request).await,
+        Err(_) => Problem::not_found().into_response(),
+    }
 }
 
 /// The OpenAPI description of the API, addresses whole.

@@ -109,6 +109,11 @@ codes! {
     PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "If-Match is needed";
     /// Too many requests; `Retry-After` says when to go on.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// An error on our side: it is in the log under `request_id`. Whether anything was done is not said; repeat a write with its
+    /// `Idempotency-Key`.
+    ServerError = "server_error", INTERNAL_SERVER_ERROR, "An error on our side";
+    /// Too much at once, or it took too long; `Retry-After` says when to try again. Repeat a write with its `Idempotency-Key`.
+    TemporarilyUnavailable = "temporarily_unavailable", SERVICE_UNAVAILABLE, "Too much at once";
 }
 
 /// One wrong field or parameter.
@@ -140,6 +145,9 @@ pub struct ProblemDocument {
     /// The fields that are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// Of an error on our side: under what it is in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 /// A refusal.
@@ -205,6 +213,17 @@ impl Problem {
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.rest.headers.push((name, value));
         self
+    }
+
+    /// An error on our side, or too much at once when there are seconds after which to try again.
+    pub fn broken(retry_after: Option<u32>, request_id: &str) -> Self {
+        match retry_after {
+            None => Self::bare(Code::ServerError),
+            Some(seconds) => {
+                Self::bare(Code::TemporarilyUnavailable).with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+            }
+        }
+        .with("request_id", request_id)
     }
 
     /// Which problem.
@@ -341,7 +360,12 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), Code::ALL.len());
         for code in Code::ALL {
-            assert!(code.status().is_client_error() && !code.about().is_empty(), "{}", code.name());
+            let status = code.status();
+            assert!(
+                (status.is_client_error() || status.is_server_error()) && !code.about().is_empty(),
+                "{}",
+                code.name()
+            );
             assert!(code.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", code.name());
         }
     }

@@ -11,6 +11,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::{Origin, chrome, render};
+use crate::api;
+use crate::api::problem::Problem;
 use crate::app::App;
 use crate::oidc::pages::{Advice, ErrorPage};
 use crate::outcome::{Fault, FaultReport};
@@ -25,7 +27,7 @@ pub async fn boundary(State(app): State<App>, mut request: Request, next: Next) 
     let origin = origin(&app, &request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let wants_html = accepts_html(request.headers());
+    let form = form(&request);
     request.extensions_mut().insert(origin.clone());
 
     let mut response = match app.places.try_acquire() {
@@ -43,7 +45,7 @@ pub async fn boundary(State(app): State<App>, mut request: Request, next: Next) 
         } else {
             tracing::warn!(event = "come_back", request_id = origin.request_id, route, cause = report.message);
         }
-        response = answer(&app, &origin, &report, wants_html);
+        response = answer(&app, &origin, &report, form);
     }
     finish(&app, &origin, response.headers_mut());
 
@@ -99,18 +101,39 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAd
     nearest
 }
 
+/// What a fault is told as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A page for people.
+    Page,
+    /// The errors of OAuth (RFC 6749 §5.2).
+    Error,
+    /// A problem (RFC 9457): below the management API, whoever asks.
+    Problem,
+}
+
+fn form(request: &Request) -> Form {
+    if api::is_below(request.uri().path()) {
+        return Form::Problem;
+    }
+    if accepts_html(request.headers()) { Form::Page } else { Form::Error }
+}
+
 fn accepts_html(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("text/html"))
 }
 
-fn answer(app: &App, origin: &Origin, report: &FaultReport, wants_html: bool) -> Response {
+fn answer(app: &App, origin: &Origin, report: &FaultReport, form: Form) -> Response {
+    if form == Form::Problem {
+        return Problem::broken(report.retry_after, &origin.request_id).into_response();
+    }
     let (status, error, description) = match report.retry_after {
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too much at once, please try again"),
         None => {
             (StatusCode::INTERNAL_SERVER_ERROR, "server_error", "an error on our side, logged under the request id")
         }
     };
-    let page = wants_html.then(|| {
+    let page = (form == Form::Page).then(|| {
         let page = ErrorPage {
             chrome: chrome(app, origin.locale(None), "/"),
             error: error.to_owned(),
@@ -168,6 +191,20 @@ pub fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_below_the_management_api_is_a_problem_whoever_asks() {
+        for (path, accept, expected) in [
+            ("/api/v1/organizations", "text/html", Form::Problem),
+            ("/api/v1", "*/*", Form::Problem),
+            ("/api/v10/x", "*/*", Form::Error),
+            ("/token", "application/json", Form::Error),
+            ("/login", "text/html,*/*", Form::Page),
+        ] {
+            let request = axum::http::Request::builder().uri(path).header(header::ACCEPT, accept);
+            assert_eq!(form(&request.body(axum::body::Body::empty()).unwrap()), expected, "{path} {accept}");
+        }
+    }
 
     #[test]
     fn forwarded_addresses_are_believed_only_from_trusted_proxies() {

@@ -3,6 +3,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,6 +191,23 @@ async fn an_unreachable_database_is_told_without_its_password() {
         run_in(folder.path(), &["demo", "--listen", "127.0.0.1:0", "--data", "data", "--database", url], &[]).await;
     outcome.assert_refused(&["database"]);
     assert!(!outcome.err.contains("s3cr3t-pw"), "{}", outcome.err);
+}
+
+#[tokio::test]
+async fn a_fault_behind_the_management_api_is_a_problem_with_the_request_id() {
+    let mut server = TestServer::own(Engine::Postgres).await;
+    let api = crate::api::operator(&server).await;
+    let broken = Command::new("psql")
+        .args(["--no-psqlrc", "--quiet", "--dbname", &server.database_url()])
+        .args(["--command", "ALTER TABLE idempotency_keys RENAME TO gone"])
+        .status();
+    assert!(broken.unwrap().success());
+    let request = api.request("POST", "/organizations").header("idempotency-key", "f-1").header("accept", "text/html");
+    let answer = api.send(request.json(&serde_json::json!({ "kind": "company", "name": "A" }))).await;
+    let problem = answer.problem(500, "server_error");
+    assert_eq!(problem["request_id"], answer.header("x-request-id"));
+    assert!(!answer.body.contains("idempotency_keys"), "{}", answer.body);
+    server.kill();
 }
 
 #[tokio::test]
