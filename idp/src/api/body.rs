@@ -7,8 +7,11 @@ use axum::http::{HeaderMap, header};
 use habilis_keys::token::{digest, file_digest_hex};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::caller::Known;
 use super::problem::{Code, FieldError, Problem, Stop};
 use super::write::Idempotency;
+use crate::app::App;
+use crate::outcome::Fault;
 
 /// A JSON body, and by what the request is known when it comes again.
 #[derive(Debug)]
@@ -26,14 +29,14 @@ pub struct NoBody {
     pub idempotency: Idempotency,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Stop;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Stop> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Stop> {
         if !is_json(request.headers()) {
             return Err(Problem::new(Code::UnsupportedMediaType, "send application/json").into());
         }
-        let (idempotency, bytes) = read(request, state).await?;
+        let (idempotency, bytes) = read(request, app).await?;
         // Told apart first: serde_json calls a wrong type where a word is expected a syntax error, too.
         serde_json::from_slice::<IgnoredAny>(&bytes)
             .map_err(|error| Problem::new(Code::MalformedRequest, error.to_string()))?;
@@ -47,11 +50,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for NoBody {
+impl FromRequest<App> for NoBody {
     type Rejection = Stop;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Stop> {
-        let (idempotency, bytes) = read(request, state).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Stop> {
+        let (idempotency, bytes) = read(request, app).await?;
         if !bytes.is_empty() {
             return Err(Problem::new(Code::MalformedRequest, "this request has no body").into());
         }
@@ -70,26 +73,32 @@ pub struct RawBody {
     pub idempotency: Idempotency,
 }
 
-impl<S: Send + Sync> FromRequest<S> for RawBody {
+impl FromRequest<App> for RawBody {
     type Rejection = Stop;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Stop> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Stop> {
         let media_type = media_type(request.headers()).to_ascii_lowercase();
-        let (idempotency, bytes) = read(request, state).await?;
+        let (idempotency, bytes) = read(request, app).await?;
         Ok(Self { bytes, media_type, idempotency })
     }
 }
 
-async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<(Idempotency, Bytes), Stop> {
+/// Reads the body; a request that was answered before ends here, with that answer.
+async fn read(request: Request, app: &App) -> Result<(Idempotency, Bytes), Stop> {
+    let caller = request.extensions().get::<Known>().cloned();
+    let caller = caller.ok_or_else(|| Fault::new("a body is read before it is known who calls"))?;
     let target = request
         .extensions()
         .get::<OriginalUri>()
         .map_or_else(|| request.uri().to_string(), |OriginalUri(uri)| uri.to_string());
     let method = request.method().to_string();
     let key = Idempotency::key(request.headers())?;
-    let bytes = Bytes::from_request(request, state).await.map_err(|_| Problem::bare(Code::TooLarge))?;
-    let fingerprint = digest(&format!("{method} {target}\n{}", file_digest_hex(&bytes)));
-    Ok((Idempotency { key, fingerprint }, bytes))
+    let bytes = Bytes::from_request(request, app).await.map_err(|_| Problem::bare(Code::TooLarge))?;
+    // The client too: what one may see of a person's answers, another may not.
+    let fingerprint = digest(&format!("{method} {target}\n{}\n{}", caller.client, file_digest_hex(&bytes)));
+    let idempotency = Idempotency { key, fingerprint };
+    idempotency.answered(app, &caller.id).await?;
+    Ok((idempotency, bytes))
 }
 
 fn media_type(headers: &HeaderMap) -> &str {

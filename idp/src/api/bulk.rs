@@ -1,11 +1,15 @@
 //! `/organizations/{organization}/members/bulk`: up to a thousand acts on members in one request, each under the rules of its own
 //! endpoint and answered by itself (R051).
+//!
+//! They are done in turns ([`TURN`]), so that a thousand of them keep nobody from signing in: what a turn did is done, whatever becomes of
+//! the request, and is kept under its `Idempotency-Key`, so that the same request again goes on behind it.
 
 use axum::extract::{DefaultBodyLimit, Path, State};
 use habilis_policies::authorization::Action;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
@@ -18,6 +22,7 @@ use super::problem::{Answer, Problem, Stop};
 use super::rights::{Roles, giving, set_roles};
 use super::write::{Write, Written};
 use crate::app::App;
+use crate::db::TURN;
 
 /// Acts in one request.
 const MOST: usize = 1000;
@@ -92,14 +97,14 @@ pub(super) enum Operation {
 }
 
 /// What became of an act.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(super) struct OperationResult {
     /// The member it was about.
     person: String,
     /// HTTP status that the endpoint of the act would have answered with.
     status: u16,
     /// Why it was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     problem: Option<Value>,
 }
 
@@ -112,6 +117,19 @@ pub(super) struct BulkAnswer {
     refused: usize,
     /// One for each act.
     results: Vec<OperationResult>,
+}
+
+impl OperationResult {
+    fn of(operation: &Operation, outcome: Result<u16, Problem>) -> Self {
+        let person = operation.person().to_owned();
+        match outcome {
+            Ok(status) => Self { person, status, problem: None },
+            Err(problem) => {
+                let status = problem.code().status().as_u16();
+                Self { person, status, problem: Some(problem.document()) }
+            }
+        }
+    }
 }
 
 impl Operation {
@@ -136,7 +154,8 @@ impl Operation {
     }
 }
 
-/// Act on many members at once.
+/// Act on many members at once. Each act is done or refused by itself, in their order; those done stay so when the request is cut short,
+/// and the same request with its `Idempotency-Key` goes on behind them.
 #[utoipa::path(
     post, path = "/organizations/{organization}/members/bulk", tag = "members", request_body = Operations,
     params(("organization" = String, Path, description = "`org_…`")),
@@ -155,33 +174,65 @@ async fn bulk(
     if operations.is_empty() || operations.len() > MOST {
         return Err(Problem::field("/operations", "invalid", "1 to 1,000 operations").into());
     }
-    // Leave first, all of it: a refusal is told to the trail in a transaction of its own.
-    let mut leave = Vec::with_capacity(operations.len());
+    // Leave first, all of it: refusals are told to the trail in a transaction of their own.
+    let (mut leave, mut told) = (Vec::with_capacity(operations.len()), Vec::new());
     for operation in operations {
-        let asked = caller.on_member(&app, operation.action(), (&organization, operation.person())).await;
-        leave.push(refused(asked)?);
-    }
-    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    let mut results = Vec::with_capacity(operations.len());
-    for (operation, on) in operations.iter().zip(leave) {
-        let outcome = match on {
-            Ok(on) => refused(carry_out(&app, &mut write, (&caller, &on), operation).await)?,
-            Err(problem) => Err(problem),
-        };
-        let person = operation.person().to_owned();
-        results.push(match outcome {
-            Ok(status) => OperationResult { person, status, problem: None },
-            Err(problem) => {
-                let status = problem.code().status().as_u16();
-                OperationResult { person, status, problem: Some(problem.document()) }
+        let asked = caller.on_member_of_many(&app, operation.action(), (&organization, operation.person())).await;
+        let asked = match refused(asked) {
+            Ok(asked) => asked,
+            Err(stop) => {
+                caller.record_refused(&app, &told).await?;
+                return Err(stop);
             }
+        };
+        leave.push(match asked {
+            Ok(Ok(on)) => Ok(on),
+            Ok(Err(refused)) => {
+                let problem = refused.problem.clone();
+                told.push(refused);
+                Err(problem)
+            }
+            Err(problem) => Err(problem),
         });
+    }
+    caller.record_refused(&app, &told).await?;
+    let answer = in_turns(&app, &caller, &body, &leave).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// Does what there is leave for, some acts a transaction.
+async fn in_turns(app: &App, caller: &Caller, body: &Body<Operations>, leave: &[Result<OnMember, Problem>]) -> Answer {
+    let acts: Vec<_> = body.value.operations.iter().zip(leave).collect();
+    let (mut write, so_far) = Write::begin_turns(app, caller, &body.idempotency).await?;
+    let mut results = done_so_far(so_far)?;
+    let mut begun = Instant::now();
+    while let Some((operation, on)) = acts.get(results.len()) {
+        let outcome = match on {
+            Ok(on) => refused(carry_out(app, &mut write, (caller, on), operation).await)?,
+            Err(problem) => Err(problem.clone()),
+        };
+        results.push(OperationResult::of(operation, outcome));
+        if begun.elapsed() > TURN && results.len() < acts.len() {
+            let (next, so_far) =
+                write.turn((app, caller), &body.idempotency, &serde_json::to_string(&results)?).await?;
+            app.mail_waiting.notify_one();
+            write = next;
+            // The same request beside this one may have gone further.
+            if so_far.is_some() {
+                results = done_so_far(so_far)?;
+            }
+            begun = Instant::now();
+        }
     }
     let refused = results.iter().filter(|result| result.problem.is_some()).count();
     let answer = BulkAnswer { done: results.len() - refused, refused, results };
-    let answer = write.finish(Written::changed(&answer)?).await;
-    app.mail_waiting.notify_one();
-    answer
+    write.finish(Written::changed(&answer)?).await
+}
+
+/// What became of the first acts in earlier turns.
+fn done_so_far(kept: Option<String>) -> Answer<Vec<OperationResult>> {
+    Ok(kept.map(|kept| serde_json::from_str(&kept)).transpose()?.unwrap_or_default())
 }
 
 /// A problem is the answer to one act; a challenge, an answer already given or a fault are about the request.

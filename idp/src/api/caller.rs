@@ -49,6 +49,15 @@ pub struct Caller {
     asked_in: OnceLock<(String, bool)>,
 }
 
+/// Who calls, for what is read of the request afterwards.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// The person's id, or the client's.
+    pub(super) id: String,
+    /// The client that the call comes through.
+    pub(super) client: String,
+}
+
 /// Leave to act in an organization.
 #[derive(Debug)]
 pub struct Acting {
@@ -88,6 +97,7 @@ impl FromRequestParts<App> for Caller {
             None => of_client(app, origin, access).await?,
         };
         if app.api_calls.admit(&caller.id) {
+            parts.extensions.insert(Known { id: caller.id.clone(), client: caller.client.clone() });
             return Ok(caller);
         }
         let wait = HeaderValue::from_static("60");
@@ -261,14 +271,71 @@ impl Caller {
         (id, person): (&str, &str),
         requested_by: Option<&str>,
     ) -> Answer<OnMember> {
-        let organization = self.organization(app, action, id).await?;
-        let found = members::find(&mut app.db.reader().await?, &organization.id, person).await?;
-        let Some(member) = found else { return Err(Problem::not_found().into()) };
+        let (organization, member) = self.member(app, action, (id, person)).await?;
         let subject = Subject { id: &member.person_id, operator: member.operator, privacy: member.privacy };
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
         let context = Context { requested_by, ..self.context(&organization) };
         let policy = self.ask(app, action, (&resource, &context)).await?;
         Ok(OnMember { asked: asked(app, &organization), organization, member, policy })
+    }
+
+    /// Asks for leave to act on a member in one of many acts. A refusal is not told to the trail yet: [`Self::record_refused`] tells of
+    /// all of them together.
+    ///
+    /// # Errors
+    /// As [`Self::on_member`].
+    pub async fn on_member_of_many(
+        &self,
+        app: &App,
+        action: Action,
+        (id, person): (&str, &str),
+    ) -> Answer<Result<OnMember, Refused>> {
+        let (organization, member) = self.member(app, action, (id, person)).await?;
+        let subject = Subject { id: &member.person_id, operator: member.operator, privacy: member.privacy };
+        let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
+        let policy = match self.decide(app, action, (&resource, &self.context(&organization)))? {
+            Ok(policy) => policy,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        Ok(Ok(OnMember { asked: asked(app, &organization), organization, member, policy }))
+    }
+
+    /// Tells the trail of what was refused in one request: a line for each act and policy, with how many times.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn record_refused(&self, app: &App, refused: &[Refused]) -> Outcome<()> {
+        let mut lines: Vec<(&Refused, usize, bool)> = Vec::new();
+        for one in refused {
+            let same = |line: &&mut (&Refused, usize, bool)| {
+                (line.0.action, &line.0.policy, &line.0.organization) == (one.action, &one.policy, &one.organization)
+            };
+            match lines.iter_mut().find(same) {
+                Some((first, times, alone)) => {
+                    *times += 1;
+                    *alone &= first.subject == one.subject;
+                }
+                None => lines.push((one, 1, true)),
+            }
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut tx = app.db.begin().await?;
+        for (refused, times, alone) in lines {
+            let event = refused.event(self, refused.subject.as_deref().filter(|_| alone));
+            let event = if times > 1 { event.with("times", times) } else { event };
+            audit::record(&mut tx, event, app.clock.now()).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// The organization `id` and its member `person`, if the caller may know of the organization.
+    async fn member(&self, app: &App, action: Action, (id, person): (&str, &str)) -> Answer<(Organization, Member)> {
+        let organization = self.organization(app, action, id).await?;
+        let found = members::find(&mut app.db.reader().await?, &organization.id, person).await?;
+        let Some(member) = found else { return Err(Problem::not_found().into()) };
+        Ok((organization, member))
     }
 
     /// Asks for leave to act on a person, wherever they belong; gives the person back.
@@ -369,12 +436,23 @@ impl Caller {
         Context { step_up: self.step_up, organization_status, ..Context::default() }
     }
 
-    async fn ask(
+    async fn ask(&self, app: &App, action: Action, about: (&Resource<'_>, &Context<'_>)) -> Answer<String> {
+        match self.decide(app, action, about)? {
+            Ok(policy) => Ok(policy),
+            Err(refused) => {
+                self.record_refused(app, std::slice::from_ref(&refused)).await?;
+                Err(refused.problem.into())
+            }
+        }
+    }
+
+    /// What the policy engine says, without a word to the trail.
+    fn decide(
         &self,
         app: &App,
         action: Action,
         (resource, context): (&Resource<'_>, &Context<'_>),
-    ) -> Answer<String> {
+    ) -> Answer<Result<String, Refused>> {
         self.access.needs_scope(action.scope())?;
         let (administers, member_of) = (texts(&self.administers), texts(&self.member_of));
         let principal = Principal {
@@ -386,7 +464,7 @@ impl Caller {
             member_of: &member_of,
         };
         let policy = match app.authorization.decide(&principal, action, resource, context) {
-            Decision::Permit { policy } => return Ok(policy),
+            Decision::Permit { policy } => return Ok(Ok(policy)),
             Decision::StepUp { .. } => {
                 let acr_values: Vec<&str> = self.strong.as_deref().into_iter().collect();
                 let needed = StepUp { acr_values: &acr_values, max_age: Some(app.config.api.step_up_seconds) };
@@ -400,36 +478,54 @@ impl Caller {
             }
         };
         let hidden = !app.authorization.knows(&principal, resource, context);
-        let now = app.clock.now();
-        let mut event = self.event("authorization.refused").with("action", action.name());
-        if let Some(policy) = &policy {
-            event = event.with("policy", policy.clone());
-        }
-        if let Some(subject) = &resource.subject {
-            event = event.about(subject.id);
-        }
-        if let Some(organization) = resource.organization {
-            event = event.in_organization(organization);
-        }
-        let mut tx = app.db.begin().await?;
-        audit::record(&mut tx, event, now).await?;
-        tx.commit().await?;
-        if hidden {
-            return Err(Problem::not_found().into());
-        }
         let inactive =
             !self.operator && context.organization_status.is_some_and(|status| status != OrganizationStatus::Active);
-        let problem = Problem::bare(if inactive { Code::OrganizationNotActive } else { Code::Forbidden });
-        Err(match policy {
-            Some(policy) => problem.with("policy", policy),
-            None => problem,
-        }
-        .into())
+        let code = if inactive { Code::OrganizationNotActive } else { Code::Forbidden };
+        let problem = match &policy {
+            _ if hidden => Problem::not_found(),
+            Some(policy) => Problem::bare(code).with("policy", policy.clone()),
+            None => Problem::bare(code),
+        };
+        Ok(Err(Refused {
+            action,
+            policy,
+            subject: resource.subject.as_ref().map(|subject| subject.id.to_owned()),
+            organization: resource.organization.map(str::to_owned),
+            problem,
+        }))
     }
 
     /// An audit event by this caller.
     pub fn event(&self, name: &'static str) -> Event {
         Event::new(name).by(&self.id).at_client(&self.client).from(&self.origin)
+    }
+}
+
+/// What the policy engine refused, and what the caller is told of it.
+#[derive(Debug)]
+pub struct Refused {
+    /// What the caller is told.
+    pub problem: Problem,
+    action: Action,
+    policy: Option<String>,
+    subject: Option<String>,
+    organization: Option<String>,
+}
+
+impl Refused {
+    /// The line of the trail, about `subject` when that is one person.
+    fn event(&self, caller: &Caller, subject: Option<&str>) -> Event {
+        let mut event = caller.event("authorization.refused").with("action", self.action.name());
+        if let Some(policy) = &self.policy {
+            event = event.with("policy", policy.clone());
+        }
+        if let Some(subject) = subject {
+            event = event.about(subject);
+        }
+        if let Some(organization) = &self.organization {
+            event = event.in_organization(organization);
+        }
+        event
     }
 }
 

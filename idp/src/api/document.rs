@@ -25,7 +25,7 @@ use crate::web::{Origin, chrome, render};
 #[openapi(
     info(
         title = "Habilis management API",
-        description = "Organizations, their members and rights. Access tokens (RFC 6750, RFC 9449) with the scopes named at each operation; refusals are problems (RFC 9457); changes need `If-Match`; a POST with an `Idempotency-Key` may be repeated for a day.",
+        description = "Organizations, their members and rights. Access tokens (RFC 6750, RFC 9449) with the scopes named at each operation; refusals are problems (RFC 9457); changes need `If-Match`; any write with an `Idempotency-Key` may be repeated for a day.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(ProblemDocument)),

@@ -375,16 +375,17 @@ async fn forget(
     let acting = caller.in_organization(&app, Action::ImportMembers, &organization).await?;
     let organization = &acting.organization.id;
     let stored = found(&mut app.db.reader().await?, organization, &import).await?;
-    // First, and by itself: a worker that has rows of it in a long transaction lets go of them when it sees this.
-    let now = app.clock.now();
+    // The job first: its worker, too, holds it before the organization and the rows.
     let mut tx = app.db.begin().await?;
-    let stopped = jobs::cancel(&mut tx, &stored.job_id, now).await?;
-    if import_entries::decided(&mut tx, &import).await? {
+    let stopped = jobs::cancel(&mut tx, &stored.job_id, app.clock.now()).await?;
+    let mut write = Write::begin_in(tx, (&app, &caller), &request.idempotency).await?;
+    if import_entries::decided(&mut write.tx, &import).await? {
         let detail = "everybody is in: it is forgotten when all of them have been written to";
         return Err(Problem::new(Code::Conflict, detail).into());
     }
-    tx.commit().await?;
-    let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
+    if found(&mut write.tx, organization, &import).await?.job_id != stored.job_id {
+        return Err(Problem::new(Code::Conflict, "the import was just begun to be applied").into());
+    }
     let counts = imports::counts(&mut write.tx, &import).await?;
     let made = counts.into_iter().find(|(state, _)| state == "made").map_or(0, |(_, made)| made);
     if !imports::remove(&mut write.tx, organization, &import).await? {

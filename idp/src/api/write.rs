@@ -1,7 +1,11 @@
 //! A write of the management API: the `Idempotency-Key` is claimed in the transaction of the effect, and the answer kept with it.
 //!
-//! A repeated request gets the first answer again and does nothing, whichever node it meets; a refused one kept nothing and may
-//! be repeated. Two at once: the second waits for the first's transaction.
+//! A repeated request gets the first answer again and does nothing, whichever node it meets: right after its caller is known and before
+//! anything is looked for, since what it was about may be gone by its own doing. A refused one kept nothing and may be repeated. Two at
+//! once: the second waits for the first's transaction.
+//!
+//! A write that takes long is done in turns ([`Write::turn`]), so that nobody waits for it: what it has done so far is kept with the key,
+//! and a repeated request goes on there.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -28,7 +32,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 pub struct Idempotency {
     /// What the caller chose; without one nothing is kept.
     pub key: Option<String>,
-    /// SHA-256 of method, path and body.
+    /// SHA-256 of client, method, path and body.
     pub fingerprint: Vec<u8>,
 }
 
@@ -44,6 +48,19 @@ impl Idempotency {
             return Err(Problem::parameter("Idempotency-Key", "1 to 255 visible ASCII characters"));
         }
         Ok(Some(key.to_owned()))
+    }
+
+    /// Gives the answer that this request of `caller` had before, if it had one.
+    ///
+    /// # Errors
+    /// The earlier answer, a key that was used for something else, or a fault.
+    pub async fn answered(&self, app: &App, caller: &str) -> Answer<()> {
+        let Some(key) = self.key.as_deref().map(digest) else { return Ok(()) };
+        let given = idempotency_keys::given(&mut app.db.reader().await?, (caller, &key), app.clock.now()).await?;
+        match given {
+            Some(kept) => Err(again(&kept, &self.fingerprint)?),
+            None => Ok(()),
+        }
     }
 }
 
@@ -65,7 +82,56 @@ impl Write {
     /// # Errors
     /// The earlier answer, a key that was used for something else, rights that are gone, or a fault.
     pub async fn begin(app: &App, caller: &Caller, request: &Idempotency) -> Answer<Self> {
-        let mut tx = app.db.begin().await?;
+        Self::begin_in(app.db.begin().await?, (app, caller), request).await
+    }
+
+    /// The same in a transaction that holds something already: what others hold before they hold the organization.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_in(tx: Tx, by: (&App, &Caller), request: &Idempotency) -> Answer<Self> {
+        let (write, kept) = Self::claim(tx, by, request).await?;
+        match kept {
+            Some(kept) => Err(again(&kept, &request.fingerprint)?),
+            None => Ok(write),
+        }
+    }
+
+    /// Begins a write of several turns, or goes on with it: then it says what was done so far, see [`Self::turn`].
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_turns(app: &App, caller: &Caller, request: &Idempotency) -> Answer<(Self, Option<String>)> {
+        let (write, kept) = Self::claim(app.db.begin().await?, (app, caller), request).await?;
+        match kept {
+            Some(kept) if kept.status == 0 && same(&kept.fingerprint, &request.fingerprint) => {
+                Ok((write, Some(kept.body)))
+            }
+            Some(kept) => Err(again(&kept, &request.fingerprint)?),
+            None => Ok((write, None)),
+        }
+    }
+
+    /// Commits what was done so far and lets others write; then goes on, as [`Self::begin_turns`] does. Without a key nothing is kept: what
+    /// was done stays done, and a repeated request begins anew.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn turn(
+        mut self,
+        by: (&App, &Caller),
+        request: &Idempotency,
+        so_far: &str,
+    ) -> Answer<(Self, Option<String>)> {
+        if let Some(key) = &self.key {
+            idempotency_keys::keep(&mut self.tx, (&self.caller, key), (0, "{}", so_far)).await?;
+        }
+        self.tx.commit().await?;
+        Self::begin_turns(by.0, by.1, request).await
+    }
+
+    /// Takes the key, if there is one; gives what is kept under it when somebody has it.
+    async fn claim(mut tx: Tx, (app, caller): (&App, &Caller), request: &Idempotency) -> Answer<(Self, Option<Kept>)> {
         if let Some(lost) = caller.lost(&mut tx, app.clock.now()).await? {
             drop(tx);
             caller.record_lost(app, app.clock.now()).await?;
@@ -80,10 +146,10 @@ impl Write {
             if !idempotency_keys::claim(&mut tx, (&caller, key), &request.fingerprint, (now, until)).await? {
                 let kept = idempotency_keys::find(&mut tx, &caller, key).await?;
                 let Some(kept) = kept else { return Err(Problem::bare(Code::Conflict).into()) };
-                return Err(again(&kept, &request.fingerprint)?);
+                return Ok((Self { tx, now, caller, key: Some(key.clone()) }, Some(kept)));
             }
         }
-        Ok(Self { tx, now, caller, key })
+        Ok((Self { tx, now, caller, key }, None))
     }
 
     /// Keeps the answer and commits.

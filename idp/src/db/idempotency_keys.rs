@@ -7,9 +7,11 @@ use super::{At, Conn, Tx};
 statements! {
     CLAIM = "INSERT INTO idempotency_keys (caller, key_digest, fingerprint, status, headers, body, expires_at)
              VALUES ($1, $2, $3, 0, '', '', $4)
-             ON CONFLICT (caller, key_digest) DO UPDATE SET fingerprint = excluded.fingerprint, expires_at = excluded.expires_at
+             ON CONFLICT (caller, key_digest) DO UPDATE SET fingerprint = excluded.fingerprint, status = 0, headers = '', body = '', expires_at = excluded.expires_at
              WHERE idempotency_keys.expires_at <= $5";
     FIND = "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE caller = $1 AND key_digest = $2";
+    GIVEN = "SELECT fingerprint, status, headers, body FROM idempotency_keys
+             WHERE caller = $1 AND key_digest = $2 AND status > 0 AND expires_at > $3";
     KEEP = "UPDATE idempotency_keys SET status = $3, headers = $4, body = $5 WHERE caller = $1 AND key_digest = $2";
     PURGE = "DELETE FROM idempotency_keys WHERE expires_at < $1";
 }
@@ -19,11 +21,11 @@ statements! {
 pub struct Kept {
     /// SHA-256 of the request it answered.
     pub fingerprint: Vec<u8>,
-    /// HTTP status.
+    /// HTTP status; 0 while a write of several turns is not at its end.
     pub status: i64,
     /// JSON object of texts.
     pub headers: String,
-    /// The body.
+    /// The body; of a write of several turns what it has done so far.
     pub body: String,
 }
 
@@ -40,7 +42,19 @@ pub async fn claim(
     sql!(tx, execute CLAIM, caller, key, fingerprint, At::from(until), At::from(now)).map(|rows| rows == 1)
 }
 
-/// The answer that was given.
+/// The answer that was given to a request that came to its end, and is kept at `now`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn given(
+    c: &mut impl Conn,
+    (caller, key): (&str, &[u8]),
+    now: Timestamp,
+) -> sqlx::Result<Option<Kept>> {
+    sql!(c, optional Kept: GIVEN, caller, key, At::from(now))
+}
+
+/// What is kept under the key, whoever is in the middle of it.
 ///
 /// # Errors
 /// The engine failed.

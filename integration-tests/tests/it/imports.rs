@@ -429,6 +429,19 @@ journeys! {
         let operations = json!({ "operations": [{ "operation": "suspend", "person": me, "reason": "pause" }] });
         let done = administrator.post(&format!("/organizations/{own}/members/bulk"), &operations).await.done(200);
         assert_eq!(done["results"][0]["problem"]["code"], "forbidden", "{done}");
+        // However often in one request: it is one line of the trail.
+        let trail = format!("/organizations/{own}/audit");
+        let refusals = async || {
+            let lines = all(&administrator, &trail).await;
+            lines.into_iter().filter(|line| line["event"] == "authorization.refused").collect::<Vec<_>>()
+        };
+        let before = refusals().await.len();
+        let many = json!({ "operations": vec![operations["operations"][0].clone(); 300] });
+        let done = administrator.post(&format!("/organizations/{own}/members/bulk"), &many).await.done(200);
+        assert_eq!((&done["done"], &done["refused"]), (&json!(0), &json!(300)));
+        let lines = refusals().await;
+        assert_eq!((lines.len(), &lines[0]["detail"]["times"]), (before + 1, &json!(300)), "{}", lines[0]);
+        assert!(lines[0]["subject"] == me && lines[0]["detail"]["policy"].is_string(), "{}", lines[0]);
     }
 
     async fn what_was_exported_is_imported_again(server: &TestServer) {
@@ -472,6 +485,39 @@ journeys! {
 }
 
 own_journeys! {
+    /// Many acts are done in turns: killed in the middle and asked again with its key, a request goes on behind what was done.
+    async fn many_acts_go_on_where_they_were_when_the_server_was_killed(mut server: TestServer) {
+        const PEOPLE: usize = 1000;
+        let api = operator(&server).await;
+        let organization = new_organization(&api, "Départs").await;
+        let import = checked(&api, &organization, people("departs", PEOPLE)).await;
+        applied(&api, &organization, &import, &mode("all_or_nothing")).await;
+        let all_of_them = members(&api, &organization).await;
+        let acts: Vec<_> = all_of_them.iter().map(|member| json!({ "operation": "remove", "person": member["id"] })).collect();
+        let (path, acts) = (format!("/organizations/{organization}/members/bulk"), json!({ "operations": acts }));
+        let request = |api: &Api| api.request("POST", &path).header("idempotency-key", "departs").json(&acts);
+        let asked = tokio::spawn(request(&api).send());
+        let first = format!("/organizations/{organization}/members/{}", all_of_them[0]["id"].as_str().unwrap());
+        while api.get(&first).await.status == 200 {
+            tokio::task::yield_now().await;
+        }
+        server.kill();
+        let _ = asked.await.unwrap();
+        server.restart().await;
+        let api = operator(&server).await;
+        let left = members(&api, &organization).await.len();
+        assert!(left > 0, "killed too late");
+        let answer = api.send(request(&api)).await;
+        let done = answer.done(200);
+        assert_eq!((&done["done"], &done["refused"]), (&json!(PEOPLE), &json!(0)), "{left} were left");
+        assert_eq!(members(&api, &organization).await.len(), 0);
+        let again = api.send(request(&api)).await;
+        assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &answer.body));
+        let trail = all(&api, &format!("/organizations/{organization}/audit")).await;
+        assert_eq!(trail.iter().filter(|line| line["event"] == "member.removed").count(), PEOPLE);
+        server.kill();
+    }
+
     /// Killed in the middle, started again: each row was done exactly once.
     async fn an_import_goes_on_where_it_was_when_the_server_was_killed(mut server: TestServer) {
         const ROWS: usize = 1500;
