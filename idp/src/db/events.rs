@@ -4,6 +4,7 @@
 //! by one transaction at a time: it holds the row of `event_sequence`. So whoever has read up to a position has missed nothing
 //! before it.
 
+use habilis_policies::calendar;
 use habilis_policies::events::{self, Told};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -18,7 +19,8 @@ statements! {
                       SELECT g.organization_id, $2, NULL, $3, $4, g.organization_id, NULL, $5
                       FROM (SELECT DISTINCT organization_id FROM portal_grants WHERE client_id = $1) AS g";
     STAFF = "SELECT operator OR privacy FROM people WHERE id = $1";
-    ORGANIZATIONS = "SELECT organization_id FROM memberships WHERE person_id = $1";
+    ORGANIZATIONS = "SELECT organization_id FROM memberships
+                     WHERE person_id = $1 AND status = 'active' AND (ends_on IS NULL OR ends_on >= $2)";
     WAITING = "SELECT COUNT(*) FROM (SELECT id FROM events WHERE position IS NULL ORDER BY at, id LIMIT 1) AS waiting";
     HOLD = "UPDATE event_sequence SET last_position = last_position WHERE id = 'events' RETURNING last_position, forgotten";
     PLACE = "UPDATE events SET position = $1 + placed.number
@@ -71,8 +73,8 @@ pub struct State {
     pub forgotten: i64,
 }
 
-/// Tells of a line of the audit trail whoever the catalogue says: the operator, the organization it happened in, those of
-/// the person it concerns, or those that give rights in the portal it concerns. Organizations never learn of the operator's staff.
+/// Tells of a line of the audit trail whoever the catalogue says: the operator, the organization it happened in, those in which
+/// the membership of the person it concerns is in force, or those that give rights in the portal it concerns. Organizations never learn of the operator's staff.
 ///
 /// # Errors
 /// The engine failed.
@@ -95,7 +97,7 @@ pub(super) async fn tell(c: &mut impl Conn, (id, line): (&str, &Event), now: Tim
     let audiences = match (organization, person) {
         (Some(organization), _) => vec![organization.to_owned()],
         (None, Some(person)) => {
-            let found = sql!(c, all (String,): ORGANIZATIONS, person)?;
+            let found = sql!(c, all (String,): ORGANIZATIONS, person, calendar::date_at(now).to_string())?;
             found.into_iter().map(|(organization,)| organization).collect()
         }
         (None, None) => {

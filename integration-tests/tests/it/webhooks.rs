@@ -483,6 +483,37 @@ journeys! {
         boss.get(&first).await.problem(404, "not_found");
     }
 
+    async fn an_organization_learns_of_an_account_while_its_membership_is_in_force(server: &TestServer) {
+        let boss = operator(server).await;
+        let organization = new_organization(&boss, "Suspendue").await;
+        let path = format!("/organizations/{organization}");
+        let mut people = Vec::new();
+        for name in ["dehors", "dedans"] {
+            let mail = format!("{name}-{:?}", server.engine).to_lowercase();
+            let made = boss.post(&format!("{path}/members"), &new_member(&mail)).await.done(201);
+            let link = link_to(server, (&format!("{mail}@societe.example"), "/activate/"), 1).await;
+            activate(&mut Browser::new(), &link, crate::forgot::NEW).await;
+            people.push(made["id"].as_str().unwrap().to_owned());
+        }
+        let outside = json!({ "status": "suspended", "reason": "congé" });
+        boss.put(&format!("{path}/members/{}/status", people[0]), &outside).await.done(200);
+        for person in &people {
+            boss.put(&format!("/people/{person}/status"), &suspension()).await.done(200);
+        }
+        // Who is in comes second: what was told of the other would be before it.
+        for _ in 0..600 {
+            let told = feed(&boss, &format!("{path}/events"), 200).await;
+            let suspended: Vec<_> = told.iter().filter(|event| event["type"] == "account.suspended").collect();
+            if let [one] = suspended[..] {
+                assert_eq!(one["person"], people[1].as_str(), "{told:?}");
+                return;
+            }
+            assert!(suspended.is_empty(), "{told:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("nobody was told");
+    }
+
     async fn an_activation_tells_the_organization_and_nobody_else(server: &TestServer) {
         let boss = operator(server).await;
         let organization = new_organization(&boss, "Accueil").await;
