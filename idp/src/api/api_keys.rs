@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 use super::body::{Body, fields};
 use super::caller::{Acting, Caller};
 use super::page::{Asked, Page, Paging, cursor_before};
-use super::precondition::{IfMatch, stale};
+use super::precondition::{IfMatch, check_if_named, stale};
 use super::problem::{Answer, Code, FieldError, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
@@ -436,7 +436,10 @@ async fn update(
 /// Revoke a key, and the tokens obtained with it, for good. Effective here at once, on every node within five seconds.
 #[utoipa::path(
     put, path = "/organizations/{organization}/api-keys/{key}/revocation", tag = "api keys", request_body = Revocation,
-    params(("organization" = String, Path, description = "`org_…`"), ("key" = String, Path, description = "`key_…`")),
+    params(
+        ("organization" = String, Path, description = "`org_…`"), ("key" = String, Path, description = "`key_…`"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 200, description = "Revoked, now or before", body = ApiKey), Problems),
     security(("oauth2" = ["habilis.keys"]))
 )]
@@ -444,6 +447,7 @@ async fn revoke(
     State(app): State<App>,
     caller: Caller,
     Path((organization, id)): Path<(String, String)>,
+    if_match: Option<IfMatch>,
     body: Body<Revocation>,
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::RevokeApiKey, &organization).await?;
@@ -451,6 +455,7 @@ async fn revoke(
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     let before = api_keys::find(&mut write.tx, organization, &id).await?;
     let Some(before) = before else { return Err(Problem::not_found().into()) };
+    check_if_named(if_match.as_ref(), before.version)?;
     if before.revoked_at.is_none() {
         let live = Live { id: id.clone(), organization_id: organization.clone(), name: before.name };
         if body.value.reason == ReasonName::Compromised {

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::body::{Body, NoBody, fields};
 use super::caller::Caller;
 use super::page::{self, Asked, Page, Paging};
-use super::precondition::{IfMatch, stale};
+use super::precondition::{IfMatch, check_if_named, stale};
 use super::problem::{Answer, Code, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
@@ -229,7 +229,10 @@ async fn update(
 /// Remove a group. Its members stay members of the organization.
 #[utoipa::path(
     delete, path = "/organizations/{organization}/groups/{group}", tag = "groups",
-    params(("organization" = String, Path, description = "`org_…`"), ("group" = String, Path, description = "`grp_…`")),
+    params(
+        ("organization" = String, Path, description = "`org_…`"), ("group" = String, Path, description = "`grp_…`"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 204, description = "Removed"), Problems),
     security(("oauth2" = ["habilis.members.write"]))
 )]
@@ -237,12 +240,14 @@ async fn remove(
     State(app): State<App>,
     caller: Caller,
     Path((organization, id)): Path<(String, String)>,
+    if_match: Option<IfMatch>,
     request: NoBody,
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::WriteGroups, &organization).await?;
     let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
     let row = groups::find(&mut write.tx, &acting.organization.id, &id).await?;
     let Some(row) = row else { return Err(Problem::not_found().into()) };
+    check_if_named(if_match.as_ref(), row.version)?;
     groups::delete(&mut write.tx, &acting.organization.id, &row.id).await?;
     let event = acting.event(&caller, "group.removed").about(&id);
     audit::record(&mut write.tx, event.changed(serde_json::to_value(Group::from(row))?, Value::Null), write.now)

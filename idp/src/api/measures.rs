@@ -18,13 +18,14 @@ use super::orders::Order as ShownOrder;
 use super::organizations::Organization;
 use super::page::{self, Asked, Page, Paging};
 use super::people::{Person, somebody};
+use super::precondition::{IfMatch, check_if_named};
 use super::problem::{Answer, Code, FieldError, Problem, Stop};
 use super::write::{Write, Written};
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::audit::Event;
 use crate::db::measures as rows;
-use crate::db::{Conn, clients, orders, organizations};
+use crate::db::{Conn, clients, members, orders, organizations};
 use crate::measures::{self, Decision, Done, Refused, Subject};
 use crate::oidc::client::Banner;
 
@@ -194,7 +195,10 @@ pub(super) async fn apply(
 /// Suspend, reinstate or terminate an organization. What its people were granted for it ends at once and for good.
 #[utoipa::path(
     put, path = "/organizations/{organization}/status", tag = "measures", request_body = StatusChange,
-    params(("organization" = String, Path, description = "`org_…`")),
+    params(
+        ("organization" = String, Path, description = "`org_…`"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 200, description = "As it is now", body = Organization), Problems),
     security(("oauth2" = ["habilis.organizations.write"]))
 )]
@@ -202,6 +206,7 @@ async fn set_organization_status(
     State(app): State<App>,
     caller: Caller,
     Path(organization): Path<String>,
+    if_match: Option<IfMatch>,
     body: Body<StatusChange>,
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::SetOrganizationStatus, &organization).await?;
@@ -209,6 +214,9 @@ async fn set_organization_status(
     let decision = body.value.texts().decision(act, caller.id())?;
     let subject = Subject::Organization(&acting.organization.id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    members::lock(&mut write.tx, &acting.organization.id).await?;
+    let before = organizations::find(&mut write.tx, &acting.organization.id).await?;
+    check_if_named(if_match.as_ref(), before.ok_or_else(Problem::not_found)?.version)?;
     let event = acting.event(&caller, subject.event(act));
     apply(&app, &mut write, (subject, &decision, event)).await?;
     let after = organizations::find(&mut write.tx, &acting.organization.id).await?;
@@ -222,7 +230,10 @@ async fn set_organization_status(
 /// Suspend, reinstate or terminate somebody's account: sessions and tokens end at once.
 #[utoipa::path(
     put, path = "/people/{person}/status", tag = "measures", request_body = StatusChange,
-    params(("person" = String, Path, description = "`usr_…`")),
+    params(
+        ("person" = String, Path, description = "`usr_…`"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 200, description = "As it is now", body = Person), Problems),
     security(("oauth2" = ["habilis.measures"]))
 )]
@@ -230,6 +241,7 @@ async fn set_person_status(
     State(app): State<App>,
     caller: Caller,
     Path(person): Path<String>,
+    if_match: Option<IfMatch>,
     body: Body<StatusChange>,
 ) -> Answer {
     let person = somebody(&mut app.db.reader().await?, &person).await;
@@ -238,6 +250,7 @@ async fn set_person_status(
     let decision = body.value.texts().decision(act, caller.id())?;
     let subject = Subject::Person(&person.id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    check_if_named(if_match.as_ref(), somebody(&mut write.tx, &person.id).await?.version)?;
     apply(&app, &mut write, (subject, &decision, caller.event(subject.event(act)))).await?;
     let after = somebody(&mut write.tx, &person.id).await?;
     let version = after.version;
@@ -249,7 +262,10 @@ async fn set_person_status(
 /// Suspend, reinstate or terminate an order for a breach: it closes at once, and its administrators and signatories are told (R084–R086).
 #[utoipa::path(
     put, path = "/organizations/{organization}/orders/{order}/status", tag = "measures", request_body = StatusChange,
-    params(("organization" = String, Path, description = "`org_…`"), ("order" = String, Path, description = "`ord_…`")),
+    params(
+        ("organization" = String, Path, description = "`org_…`"), ("order" = String, Path, description = "`ord_…`"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 200, description = "As it is now", body = ShownOrder), Problems),
     security(("oauth2" = ["habilis.orders"]))
 )]
@@ -257,6 +273,7 @@ async fn set_order_status(
     State(app): State<App>,
     caller: Caller,
     Path((organization, order)): Path<(String, String)>,
+    if_match: Option<IfMatch>,
     body: Body<StatusChange>,
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::WriteOrders, &organization).await?;
@@ -266,9 +283,9 @@ async fn set_order_status(
     let subject = Subject::Order(&order);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     // Of another organization: not found, as everywhere.
-    if !orders::all(&mut write.tx, organization).await?.iter().any(|row| row.id == order) {
-        return Err(Problem::not_found().into());
-    }
+    let all = orders::all(&mut write.tx, organization).await?;
+    let Some(before) = all.iter().find(|row| row.id == order) else { return Err(Problem::not_found().into()) };
+    check_if_named(if_match.as_ref(), before.version)?;
     let event = acting.event(&caller, subject.event(act));
     apply(&app, &mut write, (subject, &decision, event)).await?;
     let all = orders::all(&mut write.tx, organization).await?;

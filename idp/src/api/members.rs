@@ -17,7 +17,7 @@ use super::attributes::{PhoneNumber, missing_problem, patched_attributes};
 use super::body::{Body, NoBody, fields};
 use super::caller::{Caller, OnMember};
 use super::page::{self, Asked, Page};
-use super::precondition::{IfMatch, stale};
+use super::precondition::{IfMatch, check_if_named, stale};
 use super::problem::{Answer, Code, Problem};
 use super::rights::RightGiven;
 use super::seats::seat_problem;
@@ -527,7 +527,10 @@ pub(super) async fn change(
 /// Make a member an administrator, or an administrator a member.
 #[utoipa::path(
     put, path = "/organizations/{organization}/members/{person}/role", tag = "members", request_body = RoleChange,
-    params(("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`")),
+    params(
+        ("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 200, description = "As it is now", body = Member), Problems),
     security(("oauth2" = ["habilis.members.write"]))
 )]
@@ -535,6 +538,7 @@ async fn set_role(
     State(app): State<App>,
     caller: Caller,
     Path((organization, person)): Path<(String, String)>,
+    if_match: Option<IfMatch>,
     body: Body<RoleChange>,
 ) -> Answer {
     let on = caller.on_member(&app, Action::SetMemberRole, (&organization, &person)).await?;
@@ -542,6 +546,7 @@ async fn set_role(
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     members::lock(&mut write.tx, organization).await?;
     let (before, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
+    check_if_named(if_match.as_ref(), version)?;
     let to = body.value.role.word();
     if before.role == to {
         return write.finish(Written::changed(&before)?.with_version(version)).await;
@@ -576,7 +581,10 @@ async fn needs_another(write: &mut Write, (organization, person): (&str, &str), 
 /// Suspend or reinstate a membership. The person's account stays theirs.
 #[utoipa::path(
     put, path = "/organizations/{organization}/members/{person}/status", tag = "members", request_body = MembershipStatusChange,
-    params(("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`")),
+    params(
+        ("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 200, description = "As it is now", body = Member), Problems),
     security(("oauth2" = ["habilis.members.write"]))
 )]
@@ -584,6 +592,7 @@ async fn set_status(
     State(app): State<App>,
     caller: Caller,
     Path((organization, person)): Path<(String, String)>,
+    if_match: Option<IfMatch>,
     body: Body<MembershipStatusChange>,
 ) -> Answer {
     let suspends = body.value.status == MembershipStatus::Suspended;
@@ -591,8 +600,20 @@ async fn set_status(
         if suspends { (Action::SuspendMember, "suspended") } else { (Action::ReinstateMember, "active") };
     let on = caller.on_member(&app, action, (&organization, &person)).await?;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    still(&mut write, &on, if_match.as_ref()).await?;
     let (after, version) = change_status((&mut write, &app), &caller, &on, (to, &body.value.reason.0)).await?;
     write.finish(Written::changed(&after)?.with_version(version)).await
+}
+
+/// The member is at the version that was named, if one was. The organization is locked for it.
+pub(super) async fn still(write: &mut Write, on: &OnMember, named: Option<&IfMatch>) -> Answer<()> {
+    if named.is_none() {
+        return Ok(());
+    }
+    members::lock(&mut write.tx, &on.organization.id).await?;
+    let member = members::find(&mut write.tx, &on.organization.id, &on.member.person_id).await?;
+    let Some(member) = member else { return Err(Problem::not_found().into()) };
+    Ok(check_if_named(named, member.version)?)
 }
 
 /// Suspends (`suspended`) or reinstates (`active`) a membership. A refusal leaves nothing written.
@@ -630,7 +651,10 @@ pub(super) async fn change_status(
 /// Remove a member, or withdraw an invitation (R052).
 #[utoipa::path(
     delete, path = "/organizations/{organization}/members/{person}", tag = "members",
-    params(("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`")),
+    params(
+        ("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 204, description = "Removed"), Problems),
     security(("oauth2" = ["habilis.members.write"]))
 )]
@@ -638,10 +662,12 @@ async fn remove(
     State(app): State<App>,
     caller: Caller,
     Path((organization, person)): Path<(String, String)>,
+    if_match: Option<IfMatch>,
     request: NoBody,
 ) -> Answer {
     let on = caller.on_member(&app, Action::RemoveMember, (&organization, &person)).await?;
     let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
+    still(&mut write, &on, if_match.as_ref()).await?;
     end_membership(&mut write, &app, &caller, &on).await?;
     let answer = write.finish(Written::nothing()).await;
     app.mail_waiting.notify_one();

@@ -13,6 +13,7 @@ use super::body::{Body, fields};
 use super::caller::Caller;
 use super::declarations::Declaration;
 use super::page::{self, Asked, Page};
+use super::precondition::{IfMatch, check_if_named};
 use super::problem::{Answer, Code, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
@@ -180,11 +181,20 @@ async fn read(State(app): State<App>, caller: Caller, Path(person): Path<String>
 /// Make somebody staff of the operator or its data protection officer, or end that.
 #[utoipa::path(
     put, path = "/people/{person}/duties", tag = "people", request_body = Duties,
-    params(("person" = String, Path, description = "`usr_…`")),
+    params(
+        ("person" = String, Path, description = "`usr_…`"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 200, description = "As it is now", body = Person), Problems),
     security(("oauth2" = ["habilis.duties"]))
 )]
-async fn set_duties(State(app): State<App>, caller: Caller, Path(person): Path<String>, body: Body<Duties>) -> Answer {
+async fn set_duties(
+    State(app): State<App>,
+    caller: Caller,
+    Path(person): Path<String>,
+    if_match: Option<IfMatch>,
+    body: Body<Duties>,
+) -> Answer {
     let person = somebody(&mut app.db.reader().await?, &person).await;
     let person = caller.on_person(&app, Action::ManageDuties, person).await?;
     let duties = &body.value;
@@ -194,6 +204,7 @@ async fn set_duties(State(app): State<App>, caller: Caller, Path(person): Path<S
     }
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     let before = somebody(&mut write.tx, &person.id).await?;
+    check_if_named(if_match.as_ref(), before.version)?;
     people::set_duties(&mut write.tx, &person.id, (duties.operator, duties.privacy), write.now).await?;
     let after = somebody(&mut write.tx, &person.id).await?;
     let traced = |person: &people::Person| json!({ "operator": person.operator, "privacy": person.privacy });

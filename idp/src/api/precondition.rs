@@ -1,6 +1,11 @@
 //! `If-Match` (RFC 9110 §13.1.1): a change names the version it was made from, so that nobody's change is lost.
+//!
+//! What takes [`IfMatch`] needs the header (428 without); what takes `Option<IfMatch>` sets one thing whole, whatever it was before, and
+//! is held to the header when there is one.
 
-use axum::extract::FromRequestParts;
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
 
@@ -21,19 +26,28 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Stop;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Stop> {
-        let Some(value) = parts.headers.get(header::IF_MATCH) else {
-            return Err(Problem::bare(Code::PreconditionRequired).into());
-        };
-        let value = value.to_str().unwrap_or_default();
-        if value.trim() == "*" {
-            return Ok(Self(Versions::Any));
-        }
-        let tags = value.split(',').take(16).map(|tag| tag.trim().to_owned()).collect();
-        Ok(Self(Versions::These(tags)))
+        Self::of(parts).ok_or_else(|| Problem::bare(Code::PreconditionRequired).into())
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(Self::of(parts))
     }
 }
 
 impl IfMatch {
+    fn of(parts: &Parts) -> Option<Self> {
+        let value = parts.headers.get(header::IF_MATCH)?.to_str().unwrap_or_default();
+        if value.trim() == "*" {
+            return Some(Self(Versions::Any));
+        }
+        let tags = value.split(',').take(16).map(|tag| tag.trim().to_owned()).collect();
+        Some(Self(Versions::These(tags)))
+    }
+
     /// Lets the change of something at `version` go on.
     ///
     /// # Errors
@@ -45,6 +59,14 @@ impl IfMatch {
         };
         if matches { Ok(()) } else { Err(stale(version)) }
     }
+}
+
+/// The same where the header may be left out.
+///
+/// # Errors
+/// As [`IfMatch::check`].
+pub fn check_if_named(named: Option<&IfMatch>, version: i64) -> Result<(), Problem> {
+    named.map_or(Ok(()), |if_match| if_match.check(version))
 }
 
 /// Somebody was faster.

@@ -15,8 +15,9 @@ use utoipa_axum::routes;
 use super::Problems;
 use super::body::Body;
 use super::caller::{Caller, OnMember};
-use super::members::{Member, check_granted, show};
+use super::members::{Member, check_granted, show, still};
 use super::page::Page;
+use super::precondition::IfMatch;
 use super::problem::{Answer, Problem};
 use super::write::{Write, Written};
 use crate::app::App;
@@ -179,7 +180,8 @@ async fn grant(
     put, path = "/organizations/{organization}/members/{person}/rights/{client_id}", tag = "rights", request_body = Roles,
     params(
         ("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`"),
-        ("client_id" = String, Path, description = "The portal")
+        ("client_id" = String, Path, description = "The portal"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
     ),
     responses((status = 200, description = "The member as it is now", body = Member), Problems),
     security(("oauth2" = ["habilis.members.write"]))
@@ -188,12 +190,14 @@ async fn give(
     State(app): State<App>,
     caller: Caller,
     Path((organization, person, client_id)): Path<(String, String, String)>,
+    if_match: Option<IfMatch>,
     body: Body<Roles>,
 ) -> Answer {
     let roles = body.value.checked()?;
     let on = caller.on_member(&app, giving(&roles), (&organization, &person)).await?;
     let Some(client) = app.client(&client_id).await? else { return Err(Problem::not_found().into()) };
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    still(&mut write, &on, if_match.as_ref()).await?;
     let (after, version) = set_roles(&mut write, &caller, &on, (&client.id, &roles)).await?;
     write.finish(Written::changed(&after)?.with_version(version)).await
 }

@@ -33,8 +33,8 @@ statements! {
                               FROM people WHERE login = $1 OR email = $1 OR email = $2
                               ORDER BY id LIMIT 5";
     LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
-    SET_STATUS = "UPDATE people SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2";
-    ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, email_bounced_at = NULL, updated_at = $2 WHERE id = $1 AND status = 'pending'";
+    SET_STATUS = "UPDATE people SET status = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND status = $2";
+    ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, email_bounced_at = NULL, updated_at = $2, version = version + 1 WHERE id = $1 AND status = 'pending'";
     SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6, version = version + 1 WHERE id = $1";
     SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4, version = version + 1 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM people";

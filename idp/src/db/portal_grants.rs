@@ -10,6 +10,9 @@ statements! {
     ROLES = "SELECT role FROM portal_grants WHERE organization_id = $1 AND client_id = $2 ORDER BY role";
     CLEAR = "DELETE FROM portal_grants WHERE organization_id = $1 AND client_id = $2";
     INSERT = "INSERT INTO portal_grants (organization_id, client_id, role, created_at) VALUES ($1, $2, $3, $4)";
+    TOUCH_MEMBERS = "UPDATE memberships SET updated_at = $3, version = version + 1 WHERE organization_id = $1 AND person_id IN
+                     (SELECT r.person_id FROM rights r WHERE r.organization_id = $1 AND r.client_id = $2
+                      AND r.role NOT IN (SELECT g.role FROM portal_grants g WHERE g.organization_id = $1 AND g.client_id = $2))";
     WITHDRAW_RIGHTS = "DELETE FROM rights WHERE organization_id = $1 AND client_id = $2
                        AND role NOT IN (SELECT role FROM portal_grants WHERE organization_id = $1 AND client_id = $2)";
 }
@@ -31,7 +34,7 @@ pub async fn roles(c: &mut impl Conn, organization: &str, client: &str) -> sqlx:
     Ok(rows.into_iter().map(|(role,)| role).collect())
 }
 
-/// Grants exactly these roles in a portal and takes members' rights beyond them away; how many were.
+/// Grants exactly these roles in a portal and takes members' rights beyond them away, whose memberships get a new version; how many were.
 ///
 /// # Errors
 /// The engine failed.
@@ -45,5 +48,6 @@ pub async fn replace(
     for role in roles {
         sql!(tx, execute INSERT, organization, client, role, At::from(now))?;
     }
+    sql!(tx, execute TOUCH_MEMBERS, organization, client, At::from(now))?;
     sql!(tx, execute WITHDRAW_RIGHTS, organization, client)
 }
