@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::protocol::{AuthorizationRequest, tokens_for};
-use habilis_integration_tests::{Api, Engine, Inbox, Person, TestServer};
+use habilis_integration_tests::{Answer, Api, Engine, Inbox, Person, TestServer};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
@@ -164,6 +164,103 @@ journeys! {
         }
         let contacts = api.get(&path).await.done(200);
         assert_eq!(contacts["items"].as_array().unwrap().len(), 3, "{contacts}");
+    }
+
+    async fn what_was_removed_is_removed_once_however_often_it_is_asked(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Rejouée").await;
+        let of = format!("/organizations/{organization}");
+        let person = invited(&api, &organization, &new_member(&format!("rejouee.{:?}", server.engine).to_lowercase())).await;
+        let group = api.post(&format!("{of}/groups"), &json!({ "name": "Rejoué", "size_limit": 3 })).await.done(201);
+        let file = api.request("POST", &format!("{of}/imports")).header("content-type", "text/csv").body("Nom;Prénom;Courriel\n");
+        let import = api.send(file).await.done(202);
+        let paths = [
+            format!("{of}/members/{person}"),
+            format!("{of}/groups/{}", group["id"].as_str().unwrap()),
+            format!("{of}/imports/{}", import["id"].as_str().unwrap()),
+        ];
+        for (index, path) in paths.iter().enumerate() {
+            let key = format!("removed-{index}");
+            let remove = async |path: &str| api.send(api.request("DELETE", path).header("idempotency-key", &key)).await;
+            let (first, again) = (remove(path).await, remove(path).await);
+            assert_eq!((first.status, again.status), (204, 204), "{path}: {} {}", first.body, again.body);
+            assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"), "{path}");
+            remove(&of).await.problem(405, "method_not_allowed");
+            remove(&format!("{of}/members/usr_0")).await.problem(422, "idempotency_key_reused");
+            api.delete(path).await.problem(404, "not_found");
+            // To another it was not answered.
+            let (stranger, _) = personnel(server).await;
+            stranger.send(stranger.request("DELETE", path).header("idempotency-key", &key)).await.problem(404, "not_found");
+        }
+        let trail = all(&api, &format!("{of}/audit")).await;
+        for event in ["member.removed", "group.removed", "import.forgotten"] {
+            assert_eq!(trail.iter().filter(|line| line["event"] == event).count(), 1, "{event}");
+        }
+    }
+
+    async fn what_changes_something_with_a_version_is_held_to_the_one_that_is_named(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Versions").await;
+        let of = format!("/organizations/{organization}");
+        let portal = format!("{of}/portals/demo-portal");
+        api.put(&portal, &json!({ "roles": ["apprenant", "formateur"] })).await.done(200);
+        let mut body = new_member(&format!("versions.{:?}", server.engine).to_lowercase());
+        body["rights"] = json!([{ "client_id": "demo-portal", "role": "formateur" }]);
+        let person = invited(&api, &organization, &body).await;
+        let one = format!("{of}/members/{person}");
+        let read = api.get(&one).await.header("etag").to_owned();
+        // What the operator takes back changes the member, hence their version.
+        api.put(&portal, &json!({ "roles": ["apprenant"] })).await.done(200);
+        let now = api.get(&one).await;
+        assert_ne!(now.header("etag"), read);
+        assert_eq!(now.done(200)["rights"], json!([]));
+        let send = async |method: &str, path: &str, etag: &str, body: &Value| {
+            let request = api.request(method, path).header("if-match", etag);
+            api.send(if body.is_null() { request } else { request.json(body) }).await
+        };
+        let measure = json!({ "status": "suspended", "reason": "impayé", "breach": "Facture.", "remedy": "Régler." });
+        let team = api.post(&format!("{of}/groups"), &json!({ "name": "Versions", "size_limit": 3 })).await.done(201);
+        let changes = [
+            ("PUT", format!("{one}/rights/demo-portal"), json!({ "roles": ["apprenant"] })),
+            ("PUT", format!("{one}/role"), json!({ "role": "administrator" })),
+            ("PUT", format!("{one}/status"), json!({ "status": "suspended", "reason": "congé" })),
+            ("DELETE", one.clone(), Value::Null),
+            ("PUT", format!("/people/{person}/status"), measure.clone()),
+            ("PUT", format!("{of}/status"), measure),
+            ("DELETE", format!("{of}/groups/{}", team["id"].as_str().unwrap()), Value::Null),
+        ];
+        for (method, path, body) in &changes {
+            for etag in ["\"v99999\"", "\"none\", W/\"v1\""] {
+                send(method, path, etag, body).await.problem(412, "version_mismatch");
+            }
+        }
+        assert_eq!(api.get(&one).await.header("etag"), now.header("etag"), "nothing was done");
+        let given = send("PUT", &changes[0].1, now.header("etag"), &changes[0].2).await;
+        assert_eq!(given.done(200)["rights"], json!([{ "client_id": "demo-portal", "role": "apprenant" }]));
+        send("PUT", &changes[1].1, now.header("etag"), &changes[1].2).await.problem(412, "version_mismatch");
+        assert_eq!(send("DELETE", &one, given.header("etag"), &Value::Null).await.status, 204);
+    }
+
+    async fn an_address_that_is_no_text_is_nowhere(server: &TestServer) {
+        let api = operator(server).await;
+        let document = habilis_integration_tests::Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            if !path.contains('{') {
+                continue;
+            }
+            let words = path.strip_prefix("/api/v1").unwrap().split('/');
+            let target = words.map(|word| if word.starts_with('{') { "%FF" } else { word }).collect::<Vec<_>>().join("/");
+            for (method, operation) in operations.as_object().unwrap() {
+                let answer = api.send(api.request(&method.to_ascii_uppercase(), &target).header("if-match", "*")).await;
+                answer.problem(404, "not_found");
+                for status in ["404", "500", "503"] {
+                    assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
+                }
+            }
+        }
+        api.get("/organizations/%FF").await.problem(404, "not_found");
+        api.get("/%FF").await.problem(404, "not_found");
+        api.get("/organizations?q=%FF").await.problem(400, "invalid_parameter");
     }
 
     async fn contacts_are_kept_in_a_register(server: &TestServer) {
@@ -480,65 +577,188 @@ own_journeys! {
         server.kill();
     }
 
-    /// Walks the document: any administrator, any route, any id of another organization is answered as if it did not exist, and
-    /// nothing changes. A route added tomorrow is walked tomorrow.
-    async fn other_organizations_do_not_exist(mut server: TestServer) {
-        let (stranger, own) = personnel(&server).await;
-        let administrator = Api::of_person(&server, &of_kind(&server, "second factor administrator"), ALL).await;
+    /// Who left an organization follows nothing there any more, not even the work they started.
+    async fn the_work_of_an_organization_is_followed_by_who_administers_it(mut server: TestServer) {
         let boss = operator(&server).await;
-        let other = organization_of_kind(&server, "cfa");
-        boss.put(&format!("/organizations/{other}/portals/demo-portal"), &json!({ "roles": ["apprenant"] })).await.done(200);
-        let person = invited(&boss, &other, &new_member("ailleurs")).await;
-        let contact = json!({ "duty": "dpo", "name": "Zoé Dubois", "email": "dpo@ailleurs.example" });
-        let contact = boss.post(&format!("/organizations/{other}/contacts"), &contact).await.done(201);
-        let things = things_of(&server, &boss, &other).await;
-        let hooks = format!("/organizations/{other}/webhooks");
-        let hook = boss.post(&hooks, &json!({ "url": "https://ailleurs.example/" })).await.done(201);
-        let hook = hook["id"].as_str().unwrap();
-        let delivery = boss.send(boss.request("POST", &format!("{hooks}/{hook}/test"))).await.done(202);
-        let before = everything(&boss, &other, &person).await;
-        let document = habilis_integration_tests::Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
-        let mut walked = 0;
-        for (path, operations) in document["paths"].as_object().unwrap() {
-            if !path.contains("{organization}") {
-                continue;
-            }
-            for (method, operation) in operations.as_object().unwrap() {
-                let missing = format!("org_{}", "0".repeat(26));
-                for (organization, within) in [(other.as_str(), "other"), (missing.as_str(), "none"), (own.as_str(), "own")] {
-                    // In one's own organization the ids of another's things are nobody's.
-                    if within == "own" && path.matches('{').count() < 2 {
+        let organization = new_organization(&boss, "Quittée").await;
+        let of = format!("/organizations/{organization}");
+        let person = of_kind(&server, "second factor administrator");
+        let api = Api::of_person(&server, &person, ALL).await;
+        let offered = json!({ "email": person.login, "given_name": "Peu", "family_name": "Importe", "role": "administrator" });
+        let offer = boss.post(&format!("{of}/members"), &offered).await.done(202)["id"].as_str().unwrap().to_owned();
+        assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
+        let file = api.request("POST", &format!("{of}/imports")).header("content-type", "text/csv").body("Nom;Prénom;Courriel\n");
+        api.send(file).await.done(202);
+        let job = api.get(&format!("/jobs?organization={organization}")).await.done(200)["items"][0].clone();
+        let path = format!("/jobs/{}", job["id"].as_str().unwrap());
+        let follows = async || api.get("/jobs").await.done(200)["items"].as_array().unwrap().iter().any(|it| it["id"] == job["id"]);
+        assert!(api.get(&path).await.status == 200 && follows().await);
+
+        let mut successor = new_member("reste");
+        successor["role"] = json!("administrator");
+        invited(&boss, &organization, &successor).await;
+        let me = api.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
+        assert_eq!(boss.delete(&format!("{of}/members/{me}")).await.status, 204);
+        api.get(&path).await.problem(404, "not_found");
+        assert!(!follows().await);
+        boss.get(&path).await.done(200);
+        server.kill();
+    }
+}
+
+on_both_engines! { other_organizations_do_not_exist, every_write_of_the_document_can_be_repeated }
+
+/// Walks the document: any administrator, any route, any id of another organization, in the address or in the body, is answered as if
+/// it did not exist, and nothing changes. A route added tomorrow is walked tomorrow.
+async fn other_organizations_do_not_exist(engine: Engine) {
+    let mut server = TestServer::own_with(engine, &["--set", "api.requests_per_minute=100000"]).await;
+    let (stranger, own) = personnel(&server).await;
+    let administrator = Api::of_person(&server, &of_kind(&server, "second factor administrator"), ALL).await;
+    let boss = operator(&server).await;
+    let other = organization_of_kind(&server, "cfa");
+    let (things, foreign) = things_of_another(&server, &boss, &other).await;
+    let ids = ids_for_bodies(&things, &other);
+    let before = everything(&boss, &other).await;
+    let document = habilis_integration_tests::Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
+    let own_administrator =
+        administrator.get("/me").await.done(200)["organizations"][0]["id"].as_str().unwrap().to_owned();
+    let missing = format!("org_{}", "0".repeat(26));
+    let (mut walked, mut complaints) = (0, Vec::new());
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let inside = path.contains("{organization}");
+        for (method, operation) in operations.as_object().unwrap() {
+            let body = request_body(&document, operation, &ids);
+            let sent = body.to_string();
+            let names_foreign = foreign.iter().any(|id| sent.contains(id.as_str()));
+            for (api, own) in [(&stranger, &own), (&administrator, &own_administrator)] {
+                for (organization, within) in
+                    [(other.as_str(), "other"), (missing.as_str(), "none"), (own.as_str(), "own")]
+                {
+                    // In one's own organization the ids of another's things are nobody's; outside of any, once is enough.
+                    let names_nothing = path.matches('{').count() < 2 && !names_foreign;
+                    if (within == "own" && names_nothing && inside) || (within != "own" && !inside) {
                         continue;
                     }
-                    let target = path
-                        .strip_prefix("/api/v1")
-                        .unwrap()
-                        .replace("{organization}", organization)
-                        .replace("{key}", "key_00000000000000000000000000")
-                        .replace("{person}", &person)
-                        .replace("{contact}", contact["id"].as_str().unwrap())
-                        .replace("{webhook}", hook)
-                        .replace("{delivery}", delivery["id"].as_str().unwrap())
-                        .replace("{client_id}", if within == "own" { "nowhere" } else { "demo-portal" });
+                    let target = path.strip_prefix("/api/v1").unwrap().replace("{organization}", organization);
+                    let portal = if within == "own" && inside { "nowhere" } else { "demo-portal" };
+                    let target = target.replace("{client_id}", portal);
                     let target = things.iter().fold(target, |target, (name, id)| target.replace(name, id));
-                    assert!(!target.contains('{'), "an id of another organization for {target} is missing in this test");
-                    for api in [&stranger, &administrator] {
-                        let mut request = api.request(&method.to_ascii_uppercase(), &target).header("if-match", "*");
-                        if operation["requestBody"].is_object() {
-                            request = request.json(&example(&document, &operation["requestBody"]["content"]["application/json"]["schema"]));
-                        }
-                        let answer = api.send(request).await;
-                        let refused = within == "own" && answer.status == 403;
-                        assert!(answer.status == 404 || refused, "{method} {target} as a stranger: {} {}", answer.status, answer.body);
-                        walked += 1;
+                    assert!(
+                        !target.contains('{'),
+                        "an id of another organization for {target} is missing in this test"
+                    );
+                    let request = api.request(&method.to_ascii_uppercase(), &target).header("if-match", "*");
+                    let answer = api.send(if body.is_null() { request } else { request.json(&body) }).await;
+                    let told = foreign.iter().any(|id| {
+                        answer.status < 300 && answer.body.contains(id.as_str()) && !sent.contains(id.as_str())
+                    });
+                    let refused = match (inside, within) {
+                        (true, "own") if path.matches('{').count() < 2 => nothing_done(&answer),
+                        (true, "own") => [403, 404].contains(&answer.status),
+                        (true, _) => answer.status == 404,
+                        // Lists and one's own account answer, and say nothing of others.
+                        (false, _) if method == "get" || path.starts_with("/api/v1/me") => answer.status < 500,
+                        (false, _) => [403, 404].contains(&answer.status),
+                    };
+                    if told || !refused {
+                        complaints.push(format!("{method} {target} {body}: {} {}", answer.status, answer.body));
                     }
+                    walked += 1;
                 }
             }
         }
-        assert!(walked > 60, "only {walked} calls");
-        assert_eq!(everything(&boss, &other, &person).await, before);
-        server.kill();
     }
+    assert!(complaints.is_empty(), "{} of {walked}:\n{}", complaints.len(), complaints.join("\n"));
+    assert!(walked > 300, "only {walked} calls");
+    let after = everything(&boss, &other).await;
+    for (name, now) in &after {
+        assert_eq!(before.get(name), Some(now), "{name}");
+    }
+    assert_eq!(before.len(), after.len());
+    server.kill();
+}
+
+/// Refused as a whole, or act by act.
+fn nothing_done(answer: &Answer) -> bool {
+    match answer.status {
+        200 => {
+            answer.json()["results"].as_array().is_some_and(|results| results.iter().all(|one| one["status"] == 404))
+        }
+        status => [403, 404, 409, 422].contains(&status),
+    }
+}
+
+/// Walks the document once more: whatever a write answered, the same request with the same key is answered, without being done again.
+async fn every_write_of_the_document_can_be_repeated(engine: Engine) {
+    let mut server = TestServer::own_with(engine, &["--set", "api.requests_per_minute=100000"]).await;
+    let boss = operator(&server).await;
+    let organization = organization_of_kind(&server, "cfa");
+    let (things, _) = things_of_another(&server, &boss, &organization).await;
+    let ids = ids_for_bodies(&things, &organization);
+    let document = habilis_integration_tests::Http::new().get(&server.url("/api/v1/openapi.json")).await.ok_json();
+    let mut writes = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap().iter().filter(|(method, _)| *method != "get") {
+            // What ends something comes after what needs it.
+            let last = ["kill-switch", "/status", "/revocation", "/last-day"].iter().any(|end| path.ends_with(end));
+            let rank = if path.ends_with("kill-switch") {
+                3
+            } else if last {
+                2
+            } else {
+                u8::from(method == "delete")
+            };
+            writes.push((rank, path, method, operation));
+        }
+    }
+    writes.sort_by_key(|(rank, path, ..)| (*rank, std::cmp::Reverse(path.matches('/').count())));
+    let (mut repeated, mut complaints) = (Vec::new(), Vec::new());
+    for (number, (_, path, method, operation)) in writes.into_iter().enumerate() {
+        let target = path
+            .strip_prefix("/api/v1")
+            .unwrap()
+            .replace("{organization}", &organization)
+            .replace("{client_id}", "demo-portal");
+        let target = things.iter().fold(target, |target, (name, id)| target.replace(name, id));
+        let kinds = operation["requestBody"]["content"].as_object().and_then(|kinds| kinds.keys().next()).cloned();
+        let body = request_body(&document, operation, &ids);
+        let send = async || {
+            let request = boss.request(&method.to_ascii_uppercase(), &target).header("if-match", "*");
+            let request = request.header("idempotency-key", format!("walk-{number}"));
+            boss.send(match kinds.as_deref() {
+                None => request,
+                Some("application/json") => request.json(&body),
+                Some(kind) => request.header("content-type", kind).body(if kind == "text/csv" {
+                    "Nom;Prénom;Courriel\n"
+                } else {
+                    "%PDF-1.7 x"
+                }),
+            })
+            .await
+        };
+        let first = send().await;
+        if first.status >= 300 {
+            continue;
+        }
+        let again = send().await;
+        // A secret is shown once.
+        let same = match (first.body.is_empty(), again.body.is_empty()) {
+            (false, false) => {
+                again.json().as_object().unwrap().iter().all(|(name, value)| first.json()[name] == *value)
+            }
+            (first, again) => first == again,
+        };
+        if (again.status, again.header("idempotency-replayed")) != (first.status, "true") || !same {
+            complaints.push(format!(
+                "{method} {path}: {} {}, then {} {}",
+                first.status, first.body, again.status, again.body
+            ));
+        }
+        repeated.push(format!("{method} {path}"));
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    assert!(repeated.len() > 30, "only {}: {repeated:?}", repeated.len());
+    server.kill();
 }
 
 on_both_engines! { people_act_within_their_organization_and_sensitive_acts_need_two_factors }
@@ -713,13 +933,92 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
     made.into_iter().chain(others).collect()
 }
 
-/// What a stranger must not have changed.
-async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
-    let mut found = Vec::new();
-    let paths = [
-        "",
+/// Every item of a list.
+async fn all(api: &Api, path: &str) -> Vec<Value> {
+    let (mut items, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let page = api.get(&format!("{path}{separator}limit=200{cursor}")).await.done(200);
+        items.extend(page["items"].as_array().unwrap().iter().cloned());
+        let Some(next) = page["next"].as_str() else { return items };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+/// One of each thing that another organization has, by the parameter that names it, and those of their ids that nobody else may be told.
+async fn things_of_another(server: &TestServer, boss: &Api, other: &str) -> (Vec<(&'static str, String)>, Vec<String>) {
+    let of = format!("/organizations/{other}");
+    let text = |value: &Value| value["id"].as_str().unwrap().to_owned();
+    boss.put(&format!("{of}/portals/demo-portal"), &json!({ "roles": ["apprenant"] })).await.done(200);
+    let person = invited(boss, other, &new_member("ailleurs")).await;
+    let contact = json!({ "duty": "dpo", "name": "Zoé Dubois", "email": "dpo@ailleurs.example" });
+    let contact = text(&boss.post(&format!("{of}/contacts"), &contact).await.done(201));
+    let mut things = things_of(server, boss, other).await;
+    let key = json!({ "name": "isolée", "scopes": [crate::api_keys::READ] });
+    things.push(("{key}", text(&boss.post(&format!("{of}/api-keys"), &key).await.done(201))));
+    let hook =
+        text(&boss.post(&format!("{of}/webhooks"), &json!({ "url": "https://ailleurs.example/" })).await.done(201));
+    let tested = boss.send(boss.request("POST", &format!("{of}/webhooks/{hook}/test"))).await.done(202);
+    let notice = json!({ "subject_kind": "organization", "subject": other, "reason": "essai", "breach": "Facture.", "remedy": "Régler." });
+    things.push(("{measure}", text(&boss.post("/formal-notices", &notice).await.done(201))));
+    let inside = |person: &&Person| person.organization.as_ref().is_some_and(|it| it.id == other);
+    let somebody = server.people.iter().filter(inside).find(|person| person.kind == "administrator").unwrap();
+    let sessions = Api::of_person(server, somebody, ALL).await.get("/me/sessions").await.done(200);
+    let jobs = all(boss, &format!("/jobs?organization={other}")).await;
+    things.extend([
+        ("{session}", text(&sessions["items"][0])),
+        ("{job}", text(&jobs[0])),
+        ("{person}", person),
+        ("{contact}", contact),
+        ("{webhook}", hook),
+        ("{delivery}", text(&tested)),
+    ]);
+    for _ in 0..600 {
+        if all(boss, &format!("{of}/imports")).await.iter().all(|import| import["state"] != "checking") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // Products are the operator's.
+    let secret = things.iter().filter(|(name, id)| *name != "{product}" && id != "doc_none").map(|(_, id)| id.clone());
+    let secret = secret.chain([other.to_owned()]).collect();
+    (things, secret)
+}
+
+/// What fields of bodies that name things are filled with.
+fn ids_for_bodies(things: &[(&'static str, String)], organization: &str) -> Vec<(&'static str, String)> {
+    let id = |of: &str| things.iter().find(|(name, _)| *name == of).unwrap().1.clone();
+    let mut ids: Vec<_> =
+        ["person", "successor", "leaving", "from", "to"].into_iter().map(|name| (name, id("{person}"))).collect();
+    ids.extend([("organization", organization.to_owned()), ("organizations", organization.to_owned())]);
+    ids.extend([("subject", organization.to_owned()), ("group", id("{group}")), ("order", id("{order}"))]);
+    ids.extend([("review", id("{review}")), ("enrolment", id("{enrolment}")), ("product", id("{product}"))]);
+    ids.extend([("client_id", "demo-portal".to_owned()), ("portal", "demo-portal".to_owned())]);
+    ids
+}
+
+/// A body for an operation, its ids filled in; null for none.
+fn request_body(document: &Value, operation: &Value, ids: &[(&str, String)]) -> Value {
+    if operation["requestBody"].is_null() {
+        return Value::Null;
+    }
+    filled(document, &operation["requestBody"]["content"]["application/json"]["schema"], ids)
+}
+
+/// What a stranger must not have changed: everything the operator reads of an organization.
+async fn everything(api: &Api, organization: &str) -> std::collections::BTreeMap<String, Value> {
+    let of = format!("/organizations/{organization}");
+    let mut found = std::collections::BTreeMap::new();
+    for path in ["", "/portals", "/seats"] {
+        found.insert(path.to_owned(), api.get(&format!("{of}{path}")).await.done(200));
+    }
+    let lists = [
+        "/members",
+        "/invitations",
         "/contacts",
-        "/portals",
+        "/api-keys",
+        "/webhooks",
+        "/imports",
         "/successions",
         "/overrides",
         "/reviews",
@@ -727,29 +1026,41 @@ async fn everything(api: &Api, organization: &str, person: &str) -> Vec<Value> {
         "/offers",
         "/orders",
         "/trials",
-        "/seats",
         "/groups",
         "/enrolments",
+        "/notices",
+        "/measures",
+        "/audit",
     ];
-    for path in paths {
-        found.push(api.get(&format!("/organizations/{organization}{path}")).await.done(200));
+    for path in lists {
+        found.insert(path.to_owned(), all(api, &format!("{of}{path}")).await.into());
     }
-    found.push(api.get(&format!("/organizations/{organization}/members/{person}")).await.done(200));
-    let trail = api.get(&format!("/organizations/{organization}/audit?limit=200")).await.done(200);
-    found.push(trail["items"].as_array().unwrap().len().into());
+    for member in found["/members"].as_array().unwrap().clone() {
+        let path = format!("/members/{}", member["id"].as_str().unwrap());
+        found.insert(path.clone(), api.get(&format!("{of}{path}")).await.done(200));
+    }
+    // A receiver that is not there is tried again and again meanwhile.
+    for hook in found.get_mut("/webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
+        *hook = json!({ "id": hook["id"], "url": hook["url"], "types": hook["types"], "enabled": hook["enabled"] });
+    }
     found
 }
 
 /// A body that a schema of the document admits.
 pub(crate) fn example(document: &Value, schema: &Value) -> Value {
+    filled(document, schema, &[])
+}
+
+/// The same with these values in the fields of these names, those that may be left out included.
+fn filled(document: &Value, schema: &Value, ids: &[(&str, String)]) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
-        return example(document, document.pointer(name.trim_start_matches('#')).unwrap());
+        return filled(document, document.pointer(name.trim_start_matches('#')).unwrap(), ids);
     }
     if let Some(values) = schema["enum"].as_array() {
         return values[0].clone();
     }
     if let Some(choices) = schema["oneOf"].as_array().or_else(|| schema["allOf"].as_array()) {
-        return example(document, choices.last().unwrap());
+        return filled(document, choices.last().unwrap(), ids);
     }
     let kind = schema["type"].as_array().map_or(&schema["type"], |kinds| &kinds[0]);
     match kind.as_str().unwrap_or("object") {
@@ -757,12 +1068,11 @@ pub(crate) fn example(document: &Value, schema: &Value) -> Value {
             let needed: Vec<_> =
                 schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             let properties = schema["properties"].as_object().into_iter().flatten();
-            let members = properties.filter(|(name, _)| needed.contains(&name.as_str()));
-            Value::Object(members.map(|(name, schema)| (name.clone(), named(document, name, schema))).collect())
+            let members = properties
+                .filter(|(name, schema)| needed.contains(&name.as_str()) || id_for(name, schema, ids).is_some());
+            Value::Object(members.map(|(name, schema)| (name.clone(), named(document, (name, schema), ids))).collect())
         }
-        "array" if schema["minItems"].as_u64().is_some_and(|least| least > 0) => {
-            json!([example(document, &schema["items"])])
-        }
+        "array" if schema["minItems"].as_u64().is_some_and(|least| least > 0) => each(document, &schema["items"], ids),
         "array" => json!([]),
         "boolean" => json!(false),
         "integer" | "number" => json!(1),
@@ -772,10 +1082,35 @@ pub(crate) fn example(document: &Value, schema: &Value) -> Value {
     }
 }
 
-fn named(document: &Value, name: &str, schema: &Value) -> Value {
+/// A list of one thing, or of one of each kind where ids are to be filled in.
+fn each(document: &Value, items: &Value, ids: &[(&str, String)]) -> Value {
+    let items = items["$ref"].as_str().map_or(items, |name| document.pointer(name.trim_start_matches('#')).unwrap());
+    match items["oneOf"].as_array().filter(|_| !ids.is_empty()) {
+        Some(choices) => choices.iter().map(|choice| filled(document, choice, ids)).collect(),
+        None => json!([filled(document, items, ids)]),
+    }
+}
+
+/// The id a field is filled with: a text, or a list of texts, that is no day.
+fn id_for(name: &str, schema: &Value, ids: &[(&str, String)]) -> Option<Value> {
+    let (_, id) = ids.iter().find(|(of, _)| *of == name)?;
+    let kinds = schema["type"].to_string();
+    if schema["format"].is_string() || schema["enum"].is_array() {
+        return None;
+    }
+    if kinds.contains("array") {
+        return Some(json!([id]));
+    }
+    kinds.contains("string").then(|| json!(id))
+}
+
+fn named(document: &Value, (name, schema): (&str, &Value), ids: &[(&str, String)]) -> Value {
+    if let Some(id) = id_for(name, schema, ids) {
+        return id;
+    }
     match name {
         "email" => json!("quelquun@ailleurs.example"),
         "kind" => json!("company"),
-        _ => example(document, schema),
+        _ => filled(document, schema, ids),
     }
 }
