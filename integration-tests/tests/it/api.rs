@@ -260,7 +260,6 @@ journeys! {
         }
         api.get("/organizations/%FF").await.problem(404, "not_found");
         api.get("/%FF").await.problem(404, "not_found");
-        api.get("/organizations?q=%FF").await.problem(400, "invalid_parameter");
     }
 
     async fn contacts_are_kept_in_a_register(server: &TestServer) {
@@ -582,11 +581,17 @@ own_journeys! {
         let boss = operator(&server).await;
         let organization = new_organization(&boss, "Quittée").await;
         let of = format!("/organizations/{organization}");
-        let person = of_kind(&server, "second factor administrator");
-        let api = Api::of_person(&server, &person, ALL).await;
-        let offered = json!({ "email": person.login, "given_name": "Peu", "family_name": "Importe", "role": "administrator" });
-        let offer = boss.post(&format!("{of}/members"), &offered).await.done(202)["id"].as_str().unwrap().to_owned();
-        assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
+        // Another account that is open stays behind.
+        let mut administrators = Vec::new();
+        for kind in ["administrator", "second factor administrator"] {
+            let person = of_kind(&server, kind);
+            let offered = json!({ "email": person.login, "given_name": "Peu", "family_name": "Importe", "role": "administrator" });
+            let offer = boss.post(&format!("{of}/members"), &offered).await.done(202)["id"].as_str().unwrap().to_owned();
+            let api = Api::of_person(&server, &person, ALL).await;
+            assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
+            administrators.push(api);
+        }
+        let api = administrators.remove(1);
         let file = api.request("POST", &format!("{of}/imports")).header("content-type", "text/csv").body("Nom;Prénom;Courriel\n");
         api.send(file).await.done(202);
         let job = api.get(&format!("/jobs?organization={organization}")).await.done(200)["items"][0].clone();
@@ -594,9 +599,6 @@ own_journeys! {
         let follows = async || api.get("/jobs").await.done(200)["items"].as_array().unwrap().iter().any(|it| it["id"] == job["id"]);
         assert!(api.get(&path).await.status == 200 && follows().await);
 
-        let mut successor = new_member("reste");
-        successor["role"] = json!("administrator");
-        invited(&boss, &organization, &successor).await;
         let me = api.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
         assert_eq!(boss.delete(&format!("{of}/members/{me}")).await.status, 204);
         api.get(&path).await.problem(404, "not_found");
@@ -1042,6 +1044,12 @@ async fn everything(api: &Api, organization: &str) -> std::collections::BTreeMap
     // A receiver that is not there is tried again and again meanwhile.
     for hook in found.get_mut("/webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
         *hook = json!({ "id": hook["id"], "url": hook["url"], "types": hook["types"], "enabled": hook["enabled"] });
+    }
+    // Letters are on their way meanwhile.
+    for path in ["/measures", "/notices"] {
+        let ids = |list: &Value| list.as_array().unwrap().iter().map(|one| one["id"].clone()).collect::<Value>();
+        let kept = ids(&found[path]);
+        found.insert(path.to_owned(), kept);
     }
     found
 }

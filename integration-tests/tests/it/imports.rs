@@ -498,8 +498,8 @@ own_journeys! {
         let request = |api: &Api| api.request("POST", &path).header("idempotency-key", "departs").json(&acts);
         let asked = tokio::spawn(request(&api).send());
         let first = format!("/organizations/{organization}/members/{}", all_of_them[0]["id"].as_str().unwrap());
-        while api.get(&first).await.status == 200 {
-            tokio::task::yield_now().await;
+        while api.get(&first).await.status != 404 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         server.kill();
         let _ = asked.await.unwrap();
