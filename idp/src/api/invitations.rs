@@ -155,6 +155,8 @@ async fn create(
     let login = people::fold_login(new.login.as_ref().map_or(new.email.as_str(), |login| &login.0));
     let products = new.products()?;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    // The grant to the organization must not shrink meanwhile.
+    members::lock(&mut write.tx, organization).await?;
     check_granted(&mut write.tx, organization, &new.rights).await?;
     if let Some(person) = people::find_by_login(&mut write.tx, &login).await? {
         return offer(&app, write, (&caller, &acting), (&person, new, products.as_deref())).await;
