@@ -34,6 +34,12 @@ pub(crate) fn drop_it(url: &str) {
     assert!(dropped.status.success() || std::thread::panicking(), "psql: {}", String::from_utf8_lossy(&dropped.stderr));
 }
 
+/// Runs a statement on the database at `url`.
+pub(crate) fn execute(url: &str, statement: &str) {
+    let done = tell(url, statement);
+    assert!(done.status.success(), "psql: {}", String::from_utf8_lossy(&done.stderr));
+}
+
 fn cluster() -> String {
     let Ok(cluster) = std::env::var("HABILIS_TEST_POSTGRES") else {
         panic!("HABILIS_TEST_POSTGRES is not set: run integration-tests/run, which starts a throwaway PostgreSQL");

@@ -1,6 +1,7 @@
 //! The harness of the integration tests: starts the real server, speaks to it as browsers and relying parties do.
 //!
-//! Nothing here reaches into the server's code or tables. A test sees what a person, a client or an operator sees:
+//! Nothing here reaches into the server's code, nor into its tables but to leave there what only an earlier version did
+//! ([`TestServer::rewrite`]). A test sees what a person, a client or an operator sees:
 //! pages, JSON, exit codes, files.
 //!
 //! - [`TestServer`] runs `habilis demo` on either [`Engine`]: one process shared by all the tests of an engine, or one

@@ -402,6 +402,22 @@ impl TestServer {
         outcome
     }
 
+    /// Changes rows of the database of this server by a statement, to what only an earlier version let through: beside it on PostgreSQL,
+    /// in its place on SQLite.
+    pub async fn rewrite(&mut self, statement: &str) {
+        const SCRIPT: &str =
+            "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as file:\n    file.execute(sys.argv[2])\n";
+        if self.engine == Engine::Postgres {
+            return database::execute(&self.database_url(), statement);
+        }
+        self.kill();
+        let python = std::env::var("HABILIS_PYTHON").expect("HABILIS_PYTHON is not set: run integration-tests/run");
+        let file = self.data().join("habilis.db");
+        let done = Command::new(python).args(["-c", SCRIPT]).arg(file).arg(statement).output().expect("Python starts");
+        assert!(done.status.success(), "sqlite3: {}", String::from_utf8_lossy(&done.stderr));
+        self.restart().await;
+    }
+
     /// Moves the server's clock forward.
     pub async fn advance(&mut self, seconds: u64) {
         self.set_clock(&json!({ "advance_seconds": seconds })).await.ok_json();

@@ -52,6 +52,13 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether somebody who is reached here may sign in with `login` (in lower case): with whatever does not read as an address, or with
+    /// this one. Others take a login for the address of who has it, so that of somebody else is nobody's to choose.
+    pub fn may_have_login(&self, login: &str) -> bool {
+        // What Unicode writes like an at sign reads like one.
+        !login.contains(['@', '\u{ff20}', '\u{fe6b}']) || login == self.0.to_ascii_lowercase()
+    }
 }
 
 fn is_atext(byte: u8) -> bool {
@@ -92,6 +99,24 @@ mod tests {
         }
         assert_eq!(Name::parse(&"a".repeat(MAX_NAME + 1)), None);
         assert_eq!(Name::parse("Zoé\r\nBcc: x").map(|name| name.0), Some("Zoé Bcc: x".to_owned()), "folded, no line");
+    }
+
+    #[test]
+    fn a_login_that_reads_as_an_address_is_the_persons_own() {
+        let email = Email::parse("Zoe.Martin@Exemple.FR").unwrap();
+        for (login, may) in [
+            ("zoe", true),
+            ("zoe.martin", true),
+            ("zoe.martin@exemple.fr", true),
+            ("ceo@bigcorp.example", false),
+            ("zoe.martin@exemple.fr ", false),
+            ("zoe@interne", false),
+            ("@zoe", false),
+            ("ceo＠bigcorp.example", false),
+            ("ceo﹫bigcorp.example", false),
+        ] {
+            assert_eq!(email.may_have_login(login), may, "{login}");
+        }
     }
 
     #[test]

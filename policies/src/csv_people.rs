@@ -140,6 +140,8 @@ pub enum Wrong {
     Email,
     /// No login: spaces, control characters, too long.
     Login,
+    /// A login that reads as an address, and is not the person's.
+    LoginAddress,
     /// No role we know.
     Role,
     /// No affiliation we know.
@@ -171,6 +173,7 @@ impl Wrong {
             Self::Name => "name",
             Self::Email => "email",
             Self::Login => "login",
+            Self::LoginAddress => "login_address",
             Self::Role => "role",
             Self::Affiliation => "affiliation",
             Self::Date => "date",
@@ -438,6 +441,11 @@ impl Reading<'_> {
         let given = self.needed(Column::Given, Wrong::Name, Name::parse);
         let email = self.optional(Column::Email, Wrong::Email, Email::parse);
         let login = self.optional(Column::Login, Wrong::Login, parse_login);
+        if let (Some(login), Some(email)) = (&login, &email)
+            && !email.may_have_login(&login.to_lowercase())
+        {
+            self.wrong(Column::Login, Wrong::LoginAddress);
+        }
         let role = self.optional(Column::Role, Wrong::Role, parse_role).unwrap_or(Role::Member);
         let affiliation = self.optional(Column::Affiliation, Wrong::Affiliation, parse_affiliation);
         let affiliation = affiliation.unwrap_or(Affiliation::Employee);
@@ -629,7 +637,9 @@ mod tests {
              Martin;{long};z@exemple.fr;;;;;\n\
              Martin;Zoé;y@exemple.fr;;;;;\n\
              Martin;Zoé;Y@exemple.fr;;;;;\n\
-             Martin;Zoé;y@exemple.fr;autre;;;;\n"
+             Martin;Zoé;y@exemple.fr;autre;;;;\n\
+             Martin;Zoé;x@exemple.fr;Chef@ailleurs.fr;;;;\n\
+             Martin;Zoé;W@exemple.fr;w@Exemple.fr;;;;\n"
         );
         let preview = read(text.as_bytes()).unwrap();
         assert_eq!(
@@ -648,10 +658,11 @@ mod tests {
                 (6, None, "extra_cells"),
                 (7, Some("Prénom"), "too_long"),
                 (9, Some("Courriel"), "duplicate"),
+                (11, Some("Identifiant"), "login_address"),
             ]
         );
-        assert_eq!(preview.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [8, 10]);
-        assert_eq!((preview.bad_rows, preview.problem_count), (7, 13));
+        assert_eq!(preview.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [8, 10, 12]);
+        assert_eq!((preview.bad_rows, preview.problem_count), (8, 14));
         assert_eq!(preview.problems[12].wrong, Wrong::Duplicate { first_line: 8 });
     }
 

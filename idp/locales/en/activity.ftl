@@ -30,6 +30,7 @@ activity-account-profile-changed = Profile changed
 activity-account-email-change-asked = Change of address asked for
 activity-account-email-changed = Mail address changed
 activity-account-email-restored = Former mail address restored
+activity-account-login-yielded = Login changed
 activity-account-sharing-suspected = Used from several networks at the same time
 activity-consent-given = Application let in
 activity-consent-revoked = Access of an application taken back

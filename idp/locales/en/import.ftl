@@ -3,6 +3,7 @@ import-wrong-missing = This cell needs a value.
 import-wrong-name = This is not a person’s name.
 import-wrong-email = This is not a mail address.
 import-wrong-login = This login has spaces or is too long.
+import-wrong-login-address = This login is a mail address other than the person’s.
 import-wrong-role = This role is unknown: write member or administrator.
 import-wrong-affiliation = This affiliation is unknown: write employee or external.
 import-wrong-date = This is not a date such as 31/12/2026.

@@ -30,6 +30,7 @@ activity-account-profile-changed = Profil modifié
 activity-account-email-change-asked = Changement d’adresse demandé
 activity-account-email-changed = Adresse électronique modifiée
 activity-account-email-restored = Adresse électronique précédente rétablie
+activity-account-login-yielded = Identifiant changé
 activity-account-sharing-suspected = Usage simultané depuis plusieurs réseaux
 activity-consent-given = Accès donné à une application
 activity-consent-revoked = Accès d’une application retiré

@@ -3,6 +3,7 @@ import-wrong-missing = Cette cellule doit être remplie.
 import-wrong-name = Ce n’est pas un nom de personne.
 import-wrong-email = Ce n’est pas une adresse électronique.
 import-wrong-login = Cet identifiant contient des espaces ou est trop long.
+import-wrong-login-address = Cet identifiant est une adresse électronique autre que celle de la personne.
 import-wrong-role = Ce rôle est inconnu : écrivez membre ou administrateur.
 import-wrong-affiliation = Cette affiliation est inconnue : écrivez salarié ou externe.
 import-wrong-date = Ce n’est pas une date, telle que 31/12/2026.

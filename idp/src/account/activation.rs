@@ -19,6 +19,7 @@ use super::attributes::{self, Field};
 use super::declaration::{self, Declared};
 use super::invite::PATH;
 use super::landing::Landing;
+use super::logins;
 use super::notice::{Told, tell};
 use crate::app::App;
 use crate::db::account_links::{self, Purpose};
@@ -260,6 +261,9 @@ async fn open(
             status: "active",
             operator: false,
         };
+        if let Some(address) = &person.email {
+            logins::yield_to_owner(tx, app.into(), address, now).await?;
+        }
         match people::insert(tx, new, now).await {
             Err(error) if is_unique_violation(&error) => return Ok(Opened::LoginTaken),
             inserted => inserted?,

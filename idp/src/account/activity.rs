@@ -51,6 +51,7 @@ const WORDS: &[(&str, &str)] = &[
     ("account.email_change_asked", "activity-account-email-change-asked"),
     ("account.email_changed", "activity-account-email-changed"),
     ("account.email_restored", "activity-account-email-restored"),
+    ("account.login_yielded", "activity-account-login-yielded"),
     ("account.sharing_suspected", "activity-account-sharing-suspected"),
     ("consent.given", "activity-consent-given"),
     ("consent.revoked", "activity-consent-revoked"),

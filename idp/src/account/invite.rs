@@ -80,6 +80,9 @@ pub enum InviteRefusal {
     /// The login belongs to somebody (R001).
     #[error("the login exists already")]
     LoginTaken,
+    /// The login reads as an address that is not theirs.
+    #[error("a login that reads as a mail address is the person's own address")]
+    LoginOfAnother,
     /// There is no such organization.
     #[error("there is no organization {0}")]
     NoSuchOrganization(String),
@@ -250,6 +253,9 @@ pub async fn announce(
 }
 
 async fn refusal(tx: &mut Tx, invitation: &Invitation<'_>) -> Outcome<Option<InviteRefusal>> {
+    if !invitation.email.may_have_login(invitation.login) {
+        return Ok(Some(InviteRefusal::LoginOfAnother));
+    }
     if let Some((organization, _)) = invitation.organization
         && !organizations::exists(tx, organization).await?
     {

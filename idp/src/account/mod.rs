@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod invite;
 pub mod kept;
 pub mod landing;
+pub mod logins;
 pub mod membership;
 pub mod notice;
 pub mod offers;

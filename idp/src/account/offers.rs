@@ -31,6 +31,9 @@ pub enum OfferRefusal {
     /// The person is a member.
     #[error("the person is a member already")]
     AlreadyMember,
+    /// The address that is invited is not the proven one of the account.
+    #[error("the address is not that of the account")]
+    NotTheirs,
     /// Another offer is open.
     #[error("the person was invited already and has not answered")]
     AlreadyOffered,
@@ -48,6 +51,9 @@ pub enum OfferRefusal {
 /// Makes an offer to somebody with an open account, and writes to them. Gives the offer's id and the mail's. The caller records and
 /// commits, or rolls back.
 ///
+/// The account is found by what its person signs in with; whom the organization means is the address. Only where both are of one person
+/// are they asked.
+///
 /// # Errors
 /// The database or the template failed.
 pub async fn make(
@@ -58,6 +64,9 @@ pub async fn make(
 ) -> Outcome<Result<(String, Option<String>), OfferRefusal>> {
     if members::find(tx, &organization.id, &person.id).await?.is_some() {
         return Ok(Err(OfferRefusal::AlreadyMember));
+    }
+    if !person.email_verified || !person.is_reached_at(new.email) {
+        return Ok(Err(OfferRefusal::NotTheirs));
     }
     if let Some(before) = membership_offers::lapsed_of(tx, (&organization.id, &person.id), now).await? {
         crate::lifecycle::offers::lapse(tx, &before, now).await?;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::attributes::{self, Field};
 use super::kept::Kept;
+use super::logins;
 use super::notice::{Told, tell};
 use super::signed_in;
 use crate::app::App;
@@ -359,8 +360,11 @@ pub(super) async fn confirm(State(app): State<App>, origin: Origin, Path(token):
         return tell(&app, &origin, Told::LinkOver);
     }
     // Whoever signs in with the address goes on doing so.
-    let by_address = person.email.as_deref().is_some_and(|old| fold_login(old) == person.login);
-    let login = if by_address { fold_login(&new.email) } else { person.login.clone() };
+    let by_address = person.is_reached_at(&person.login);
+    let login = login_with(&new.email, if by_address { &new.email } else { &person.login });
+    if login != person.login {
+        logins::yield_to_owner(&mut tx, (&app).into(), &new.email, now).await?;
+    }
     match people::set_email(&mut tx, &person.id, (&new.email, &login), now).await {
         Err(error) if is_unique_violation(&error) => return tell(&app, &origin, Told::AccountExists),
         set => set?,
@@ -373,6 +377,13 @@ pub(super) async fn confirm(State(app): State<App>, origin: Origin, Path(token):
     tx.commit().await?;
     app.mail_waiting.notify_one();
     tell(&app, &origin, Told::EmailChanged)
+}
+
+/// What somebody signs in with who had this login and is reached at `address` from now on: the same, unless it reads as another address.
+fn login_with(address: &str, login: &str) -> String {
+    let login = fold_login(login);
+    let theirs = Email::parse(address).is_none_or(|address| address.may_have_login(&login));
+    if theirs { login } else { fold_login(address) }
 }
 
 async fn tell_old(tx: &mut Tx, app: &App, (person, old): (&Person, &str), now: Timestamp) -> Outcome<()> {
@@ -420,7 +431,7 @@ pub(super) async fn undo(State(app): State<App>, origin: Origin, Path(token): Pa
         return tell(&app, &origin, Told::LinkOver);
     }
     mail::write(&mut tx, &app, (&person.id, &AccountLetter::EmailTakenBack { at: now }), now).await?;
-    match people::set_email(&mut tx, &person.id, (&email, &login), now).await {
+    match people::set_email(&mut tx, &person.id, (&email, &login_with(&email, &login)), now).await {
         Err(error) if is_unique_violation(&error) => return tell(&app, &origin, Told::AccountExists),
         set => set?,
     }

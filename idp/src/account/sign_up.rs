@@ -214,7 +214,9 @@ async fn count(
 
 async fn send(app: &App, origin: &Origin, asked: &SignUp, (due, now): (Timestamp, Timestamp)) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
-    let known = people::find_by_login_or_email(&mut tx, &asked.email).await?;
+    let mut known = people::find_by_login_or_email(&mut tx, &asked.email).await?;
+    // A stranger who signs in with the address keeps nobody out, and hears nothing of it.
+    known.retain(|person| person.is_reached_at(&asked.email));
     let locale = Locale::negotiate(Some(&asked.locale), None);
     let mut event = Event::new("sign_up.requested").from(origin);
     if known.is_empty() {

@@ -64,7 +64,7 @@ pub(super) struct NewMember {
     #[serde(deserialize_with = "fields::parsed")]
     #[schema(value_type = String, max_length = 254)]
     email: Email,
-    /// What they sign in with; the mail address when absent.
+    /// What they sign in with; the mail address when absent. One with an `@` is the mail address.
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, max_length = 200)]
     login: Option<fields::Line>,
@@ -153,6 +153,10 @@ async fn create(
     check_end(affiliation, new.ends_on, today)?;
     let attributes = new.attributes(today)?;
     let login = people::fold_login(new.login.as_ref().map_or(new.email.as_str(), |login| &login.0));
+    if !new.email.may_have_login(&login) {
+        let detail = "a login that reads as a mail address is the person's own";
+        return Err(Problem::field("/login", "not_theirs", detail).into());
+    }
     let products = new.products()?;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     // The grant to the organization must not shrink meanwhile.
@@ -229,6 +233,8 @@ async fn offer(
     let (id, mail) = match made {
         Ok(made) => made,
         Err(OfferRefusal::Seat(refusal)) => return Err(seat_problem(&refusal).into()),
+        // Whether somebody else is behind the login is nobody's business.
+        Err(OfferRefusal::NotTheirs) => return Err(Problem::bare(Code::LoginTaken).into()),
         Err(refusal) => return Err(Problem::new(Code::Conflict, refusal.to_string()).into()),
     };
     let event = acting.event(caller, "member.offered").about(&person.id).with("offer", id.clone()).with("mail", mail);

@@ -48,7 +48,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     let Command::Create { login, email, given_name, family_name, password_file } = command;
-    let login = checked_login(&login)?;
+    let login = checked_login(&login, &email)?;
     let password = password_file.as_deref().map(read_password).transpose()?;
     let now = Clock::System.now();
     let db = open_migrated(&config).await?;

@@ -108,7 +108,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         Command::Invite(options) => {
             let login = options.login.as_deref().unwrap_or(options.email.as_str());
             let invitation = Invitation {
-                login: &checked_login(login)?,
+                login: &checked_login(login, &options.email)?,
                 email: &options.email,
                 names: (&options.given_name, &options.family_name),
                 attributes: &[],
@@ -162,10 +162,13 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
 }
 
 /// A login in the form it is stored in.
-pub(super) fn checked_login(typed: &str) -> Outcome<String> {
+pub(super) fn checked_login(typed: &str, email: &Email) -> Outcome<String> {
     let login = fold_login(typed);
     if login.is_empty() || login.chars().count() > 256 || login.chars().any(char::is_control) {
         return Err(Fault::new("--login is between 1 and 256 characters, without control characters"));
+    }
+    if !email.may_have_login(&login) {
+        return Err(Fault::new("--login reads as a mail address and is not that of --email; nothing was changed"));
     }
     Ok(login)
 }

@@ -30,7 +30,8 @@ statements! {
     RESOLVE = "UPDATE import_entries SET account_id = (SELECT p.id FROM people p WHERE p.login = import_entries.login)
                WHERE import_id = $1 AND EXISTS (SELECT 1 FROM people p WHERE p.login = import_entries.login)";
     REFUSED = "SELECT e.line, CASE WHEN m.person_id IS NOT NULL THEN 'already_member'
-                                   WHEN p.status NOT IN ('active', 'suspended_password') OR p.operator OR p.privacy OR p.id = $3 THEN 'login_taken'
+                                   WHEN p.status NOT IN ('active', 'suspended_password') OR p.operator OR p.privacy OR p.id = $3
+                                     OR NOT p.email_verified OR p.email IS NULL OR LOWER(p.email) <> LOWER(e.email) THEN 'login_taken'
                                    ELSE 'already_offered' END AS code
                FROM import_entries e
                JOIN people p ON p.id = e.account_id
@@ -38,7 +39,7 @@ statements! {
                LEFT JOIN membership_offers f ON f.organization_id = $2 AND f.person_id = p.id AND f.status = 'open'
                WHERE e.import_id = $1 AND e.account_id IS NOT NULL
                  AND (m.person_id IS NOT NULL OR f.id IS NOT NULL OR p.status NOT IN ('active', 'suspended_password')
-                      OR p.operator OR p.privacy OR p.id = $3)
+                      OR p.operator OR p.privacy OR p.id = $3 OR NOT p.email_verified OR p.email IS NULL OR LOWER(p.email) <> LOWER(e.email))
                UNION ALL
                SELECT e.line, 'past' AS code FROM import_entries e WHERE e.import_id = $1 AND e.ends_on < $4";
     LINES = "SELECT line FROM import_entries WHERE import_id = $1 ORDER BY line";

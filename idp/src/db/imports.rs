@@ -22,7 +22,8 @@ macro_rules! taken {
         "SELECT p.login, EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1) AS member,
                 EXISTS (SELECT 1 FROM membership_offers f WHERE f.person_id = p.id AND f.organization_id = $1 AND f.status = 'open'
                                                             AND f.expires_at > $4) AS offered,
-                p.status IN ('active', 'suspended_password') AND NOT p.operator AND NOT p.privacy AND p.id <> $3 AS open
+                p.status IN ('active', 'suspended_password') AND NOT p.operator AND NOT p.privacy AND p.id <> $3 AND p.email_verified AS open,
+                p.email
          FROM people p "
     };
 }
@@ -193,8 +194,11 @@ pub struct Login {
     pub member: bool,
     /// Whether a membership is offered to them already.
     pub offered: bool,
-    /// Whether a membership can be offered to them: an account in use, not of the operator's staff, and not that of who imports.
+    /// Whether a membership can be offered to them: an account in use with a proven address, not of the operator's staff, and not that
+    /// of who imports.
     pub open: bool,
+    /// Their address.
+    pub email: Option<String>,
 }
 
 /// Stores an import, to be forgotten at `expires_at`.

@@ -19,7 +19,9 @@ statements! {
     FIND = (concat!(offers!(), "WHERE f.organization_id = $1 AND f.id = $2"));
     OF_ORGANIZATION = (concat!(offers!(), "WHERE f.organization_id = $1 AND (CAST($2 AS TEXT) IS NULL OR f.status = $2)
                                            AND (f.created_at < $3 OR (f.created_at = $3 AND f.id < $4)) ORDER BY f.created_at DESC, f.id DESC LIMIT $5"));
-    OF_PERSON = (concat!(offers!(), "WHERE f.person_id = $1 AND f.status = 'open' AND f.expires_at > $2 AND o.status = 'active' ORDER BY f.created_at, f.id LIMIT 100"));
+    OF_PERSON = (concat!(offers!(), "WHERE f.person_id = $1 AND f.status = 'open' AND f.expires_at > $2 AND o.status = 'active'
+                                     AND EXISTS (SELECT 1 FROM people p WHERE p.id = f.person_id AND LOWER(p.email) = LOWER(f.email))
+                                     ORDER BY f.created_at, f.id LIMIT 100"));
     SETTLE = "UPDATE membership_offers SET status = $2, settled_at = $3 WHERE id = $1 AND status = 'open' AND expires_at > $3";
     TO_LAPSE = "SELECT id, organization_id, person_id, created_at, expires_at FROM membership_offers
                 WHERE status = 'open' AND expires_at <= $1 AND (expires_at, id) > ($2, $3) ORDER BY expires_at, id LIMIT $4";

@@ -37,6 +37,7 @@ statements! {
     ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, email_bounced_at = NULL, updated_at = $2, version = version + 1 WHERE id = $1 AND status = 'pending'";
     SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6, version = version + 1 WHERE id = $1";
     SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4, version = version + 1 WHERE id = $1";
+    SET_LOGIN = "UPDATE people SET login = $2, updated_at = $3, version = version + 1 WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM people";
     SET_DUTIES = "UPDATE people SET operator = $2, privacy = $3, version = version + 1, updated_at = $4 WHERE id = $1";
     MUST_RENEW = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id JOIN organizations o ON o.id = m.organization_id
@@ -109,6 +110,11 @@ impl Person {
     /// Whether the account may be used.
     pub fn is_active(&self) -> bool {
         self.status == "active"
+    }
+
+    /// Whether this is the address of the account, proven or not.
+    pub fn is_reached_at(&self, address: &str) -> bool {
+        self.email.as_deref().is_some_and(|email| fold_login(email) == fold_login(address))
     }
 }
 
@@ -282,6 +288,15 @@ pub async fn set_profile(tx: &mut Tx, id: &str, profile: &Profile<'_>, now: Time
 /// A unique violation when another account has that login; the engine failed.
 pub async fn set_email(tx: &mut Tx, id: &str, (email, login): (&str, &str), now: Timestamp) -> sqlx::Result<()> {
     sql!(tx, execute SET_EMAIL, id, email, login, At::from(now))?;
+    search::index(tx, id, now).await
+}
+
+/// Sets what `id` signs in with, folded.
+///
+/// # Errors
+/// A unique violation when another account has that login; the engine failed.
+pub async fn set_login(tx: &mut Tx, id: &str, login: &str, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute SET_LOGIN, id, login, At::from(now))?;
     search::index(tx, id, now).await
 }
 

@@ -108,6 +108,12 @@ impl Cells {
         })
     }
 
+    /// What is wrong with the login of a row that an earlier version checked.
+    pub(super) fn wrong_login(&self) -> Option<&'static str> {
+        let theirs = Email::parse(&self.email).is_some_and(|email| email.may_have_login(&self.login));
+        (!theirs).then_some("login_address")
+    }
+
     /// Those of a row.
     pub(super) fn of(data: Option<&str>) -> Outcome<Self> {
         Ok(serde_json::from_str(data.ok_or_else(|| Fault::new("a row that is ready has no cells"))?)?)
@@ -376,10 +382,14 @@ async fn taken(app: &App, who: (&str, &str), rows: &[Checked]) -> Outcome<BTreeM
 }
 
 /// Why somebody who has an account is not invited; none when they are offered a membership, as by a single invitation.
-fn taken_code(login: &Login) -> Option<&'static str> {
+fn taken_code(login: &Login, cells: &Cells) -> Option<&'static str> {
     match login {
         Login { member: true, .. } => Some("already_member"),
         Login { open: false, .. } => Some("login_taken"),
+        // It is somebody else's, and whose is nobody's business.
+        Login { email, .. } if email.as_deref().map(people::fold_login) != Some(people::fold_login(&cells.email)) => {
+            Some("login_taken")
+        }
         Login { offered: true, .. } => Some("already_offered"),
         Login { .. } => None,
     }
@@ -389,8 +399,8 @@ impl Checked {
     /// As it is stored; counts it.
     fn stored(&self, taken: &BTreeMap<String, Login>, found: &mut Found) -> Outcome<Value> {
         let mut wrong = self.wrong.clone();
-        let login = self.cells.as_ref().and_then(|cells| taken.get(&cells.login));
-        if let Some(code) = login.and_then(taken_code) {
+        let login = self.cells.as_ref().and_then(|cells| taken.get(&cells.login).map(|login| (login, cells)));
+        if let Some(code) = login.and_then(|(login, cells)| taken_code(login, cells)) {
             wrong.push(Wrong::of_row(code));
         } else if login.is_some() {
             // Who has an account is asked when they accept.
@@ -481,7 +491,8 @@ async fn batch(
     for (row, cells) in rows.iter().zip(&cells) {
         let login = taken.get(&cells.login);
         let late = cells.ends_on.is_some_and(|day| day < today).then_some("past");
-        let code = barred.or(login.and_then(taken_code)).or(late);
+        let code = barred.or_else(|| cells.wrong_login());
+        let code = code.or_else(|| login.and_then(|login| taken_code(login, cells))).or(late);
         let done = match (code, login) {
             (Some(code), _) => Done::Refused(problems(&[Wrong::of_row(code)])?),
             (None, Some(_)) => offer(app, tx, (import, plan), (cells, now)).await?,
@@ -619,6 +630,7 @@ async fn offer(
             Ok(Done::Offered)
         }
         Err(OfferRefusal::AlreadyMember) => Ok(Done::Refused(problems(&[Wrong::of_row("already_member")])?)),
+        Err(OfferRefusal::NotTheirs) => Ok(Done::Refused(problems(&[Wrong::of_row("login_taken")])?)),
         Err(OfferRefusal::Seat(refusal)) => Ok(Done::Refused(problems(&[Wrong::of_row(seat_code(&refusal))])?)),
         // Another one was made at this moment. What is asked of people is asked when they accept.
         Err(OfferRefusal::AlreadyOffered | OfferRefusal::Over | OfferRefusal::Missing(_)) => Ok(Done::Overtaken),

@@ -117,6 +117,9 @@ async fn put_aside(
     let known = imports::taken(tx, (organization, &plan.by), &all.to_string(), now).await?;
     let mut products = BTreeMap::new();
     for (row, cells) in rows.iter().zip(cells) {
+        if let Some(code) = cells.wrong_login() {
+            refused.insert(row.line, problems(&[Wrong::of_row(code)])?);
+        }
         let missing = cells.missing(asked);
         // Who has an account is asked when they accept.
         if !missing.is_empty() && !known.iter().any(|login| login.login == cells.login) {

@@ -58,6 +58,13 @@ pub enum AccountLetter {
         /// When.
         at: Timestamp,
     },
+    /// The login was the address of somebody else, who has proven to own it.
+    LoginYielded {
+        /// What the person signed in with.
+        former: String,
+        /// What they sign in with now.
+        login: String,
+    },
     /// To an administrator: the address of a member takes no mail.
     AddressRefused {
         /// Given and family name.
@@ -117,6 +124,11 @@ impl AccountLetter {
                 locale.text_with("mail-new-sign-in-when", &[("when", &paris(*at, locale))]),
                 text("letter-email-taken-back-if-not"),
             ],
+            Self::LoginYielded { former, login } => vec![
+                locale.text_with("letter-login-yielded-what", &[("former", former)]),
+                locale.text_with("letter-login-yielded-login", &[("login", login)]),
+                text("letter-login-yielded-rest"),
+            ],
             Self::AddressRefused { name, login, address } => vec![
                 locale.text_with(
                     "letter-address-refused-what",
@@ -145,6 +157,7 @@ impl Letter for AccountLetter {
             | Self::AlreadyKnown { .. }
             | Self::NewEmail { .. }
             | Self::EmailTakenBack { .. }
+            | Self::LoginYielded { .. }
             | Self::AddressRefused { .. } => Kind::Other,
         }
     }
@@ -158,6 +171,7 @@ impl Letter for AccountLetter {
             Self::NewEmail { .. } => "account_new_email.1",
             Self::EmailChanged { .. } => "account_email_changed.1",
             Self::EmailTakenBack { .. } => "account_email_taken_back.1",
+            Self::LoginYielded { .. } => "account_login_yielded.1",
             Self::AddressRefused { .. } => "address_refused.1",
             Self::SessionEnded { .. } => "account_session_ended.1",
         }
@@ -174,6 +188,7 @@ impl Letter for AccountLetter {
             Self::NewEmail { .. } => "letter-new-email-subject",
             Self::EmailChanged { .. } => "letter-email-changed-subject",
             Self::EmailTakenBack { .. } => "letter-email-taken-back-subject",
+            Self::LoginYielded { .. } => "letter-login-yielded-subject",
             Self::AddressRefused { .. } => "letter-address-refused-subject",
             Self::SessionEnded { .. } => "letter-session-ended-subject",
         };
@@ -201,6 +216,7 @@ impl AccountLetter {
             Self::NewEmail { href: href() },
             Self::EmailChanged { at: Timestamp::UNIX_EPOCH, href: href() },
             Self::EmailTakenBack { at: Timestamp::UNIX_EPOCH },
+            Self::LoginYielded { former: "zoe@ailleurs.example".to_owned(), login: "zoe@exemple.example".to_owned() },
             Self::AddressRefused {
                 name: "Zoé Martin".to_owned(),
                 login: "zoe".to_owned(),
@@ -227,6 +243,7 @@ mod tests {
                     letter,
                     AccountLetter::SessionEnded { .. }
                         | AccountLetter::EmailTakenBack { .. }
+                        | AccountLetter::LoginYielded { .. }
                         | AccountLetter::AddressRefused { .. }
                 );
                 assert_eq!(body.contains("https://compte.example/x"), linked, "{body}");

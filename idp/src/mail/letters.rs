@@ -161,6 +161,7 @@ mod tests {
             ("account_email_changed.1", Undoable),
             ("account_email_taken_back.1", Other),
             ("account_invitation.1", Other),
+            ("account_login_yielded.1", Other),
             ("account_new_email.1", Other),
             ("account_session_ended.1", Security),
             ("account_sign_up.1", Other),

@@ -149,7 +149,7 @@ own_journeys! {
         let login = server.learner().login.clone();
         let organization = server.learner().organization.clone().unwrap().id;
         for (options, words) in [
-            (vec!["--login", login.as_str()], "exists"),
+            (vec!["--login", login.as_str()], "mail address"),
             (vec!["--organization", "org_nowhere"], "org_nowhere"),
             (vec!["--organization", &organization, "--right", "nobody=apprenant"], "nobody"),
             (vec!["--portal", "nobody"], "nobody"),
@@ -165,6 +165,9 @@ own_journeys! {
             invite[3] = email;
             server.manage(&invite).await.assert_refused(&["mail address"]);
         }
+        let mut invite = INVITE;
+        invite[3] = &login;
+        server.manage(&invite).await.assert_refused(&["exists"]);
         server.manage(&["person", "show", EMAIL]).await.assert_refused(&["nobody"]);
         assert!(Inbox::of(&server).to(EMAIL).await.is_empty());
         server.kill();

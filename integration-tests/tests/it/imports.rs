@@ -699,8 +699,7 @@ async fn is_offered_a_membership_as_by_a_single_invitation(server: &TestServer) 
     let api = operator(server).await;
     let (known, staff) = (server.learner_number(1), of_kind(server, "operator"));
     let file = |prefix: &str| {
-        people(prefix, 3)
-            + &format!("Le Gall;Zoé;{};;;;\r\nRoy;Anne;anne@ailleurs.example;{};;;\r\n", known.login, staff.login)
+        people(prefix, 3) + &format!("Le Gall;Zoé;{};;;;\r\nRoy;Anne;{};;;;\r\n", known.login, staff.login)
     };
     for how in ["valid_rows", "all_or_nothing"] {
         let organization = new_organization(&api, "Proposée").await;

@@ -4,7 +4,10 @@ use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::{Api, Browser, Inbox, TestServer, Visit};
 use serde_json::{Value, json};
 
-use crate::api::{new_organization, of_kind, operator};
+use crate::activation::{activate, link_to};
+use crate::api::{invited, new_organization, of_kind, operator};
+use crate::forgot::{NEW, local_sign_in};
+use crate::sign_up::{fill, work};
 
 const DAY: u64 = 86_400;
 
@@ -101,4 +104,81 @@ own_journeys! {
         administrator.post(&format!("/organizations/{own}/members"), &body).await.problem(409, "login_taken");
         server.kill();
     }
+
+    async fn the_address_of_somebody_else_is_nobodys_login(mut server: TestServer) {
+        const OWNER: &str = "pdg@grande.example";
+        const OTHER: &str = "Mq9!tambour-Vexin";
+        let boss = operator(&server).await;
+        let (_, members) = organization(&boss, "Curieuse").await;
+        let stranger = |login: &str| json!({ "email": "moi@mal.example", "login": login, "given_name": "Nom", "family_name": "Supposé" });
+        for login in [OWNER, " PDG@Grande.Example", "pdg＠grande.example", "pdg@interne"] {
+            let problem = boss.post(&members, &stranger(login)).await.problem(422, "invalid_fields");
+            assert_eq!((&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]), (&json!("/login"), &json!("not_theirs")));
+        }
+        let names = ["--given-name", "Nom", "--family-name", "Supposé", "--email", "moi@mal.example", "--login", OWNER];
+        server.manage(&[&["person", "invite"], &names[..]].concat()).await.assert_refused(&["--login"]);
+        server.manage(&[&["operator", "create"], &names[..]].concat()).await.assert_refused(&["--login"]);
+        let person = invited(&boss, members.split('/').nth(2).unwrap(), &stranger("curieux")).await;
+        activate(&mut Browser::new(), &link_to(&server, ("moi@mal.example", "/activate/"), 1).await, NEW).await;
+
+        // Only at their own address are they somebody who can be asked.
+        let (_, elsewhere) = organization(&boss, "Trompée").await;
+        let mut offered = stranger("curieux");
+        offered["email"] = json!("luc@mal.example");
+        boss.post(&elsewhere, &offered).await.problem(409, "login_taken");
+        boss.post(&elsewhere, &stranger("curieux")).await.done(202);
+
+        // An earlier version let that login through, and made an offer that was meant for the owner.
+        server.rewrite(&format!("UPDATE people SET login = '{OWNER}' WHERE id = '{person}'")).await;
+        server.rewrite(&format!("UPDATE membership_offers SET email = '{OWNER}' WHERE person_id = '{person}'")).await;
+        let mut browser = Browser::new();
+        assert_eq!(local_sign_in(&server, &mut browser, OWNER, NEW).await.url.path(), "/account");
+        let page = browser.get(&server.url("/account/organizations")).await.page();
+        assert!(page.has("organizations-page") && !page.has("offer-form-1"), "{}", page.summary());
+
+        // Whoever invites the owner learns that it cannot be, and the stranger nothing.
+        let letters = Inbox::of(&server).to("moi@mal.example").await.len();
+        let (big, their_members) = organization(&boss, "Grande").await;
+        let chief = json!({ "email": OWNER, "given_name": "Anne", "family_name": "Roy", "role": "administrator" });
+        boss.post(&their_members, &chief).await.problem(409, "login_taken");
+        let file = format!("Nom;Prénom;Courriel;Identifiant\r\nRoy;Anne;{OWNER};\r\nRoy;Luc;luc@mal.example;{OWNER}\r\n");
+        let codes = wrong_rows(&boss, &big, file).await;
+        assert_eq!(codes, [(2, "login_taken".to_owned()), (3, "login_address".to_owned())]);
+
+        // The owner signs up as anybody does, and has the login; the stranger signs in with their own address.
+        let mut owner = Browser::new();
+        let page = owner.get(&server.url("/sign-up")).await.page();
+        let proof = work(&page);
+        assert_eq!(fill(&mut owner, "PDG@Grande.example", &proof).await.status, 200);
+        let link = link_to(&server, ("PDG@grande.example", "/activate/"), 1).await;
+        assert_eq!(Inbox::of(&server).to("moi@mal.example").await.len(), letters);
+        activate(&mut owner, &link, OTHER).await;
+        assert_eq!(local_sign_in(&server, &mut Browser::new(), OWNER, OTHER).await.url.path(), "/account");
+        assert_eq!(local_sign_in(&server, &mut Browser::new(), OWNER, NEW).await.status, 401);
+        assert_eq!(local_sign_in(&server, &mut Browser::new(), "moi@mal.example", NEW).await.url.path(), "/account");
+        let mails = Inbox::of(&server).to("moi@mal.example").await;
+        assert!(mails.iter().any(|mail| mail.subject == "Votre identifiant a changé" && mail.text.contains(OWNER)), "{mails:?}");
+        boss.post(&their_members, &invitation(OWNER)).await.done(202);
+        let letters = Inbox::of(&server).to("PDG@grande.example").await;
+        assert!(letters.iter().any(|mail| mail.subject.contains("Grande")), "{letters:?}");
+        server.kill();
+    }
+}
+
+/// The first problem of each wrong row of a file, with its line.
+async fn wrong_rows(api: &Api, organization: &str, file: String) -> Vec<(i64, String)> {
+    let imports = format!("/organizations/{organization}/imports");
+    let sent = api.send(api.request("POST", &imports).header("content-type", "text/csv").body(file)).await.done(202);
+    let one = format!("{imports}/{}", sent["id"].as_str().unwrap());
+    for _ in 0..1200 {
+        let import = api.get(&one).await.done(200);
+        if import["state"] == "checked" {
+            let rows = import["first_problems"].as_array().unwrap().iter();
+            let code =
+                |row: &Value| (row["line"].as_i64().unwrap(), row["problems"][0]["code"].as_str().unwrap().to_owned());
+            return rows.map(code).collect();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("never checked: {}", api.get(&one).await.body);
 }
