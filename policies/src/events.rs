@@ -184,7 +184,7 @@ const SOURCES: &[Source] = &[
     ("member.updated", Kind::One("membership.updated"), &["renamed"], Change::Members(MEMBERSHIP)),
     ("member.role_changed", Kind::One("membership.role_changed"), &[], Change::Members(&["role"])),
     ("member.status_changed", Kind::ByStatus(MEMBER_STATUS), &[], Change::Members(&["status"])),
-    ("member.ended", Kind::One("membership.ended"), &[], Change::Members(MEMBERSHIP)),
+    ("member.ended", Kind::One("membership.ended"), &["administrators_left"], Change::Members(MEMBERSHIP)),
     ("member.removed", Kind::One("membership.removed"), &["withdrawn"], Change::Members(MEMBERSHIP)),
     ("member.rights_changed", Kind::One("rights.changed"), &["portal"], Change::Rights),
     (

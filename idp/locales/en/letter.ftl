@@ -63,6 +63,7 @@ letter-review-left = Members yet to be looked at: { $count }.
 letter-membership-ends-subject = { $organization }: the access of { $person } is about to end
 letter-membership-ends-what = { $person } is a member of { $organization } until the end of { $date } (days left: { $days }). At 00:00 (Paris time) of the day after, their access on behalf of { $organization } ends.
 letter-membership-ends-todo = If this person is to keep their access, give them another last day. Otherwise there is nothing to do.
+letter-membership-ends-nobody = After that, nobody administers { $organization } any more: no other administrator with an open account stays beyond that day. Name a successor before.
 letter-offer-subject = { $organization } invites you to join
 letter-offer-what = { $organization } invites you to join with the account you already have.
 letter-offer-link = { $count ->

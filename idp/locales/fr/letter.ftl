@@ -63,6 +63,7 @@ letter-review-left = Membres encore à examiner : { $count }.
 letter-membership-ends-subject = { $organization } : l’accès de { $person } arrive à échéance
 letter-membership-ends-what = { $person } est membre de { $organization } jusqu’à la fin du { $date } (jours restants : { $days }). Le lendemain à 0 h (heure de Paris), son accès au nom de { $organization } cesse.
 letter-membership-ends-todo = Si cette personne doit garder son accès, donnez-lui une nouvelle date de fin. Sinon, vous n’avez rien à faire.
+letter-membership-ends-nobody = Ensuite, plus personne n’administrera { $organization } : aucun autre administrateur dont le compte est ouvert ne reste au-delà de ce jour. Désignez un successeur avant.
 letter-offer-subject = { $organization } vous invite à la rejoindre
 letter-offer-what = { $organization } vous invite à la rejoindre avec le compte que vous avez déjà.
 letter-offer-link = { $count ->

@@ -9,14 +9,15 @@ use jiff::civil::Date;
 
 use crate::api_keys::happened_to_issuer;
 use crate::app::App;
-use crate::db::members::Member;
+use crate::db::members::{Head, Member};
 use crate::db::{Tx, account_links, grants, members, people};
 use crate::login::session;
 use crate::measures::settle_person;
 use crate::outcome::Outcome;
 use crate::seats;
 
-/// Whether an organization that has an administrator keeps one on `day` without `person` (R053).
+/// Whether an organization that has an administrator keeps one without `person` (R053), who goes on `day` or, when that is today or
+/// earlier, now. Who stays has an account that is open, and a last day that is later than the last one of who goes.
 ///
 /// # Errors
 /// The database failed.
@@ -26,13 +27,34 @@ pub async fn another_administers(
     day: Date,
     now: Timestamp,
 ) -> Outcome<bool> {
+    let (today, afterwards) = heads(tx, organization, day, now).await?;
+    Ok(last_to_go(&today, &afterwards, |one| one == person).is_none())
+}
+
+/// Who would be the last to administer an organization of those that are to go now; none when somebody stays, or nobody of them does.
+///
+/// # Errors
+/// The database failed.
+pub async fn last_of(tx: &mut Tx, organization: &str, going: &[String], now: Timestamp) -> Outcome<Option<String>> {
+    let (today, afterwards) = heads(tx, organization, calendar::date_at(now), now).await?;
+    let last = last_to_go(&today, &afterwards, |one| going.iter().any(|person| person == one));
+    Ok(last.map(str::to_owned))
+}
+
+/// Who administers an organization now, and who will on `day`, or tomorrow when that is later.
+async fn heads(tx: &mut Tx, organization: &str, day: Date, now: Timestamp) -> Outcome<(Vec<Head>, Vec<Head>)> {
     let today = calendar::date_at(now);
-    let administer = members::administrators(tx, organization, &today.to_string()).await?;
-    if !administer.iter().any(|one| one == person) {
-        return Ok(true);
-    }
-    let then = members::administrators(tx, organization, &day.to_string()).await?;
-    Ok(then.iter().any(|one| one != person))
+    let afterwards = day.max(calendar::add_days(today, 1));
+    let administer = members::heads(tx, organization, &today.to_string()).await?;
+    Ok((administer, members::heads(tx, organization, &afterwards.to_string()).await?))
+}
+
+/// The rule (R053): after somebody who can administer comes somebody who can; who was only invited counts for others who were.
+fn last_to_go<'a>(today: &'a [Head], afterwards: &[Head], goes: impl Fn(&str) -> bool) -> Option<&'a str> {
+    let going = today.iter().filter(|one| goes(&one.person_id));
+    let last = going.min_by_key(|one| one.waits)?;
+    let stays = afterwards.iter().any(|one| !goes(&one.person_id) && (last.waits || !one.waits));
+    (!stays).then_some(&last.person_id)
 }
 
 /// Suspends an active membership.
@@ -94,4 +116,47 @@ async fn end_access(tx: &mut Tx, person: &str, now: Timestamp) -> Outcome<()> {
         grants::revoke_of_person(tx, person, "", now).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// People by a letter: in capitals those who can sign in, the others wait for it.
+    fn heads(names: &str) -> Vec<Head> {
+        let head = |name: char| Head { person_id: name.to_lowercase().to_string(), waits: name.is_lowercase() };
+        names.chars().map(head).collect()
+    }
+
+    #[test]
+    fn after_the_last_who_can_administer_comes_somebody_who_can() {
+        for (today, afterwards, going, last) in [
+            // One or two who can.
+            ("A", "A", "a", Some("a")),
+            ("AB", "AB", "a", None),
+            ("AB", "AB", "ab", Some("a")),
+            ("AB", "AB", "c", None),
+            ("", "", "a", None),
+            // Who was invited is nobody's successor yet, and may be taken back beside somebody who can.
+            ("Ab", "Ab", "a", Some("a")),
+            ("Ab", "Ab", "b", None),
+            ("Ab", "Ab", "ab", Some("a")),
+            ("Abc", "Abc", "a", Some("a")),
+            // Where nobody can yet, one who was invited stays.
+            ("ab", "ab", "a", None),
+            ("ab", "ab", "ab", Some("a")),
+            ("a", "a", "a", Some("a")),
+            // Whose last day is today takes nobody's place; with them alone, it is that of who was invited.
+            ("AB", "A", "a", Some("a")),
+            ("AB", "A", "b", None),
+            ("AB", "", "a", Some("a")),
+            ("A", "", "a", Some("a")),
+            ("Ab", "b", "b", Some("b")),
+            ("Ab", "b", "a", Some("a")),
+        ] {
+            let (today, afterwards) = (heads(today), heads(afterwards));
+            let goes = |person: &str| going.contains(person);
+            assert_eq!(last_to_go(&today, &afterwards, goes), last, "{today:?} {afterwards:?} {going}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Carrying a succession out: the successor administers, and who leaves does no more (R053).
 
+use habilis_policies::calendar;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::json;
 
 use super::membership;
@@ -20,16 +22,17 @@ pub enum SuccessionRefusal {
     #[error("the organization is not active")]
     NotActive,
     /// The successor cannot administer.
-    #[error("the successor is no active member with an open account")]
+    #[error("the successor is no active member with an open account and a later last day")]
     NoSuccessor,
     /// There would be nobody: the successor's last day has come.
     #[error("nobody would administer the organization")]
     NobodyLeft,
 }
 
-/// Whether a member can take over.
-pub fn can_administer(member: &Member) -> bool {
-    member.status == "active" && matches!(member.account_status.as_str(), "active" | "suspended_password")
+/// Whether a member can take over on `day`: their own last day comes later.
+pub fn can_administer(member: &Member, day: Date) -> bool {
+    let stays = member.ends_on.as_deref().is_none_or(|last| last.parse::<Date>().is_ok_and(|last| last > day));
+    stays && member.status == "active" && matches!(member.account_status.as_str(), "active" | "suspended_password")
 }
 
 /// Makes the successor an administrator, ends the role of who leaves, and tells the signatories. The caller commits, or rolls back
@@ -47,7 +50,9 @@ pub async fn carry_out(
     members::lock(tx, id).await?;
     let organization = organizations::find(tx, id).await?.filter(|found| found.status == "active");
     let Some(organization) = organization else { return Ok(Err(SuccessionRefusal::NotActive)) };
-    let successor = members::find(tx, id, &succession.successor).await?.filter(can_administer);
+    let today = calendar::date_at(now);
+    let successor = members::find(tx, id, &succession.successor).await?;
+    let successor = successor.filter(|member| can_administer(member, today));
     let Some(successor) = successor else { return Ok(Err(SuccessionRefusal::NoSuccessor)) };
     let event = |name| Event::new(name).by(by).in_organization(id).with("succession", succession.id.clone());
     if successor.role != "administrator" {
@@ -56,7 +61,6 @@ pub async fn carry_out(
         let event = event.changed(json!({ "role": successor.role }), json!({ "role": "administrator" }));
         audit::record(tx, event, now).await?;
     }
-    let today = habilis_policies::calendar::date_at(now);
     if !membership::another_administers(tx, (id, &succession.leaving), today, now).await? {
         return Ok(Err(SuccessionRefusal::NobodyLeft));
     }

@@ -26,8 +26,8 @@ use super::page::{self, Asked, Page, Paging};
 use super::problem::{Answer, Code, FieldError, Problem};
 use super::write::{Write, Written};
 use super::{Problems, instant};
-use crate::account::evidence;
 use crate::account::review::{self, Signing};
+use crate::account::{evidence, membership};
 use crate::app::App;
 use crate::db::jobs::{self, NewJob};
 use crate::db::{Conn, audit, members, reviews};
@@ -451,8 +451,9 @@ async fn complete(write: &mut Write, caller: &Caller, (organization, id): (&str,
     reviews::gone(&mut write.tx, (id, organization), caller.id(), write.now).await?;
     if let Some(own) = caller.person() {
         let today = calendar::date_at(write.now).to_string();
-        let administrators = members::administrators(&mut write.tx, organization, &today).await?;
-        if administrators.iter().all(|one| one == own) && !administrators.is_empty() {
+        let mut able = members::heads(&mut write.tx, organization, &today).await?;
+        able.retain(|one| !one.waits);
+        if able.iter().all(|one| one.person_id == own) && !able.is_empty() {
             let undecided = reviews::items(&mut write.tx, (id, Some("undecided")), (-1, "", 2)).await?;
             if undecided.iter().any(|item| item.person_id == own) {
                 reviews::decide(&mut write.tx, (id, own), ("own", own, None), write.now).await?;
@@ -502,10 +503,8 @@ async fn hand_over(
         return Err(not_for(&person).into());
     }
     let leaving = reviews::administrators_leaving(&mut write.tx, id).await?;
-    let today = calendar::date_at(write.now).to_string();
-    let administrators = members::administrators(&mut write.tx, organization, &today).await?;
-    if let Some(last) = administrators.last().filter(|_| administrators.iter().all(|one| leaving.contains(one))) {
-        return Err(Problem::bare(Code::LastAdministrator).with("person", last.clone()).into());
+    if let Some(last) = membership::last_of(&mut write.tx, organization, &leaving, write.now).await? {
+        return Err(Problem::bare(Code::LastAdministrator).with("person", last).into());
     }
     if jobs::unfinished(&mut write.tx, organization).await? >= MOST_JOBS {
         return Err(Problem::new(Code::Conflict, "five jobs of the organization wait or run already").into());

@@ -181,8 +181,9 @@ async fn create(
         return Err(Problem::field("/leaving", "missing", "a program names who leaves").into());
     };
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    check(&mut write, (organization, leaving, &new.successor.0), &caller).await?;
     let today = calendar::date_at(write.now);
+    let day = new.effective_on.unwrap_or(today);
+    check(&mut write, (organization, leaving, &new.successor.0), &caller, day).await?;
     if new.effective_on.is_some_and(|day| day < today || day > calendar::add_years(today, 1)) {
         return Err(Problem::field("/effective_on", "out_of_range", "a day from today on, within a year").into());
     }
@@ -221,6 +222,7 @@ async fn check(
     write: &mut Write,
     (organization, leaving, successor): (&str, &str, &str),
     caller: &Caller,
+    day: Date,
 ) -> Answer<()> {
     let seen = |member: &Member| caller.sees(&member.person_id, (member.operator, member.privacy));
     let member = members::find(&mut write.tx, organization, leaving).await?;
@@ -228,9 +230,9 @@ async fn check(
         return Err(Problem::field("/leaving", "no_administrator", "not an administrator of the organization").into());
     }
     let member = members::find(&mut write.tx, organization, successor).await?;
-    let good = member.is_some_and(|member| succession::can_administer(&member) && seen(&member));
+    let good = member.is_some_and(|member| succession::can_administer(&member, day) && seen(&member));
     if !good || successor == leaving {
-        let detail = "the successor is another active member whose account is open";
+        let detail = "the successor is another active member whose account is open and who stays longer";
         return Err(Problem::field("/successor", "not_eligible", detail).into());
     }
     Ok(())

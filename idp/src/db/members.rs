@@ -21,6 +21,11 @@ statements! {
                       WHERE m.organization_id = $1 AND m.role = 'administrator' AND m.status = 'active'
                         AND (m.ends_on IS NULL OR m.ends_on >= $2) AND p.status IN ('active', 'pending', 'suspended_password')
                       ORDER BY m.created_at, m.person_id LIMIT 200";
+    HEADS = "SELECT m.person_id, p.status = 'pending' AS waits
+             FROM memberships m JOIN people p ON p.id = m.person_id
+             WHERE m.organization_id = $1 AND m.role = 'administrator' AND m.status = 'active'
+               AND (m.ends_on IS NULL OR m.ends_on >= $2) AND p.status IN ('active', 'pending', 'suspended_password')
+             ORDER BY CASE p.status WHEN 'pending' THEN 1 ELSE 0 END, m.created_at, m.person_id LIMIT 200";
     UPDATE = "UPDATE memberships SET affiliation = $4, ends_on = $5, mandate = $6, updated_at = $7, version = version + 1
               WHERE organization_id = $1 AND person_id = $2 AND version = $3";
     SET_ROLE = "UPDATE memberships SET role = $4, updated_at = $5, version = version + 1
@@ -227,6 +232,23 @@ pub async fn lock(tx: &mut Tx, organization: &str) -> sqlx::Result<()> {
 pub async fn administrators(c: &mut impl Conn, organization: &str, today: &str) -> sqlx::Result<Vec<String>> {
     let rows = sql!(c, all (String,): ADMINISTRATORS, organization, today)?;
     Ok(rows.into_iter().map(|(person,)| person).collect())
+}
+
+/// Somebody who administers an organization, or will.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Head {
+    /// `usr_…`.
+    pub person_id: String,
+    /// Whether they were invited and have not come yet.
+    pub waits: bool,
+}
+
+/// The same people as [`administrators`], first those who can sign in, then those who will: at most 200.
+///
+/// # Errors
+/// The engine failed.
+pub async fn heads(c: &mut impl Conn, organization: &str, today: &str) -> sqlx::Result<Vec<Head>> {
+    sql!(c, all Head: HEADS, organization, today)
 }
 
 /// Changes the terms of a membership that is still at `version`; false when somebody was faster.

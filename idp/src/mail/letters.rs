@@ -188,6 +188,7 @@ mod tests {
             ("members_exported.1", Other),
             ("members_imported.1", Other),
             ("membership_ends.1", Other),
+            ("membership_ends_last.1", Other),
             ("membership_offer.1", Other),
             ("new_sign_in.1", Security),
             ("order_ended.1", Other),

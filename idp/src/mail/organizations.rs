@@ -231,6 +231,17 @@ pub struct MembershipEnds {
     pub last_day: Date,
     /// Days left.
     pub days: u16,
+    /// Who administers the organization after it.
+    pub afterwards: Afterwards,
+}
+
+/// Who administers an organization when a membership has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Afterwards {
+    /// Whoever does now, or others.
+    Somebody,
+    /// Nobody (R053).
+    Nobody,
 }
 
 impl Letter for MembershipEnds {
@@ -239,7 +250,10 @@ impl Letter for MembershipEnds {
     }
 
     fn template(&self) -> &'static str {
-        "membership_ends.1"
+        match self.afterwards {
+            Afterwards::Somebody => "membership_ends.1",
+            Afterwards::Nobody => "membership_ends_last.1",
+        }
     }
 
     fn subject(&self, locale: Locale) -> String {
@@ -256,8 +270,11 @@ impl Letter for MembershipEnds {
             ("date", date.as_str()),
             ("days", days.as_str()),
         ];
-        let lines =
-            vec![locale.text_with("letter-membership-ends-what", &values), locale.text("letter-membership-ends-todo")];
+        let then = match self.afterwards {
+            Afterwards::Somebody => locale.text("letter-membership-ends-todo"),
+            Afterwards::Nobody => locale.text_with("letter-membership-ends-nobody", &values[..1]),
+        };
+        let lines = vec![locale.text_with("letter-membership-ends-what", &values), then];
         Ok(PasswordText { chrome, lines }.render()?)
     }
 }
@@ -267,7 +284,14 @@ impl MembershipEnds {
     /// A letter.
     pub(super) fn samples() -> Vec<Self> {
         let (organization, person) = ("Boulangeries Lefèvre".to_owned(), "Zoé Bénard".to_owned());
-        vec![Self { organization, person, last_day: jiff::civil::date(2027, 3, 31), days: 30 }]
+        let letter = |afterwards| Self {
+            organization: organization.clone(),
+            person: person.clone(),
+            last_day: jiff::civil::date(2027, 3, 31),
+            days: 30,
+            afterwards,
+        };
+        vec![letter(Afterwards::Somebody), letter(Afterwards::Nobody)]
     }
 }
 

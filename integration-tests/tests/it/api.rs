@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::protocol::{AuthorizationRequest, tokens_for};
-use habilis_integration_tests::{Answer, Api, Engine, Inbox, Person, TestServer};
+use habilis_integration_tests::{Answer, Api, Browser, Engine, Inbox, Person, TestServer};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
+
+use crate::activation::{activate, link_to};
+use crate::forgot::NEW;
 
 pub(crate) async fn operator(server: &TestServer) -> Api {
     Api::of_client(server, "demo-automation", ALL).await
@@ -44,6 +47,26 @@ pub(crate) async fn in_days(server: &TestServer, days: i64) -> String {
 pub(crate) async fn invited(api: &Api, organization: &str, body: &Value) -> String {
     let made = api.post(&format!("/organizations/{organization}/members"), body).await.done(201);
     made["id"].as_str().unwrap().to_owned()
+}
+
+/// Invites somebody as administrator, on these terms, who opens their account.
+pub(crate) async fn new_administrator(
+    (server, api): (&TestServer, &Api),
+    organization: &str,
+    mail: &str,
+    ends_on: Option<&str>,
+) -> String {
+    let mut body = new_member(mail);
+    body["role"] = json!("administrator");
+    if let Some(day) = ends_on {
+        (body["affiliation"], body["ends_on"]) = (json!("external"), json!(day));
+    }
+    let person = invited(api, organization, &body).await;
+    let link = link_to(server, (body["email"].as_str().unwrap(), "/activate/"), 1).await;
+    activate(&mut Browser::new(), &link, NEW).await;
+    let member = api.get(&format!("/organizations/{organization}/members/{person}")).await.done(200);
+    assert_eq!(member["account_status"], "active", "{member}");
+    person
 }
 
 journeys! {
@@ -416,10 +439,13 @@ journeys! {
         let members = format!("/organizations/{organization}/members");
         let mut administrators = Vec::new();
         for index in 0..2 {
-            let mut body = new_member(&format!("administre.{index}.{engine}"));
-            body["role"] = json!("administrator");
-            administrators.push(invited(&api, &organization, &body).await);
+            let mail = format!("administre.{index}.{engine}");
+            administrators.push(new_administrator((server, &api), &organization, &mail, None).await);
         }
+        // Who was invited and has not come yet is nobody's successor.
+        let mut body = new_member(&format!("administrera.{engine}"));
+        body["role"] = json!("administrator");
+        let waiting = invited(&api, &organization, &body).await;
         let barrier = Arc::new(Barrier::new(2));
         let tasks: Vec<_> = administrators
             .iter()
@@ -451,6 +477,66 @@ journeys! {
         api.patch(&left, "*", &ends).await.problem(409, "last_administrator");
         let suspended = json!({ "status": "suspended", "reason": "essai" });
         api.put(&format!("{left}/status"), &suspended).await.problem(409, "last_administrator");
+        api.delete(&left).await.problem(409, "last_administrator");
+        assert_eq!(api.delete(&format!("{members}/{waiting}")).await.status, 204);
+        // Nor is somebody whose own last day is today, or comes earlier.
+        let today = in_days(server, 0).await;
+        let mail = format!("administre.passage.{engine}");
+        let passing = new_administrator((server, &api), &organization, &mail, Some(&today)).await;
+        api.put(&format!("{left}/role"), &json!({ "role": "member" })).await.problem(409, "last_administrator");
+        let passing = format!("{members}/{passing}");
+        api.patch(&passing, "*", &json!({ "ends_on": in_days(server, 20).await })).await.done(200);
+        api.patch(&left, "*", &ends).await.problem(409, "last_administrator");
+        api.patch(&left, "*", &json!({ "ends_on": in_days(server, 19).await })).await.done(200);
+        assert_eq!(api.put(&format!("{left}/status"), &suspended).await.done(200)["status"], "suspended");
+        api.delete(&passing).await.problem(409, "last_administrator");
+    }
+
+    async fn an_organization_that_nobody_administers_yet_keeps_one_of_its_invitations(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Bientôt").await;
+        let engine = format!("{:?}", server.engine).to_lowercase();
+        let mut members = Vec::new();
+        for index in 0..2 {
+            let mut body = new_member(&format!("attendu.{index}.{engine}"));
+            body["role"] = json!("administrator");
+            let person = invited(&api, &organization, &body).await;
+            members.push(format!("/organizations/{organization}/members/{person}"));
+        }
+        assert_eq!(api.delete(&members[0]).await.status, 204);
+        api.delete(&members[1]).await.problem(409, "last_administrator");
+        api.put(&format!("{}/role", members[1]), &json!({ "role": "member" })).await.problem(409, "last_administrator");
+    }
+
+    /// What the operator takes back, no newcomer keeps, whoever is faster.
+    async fn a_right_that_is_taken_back_while_somebody_is_invited_is_not_theirs(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Reprise").await;
+        let engine = format!("{:?}", server.engine).to_lowercase();
+        let (members, portal) = (format!("/organizations/{organization}/members"), format!("/organizations/{organization}/portals/demo-portal"));
+        for round in 0..8 {
+            api.put(&portal, &json!({ "roles": ["formateur"] })).await.done(200);
+            let mut body = new_member(&format!("reprise.{round}.{engine}"));
+            body["rights"] = json!([{ "client_id": "demo-portal", "role": "formateur" }]);
+            let barrier = Arc::new(Barrier::new(2));
+            let invites = {
+                let (api, barrier, members) = (api.clone(), Arc::clone(&barrier), members.clone());
+                tokio::spawn(async move {
+                    barrier.wait().await;
+                    api.post(&members, &body).await
+                })
+            };
+            barrier.wait().await;
+            api.put(&portal, &json!({ "roles": [] })).await.done(200);
+            let answer = invites.await.unwrap();
+            if answer.status != 201 {
+                let problem = answer.problem(422, "invalid_fields");
+                assert_eq!(problem["errors"][0]["code"], "not_granted", "{problem}");
+                continue;
+            }
+            let member = api.get(&format!("{members}/{}", answer.json()["id"].as_str().unwrap())).await.done(200);
+            assert_eq!(member["rights"], json!([]), "round {round}");
+        }
     }
 
     async fn the_signatory_is_told_who_administers(server: &TestServer) {
@@ -519,7 +605,7 @@ own_journeys! {
         let mut opened = Vec::new();
         for mail in &mails {
             let link = mail.links.iter().find(|link| link.contains("/activate/")).unwrap();
-            opened.push(habilis_integration_tests::Browser::new().walk(link).await.status);
+            opened.push(Browser::new().walk(link).await.status);
         }
         opened.sort_unstable();
         assert!(opened[0] == 200 && opened[1] >= 400, "{opened:?}");

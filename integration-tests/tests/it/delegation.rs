@@ -100,6 +100,20 @@ own_journeys! {
             leaving.post(&successions, &body).await.problem(422, "invalid_fields");
         }
 
+        // Nor somebody who leaves before it.
+        let member = format!("{of}/members/{successor}");
+        boss.patch(&member, "*", &json!({ "ends_on": in_days(&server, 5).await })).await.done(200);
+        for (day, status) in [(6, 422), (5, 422), (4, 201)] {
+            let body = json!({ "successor": successor, "reason": "départ", "effective_on": in_days(&server, day).await });
+            let answer = leaving.post(&successions, &body).await;
+            assert_eq!(answer.status, status, "{}", answer.body);
+            if status == 201 {
+                let one = format!("{successions}/{}", answer.json()["id"].as_str().unwrap());
+                leaving.post(&format!("{one}/withdraw"), &json!({})).await.done(200);
+            }
+        }
+        boss.patch(&member, "*", &json!({ "ends_on": null })).await.done(200);
+
         let body = json!({ "successor": successor, "reason": "Départ à la retraite.", "afterwards": "removed" });
         let asked = leaving.post(&successions, &body).await.done(201);
         assert_eq!((&asked["status"], &asked["leaving"]), (&json!("requested"), &json!(me)));
@@ -121,7 +135,7 @@ own_journeys! {
         // They belong nowhere else: their token died with the membership.
         leaving.get(&of).await.problem(401, "invalid_token");
         let mails = Inbox::of(&server).to("signataire@cfa.example").await;
-        assert_eq!(mails.len(), 2, "{mails:?}");
+        assert_eq!(mails.len(), 3, "{mails:?}");
         let trail = events(&boss, &organization).await;
         for name in ["succession.requested", "succession.approved", "succession.done", "member.role_changed", "member.removed"] {
             assert!(trail.iter().any(|event| event == name), "{name}: {trail:?}");

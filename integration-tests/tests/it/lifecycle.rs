@@ -8,7 +8,7 @@ use habilis_integration_tests::{Api, Browser, Engine, Inbox, TestServer, databas
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::api::{in_days, invited, new_member, operator, personnel};
+use crate::api::{in_days, invited, new_administrator, new_member, new_organization, operator, personnel};
 use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
 
 const DAY: u64 = 86_400;
@@ -137,6 +137,68 @@ own_journeys! {
         assert_eq!((&mail["template"], &mail["outcome"], &mail["attempts"]), (&json!("password_suspended.1"), &json!("sent"), &json!(1)));
         assert_eq!(mail["text_sha256"].as_str().unwrap().len(), 64);
         api.get("/notices?kind=no_such_kind").await.problem(400, "invalid_parameter");
+        server.kill();
+    }
+
+    /// R053: nobody follows an administrator from outside whose last day comes.
+    async fn the_last_administrator_from_outside_ends_too_and_the_signatory_knows_before(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Sans suite").await;
+        let signatory = "signataire@sans-suite.example";
+        let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": signatory });
+        boss.post(&format!("/organizations/{organization}/contacts"), &contact).await.done(201);
+        let last_day = in_days(&server, 40).await;
+        new_administrator((&server, &boss), &organization, "dernier", Some(&last_day)).await;
+        // An invitation is nobody's successor.
+        let mut waits = new_member("attendue");
+        waits["role"] = json!("administrator");
+        invited(&boss, &organization, &waits).await;
+        for (days, sent) in [(31, 0), (30, 1), (7, 2)] {
+            set(&mut server, before_end(&last_day, days)).await;
+            let letters = Inbox::of(&server).to(signatory).await;
+            let letters: Vec<_> = letters.iter().filter(|mail| mail.subject.contains(ENDS)).collect();
+            assert_eq!(letters.len(), sent, "{days} days before: {letters:?}");
+            assert!(letters.iter().all(|mail| mail.text.contains("plus personne n’administrera Sans suite")), "{letters:?}");
+        }
+        let changed = "administrateurs modifiés";
+        let told = async |server: &TestServer| Inbox::of(server).to(signatory).await.iter().filter(|mail| mail.subject.contains(changed)).count();
+        let before = told(&server).await;
+        set(&mut server, before_end(&last_day, 0)).await;
+        assert_eq!(told(&server).await, before + 1);
+        let trail = operator(&server).await.get(&format!("/organizations/{organization}/audit?limit=200")).await.done(200);
+        let ended = trail["items"].as_array().unwrap().iter().find(|line| line["event"] == "member.ended").unwrap();
+        assert_eq!(ended["detail"]["administrators_left"], 0, "{ended}");
+        server.kill();
+    }
+
+    async fn an_invitation_as_administrator_that_nobody_answers_is_sent_again_or_taken_back(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Sans réponse").await;
+        let of = format!("/organizations/{organization}");
+        let chief = new_administrator((&server, &boss), &organization, "cheffe.seule", None).await;
+        let mut body = new_member("jamais.venue");
+        body["role"] = json!("administrator");
+        let waits = invited(&boss, &organization, &body).await;
+        let link = crate::activation::link_to(&server, ("jamais.venue@societe.example", "/activate/"), 1).await;
+        server.advance(60 * DAY).await;
+        let boss = operator(&server).await;
+        assert_eq!(events(&server, &organization, "account.invitation_lapsed").await, 1);
+        assert_eq!(Browser::new().get(&link).await.page().status, 410);
+        // The place is kept, and gives nothing: neither a way in nor a successor.
+        let one = format!("{of}/members/{waits}");
+        let member = boss.get(&one).await.done(200);
+        assert_eq!((&member["role"], &member["account_status"]), (&json!("administrator"), &json!("pending")));
+        let invitations = boss.get(&format!("{of}/invitations")).await.done(200);
+        assert_eq!((&invitations["items"][0]["person"], &invitations["items"][0]["expires_at"]), (&json!(waits), &Value::Null));
+        boss.delete(&format!("{of}/members/{chief}")).await.problem(409, "last_administrator");
+        boss.send(boss.request("POST", &format!("{one}/invitation"))).await.done(200);
+        assert!(boss.get(&format!("{of}/invitations")).await.done(200)["items"][0]["expires_at"].is_string());
+        // Taken back, the address is free for another invitation.
+        let again = crate::activation::link_to(&server, ("jamais.venue@societe.example", "/activate/"), 2).await;
+        assert_eq!(boss.delete(&one).await.status, 204);
+        assert_eq!(Browser::new().get(&again).await.page().status, 410);
+        boss.get(&one).await.problem(404, "not_found");
+        assert_ne!(invited(&boss, &organization, &body).await, waits);
         server.kill();
     }
 
