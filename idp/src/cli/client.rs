@@ -7,6 +7,7 @@ use habilis_keys::secret::Secret;
 use habilis_policies::acr::{Name, Vocabulary};
 use habilis_policies::identifiers::OrganizationKind;
 use habilis_policies::profiles::SecurityProfile;
+use habilis_policies::scopes::Scope;
 use habilis_policies::second_factor::Rule;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -62,6 +63,9 @@ pub(super) enum Command {
         /// Open it to everybody again, people without organization included.
         #[arg(long, conflicts_with = "organization_kinds")]
         any_organization: bool,
+        /// The whole scope it may ask for, those of APIs included that it cannot give itself by registration: "a b".
+        #[arg(long, value_name = "SCOPE")]
+        scope: Option<String>,
     },
     /// Make an initial access token for client registration (RFC 7591 §3). It is printed once. Needs the master key, not the
     /// database, so it works while the server runs.
@@ -168,8 +172,8 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
                 Settings { profile, first_party, resource_server, acr, second_factor, ..Settings::default() };
             create(&config, &file, (&reach.over(settings), manages.as_deref())).await
         }
-        Command::Update { client_id, reach, any_organization } => {
-            if reach.is_empty() && !any_organization {
+        Command::Update { client_id, reach, any_organization, scope } => {
+            if reach.is_empty() && !any_organization && scope.is_none() {
                 return Err(Fault::new("nothing to change was named; see `habilis client update --help`"));
             }
             let change = |mut settings: Settings| {
@@ -178,7 +182,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
                 }
                 reach.over(settings)
             };
-            update(&config, &client_id, change).await
+            update(&config, (&client_id, scope), change).await
         }
         Command::InitialAccessToken { uses, days } => initial_access_token(&config, uses, days),
         Command::List => list(&config).await,
@@ -252,13 +256,18 @@ async fn create(
     Ok(())
 }
 
-async fn update(config: &Config, id: &str, change: impl FnOnce(Settings) -> Settings) -> Outcome<()> {
+async fn update(
+    config: &Config,
+    (id, scope): (&str, Option<String>),
+    change: impl FnOnce(Settings) -> Settings,
+) -> Outcome<()> {
     let now = Clock::System.now();
     let db = open_migrated(config).await?;
     let mut tx = db.begin().await?;
     let row = clients::find(&mut tx, id).await?.ok_or_else(|| Fault::new(format!("there is no client {id}")))?;
     let settings = change(serde_json::from_str(&row.settings)?);
-    if let Err(problem) = settings.check(&serde_json::from_str(&row.metadata)?) {
+    let mut metadata: Metadata = serde_json::from_str(&row.metadata)?;
+    if let Err(problem) = settings.check(&metadata) {
         return Err(Fault::new(format!("nothing was changed: {}", problem.description)));
     }
     // A portal of a product that is not there would let nobody in.
@@ -269,7 +278,16 @@ async fn update(config: &Config, id: &str, change: impl FnOnce(Settings) -> Sett
     }
     let stored = serde_json::to_string(&settings)?;
     clients::set_settings(&mut tx, id, &stored, now).await?;
-    let event = Event::new("client.changed").by("cli").at_client(id).with("before", row.settings).with("after", stored);
+    let mut event =
+        Event::new("client.changed").by("cli").at_client(id).with("before", row.settings).with("after", stored);
+    if let Some(scope) = scope {
+        if Scope::parse(&scope).is_err() {
+            return Err(Fault::new("nothing was changed: the scope is malformed"));
+        }
+        event = event.with("scope", scope.clone());
+        metadata.scope = Some(scope);
+        clients::replace_metadata(&mut tx, id, &serde_json::to_string(&metadata)?, now).await?;
+    }
     audit::record(&mut tx, event, now).await?;
     tx.commit().await?;
     db.close().await;

@@ -371,8 +371,7 @@ impl Metadata {
             "the refresh_token grant needs a grant that gives refresh tokens",
         );
         refuse(
-            ["client_credentials", TOKEN_EXCHANGE].iter().any(|grant| self.allows_grant(grant))
-                && self.token_endpoint_auth_method == "none",
+            self.acts_for_itself() && self.token_endpoint_auth_method == "none",
             "the grants client_credentials and token-exchange need a client that authenticates itself",
         );
         refuse(
@@ -546,6 +545,23 @@ impl Metadata {
     /// Whether the client says where its public keys are.
     fn has_keys(&self) -> bool {
         self.jwks_uri.is_some() || self.jwks.as_ref().is_some_and(|jwks| !jwks.keys.is_empty())
+    }
+
+    /// Whether it has a grant in which nobody says yes but the client itself: there the scope it registered is what it gets.
+    pub fn acts_for_itself(&self) -> bool {
+        ["client_credentials", TOKEN_EXCHANGE].iter().any(|grant| self.allows_grant(grant))
+    }
+
+    /// A token of its scope that a client cannot give itself by registration, unless it had it `before`: those of the management API,
+    /// and those of other APIs where it acts for itself. What the operator gave is kept, and serves no grant that came later.
+    pub fn scope_beyond(&self, before: Option<&Self>) -> Option<&str> {
+        let acts = self.acts_for_itself();
+        let given =
+            before.filter(|before| before.acts_for_itself() || !acts).and_then(|before| before.scope.as_deref());
+        let given = given.unwrap_or_default();
+        let reserved = |token: &&str| token.starts_with("habilis.") || (acts && !SCOPES.contains(token));
+        let mut tokens = self.scope.as_deref().unwrap_or_default().split(' ').filter(|token| !token.is_empty());
+        tokens.find(|token| reserved(token) && !given.split(' ').any(|known| known == *token))
     }
 
     /// Whether the client may use a grant type.
@@ -897,6 +913,38 @@ mod tests {
         for (json, expected) in cases {
             let problems = metadata(json.clone()).check(SecurityProfile::Oidc).unwrap_err();
             assert_eq!(problems[0].error, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn nobody_registers_a_scope_that_is_the_operators_to_give() {
+        let of = |grants: &[&str], scope: &str| {
+            metadata(serde_json::json!({ "grant_types": grants, "response_types": [], "scope": scope }))
+        };
+        let (person, service, exchange) =
+            (&["authorization_code"][..], &["client_credentials"][..], &[TOKEN_EXCHANGE][..]);
+        let table = [
+            (None, of(person, "openid a"), None),
+            (None, of(service, "openid email"), None),
+            (None, of(service, ""), None),
+            (None, of(service, "openid a b"), Some("a")),
+            (None, of(exchange, "a"), Some("a")),
+            (None, of(&[person, service].concat(), "a"), Some("a")),
+            (None, of(person, "habilis.keys"), Some("habilis.keys")),
+            // What was given is kept, and not widened.
+            (Some(of(service, "a b")), of(service, "a"), None),
+            (Some(of(service, "a b")), of(&[service, exchange].concat(), "b a"), None),
+            (Some(of(service, "a b")), of(service, "a c"), Some("c")),
+            (Some(of(service, "ab")), of(service, "a"), Some("a")),
+            (Some(of(service, "habilis.keys")), of(service, "habilis.keys"), None),
+            // A scope that people say yes to is none that the client has by itself.
+            (Some(of(person, "a")), of(&[person, service].concat(), "a"), Some("a")),
+            (Some(of(person, "habilis.keys")), of(person, "habilis.keys"), None),
+            (Some(of(person, "habilis.keys")), of(service, "habilis.keys"), Some("habilis.keys")),
+            (Some(of(service, "a")), of(person, "a c"), None),
+        ];
+        for (before, after, expected) in table {
+            assert_eq!(after.scope_beyond(before.as_ref()), expected, "{before:?} {after:?}");
         }
     }
 

@@ -94,7 +94,7 @@ pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Do
     }
     let profile = document.as_ref().map_or_else(|_| SecurityProfile::default(), |document| profile(&app, document));
     let settings = Settings { profile, ..Settings::default() };
-    let metadata = match document.and_then(|document| read(&app, document, settings.profile)) {
+    let metadata = match document.and_then(|document| read(&app, document, (settings.profile, None))) {
         Ok(metadata) => metadata,
         Err(refusal) => return Ok(refusal.into_response()),
     };
@@ -150,9 +150,10 @@ pub async fn put(
         return Ok(unauthorized().into_response());
     };
     let settings: Settings = serde_json::from_str(&row.settings)?;
+    let before: Metadata = serde_json::from_str(&row.metadata)?;
     let read = document.and_then(|document| {
         names_itself(&document, &row)?;
-        let metadata = read(&app, document, settings.profile)?;
+        let metadata = read(&app, document, (settings.profile, Some(&before)))?;
         settings.check(&metadata).map_err(|problem| Refusal::new(problem.error, problem.description))?;
         Ok(metadata)
     });
@@ -269,8 +270,12 @@ fn profile(app: &App, document: &Map<String, Value>) -> SecurityProfile {
     }
 }
 
-/// Reads and checks metadata; `null` is the same as absent (RFC 7591 §2, RFC 7592 §2.2).
-fn read(app: &App, mut document: Map<String, Value>, profile: SecurityProfile) -> Result<Metadata, Refusal> {
+/// Reads and checks metadata, of a client that is new or had others `before`; `null` is the same as absent (RFC 7591 §2, RFC 7592 §2.2).
+fn read(
+    app: &App,
+    mut document: Map<String, Value>,
+    (profile, before): (SecurityProfile, Option<&Metadata>),
+) -> Result<Metadata, Refusal> {
     document.retain(|_, value| !value.is_null());
     let metadata: Metadata =
         serde_json::from_value(Value::Object(document)).map_err(|error| invalid(shown(&error.to_string())))?;
@@ -279,9 +284,9 @@ fn read(app: &App, mut document: Map<String, Value>, profile: SecurityProfile) -
         let all: Vec<_> = problems.into_iter().map(|problem| problem.description).collect();
         Refusal::new(error, all.join("; ").chars().take(500).collect::<String>())
     })?;
-    // Who registers itself manages nothing: those scopes are the operator's to give.
-    if metadata.scope.as_deref().is_some_and(|scope| scope.split(' ').any(|token| token.starts_with("habilis."))) {
-        return Err(invalid("the scopes of the management API are not given by registration"));
+    // Who registers itself gives itself no API, an initial access token or not.
+    if let Some(token) = metadata.scope_beyond(before) {
+        return Err(invalid(format!("scope {} is the operator's to give", shown(token))));
     }
     if let Some(name) = metadata.out_of_reach(&app.fetcher) {
         return Err(invalid(format!("{name} is not an address this server reaches out to")));

@@ -294,6 +294,34 @@ journeys! {
         manage("PUT", &shown, token(&shown), Some(&good)).await.ok_json();
     }
 
+    async fn nobody_registers_a_scope_of_an_api_that_it_would_use_by_itself(server: &TestServer) {
+        let service = |scope: &str| json!({ "grant_types": ["client_credentials"], "response_types": [], "scope": scope });
+        let person = json!({ "redirect_uris": [REDIRECT], "scope": "openid apicfa.dossiers.read" });
+        let mut both = person.clone();
+        both["grant_types"] = json!(["authorization_code", "client_credentials"]);
+        let mut exchange = service("apicfa.dossiers.read");
+        exchange["grant_types"] = json!(["urn:ietf:params:oauth:grant-type:token-exchange"]);
+        for metadata in [service("apicfa.dossiers.read"), service("email habilis.keys"), exchange, both.clone()] {
+            let refused = register(server, &metadata).await;
+            refused.assert_oauth_error(400, "invalid_client_metadata");
+            assert!(refused.body.contains("the operator's to give"), "{}", refused.body);
+        }
+        // What people say yes to may be registered; and becomes nothing else afterwards.
+        let shown = registered(&register(server, &person).await);
+        for (mut changed, status) in [(person, 200), (both, 400), (service("apicfa.dossiers.read"), 400)] {
+            changed["client_id"] = shown["client_id"].clone();
+            let answer = manage("PUT", &shown, token(&shown), Some(&changed)).await;
+            assert_eq!(answer.status, status, "{changed}: {}", answer.body);
+        }
+        // By itself such a client gets nothing at an API.
+        let shown = registered(&register(server, &service("openid email")).await);
+        let proof = Proof::of(&client(&shown), server).await;
+        let credentials = [("grant_type", "client_credentials")];
+        assert_eq!(post_token(&Http::new(), server, &proof, &credentials).await.ok_json()["scope"], "");
+        let wanting = [credentials[0], ("scope", "apicfa.dossiers.read")];
+        post_token(&Http::new(), server, &proof, &wanting).await.assert_oauth_error(400, "invalid_scope");
+    }
+
     async fn a_client_that_begins_to_use_a_secret_is_given_one(server: &TestServer) {
         let metadata = json!({ "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none" });
         let shown = registered(&register(server, &metadata).await);
@@ -329,6 +357,34 @@ journeys! {
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "content-type");
         assert_eq!(http.send(preflight).await.header("access-control-allow-origin"), "*");
+    }
+}
+
+own_journeys! {
+    async fn a_client_keeps_the_scope_that_the_operator_gave_and_widens_it_not(mut server: TestServer) {
+        let service = |scope: &str| json!({ "grant_types": ["client_credentials"], "response_types": [], "scope": scope });
+        let shown = registered(&register(&server, &service("openid")).await);
+        let id = shown["client_id"].as_str().unwrap().to_owned();
+        let scope = "apicfa.dossiers.read apicfa.dossiers.write";
+        server.manage(&["client", "update", &id, "--scope", "a\"b"]).await.assert_refused(&["the scope is malformed"]);
+        server.manage(&["client", "update", &id, "--scope", scope]).await.printed();
+        let uri = server.url(&format!("/register/{id}"));
+        let put = async |scope: &str| {
+            let mut changed = service(scope);
+            changed["client_id"] = json!(id);
+            let http = Http::new();
+            let request = http.request("PUT", &uri).header("authorization", format!("Bearer {}", token(&shown)));
+            http.send(request.json(&changed)).await
+        };
+        put("apicfa.dossiers.read apicfa.factures.read").await.assert_oauth_error(400, "invalid_client_metadata");
+        assert_eq!(put(scope).await.ok_json()["scope"], scope);
+        let proof = Proof::of(&client(&shown), &server).await;
+        let answer = post_token(&Http::new(), &server, &proof, &[("grant_type", "client_credentials")]).await;
+        assert_eq!(answer.ok_json()["scope"], scope);
+        // What it lets go it does not take back.
+        assert_eq!(put("apicfa.dossiers.read").await.ok_json()["scope"], "apicfa.dossiers.read");
+        put(scope).await.assert_oauth_error(400, "invalid_client_metadata");
+        server.kill();
     }
 }
 
