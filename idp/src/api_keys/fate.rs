@@ -57,8 +57,7 @@ pub async fn happened_to_issuer<'a>(
     now: Timestamp,
 ) -> Outcome<usize> {
     let post = post.into();
-    let mut keys = api_keys::live_of_issuer(tx, issuer, now).await?;
-    keys.retain(|key| within.is_none_or(|organization| key.organization_id == organization));
+    let keys = api_keys::live_of_issuer(tx, (issuer, within), now).await?;
     for key in &keys {
         happened(tx, post, (key, happening, issuer), now).await?;
     }

@@ -18,7 +18,8 @@ statements! {
     LIVE = "SELECT COUNT(*) FROM api_keys WHERE organization_id = $1 AND revoked_at IS NULL AND dies_at > $2";
     ANY = "SELECT EXISTS (SELECT 1 FROM api_keys WHERE organization_id = $1)";
     LIVE_OF_ISSUER = "SELECT id, organization_id, name FROM api_keys
-                      WHERE issued_by = $1 AND revoked_at IS NULL AND dies_at > $2 ORDER BY id LIMIT 1000";
+                      WHERE issued_by = $1 AND ($2 = '' OR organization_id = $2) AND id > $3 AND revoked_at IS NULL AND dies_at > $4
+                      ORDER BY id LIMIT 500";
     LIVE_OF_ORGANIZATION = "SELECT id, organization_id, name FROM api_keys
                             WHERE organization_id = $1 AND revoked_at IS NULL AND dies_at > $2 ORDER BY id LIMIT 1000";
     UPDATE = "UPDATE api_keys SET name = $4, networks = $5, version = version + 1, updated_at = $6
@@ -210,12 +211,22 @@ pub async fn live(c: &mut impl Conn, organization: &str, now: Timestamp) -> sqlx
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// The live keys that a person or client issued, at most 1,000.
+/// The live keys that a person or client issued, everywhere or within one organization. All of them, however many: read by pages.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn live_of_issuer(c: &mut impl Conn, issuer: &str, now: Timestamp) -> sqlx::Result<Vec<Live>> {
-    sql!(c, all Live: LIVE_OF_ISSUER, issuer, At::from(now))
+pub async fn live_of_issuer(
+    c: &mut impl Conn,
+    (issuer, within): (&str, Option<&str>),
+    now: Timestamp,
+) -> sqlx::Result<Vec<Live>> {
+    let (mut keys, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = sql!(c, all Live: LIVE_OF_ISSUER, issuer, within.unwrap_or_default(), &after, At::from(now))?;
+        let Some(last) = page.last() else { return Ok(keys) };
+        after.clone_from(&last.id);
+        keys.extend(page);
+    }
 }
 
 /// The live keys of `organization`, at most 1,000.
@@ -319,4 +330,62 @@ pub async fn used(tx: &mut Tx, id: &str, at: At) -> sqlx::Result<()> {
 /// The engine failed.
 pub async fn any(c: &mut impl Conn, organization: &str) -> sqlx::Result<bool> {
     sql!(c, one (bool,): ANY, organization).map(|(any,)| any)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Executor as _};
+
+    use super::super::tests::{postgres, sqlite};
+    use super::super::{Db, Raw};
+    use super::*;
+
+    async fn run(db: &Db, text: &str) {
+        let mut tx = db.begin().await.unwrap();
+        let text = AssertSqlSafe(text.to_owned());
+        match tx.raw() {
+            Raw::Sqlite(c) => drop(c.execute(text).await.unwrap()),
+            Raw::Postgres(c) => drop(c.execute(text).await.unwrap()),
+        }
+        tx.commit().await.unwrap();
+    }
+
+    /// 1,700 live keys of one issuer in two centres, beside one revoked and one of somebody else.
+    async fn the_keys_of_an_issuer_are_found_however_many(db: &Db) {
+        for id in ["org_1", "org_2"] {
+            let new = format!(
+                "INSERT INTO organizations (id, kind, name, status, created_at) VALUES ('{id}', 'cfa', '{id}', 'active', 0)"
+            );
+            run(db, &new).await;
+        }
+        let keys = "INSERT INTO api_keys (id, organization_id, handle, digest, name, scopes, networks, ends_on, dies_at, issued_by,
+                                          tokens_from, version, created_at, updated_at)
+                    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1702)
+                    SELECT 'key_' || n, CASE WHEN n <= 1200 THEN 'org_1' ELSE 'org_2' END, 'hab_' || n, DIGEST, 'Clé', 'a', '',
+                           '2027-01-01', 1000000, CASE WHEN n = 1702 THEN 'usr_2' ELSE 'usr_1' END, 0, 1, 0, 0 FROM numbers";
+        // A digest of its own for each key, in the words of each engine.
+        let digest = match db {
+            Db::Sqlite { .. } => "CAST('digest ' || n AS BLOB)",
+            Db::Postgres { .. } => "CAST('digest ' || n AS BYTEA)",
+        };
+        run(db, &keys.replace("DIGEST", digest)).await;
+        run(db, "UPDATE api_keys SET revoked_at = 1 WHERE id = 'key_1701'").await;
+        let mut reader = db.reader().await.unwrap();
+        for (within, expected) in [(None, 1700), (Some("org_1"), 1200), (Some("org_2"), 500), (Some("org_3"), 0)] {
+            let found = live_of_issuer(&mut reader, ("usr_1", within), Timestamp::UNIX_EPOCH).await.unwrap();
+            let ids: std::collections::BTreeSet<_> = found.iter().map(|key| &key.id).collect();
+            assert_eq!((found.len(), ids.len()), (expected, expected), "{within:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_issuers_keys_are_whole_on_sqlite() {
+        let (db, _folder) = sqlite().await;
+        the_keys_of_an_issuer_are_found_however_many(&db).await;
+    }
+
+    #[tokio::test]
+    async fn an_issuers_keys_are_whole_on_postgres() {
+        the_keys_of_an_issuer_are_found_however_many(&postgres("issuers").await).await;
+    }
 }
