@@ -33,12 +33,18 @@ impl Software {
     /// Reads the headers; none when one is missing or is no short text.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let text = |name: &str| {
-            let value = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?.trim();
+            let value = text_of(headers.get(name)?.as_bytes());
+            let value = value.trim();
             let good = (1..=MAX_NAME).contains(&value.chars().count()) && !value.contains(char::is_control);
             good.then(|| value.to_owned())
         };
         Some(Self { editor: text("editeur")?, name: text("logiciel")?, release: text("version")? })
     }
+}
+
+/// The text of a header: UTF-8, or else ISO-8859-1, in which HTTP headers once were (RFC 9110 §5.5), where each byte is its character.
+fn text_of(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), str::to_owned)
 }
 
 /// A use of a key.
@@ -188,6 +194,12 @@ mod tests {
         assert_eq!((software.name.as_str(), software.release.as_str()), ("Suivi", "2.1"));
         for bad in [["", "b", "c"], ["a", "", "c"], ["a", "b", ""], ["a", "b", " "]] {
             assert_eq!(Software::of(&headers(bad)), None, "{bad:?}");
+        }
+        // « Éditeur » as older software sends it; a control character of that alphabet is none here either.
+        for (bytes, expected) in [(&b"\xc9diteur"[..], Some("Éditeur")), (&b"\x92diteur"[..], None)] {
+            let mut headers = headers(["e", "b", "c"]);
+            headers.insert("editeur", HeaderValue::from_bytes(bytes).unwrap());
+            assert_eq!(Software::of(&headers).map(|software| software.editor).as_deref(), expected);
         }
         let long = HeaderValue::from_str(&"x".repeat(65)).unwrap();
         let mut headers = headers(["a", "b", "c"]);

@@ -6,6 +6,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use habilis_keys::api_key;
 use habilis_keys::jws::Unverified;
 use habilis_keys::token::digest;
 use jiff::Timestamp;
@@ -37,6 +38,13 @@ pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Fo
     let Some(token) = params.take("token") else {
         return Ok(Refusal::invalid_request("token is missing").into_response());
     };
+    // An API key goes on: its centre revokes it by the management API (§2.2.1). A refresh token may begin like one by chance.
+    if api_key::looks_like_one(&token)
+        && refresh_tokens::find(&mut app.db.reader().await?, &digest(&token)).await?.is_none()
+    {
+        let description = "API keys are not given back here: their centre revokes them by the management API";
+        return Ok(Refusal::new("unsupported_token_type", description).into_response());
+    }
     // Signed tokens have dots, so no `token_type_hint` is needed (§2.1).
     if !token.contains('.') {
         give_back_grant(&app, (&origin, &client), &token, now).await?;
