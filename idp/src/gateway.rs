@@ -10,12 +10,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use habilis_policies::api_keys::KeyRefusal;
 use habilis_policies::identifiers::Siren;
+use habilis_policies::resources;
 use habilis_policies::scopes::Scope;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::api_keys::{self, Known, Software, Used, Vendor, attempt};
+use crate::api_keys::{self, Caller, Known, Software, Used, Vendor, attempt};
 use crate::app::App;
 use crate::oidc::error::no_store;
 use crate::outcome::Outcome;
@@ -41,10 +42,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// What the gateway wants to know: the scope the call needs, the centre it is about.
+/// What the gateway wants to know: the scope the call needs, the centre it is about, the resource that the vendor's token must be for.
 struct Wanted {
     scope: Scope,
     siren: Option<Siren>,
+    resource: Option<String>,
 }
 
 impl Wanted {
@@ -52,7 +54,17 @@ impl Wanted {
         let mut params = Params::parse(query.unwrap_or_default().as_bytes()).map_err(|_| "the query cannot be read")?;
         let scope = Scope::parse(&params.take("scope").unwrap_or_default()).map_err(|_| "scope is malformed")?;
         let siren = params.take("siren").map(|siren| Siren::parse(&siren)).transpose();
-        Ok(Self { scope, siren: siren.map_err(|_| "siren is nine digits with a right check digit")? })
+        let siren = siren.map_err(|_| "siren is nine digits with a right check digit")?;
+        let named = resources::parse(&params.take("resource").unwrap_or_default());
+        let mut named = named.map_err(|_| "resource is an absolute URI without fragment")?;
+        let resource = named.pop();
+        if named.is_empty() { Ok(Self { scope, siren, resource }) } else { Err("resource is named once") }
+    }
+
+    /// Whether a token of this audience is for the gateway that asks: for its resource where it names one, else for this server
+    /// (RFC 8707 §3, RFC 9068 §4).
+    fn takes(&self, app: &App, audience: &str) -> bool {
+        audience == self.resource.as_deref().unwrap_or(&app.config.server.issuer)
     }
 }
 
@@ -70,22 +82,24 @@ async fn check(State(app): State<App>, origin: Origin, headers: HeaderMap, RawQu
     let vendor = match bearer(&headers) {
         None => None,
         Some(token) => match api_keys::vendor(&app, token, now).await? {
+            Ok(vendor) if !wanted.takes(&app, &vendor.audience) => return Ok(no(KeyRefusal::OtherResource)),
             Ok(vendor) => Some(vendor),
             Err(reason) => return Ok(no(reason)),
         },
     };
+    let client = vendor.as_ref().map_or("", |vendor| &vendor.client);
+    let caller = if client.is_empty() { Caller::Anybody(&origin) } else { Caller::Vendor(client) };
     // A token that the key was exchanged for stands for the key.
     let of_token = vendor.as_ref().and_then(|vendor| vendor.key.as_deref());
     let known = match (text(&headers, "x-api-key"), of_token) {
         (None, Some(handle)) => api_keys::find(&app, handle).await?.ok_or(KeyRefusal::Unknown),
-        (key, _) => api_keys::open(&app, Some(&origin), key).await?,
+        (key, _) => api_keys::open(&app, caller, key).await?,
     };
     let known = match known {
         Ok(known) => known,
         Err(reason) => return Ok(no(reason)),
     };
     let admitted = admit(&app, (&known, vendor.as_deref()), (&wanted, &origin), now);
-    let client = vendor.as_ref().map_or("", |vendor| &vendor.client);
     let used = Used { key: &known.id, vendor: client, software: software.as_ref(), granted: admitted.is_ok() };
     app.api_keys.used(used, now);
     match admitted {
@@ -141,7 +155,7 @@ fn no(reason: KeyRefusal) -> Response {
     let mut response = refused(status, reason.code(), &reason.to_string());
     let headers = response.headers_mut();
     match (reason, status) {
-        (KeyRefusal::VendorMissing | KeyRefusal::VendorTokenInvalid, _) => {
+        (KeyRefusal::VendorMissing | KeyRefusal::VendorTokenInvalid | KeyRefusal::OtherResource, _) => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"habilis\""));
         }
         (_, StatusCode::UNAUTHORIZED) => {
@@ -172,7 +186,7 @@ async fn info(State(app): State<App>, origin: Origin, headers: HeaderMap, RawQue
     };
     let in_query = params.take("XAPIKEY");
     let key = text(&headers, "x-api-key").or(in_query.as_deref());
-    let known = match api_keys::open(&app, Some(&origin), key).await? {
+    let known = match api_keys::open(&app, Caller::Anybody(&origin), key).await? {
         Ok(known) => known,
         Err(reason) => return Ok(unhappy(reason, None)),
     };

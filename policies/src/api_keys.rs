@@ -199,7 +199,7 @@ refusals! {
     /// No such key.
     Unknown "key_unknown" 401 "the API key is not known",
     /// Too many unknown keys came from there.
-    TooManyGuesses "too_many_attempts" 429 "too many unknown keys from this network, try again in a minute",
+    TooManyGuesses "too_many_attempts" 429 "too many unknown keys, try again in a minute",
     /// Revoked: unauthenticated.
     Revoked "key_revoked" 401 "the API key was revoked",
     /// Past its end date: unauthenticated.
@@ -216,6 +216,8 @@ refusals! {
     VendorMissing "vendor_missing" 401 "a software vendor's access token is needed beside the API key",
     /// The vendor's token is expired, revoked or none of ours.
     VendorTokenInvalid "vendor_token_invalid" 401 "the software vendor's access token is expired, revoked or malformed",
+    /// The vendor's token is for another resource than the API called (RFC 8707).
+    OtherResource "token_of_another_resource" 401 "the software vendor's access token is for another resource",
     /// The client is not one that works with keys of centres.
     VendorNotAllowed "vendor_not_allowed" 403 "this client may not use API keys of centres",
     /// The call does not say which software it comes from.

@@ -189,21 +189,33 @@ pub async fn find(app: &App, handle: &str) -> Outcome<Option<Arc<Known>>> {
     Ok(known)
 }
 
+/// Who presents a key, which decides how wrong ones are counted.
+#[derive(Debug, Clone, Copy)]
+pub enum Caller<'a> {
+    /// A resource server that proved itself. It asks for others: not counted.
+    ResourceServer,
+    /// The client of a vendor that proved itself: by key, and its good keys never wait. One centre that tries wrong keys shuts out no
+    /// other centre of the same vendor.
+    Vendor(&'a str),
+    /// Anybody else: by network, and then good keys wait too, so that guessing learns nothing.
+    Anybody(&'a Origin),
+}
+
 /// Finds the key that was presented. Nothing is said yet of whether it works.
 ///
 /// The checksum comes first: what is no key costs no look-up. The secret is compared in constant time, with that of nobody where the
-/// readable part is unknown; who presents unknown keys soon has to wait, with good ones too, so that guessing learns nothing. A
-/// resource server that proved itself asks for others, so it is not counted: give no `origin`.
+/// readable part is unknown. Wrong keys are counted by their [`Caller`]: who presents too many has to wait.
 ///
 /// # Errors
 /// Outer: the database failed. Inner: missing, malformed, unknown, or too many unknown ones from there.
-pub async fn open(app: &App, origin: Option<&Origin>, text: Option<&str>) -> Outcome<Result<Arc<Known>, KeyRefusal>> {
+pub async fn open(app: &App, caller: Caller<'_>, text: Option<&str>) -> Outcome<Result<Arc<Known>, KeyRefusal>> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(Err(KeyRefusal::Missing)) };
     let Ok(presented) = api_key::parse(text, &app.config.api_keys.environment) else {
         return Ok(Err(KeyRefusal::Malformed));
     };
-    let network = origin.map(Origin::network);
-    if network.as_ref().is_some_and(|network| app.api_keys.unknown.is_exhausted(network)) {
+    let guesses = &app.api_keys.unknown;
+    let network = if let Caller::Anybody(origin) = caller { Some(origin.network()) } else { None };
+    if network.as_ref().is_some_and(|network| guesses.is_exhausted(network)) {
         return Ok(Err(KeyRefusal::TooManyGuesses));
     }
     let found = find(app, &presented.handle).await?;
@@ -211,12 +223,17 @@ pub async fn open(app: &App, origin: Option<&Origin>, text: Option<&str>) -> Out
     let right = same(found.as_ref().map_or(&nobody[..], |known| &known.digest), &presented.digest);
     match found {
         Some(known) if right => Ok(Ok(known)),
-        _ => {
-            if let Some(network) = network {
-                app.api_keys.unknown.admit(&network);
-            }
+        found => {
             metrics::counter!("habilis_unknown_api_keys_total").increment(1);
-            Ok(Err(KeyRefusal::Unknown))
+            let counted = match caller {
+                Caller::ResourceServer => None,
+                Caller::Vendor(client) => {
+                    Some(format!("{client} {}", found.as_ref().map_or("", |known| &known.handle)))
+                }
+                Caller::Anybody(_) => network,
+            };
+            let admitted = counted.is_none_or(|counted| guesses.admit(&counted));
+            Ok(Err(if admitted { KeyRefusal::Unknown } else { KeyRefusal::TooManyGuesses }))
         }
     }
 }

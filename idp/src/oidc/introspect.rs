@@ -19,7 +19,7 @@ use super::client_auth;
 use super::error::{Refusal, no_store};
 use super::life;
 use super::resource::{self, Standing};
-use crate::api_keys::{self, Used, attempt};
+use crate::api_keys::{self, Caller, Used, attempt};
 use crate::app::App;
 use crate::db::{grants, refresh_tokens, resources};
 use crate::outcome::Outcome;
@@ -112,7 +112,7 @@ async fn api_key(app: &App, client: &Client, token: &str, now: Timestamp) -> Out
     if !client.settings.resource_server {
         return Ok(None);
     }
-    let Ok(known) = api_keys::open(app, None, Some(token)).await? else { return Ok(None) };
+    let Ok(known) = api_keys::open(app, Caller::ResourceServer, Some(token)).await? else { return Ok(None) };
     let anything = Scope::default();
     let admitted = known.admits(&attempt(&known, &[], (None, &anything)), now).is_ok();
     app.api_keys.used(Used { key: &known.id, vendor: &client.id, software: None, granted: admitted }, now);

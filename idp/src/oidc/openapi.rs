@@ -273,6 +273,30 @@ fn introspect() {}
 #[expect(dead_code, reason = "carries the description of the endpoint")]
 fn revoke() {}
 
+#[utoipa::path(
+    get, path = "/api-keys/check", tag = "api keys",
+    params(
+        ("scope" = Option<String>, Query, description = "What the call needs, space separated"),
+        ("siren" = Option<String>, Query, description = "The centre that the call is about"),
+        ("resource" = Option<String>, Query, description = "The API called, which the vendor's token must then be for (RFC 8707); without it, a token for no resource"),
+        ("X-API-KEY" = Option<String>, Header, description = "The key of an apprenticeship centre"),
+        ("Authorization" = Option<String>, Header, description = "`Bearer` and the vendor's access token"),
+        ("EDITEUR" = Option<String>, Header, description = "Who makes the software that calls"),
+        ("LOGICIEL" = Option<String>, Header, description = "Its name"),
+        ("VERSION" = Option<String>, Header, description = "Its version"),
+    ),
+    responses(
+        (status = 200, description = "Let in: who calls, also in headers X-Habilis-…", body = serde_json::Value),
+        (status = 400, description = "Refused", body = inline(OAuthError)),
+        (status = 401, description = "Refused: the key or the token is none", body = inline(OAuthError)),
+        (status = 403, description = "Refused: the key or the token does not reach so far", body = inline(OAuthError)),
+        (status = 429, description = "Too many unknown keys, see Retry-After", body = inline(OAuthError)),
+        (status = 503, description = "Overloaded, see Retry-After"),
+    )
+)]
+#[expect(dead_code, reason = "carries the description of the endpoint")]
+fn check_api_key() {}
+
 /// Registration metadata, RFC 7591 §2 and OIDC Registration §2. Unknown members are ignored; what is left out has its default.
 /// `client_name`, `client_uri`, `logo_uri`, `policy_uri` and `tos_uri` may be given in further languages (`client_name#fr`).
 #[derive(ToSchema)]
@@ -471,7 +495,7 @@ fn discovery() {}
     ),
     paths(
         token, par, introspect, revoke, device_authorization, userinfo, userinfo_by_post, register, registration, replace_registration,
-        delete_registration, authorize, end_session, jwks, discovery, oauth_discovery
+        delete_registration, authorize, end_session, jwks, discovery, oauth_discovery, check_api_key
     ),
     modifiers(&Security)
 )]

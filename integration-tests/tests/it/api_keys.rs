@@ -61,15 +61,25 @@ async fn exchange(server: &TestServer, client: &str, parameters: &[(&str, &str)]
     post_as(server, server.client(client), ("/token", parameters)).await
 }
 
+/// The form of an exchange of a key (RFC 8693 §2.1).
+fn exchange_of(key: &str) -> [(&str, &str); 3] {
+    [("grant_type", EXCHANGE), ("subject_token", key), ("subject_token_type", KEY_TYPE)]
+}
+
 /// A token of the vendor with a key.
-async fn token_with(server: &TestServer, key: &str) -> Answer {
+pub(crate) async fn token_with(server: &TestServer, key: &str) -> Answer {
     exchange(server, "demo-vendor", &[("grant_type", "client_credentials"), ("api_key", key)]).await
 }
 
 /// A token of the vendor alone.
 pub(crate) async fn vendor_token(server: &TestServer) -> String {
-    let answer = exchange(server, "demo-vendor", &[("grant_type", "client_credentials")]).await.ok_json();
-    text(&answer, "access_token").to_owned()
+    vendor_token_for(server, &[]).await
+}
+
+/// The same with further parameters.
+pub(crate) async fn vendor_token_for(server: &TestServer, more: &[(&str, &str)]) -> String {
+    let form = [&[("grant_type", "client_credentials")], more].concat();
+    text(&exchange(server, "demo-vendor", &form).await.ok_json(), "access_token").to_owned()
 }
 
 /// What a gateway asks.
@@ -78,7 +88,7 @@ async fn check(server: &TestServer, query: &str, headers: &[(&str, &str)]) -> An
 }
 
 /// The same from a known address; [`Http::new`] takes another each time.
-async fn check_from(http: &Http, (server, query): (&TestServer, &str), headers: &[(&str, &str)]) -> Answer {
+pub(crate) async fn check_from(http: &Http, (server, query): (&TestServer, &str), headers: &[(&str, &str)]) -> Answer {
     let mut request = http.request("GET", &server.url(&format!("/api-keys/check{query}")));
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -87,7 +97,7 @@ async fn check_from(http: &Http, (server, query): (&TestServer, &str), headers: 
 }
 
 /// The same with the headers of the market.
-async fn check_with(server: &TestServer, query: &str, (key, token): (&str, &str)) -> Answer {
+pub(crate) async fn check_with(server: &TestServer, query: &str, (key, token): (&str, &str)) -> Answer {
     let bearer = format!("Bearer {token}");
     let mut headers = vec![("EDITEUR", "Ypareo"), ("LOGICIEL", "Suivi"), ("VERSION", "7.2")];
     if !key.is_empty() {
@@ -100,7 +110,7 @@ async fn check_with(server: &TestServer, query: &str, (key, token): (&str, &str)
 }
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, answer.header("x-habilis-error")), (status, code), "{}", answer.body);
     assert_eq!(answer.json()["error"], code);
 }
@@ -144,6 +154,24 @@ async fn report_compromise(server: &TestServer, person: &Person) {
 async fn events(server: &TestServer, organization: &str) -> Vec<String> {
     let trail = operator(server).await.get(&format!("/organizations/{organization}/audit?limit=200")).await.done(200);
     trail["items"].as_array().unwrap().iter().map(|line| text(line, "event").to_owned()).collect()
+}
+
+/// Asks the check again and again, and nothing else, until it refuses all that was presented. What else would be asked in between
+/// reads the client anew.
+async fn refused_within_five_seconds(server: &TestServer, presented: [(&str, &str); 2]) {
+    let began = std::time::Instant::now();
+    let mut alive = presented.to_vec();
+    while !alive.is_empty() {
+        let mut still = Vec::new();
+        for presented in alive {
+            if check_with(server, "", presented).await.status == 200 {
+                still.push(presented);
+            }
+        }
+        alive = still;
+        assert!(alive.is_empty() || began.elapsed().as_secs() < 5, "still alive after five seconds");
+        tokio::task::yield_now().await;
+    }
 }
 
 own_journeys! {
@@ -285,12 +313,22 @@ own_journeys! {
         for form in bad {
             exchange(&server, vendor, form).await.assert_oauth_error(400, "invalid_request");
         }
+        // RFC 8693 §2.2.2: to an exchange a key that is no good makes the request invalid, not the grant.
+        for (key, code) in [("hab_demo_", "key_malformed"), (&*forged(&key, 1), "key_unknown")] {
+            not_exchanged(&exchange(&server, vendor, &exchange_of(key)).await, "invalid_request", code);
+        }
         // Alone a centre may not come, unless the operator lets it.
         let form = credentials("hab_demo_x");
         Http::new().post_form(&server.url("/token"), &form).await.assert_oauth_error(401, "invalid_client");
 
+        // RFC 7009 §2.2.1: it is not given back where tokens are, and works on.
+        let given_back = post_as(&server, server.client(vendor), ("/revoke", &[("token", key.as_str())])).await;
+        given_back.assert_oauth_error(400, "unsupported_token_type");
+        assert_eq!(token_with(&server, &key).await.status, 200);
+
         revoke(&server, &issued, "replaced").await;
         not_exchanged(&token_with(&server, &key).await, "invalid_grant", "key_revoked");
+        not_exchanged(&exchange(&server, vendor, &exchange_of(&key)).await, "invalid_request", "key_revoked");
         for answer in [&plain, &exchanged] {
             let told = introspect(&server, "demo-resource", text(answer, "access_token")).await;
             assert_eq!(told, json!({ "active": false }));
@@ -410,6 +448,38 @@ own_journeys! {
         server.kill();
     }
 
+    async fn a_token_obtained_for_one_api_is_refused_at_the_gateway_of_another(mut server: TestServer) {
+        let issued = issue(&server, &new_key("deux interfaces")).await;
+        let (key, token) = (text(&issued, "key").to_owned(), vendor_token(&server).await);
+        let bound = text(&token_with(&server, &key).await.ok_json(), "access_token").to_owned();
+        let (here, there) = ("https://dossiers.example/api", "https://ailleurs.example/api");
+        let narrowed = vendor_token_for(&server, &[("resource", here)]).await;
+        let also = vendor_token_for(&server, &[("resource", here), ("api_key", &key)]).await;
+        for (query, key, token, good) in [
+            (format!("?resource={here}"), key.as_str(), narrowed.as_str(), true),
+            (format!("?scope={READ}&resource={here}"), "", &also, true),
+            (format!("?resource={}", server.issuer), &key, &token, true),
+            (format!("?resource={here}"), &key, &token, false),
+            (format!("?resource={here}"), "", &bound, false),
+            (format!("?resource={there}"), &key, &narrowed, false),
+            (format!("?resource={there}"), "", &also, false),
+            (String::new(), &key, &narrowed, false),
+            (String::new(), "", &also, false),
+        ] {
+            let answer = check_with(&server, &query, (key, token)).await;
+            if good {
+                assert_eq!(answer.ok_json()["client_id"], "demo-vendor", "{query}");
+            } else {
+                refused(&answer, 401, "token_of_another_resource");
+                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{query}");
+            }
+        }
+        for query in ["?resource=dossiers".to_owned(), format!("?resource={here}&resource={there}")] {
+            refused(&check_with(&server, &query, (&key, &token)).await, 400, "invalid_request");
+        }
+        server.kill();
+    }
+
     async fn what_happens_to_a_centre_and_its_people_happens_to_its_keys(mut server: TestServer) {
         let id = centre(&server);
         let first = issue(&server, &new_key("une")).await;
@@ -477,15 +547,11 @@ own_journeys! {
         let (key, token) = (text(&issued, "key").to_owned(), vendor_token(&server).await);
         let bound = text(&token_with(&server, &key).await.ok_json(), "access_token").to_owned();
         assert_eq!(introspect(&server, "demo-resource", &bound).await["active"], true);
+        // The server has both in its memory, as fresh as can be.
+        assert_eq!(check_with(&server, "", (&key, &token)).await.status, 200);
+        assert_eq!(check_with(&server, "", ("", &bound)).await.status, 200);
         server.manage(&["client", "update", "demo-vendor", "--api-keys", "false"]).await.printed();
-        let began = std::time::Instant::now();
-        while introspect(&server, "demo-resource", &bound).await["active"] == true
-            || token_with(&server, &key).await.status == 200
-            || check_with(&server, "", (&key, &token)).await.status == 200
-        {
-            assert!(began.elapsed().as_secs() < 5, "still alive after five seconds");
-            tokio::task::yield_now().await;
-        }
+        refused_within_five_seconds(&server, [(&key, &token), ("", &bound)]).await;
         not_exchanged(&token_with(&server, &key).await, "unauthorized_client", "vendor_not_allowed");
         refused(&check_with(&server, "", (&key, &token)).await, 403, "vendor_not_allowed");
         refused(&check_with(&server, "", ("", &bound)).await, 401, "vendor_token_invalid");
@@ -557,10 +623,19 @@ own_journeys! {
 }
 
 /// A key that is well-formed and that nobody has: another secret under the name of a key.
-fn forged(key: &str, number: u32) -> String {
+pub(crate) fn forged(key: &str, number: u32) -> String {
     let (body, _) = key.rsplit_once('_').unwrap();
     let (handle, secret) = body.rsplit_once('_').unwrap();
     let body = format!("{handle}_{number:05}{}", &secret[5..]);
+    format!("{body}_{}", checksum(&body))
+}
+
+/// A key that is well-formed under a name that nobody has.
+pub(crate) fn renamed(key: &str, number: u32) -> String {
+    let (body, _) = key.rsplit_once('_').unwrap();
+    let (handle, secret) = body.rsplit_once('_').unwrap();
+    let (environment, _) = handle.rsplit_once('_').unwrap();
+    let body = format!("{environment}_{number:08}_{secret}");
     format!("{body}_{}", checksum(&body))
 }
 
@@ -584,31 +659,68 @@ async fn guesses_are_limited_by_network_and_say_nothing(engine: Engine) {
     let mut server = TestServer::own_with(engine, &["--set", "api_keys.unknown_per_network_per_minute=20"]).await;
     let issued = issue(&server, &new_key("cible")).await;
     let (key, token) = (text(&issued, "key").to_owned(), vendor_token(&server).await);
-    let (there, bearer) = (Http::new(), format!("Bearer {token}"));
+    let there = Http::new();
     let from_there = async |key: &str| {
-        let software = [("EDITEUR", "e"), ("LOGICIEL", "l"), ("VERSION", "v")];
-        let headers = [("X-API-KEY", key), ("Authorization", bearer.as_str())];
-        check_from(&there, (&server, ""), &[&software[..], &headers].concat()).await
+        let headers = [("EDITEUR", "e"), ("LOGICIEL", "l"), ("VERSION", "v"), ("X-API-KEY", key)];
+        check_from(&there, (&server, ""), &headers).await
     };
+    assert_eq!(
+        limited(async |number| from_there(&forged(&key, number)).await).await,
+        20,
+        "so many guesses and no more"
+    );
+    // The right one says nothing either, for a minute, from there; elsewhere it works.
+    let held = from_there(&key).await;
+    refused(&held, 429, "too_many_attempts");
+    assert_eq!(held.header("retry-after"), "60");
+    let info = there.request("GET", &server.url("/v2/cfakeyinfo")).header("X-API-KEY", &key);
+    assert_eq!(there.send(info).await.status, 429);
+    assert_eq!(check_with(&server, "", (&key, &token)).await.status, 200);
+    // A vendor who proved itself is somebody else than its network, at the check and at the exchange.
+    let bearer = format!("Bearer {token}");
+    let headers =
+        [("EDITEUR", "e"), ("LOGICIEL", "l"), ("VERSION", "v"), ("Authorization", &bearer), ("X-API-KEY", &key)];
+    assert_eq!(check_from(&there, (&server, ""), &headers).await.status, 200);
+    let proof = Proof::of(server.client("demo-vendor"), &server).await;
+    let form = [("grant_type", "client_credentials"), ("api_key", key.as_str())];
+    post_token(&there, &server, &proof, &form).await.ok_json();
+    server.kill();
+}
+
+/// Makes 40 guesses. Gives how many were looked at before the others had to wait.
+async fn limited(guess: impl AsyncFn(u32) -> Answer) -> usize {
     let mut unknown = 0;
     for number in 0..40 {
-        let answer = from_there(&forged(&key, number)).await;
+        let answer = guess(number).await;
         match answer.status {
             401 => refused(&answer, 401, "key_unknown"),
             _ => refused(&answer, 429, "too_many_attempts"),
         }
         unknown += usize::from(answer.status == 401);
     }
-    assert_eq!(unknown, 20, "so many guesses and no more");
-    // The right one says nothing either, for a minute, from there; elsewhere it works.
-    let held = from_there(&key).await;
-    refused(&held, 429, "too_many_attempts");
-    assert_eq!(held.header("retry-after"), "60");
-    let client = server.client("demo-vendor");
-    let proof = Proof::of(client, &server).await;
-    let form = [("grant_type", "client_credentials"), ("api_key", key.as_str())];
-    not_exchanged(&post_token(&there, &server, &proof, &form).await, "invalid_grant", "too_many_attempts");
-    assert_eq!(check_with(&server, "", (&key, &token)).await.status, 200);
+    unknown
+}
+
+on_both_engines! { a_centre_that_guesses_shuts_out_no_other_of_its_vendor }
+
+async fn a_centre_that_guesses_shuts_out_no_other_of_its_vendor(engine: Engine) {
+    let mut server = TestServer::own_with(engine, &["--set", "api_keys.unknown_per_network_per_minute=20"]).await;
+    let issued = issue(&server, &new_key("première")).await;
+    let (_, other) = other_centre(&server).await;
+    let (key, other) = (text(&issued, "key").to_owned(), text(&other, "key").to_owned());
+    let token = vendor_token(&server).await;
+    // Wrong keys under the name of one: those wait, and nothing else does.
+    assert_eq!(limited(async |number| check_with(&server, "", (&forged(&key, number), &token)).await).await, 20);
+    for good in [&key, &other] {
+        assert_eq!(check_with(&server, "", (good, &token)).await.status, 200);
+        assert_eq!(token_with(&server, good).await.status, 200);
+    }
+    refused(&check_with(&server, "", (&forged(&other, 0), &token)).await, 401, "key_unknown");
+    not_exchanged(&token_with(&server, &forged(&key, 41)).await, "invalid_grant", "too_many_attempts");
+    // Names that nobody has are counted together.
+    let nobody = async |number: u32| check_with(&server, "", (&renamed(&key, number), &token)).await;
+    assert_eq!(limited(nobody).await, 20);
+    assert_eq!(check_with(&server, "", (&other, &token)).await.status, 200);
     server.kill();
 }
 
@@ -677,6 +789,37 @@ async fn a_revocation_reaches_every_node_within_five_seconds() {
     not_exchanged(&token_with(&other, &key).await, "invalid_grant", "key_revoked");
     assert_eq!(introspect(&other, "demo-resource", &bound).await, json!({ "active": false }));
     assert!(last.as_secs() < 5);
+    one.kill();
+    other.kill();
+}
+
+/// Two nodes on one database: a vendor that one node lets go no further, the other refuses within five seconds.
+#[tokio::test]
+async fn a_vendors_end_reaches_every_node_within_five_seconds() {
+    let url = database::create();
+    let mut one = TestServer::start_on(Engine::Postgres, vec!["--database".to_owned(), url]).await.unwrap();
+    let issued = issue(&one, &new_key("éditeur de deux nœuds")).await;
+    let key = text(&issued, "key").to_owned();
+    let mut other = TestServer::beside(&one).await.unwrap();
+    let (boss, token) = (operator(&one).await, vendor_token(&one).await);
+    let bound = text(&token_with(&one, &key).await.ok_json(), "access_token").to_owned();
+    let pairs = [(key.as_str(), token.as_str()), ("", bound.as_str())];
+    let closed = json!({
+        "status": "suspended", "reason": "essai", "breach": "Convention.", "remedy": "Régulariser.",
+        "banner": { "fr": "Fermé.", "en": "Closed." },
+    });
+    // The other node hears of the vendor with these checks first: it remembers token and client from the same moment on.
+    for node in [&one, &other] {
+        for presented in pairs {
+            assert_eq!(check_with(node, "", presented).await.status, 200);
+        }
+    }
+    boss.put("/portals/demo-vendor/status", &closed).await.done(200);
+    refused_within_five_seconds(&other, pairs).await;
+    for presented in pairs {
+        refused(&check_with(&one, "", presented).await, 401, "vendor_token_invalid");
+        refused(&check_with(&other, "", presented).await, 401, "vendor_token_invalid");
+    }
     one.kill();
     other.kill();
 }

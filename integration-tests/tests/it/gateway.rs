@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 
 use crate::api_keys::issue;
 
+/// A resource that the demonstration knows.
+const DOSSIERS: &str = "https://dossiers.example/api";
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../idp/docs/gateway");
+
+/// What the gateway tells the API of who calls, in headers `X-Habilis-…`.
+const TOLD: [&str; 7] = ["organization", "siren", "siret", "uai", "key", "client", "scope"];
 
 /// nginx with the example's configuration, on ports and in a folder of its own.
 struct Gateway {
@@ -21,6 +26,11 @@ struct Gateway {
 
 impl Gateway {
     async fn before(server: &TestServer) -> Self {
+        Self::of_resource(server, "").await
+    }
+
+    /// The same for an API with this address, or with none.
+    async fn of_resource(server: &TestServer, resource: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // The next port is free too, and for the sample API.
         let port = free_port();
@@ -31,6 +41,7 @@ impl Gateway {
             ("127.0.0.1:8090", format!("127.0.0.1:{port}")),
             ("127.0.0.1:8091", format!("127.0.0.1:{}", port + 1)),
             ("/var/log/nginx", here.clone()),
+            ("set $habilis_resource \"\"", format!("set $habilis_resource \"{resource}\"")),
         ];
         let example = example.iter().fold(text, |text, (from, to)| {
             assert!(text.contains(from), "{from} in the example");
@@ -40,10 +51,10 @@ impl Gateway {
         let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
         let temporary = folders.map(|name| format!("{name}_temp_path {here}/{name};\n")).concat();
         // The sample API tells whom it was told of, and what it must not see.
+        let told = TOLD.map(|name| format!("\"{name}\":\"$http_x_habilis_{name}\",")).concat();
         let sample = format!(
             "server {{ listen 127.0.0.1:{}; access_log off; default_type application/json; location / {{ return 200 \
-             '{{\"siret\":\"$http_x_habilis_siret\",\"client\":\"$http_x_habilis_client\",\"method\":\"$request_method\",\
-             \"key\":\"$http_x_api_key\",\"token\":\"$http_authorization\"}}'; }} }}",
+             '{{{told}\"method\":\"$request_method\",\"api_key\":\"$http_x_api_key\",\"token\":\"$http_authorization\"}}'; }} }}",
             port + 1
         );
         let conf = format!(
@@ -151,7 +162,7 @@ async fn the_example_gateway_protects_an_api(engine: Engine) {
         for answer in answers {
             assert_eq!((&answer["client"], &answer["method"]), (&json!("demo-vendor"), &json!("GET")), "{name}");
             assert!(answer["siret"].as_str().unwrap().len() == 14, "{name}: {answer}");
-            assert_eq!((&answer["key"], &answer["token"]), (&json!(""), &json!("")), "the API sees no secret");
+            assert_eq!((&answer["api_key"], &answer["token"]), (&json!(""), &json!("")), "the API sees no secret");
         }
     }
 
@@ -159,10 +170,11 @@ async fn the_example_gateway_protects_an_api(engine: Engine) {
     let bearer = format!("Bearer {token}");
     let both = [("X-API-KEY", key), ("Authorization", bearer.as_str())];
     let (status, answer) = gateway.call("GET", ("/v2/dossiers/1", &both)).await;
-    assert_eq!((status, &answer["client"]), (200, &json!("demo-vendor")));
-    // Who says that he is somebody else is who he is.
-    let lying = [both[0], both[1], ("X-Habilis-Siret", "00000000000000")];
-    assert_ne!(gateway.call("GET", ("/v2/dossiers/1", &lying)).await.1["siret"], "00000000000000");
+    assert_eq!((status, &answer["client"], &answer["scope"]), (200, &json!("demo-vendor"), &new["scopes"][0]));
+    // Who says that he is somebody else is who he is, in every word of it.
+    let lies = TOLD.map(|name| (format!("X-Habilis-{name}"), format!("mensonge-{name}")));
+    let lying: Vec<_> = lies.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(both).collect();
+    assert_eq!(gateway.call("GET", ("/v2/dossiers/1", &lying)).await, (200, answer));
     let mistyped = format!("{key}0");
     let unknown = [("X-API-KEY", mistyped.as_str()), both[1]];
     let silent = [both[0], both[1], ("VERSION", "")];
@@ -185,6 +197,16 @@ async fn the_example_gateway_protects_an_api(engine: Engine) {
         assert!(!gateway.logs().contains(secret) && !server.log().contains(secret), "a secret in a log");
     }
     assert!(gateway.logs().contains(issued["handle"].as_str().unwrap()), "{}", gateway.logs());
+
+    // The gateway of one API takes no token that was obtained for another, or for none.
+    let strict = Gateway::of_resource(&server, DOSSIERS).await;
+    let (status, answer) = strict.call("GET", ("/v2/dossiers/1", &both)).await;
+    assert_eq!((status, &answer["error"]), (401, &json!("token_of_another_resource")));
+    let own = format!("Bearer {}", crate::api_keys::vendor_token_for(&server, &[("resource", DOSSIERS)]).await);
+    let own = [both[0], ("Authorization", own.as_str())];
+    assert_eq!(strict.call("GET", ("/v2/dossiers/1", &own)).await.0, 200);
+    let (status, answer) = gateway.call("GET", ("/v2/dossiers/1", &own)).await;
+    assert_eq!((status, &answer["error"]), (401, &json!("token_of_another_resource")));
 
     // A wrong key ends the examples with what was wrong.
     for command in [shell(), python()] {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::api::{in_days, of_kind, operator, organization_of_kind, personnel};
-use crate::api_keys::READ;
+use crate::api_keys::{READ, check_with, refused, token_with, vendor_token};
 use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
 use crate::token_status::introspect;
 
@@ -302,7 +302,12 @@ own_journeys! {
         }
         let api = Api::of_person(&server, &chief, ALL).await;
         let key = json!({ "name": "Suivi", "scopes": [READ] });
-        api.post(&format!("/organizations/{cfa}/api-keys"), &key).await.done(201);
+        let issued = api.post(&format!("/organizations/{cfa}/api-keys"), &key).await.done(201);
+        let (key, vendor) = (issued["key"].as_str().unwrap(), vendor_token(&server).await);
+        let bound = token_with(&server, key).await.ok_json()["access_token"].as_str().unwrap().to_owned();
+        for presented in [(key, vendor.as_str()), ("", bound.as_str())] {
+            assert_eq!(check_with(&server, "", presented).await.status, 200);
+        }
         // A centre with API keys keeps its SIREN: they are for it.
         let read = boss.get(&format!("/organizations/{cfa}")).await;
         let bare = boss.patch(&format!("/organizations/{cfa}"), read.header("etag"), &json!({ "siren": null, "siret": null })).await;
@@ -317,6 +322,13 @@ own_journeys! {
         let closed = api.post(&switch, &reason).await.done(200);
         assert_eq!((&closed["people"], &closed["api_keys"]), (&json!(4), &json!(1)), "{closed}");
         assert!(closed["sessions"].as_i64() >= Some(3) && closed["grants"].as_i64() >= Some(4), "{closed}");
+        // The key is dead, and with it the token it was exchanged for, at the first check.
+        for presented in [(key, vendor.as_str()), ("", bound.as_str())] {
+            refused(&check_with(&server, "", presented).await, 401, "key_revoked");
+        }
+        assert_eq!(introspect(&server, "demo-resource", &bound).await, json!({ "active": false }));
+        let exchanged = token_with(&server, key).await.json();
+        assert!(exchanged["error_description"].as_str().unwrap().starts_with("key_revoked: "), "{exchanged}");
         // The caller's own session too; those who belong elsewhere besides; nobody else.
         api.get("/me").await.problem(401, "invalid_token");
         for dead in [&his, &theirs] {

@@ -4,7 +4,10 @@
 use std::time::{Duration, Instant};
 
 use habilis_integration_tests::timing::{ROUNDS, Verdict, agree, compare, middle_and_spread};
-use habilis_integration_tests::{Browser, Engine, TestServer};
+use habilis_integration_tests::{Browser, Engine, Http, TestServer};
+use serde_json::json;
+
+use crate::api_keys::{READ, check_from, forged, issue, refused, renamed};
 
 /// Samples of each kind in a round.
 const SAMPLES: usize = 60;
@@ -117,6 +120,42 @@ own_journeys! {
         let forgotten = async |server: &TestServer, login: &str, _| forgot(server, login).await;
         assert!(tells_names_apart(&mut server, Added::TwiceTheSpread, forgotten).await, "twice the spread is found out");
         server.kill();
+    }
+}
+
+on_both_engines! { the_time_of_a_check_does_not_tell_which_keys_are_known }
+
+async fn the_time_of_a_check_does_not_tell_which_keys_are_known(engine: Engine) {
+    let options = ["--set", "api_keys.unknown_per_network_per_minute=100000"];
+    let mut server = TestServer::own_with(engine, &options).await;
+    let new = json!({ "name": "chronomètre", "scopes": [READ] });
+    let key = issue(&server, &new).await["key"].as_str().unwrap().to_owned();
+    let apart = tells_names_apart(&mut server, Added::Nothing, wrong_keys(&key)).await;
+    assert!(!apart, "a wrong secret and an unknown name take different time in every round");
+    let found = tells_names_apart(&mut server, Added::TwiceTheSpread, wrong_keys(&key)).await;
+    assert!(found, "twice the spread is found out");
+    server.kill();
+}
+
+/// The time of a check of a wrong secret under the name of `key`, or under a name that nobody has. Each name was asked about just
+/// before, as by somebody who tries one secret after the other: the server has read it, or read that there is none.
+fn wrong_keys(key: &str) -> impl AsyncFnMut(&TestServer, &str, Name) -> Duration {
+    let (http, mut number) = (Http::new(), 0);
+    async move |server: &TestServer, _: &str, name: Name| {
+        number += 1;
+        let wrong = match name {
+            Name::Known => forged(key, number),
+            Name::Unknown => renamed(key, number),
+        };
+        let headers = [("EDITEUR", "e"), ("LOGICIEL", "l"), ("VERSION", "v"), ("X-API-KEY", &*wrong)];
+        let mut took = Duration::ZERO;
+        for _ in 0..2 {
+            let began = Instant::now();
+            let answer = check_from(&http, (server, ""), &headers).await;
+            took = began.elapsed();
+            refused(&answer, 401, "key_unknown");
+        }
+        took
     }
 }
 

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{Holder, Tokens};
-use crate::api_keys::{self, Known, Software, Used, attempt};
+use crate::api_keys::{self, Caller, Known, Software, Used, attempt};
 use crate::app::App;
 use crate::oidc::audience;
 use crate::oidc::error::Refusal;
@@ -63,6 +63,11 @@ fn refusal(refusal: KeyRefusal) -> Refusal {
     Refusal::new(error, format!("{}: {refusal}", refusal.code())).with_status(status)
 }
 
+/// The same as an exchange says it: a subject token that is not acceptable makes the request invalid (RFC 8693 §2.2.2).
+pub(super) fn of_exchange(refusal: Refusal) -> Refusal {
+    if refusal.error == "invalid_grant" { Refusal { error: "invalid_request", ..refusal } } else { refusal }
+}
+
 /// Exchanges a key for a token of the vendor's client.
 pub(super) async fn exchange(
     app: &App,
@@ -74,7 +79,7 @@ pub(super) async fn exchange(
     if !client.settings.api_keys {
         return Ok(Err(refusal(KeyRefusal::VendorNotAllowed)));
     }
-    let known = match api_keys::open(app, Some(origin), Some(key.expose())).await? {
+    let known = match api_keys::open(app, Caller::Vendor(&client.id), Some(key.expose())).await? {
         Ok(known) => known,
         Err(reason) => return Ok(Err(refusal(reason))),
     };
@@ -137,7 +142,8 @@ async fn alone_for(
         return Ok(Err(refusal(KeyRefusal::VendorMissing)));
     }
     let key = params.take("api_key").map(Secret::new);
-    let known = match api_keys::open(app, Some(origin), key.as_ref().map(|key| key.expose().as_str())).await? {
+    let text = key.as_ref().map(|key| key.expose().as_str());
+    let known = match api_keys::open(app, Caller::Anybody(origin), text).await? {
         Ok(known) => known,
         Err(reason) => return Ok(Err(refusal(reason))),
     };

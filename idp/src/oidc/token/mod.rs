@@ -181,7 +181,8 @@ pub async fn post(State(app): State<App>, origin: Origin, headers: HeaderMap, Fo
             }
             Request::TokenExchange { key, scope } => {
                 let tokens = api_key::exchange(&app, (holder, &origin, &headers), (&key, scope), now).await?;
-                tokens.map(|tokens| Tokens { issued_token_type: Some(api_key::ACCESS_TOKEN_TYPE), ..tokens })
+                let told = |tokens| Tokens { issued_token_type: Some(api_key::ACCESS_TOKEN_TYPE), ..tokens };
+                tokens.map(told).map_err(api_key::of_exchange)
             }
             Request::DeviceCode { device_code } => device_code::redeem(&app, holder, &device_code, now).await?,
         }
