@@ -438,6 +438,16 @@ mod tests {
     }
 
     #[test]
+    fn links_of_one_address_are_bounded() {
+        assert_eq!(load("", &[]).unwrap().sign_in.links_per_address_per_hour, 30);
+        for count in ["0", "10001"] {
+            let set = format!("[sign_in]\nlinks_per_address_per_hour = {count}");
+            let problems = load(&set, &[]).unwrap_err().to_string();
+            assert!(problems.contains("sign_in.links_per_address_per_hour"), "{problems}");
+        }
+    }
+
+    #[test]
     fn a_certificate_comes_with_its_key() {
         let config = load("", &[]).unwrap();
         assert_eq!(config.server.tls_certificate_file, None);

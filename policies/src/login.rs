@@ -18,8 +18,16 @@ const DELAYS: [i64; 10] = [0, 0, 0, 0, 0, 15, 30, 60, 120, 300];
 pub struct Failures {
     /// How many.
     pub count: u32,
-    /// The last of them.
+    /// The last of them; where an hour is counted as a whole, when that hour began.
     pub last_at: Timestamp,
+}
+
+impl Failures {
+    /// When the hour began that one more event `now` counts in: it is over an hour after that, however many follow.
+    #[must_use]
+    pub fn hour_of(self, now: Timestamp) -> Timestamp {
+        if self.count == 0 { now } else { self.last_at }
+    }
 }
 
 /// The attempt comes too early.
@@ -44,10 +52,11 @@ pub fn admit(failures: Option<Failures>, now: Timestamp) -> Result<(), TooEarly>
     if wait.is_zero() || now >= retry_at { Ok(()) } else { Err(TooEarly { retry_at }) }
 }
 
-/// Says whether an attempt from a network is heard, given the failures of all accounts tried from it.
+/// Says whether an attempt from a network is heard, given the failures of all accounts tried from it in the hour that began with the
+/// first of them, see [`Failures::hour_of`].
 ///
 /// # Errors
-/// [`TooEarly`] once more than `per_hour` attempts failed; an hour without any failure forgets them.
+/// [`TooEarly`] once `per_hour` attempts failed, until that hour is over.
 pub fn admit_network(failures: Option<Failures>, per_hour: u32, now: Timestamp) -> Result<(), TooEarly> {
     match failures {
         Some(Failures { count, last_at }) if count >= per_hour => {
@@ -164,6 +173,35 @@ mod tests {
         assert_eq!(admit_network(failed(2), 3, at(1)), Ok(()));
         assert_eq!(admit_network(failed(3), 3, at(1)), Err(TooEarly { retry_at: at(3600) }));
         assert_eq!(admit_network(failed(3), 3, at(3600)), Ok(()));
+    }
+
+    #[test]
+    fn an_hour_is_an_hour_whatever_happens_in_it() {
+        let minute = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        // Four an hour, one a quarter: never five within an hour, so never one too many.
+        let heard = |every: i64, per_hour: u32| -> Vec<i64> {
+            let (mut so_far, mut heard) = (Failures { count: 0, last_at: minute(0) }, Vec::new());
+            for at in (0..300).step_by(usize::try_from(every).unwrap()) {
+                let now = minute(at);
+                if now.duration_since(so_far.last_at) >= MEMORY {
+                    so_far.count = 0;
+                }
+                if admit_network(Some(so_far), per_hour, now).is_ok() {
+                    so_far = Failures { count: so_far.count + 1, last_at: so_far.hour_of(now) };
+                    heard.push(at);
+                }
+            }
+            heard
+        };
+        assert_eq!(heard(15, 4).len(), 20, "every one of five hours");
+        assert_eq!(
+            heard(10, 5),
+            [
+                0, 10, 20, 30, 40, 60, 70, 80, 90, 100, 120, 130, 140, 150, 160, 180, 190, 200, 210, 220, 240, 250,
+                260, 270, 280
+            ]
+        );
+        assert_eq!(heard(1, 3).len(), 15, "a flood gets no more, and is not punished beyond its hour");
     }
 
     #[test]

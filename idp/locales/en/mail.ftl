@@ -13,6 +13,16 @@ mail-password-expired-subject = Your password has expired
 mail-password-expired-what = Your password has expired. Choose a new one by this link; it works once, within 60 minutes:
 mail-password-compromised-subject = Your account is protected
 mail-password-compromised-what = You reported a compromise. All your devices are signed out and the old password opens nothing. Choose a new one by this link; it works once, within 60 minutes:
+mail-doubted-passkeys = { $count ->
+    [one] A passkey that was added in the last 30 days was removed.
+   *[other] { $count } passkeys that were added in the last 30 days were removed.
+}
+mail-doubted-apps = { $count ->
+    [one] An authenticator app that was added in the last 30 days was removed.
+   *[other] { $count } authenticator apps that were added in the last 30 days were removed.
+}
+mail-doubted-codes = The recovery codes that were made in the last 30 days no longer work.
+mail-doubted-again = If they were yours, set them up again once you are signed in.
 mail-password-compromised-elsewhere = If you used this password elsewhere, change it there too.
 mail-password-changed-subject = Your password was changed
 mail-password-changed-what = The password of your account has just been changed.

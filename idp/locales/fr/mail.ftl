@@ -13,6 +13,16 @@ mail-password-expired-subject = Votre mot de passe a expiré
 mail-password-expired-what = Votre mot de passe a expiré. Choisissez-en un nouveau par ce lien, utilisable une seule fois pendant 60 minutes :
 mail-password-compromised-subject = Votre compte est protégé
 mail-password-compromised-what = Vous avez signalé une compromission. Tous vos appareils sont déconnectés et l’ancien mot de passe n’ouvre plus rien. Choisissez-en un nouveau par ce lien, utilisable une seule fois pendant 60 minutes :
+mail-doubted-passkeys = { $count ->
+    [one] Une clé d’accès ajoutée au cours des 30 derniers jours a été retirée.
+   *[other] { $count } clés d’accès ajoutées au cours des 30 derniers jours ont été retirées.
+}
+mail-doubted-apps = { $count ->
+    [one] Une application d’authentification ajoutée au cours des 30 derniers jours a été retirée.
+   *[other] { $count } applications d’authentification ajoutées au cours des 30 derniers jours ont été retirées.
+}
+mail-doubted-codes = Les codes de secours créés au cours des 30 derniers jours ne fonctionnent plus.
+mail-doubted-again = Si c’étaient les vôtres, remettez-les en place une fois connecté.
 mail-password-compromised-elsewhere = Si vous utilisiez ce mot de passe ailleurs, changez-le là aussi.
 mail-password-changed-subject = Votre mot de passe a changé
 mail-password-changed-what = Le mot de passe de votre compte vient d’être changé.

@@ -17,10 +17,11 @@ use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person};
 use crate::db::{Tx, browsers, compromise_links, factor_removals, grants, password_links, passwords, sign_in_steps};
+use crate::login::factors::Removed;
 use crate::login::forgot::ui_locales;
 use crate::login::links::{self, Why};
 use crate::login::password_pages::{Telling, Told};
-use crate::login::session;
+use crate::login::{factors, session};
 use crate::mail::incidents;
 use crate::outcome::Outcome;
 use crate::web::page::{Chrome, Sample, sample_chrome};
@@ -28,7 +29,7 @@ use crate::web::text::Locale;
 use crate::web::{Origin, chrome, cookies, render};
 
 /// How long the link of a mail works.
-const LIFE: SignedDuration = SignedDuration::from_hours(24 * 30);
+const LIFE: SignedDuration = factors::DOUBTED;
 /// Longest token worth a look.
 const MAX_TOKEN: usize = 128;
 
@@ -94,10 +95,8 @@ pub async fn post(State(app): State<App>, origin: Origin, Path(token): Path<Stri
     closed(&app, &origin)
 }
 
-/// Ends every session and token and tells the portals, takes the password away, forgets the browsers the account knew (the
-/// thief's may be among them, and would have tries of its own), voids what waits for a link: a password, another address, the
-/// removal of second factors. Sends a link to choose another password, and tells the data protection officer. The link of a mail
-/// that takes a changed address back stays good. The caller holds the lock on the person, and commits.
+/// Shuts the account, see [`shut`]. Sends a link to choose another password, and tells the data protection officer. The link of a
+/// mail that takes a changed address back stays good. The caller holds the lock on the person, and commits.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -107,27 +106,57 @@ pub async fn close(
     (person, by): (&Person, &'static str),
     (origin, now): (&Origin, Timestamp),
 ) -> Outcome<()> {
-    let ended = session::end_of_person(tx, (&person.id, ""), now).await?;
-    let revoked = grants::revoke_of_person(tx, &person.id, "", now).await?;
-    happened_to_issuer(tx, app, (&person.id, None, Happening::IssuerCompromised), now).await?;
-    passwords::take_away(tx, &person.id, now).await?;
-    password_links::void(tx, &person.id, now).await?;
-    compromise_links::void(tx, &person.id, now).await?;
-    sign_in_steps::void(tx, &person.id, now).await?;
-    account_links::void(tx, &person.id, Purpose::NewEmail, now).await?;
-    factor_removals::void(tx, &person.id, now).await?;
-    let forgotten = browsers::forget(tx, &person.id).await?;
-    links::send(tx, app, (&person.id, Why::Compromised), now).await?;
+    let shut = shut(tx, app, person, now).await?;
+    links::send(tx, app, (&person.id, Why::Compromised(shut.removed)), now).await?;
     incidents::tell_dpo(tx, app, (person, origin), now).await?;
-    let event = Event::new("account.compromise_reported")
-        .by(&person.id)
-        .about(&person.id)
-        .from(origin)
-        .with("by", by)
-        .with("sessions_ended", ended)
-        .with("grants_revoked", revoked)
-        .with("browsers_forgotten", forgotten);
-    Ok(audit::record(tx, event, now).await?)
+    let event = Event::new("account.compromise_reported").by(&person.id).about(&person.id).from(origin).with("by", by);
+    Ok(audit::record(tx, shut.tell(event), now).await?)
+}
+
+/// What was open of an account, and is no more.
+#[derive(Debug)]
+pub(super) struct Shut {
+    sessions: u64,
+    grants: u64,
+    browsers: u64,
+    pub(super) removed: Removed,
+}
+
+impl Shut {
+    /// Adds it to a line of the trail.
+    pub(super) fn tell(&self, event: Event) -> Event {
+        let event = event
+            .with("sessions_ended", self.sessions)
+            .with("grants_revoked", self.grants)
+            .with("browsers_forgotten", self.browsers);
+        self.removed.tell(event)
+    }
+}
+
+/// Ends every session and token and tells the portals, takes the password away, forgets the browsers the account knew (the
+/// thief's may be among them, and would have tries of its own), voids what waits for a link: a password, another address, the
+/// removal of second factors. Removes the passkeys, apps and recovery codes of the last thirty days. The older ones stay, but a passkey
+/// opens nothing before another password was chosen by the link: it may be the thief's all the same. Who had no password to renew, or
+/// no address to send a link to, goes on with an older passkey. The caller holds the lock on the person, and commits.
+///
+/// # Errors
+/// The database or a template failed.
+pub(super) async fn shut(tx: &mut Tx, app: &App, person: &Person, now: Timestamp) -> Outcome<Shut> {
+    let id = person.id.as_str();
+    let sessions = session::end_of_person(tx, (id, ""), now).await?;
+    let grants = grants::revoke_of_person(tx, id, "", now).await?;
+    happened_to_issuer(tx, app, (id, None, Happening::IssuerCompromised), now).await?;
+    if passwords::take_away(tx, id, now).await? && person.email.is_some() {
+        people::ask_renewal(tx, id, now).await?;
+    }
+    password_links::void(tx, id, now).await?;
+    compromise_links::void(tx, id, now).await?;
+    sign_in_steps::void(tx, id, now).await?;
+    account_links::void(tx, id, Purpose::NewEmail, now).await?;
+    factor_removals::void(tx, id, now).await?;
+    let removed = factors::remove_doubted(tx, id, now).await?;
+    let browsers = browsers::forget(tx, id).await?;
+    Ok(Shut { sessions, grants, browsers, removed })
 }
 
 /// The page that says so.

@@ -8,7 +8,7 @@ use habilis_keys::secret::Secret;
 use habilis_policies::passwords::PasswordPolicy;
 use jiff::{SignedDuration, Timestamp};
 
-use super::signed_in;
+use super::{signed_in, still_open};
 use crate::app::App;
 use crate::db::people::{self, Person};
 use crate::db::sessions::Session;
@@ -126,10 +126,16 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
     if !browser.sent(&app, params.get("csrf")) {
         return Ok(see_other(PATH));
     }
+    let mut proven = None;
     if shown.present == Present::Asked {
         let present = Secret::new(params.take("present").unwrap_or_default());
         match attempt(&app, (&origin, &browser), (&person.login, present), now).await? {
-            Attempt::Right(_) => {}
+            Attempt::Right(verified) => {
+                let mut tx = app.db.begin().await?;
+                verified.settle(&mut tx).await?;
+                tx.commit().await?;
+                proven = Some(verified);
+            }
             Attempt::Expired => {
                 return render(StatusCode::FORBIDDEN, &Told { chrome: shown.chrome, telling: Telling::Expired });
             }
@@ -147,7 +153,15 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
         Err(problems) => return render(StatusCode::UNPROCESSABLE_ENTITY, &ChangePassword { problems, ..shown }),
     };
     let mut tx = app.db.begin().await?;
-    people::lock(&mut tx, &person.id).await?;
+    // The form was on its way while two digests were computed: a report or another password may have come first.
+    if !still_open(&mut tx, &session, now).await? {
+        return Ok(see_other(&Place::Password.login_path()));
+    }
+    if let Some(verified) = &proven
+        && !verified.holds(&mut tx).await?
+    {
+        return render(StatusCode::FORBIDDEN, &ChangePassword { present: Present::Refused, ..shown });
+    }
     let change = Change { person: &person, phc: &phc, kept: &session.id, by: "account" };
     change::apply(&mut tx, &app, (change, &origin), now).await?;
     tx.commit().await?;

@@ -16,7 +16,7 @@ use super::attributes::{self, Field};
 use super::kept::Kept;
 use super::logins;
 use super::notice::{Told, tell};
-use super::signed_in;
+use super::{compromise, signed_in, still_open};
 use crate::app::App;
 use crate::config::Config;
 use crate::db::account_links::{self, NewLink, Purpose};
@@ -24,12 +24,11 @@ use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
 use crate::db::people::{self, Person, Profile, fold_login};
 use crate::db::sessions::Session;
-use crate::db::{Tx, grants, is_unique_violation, password_links, passwords};
+use crate::db::{Tx, is_unique_violation, password_links};
 use crate::login::forgot::ui_locales;
 use crate::login::links::{self, Why};
 use crate::login::local::Place;
 use crate::login::password::recent;
-use crate::login::session;
 use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Recipient};
 use crate::oidc::error::PageError;
@@ -283,12 +282,15 @@ pub(super) async fn ask_email(State(app): State<App>, origin: Origin, cookies: C
         return render(StatusCode::UNPROCESSABLE_ENTITY, &ProfilePage { wrong_email: true, ..shown });
     };
     let mut tx = app.db.begin().await?;
-    let subject = Subject::link(&format!("email of {}", person.id));
+    if !still_open(&mut tx, &session, now).await? {
+        return Ok(see_other(&Place::Profile.login_path()));
+    }
+    let subject = Subject::new_email(&person.id);
     let so_far = recent(failures::lock(&mut tx, &subject, now).await?, now);
     if login::admit_network(Some(so_far), PER_PERSON, now).is_err() {
         return render(StatusCode::TOO_MANY_REQUESTS, &ProfilePage { too_many: true, ..shown });
     }
-    failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, now).await?;
+    failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, so_far.hour_of(now)).await?;
     account_links::void(&mut tx, &person.id, Purpose::NewEmail, now).await?;
     let token = habilis_keys::random::token();
     let link = NewLink {
@@ -303,6 +305,8 @@ pub(super) async fn ask_email(State(app): State<App>, origin: Origin, cookies: C
     let locale = Locale::negotiate(Some(&person.locale), None);
     let to = Recipient { address: email.as_str(), person: Some(&person.id), locale };
     let mail = mail::write_to(&mut tx, (&app).into(), (&to, &AccountLetter::NewEmail { href }), (now, now)).await?;
+    // Who holds the account today learns of it while there is time.
+    mail::write(&mut tx, &app, (&person.id, &AccountLetter::email_change_asked(&origin, now)), now).await?;
     let event =
         Event::new("account.email_change_asked").by(&person.id).about(&person.id).from(&origin).with("mail", mail);
     audit::record(&mut tx, event, now).await?;
@@ -369,6 +373,8 @@ pub(super) async fn confirm(State(app): State<App>, origin: Origin, Path(token):
         Err(error) if is_unique_violation(&error) => return tell(&app, &origin, Told::AccountExists),
         set => set?,
     }
+    // Links that lie in the former mailbox open nothing any more.
+    password_links::void(&mut tx, &person.id, now).await?;
     if let Some(old) = person.email.as_deref().filter(|old| *old != new.email) {
         tell_old(&mut tx, &app, (&person, old), now).await?;
     }
@@ -417,7 +423,7 @@ pub(super) async fn undo_page(
     render(StatusCode::OK, &EmailPage { chrome, action: path, email: address.email, step: EmailStep::Undo })
 }
 
-/// Gives the account back to the former address: sessions, tokens and password end, and a link to choose another password
+/// Gives the account back to the former address, shut as after a report: see [`compromise::shut`]. A link to choose another password
 /// goes there. The address that loses it is told too.
 pub(super) async fn undo(State(app): State<App>, origin: Origin, Path(token): Path<String>) -> Outcome {
     let now = app.clock.now();
@@ -435,20 +441,13 @@ pub(super) async fn undo(State(app): State<App>, origin: Origin, Path(token): Pa
         Err(error) if is_unique_violation(&error) => return tell(&app, &origin, Told::AccountExists),
         set => set?,
     }
-    for purpose in [Purpose::NewEmail, Purpose::UndoEmail] {
-        account_links::void(&mut tx, &person.id, purpose, now).await?;
-    }
-    let ended = session::end_of_person(&mut tx, (&person.id, ""), now).await?;
-    let revoked = grants::revoke_of_person(&mut tx, &person.id, "", now).await?;
-    passwords::take_away(&mut tx, &person.id, now).await?;
-    password_links::void(&mut tx, &person.id, now).await?;
-    links::send(&mut tx, &app, (&person.id, Why::Compromised), now).await?;
-    let event = Event::new("account.email_restored")
-        .about(&person.id)
-        .from(&origin)
-        .with("sessions_ended", ended)
-        .with("grants_revoked", revoked);
-    audit::record(&mut tx, event, now).await?;
+    account_links::void(&mut tx, &person.id, Purpose::UndoEmail, now).await?;
+    // With the address that a link goes to from now on.
+    let person = Person { email: Some(email), ..person };
+    let shut = compromise::shut(&mut tx, &app, &person, now).await?;
+    links::send(&mut tx, &app, (&person.id, Why::Compromised(shut.removed)), now).await?;
+    let event = Event::new("account.email_restored").about(&person.id).from(&origin);
+    audit::record(&mut tx, shut.tell(event), now).await?;
     tx.commit().await?;
     app.mail_waiting.notify_one();
     tell(&app, &origin, Told::EmailRestored)

@@ -14,9 +14,9 @@ use jiff::Timestamp;
 
 use super::kept::Kept;
 use super::security_page::{Factor, Problem, Security, Waiting};
-use super::signed_in;
+use super::{signed_in, still_open};
 use crate::app::App;
-use crate::db::people::{self, Person};
+use crate::db::people::Person;
 use crate::db::second_factors::{self, Found};
 use crate::db::sessions::Session;
 use crate::db::{Tx, passkeys, sessions, totp_devices};
@@ -238,7 +238,9 @@ async fn confirm_app(
     let typed = params.take("code").unwrap_or_default();
     let person = &fresh.person.id;
     let mut tx = app.db.begin().await?;
-    people::lock(&mut tx, person).await?;
+    if !still_open(&mut tx, &fresh.session, now).await? {
+        return Ok(see_other(PATH));
+    }
     if !factors::confirm_app(&mut tx, &app, (&id, person, &typed, &origin), now).await? {
         return render(StatusCode::UNPROCESSABLE_ENTITY, &NewApp { wrong: true, ..page });
     }
@@ -274,7 +276,9 @@ async fn add_passkey(State(app): State<App>, origin: Origin, cookies: Cookies, f
         Err(elsewhere) => return Ok(elsewhere),
     };
     let mut tx = app.db.begin().await?;
-    people::lock(&mut tx, &fresh.person.id).await?;
+    if !still_open(&mut tx, &fresh.session, now).await? {
+        return Ok(see_other(PATH));
+    }
     let who = (fresh.person.id.as_str(), &fresh.browser, &origin);
     match passkey::register(&mut tx, &app, who, (&mut params, now)).await? {
         Registered::Added(methods) => added(tx, &app, (&origin, &fresh, methods), now).await,
@@ -336,7 +340,9 @@ async fn remove_app(
 async fn remove(app: &App, origin: &Origin, (fresh, change, id): (&Fresh, Change, &str), now: Timestamp) -> Outcome {
     let person = fresh.person.id.as_str();
     let mut tx = app.db.begin().await?;
-    people::lock(&mut tx, person).await?;
+    if !still_open(&mut tx, &fresh.session, now).await? {
+        return Ok(see_other(PATH));
+    }
     let removed = match change {
         Change::PasskeyRemoved => passkeys::delete(&mut tx, (id, person)).await?,
         _ => totp_devices::delete(&mut tx, (id, person)).await?,
@@ -374,7 +380,9 @@ async fn new_codes(State(app): State<App>, origin: Origin, cookies: Cookies, for
         return Ok(see_other(PATH));
     }
     let mut tx = app.db.begin().await?;
-    people::lock(&mut tx, &fresh.person.id).await?;
+    if !still_open(&mut tx, &fresh.session, now).await? {
+        return Ok(see_other(PATH));
+    }
     let codes = factors::new_codes(&mut tx, &app, (&fresh.person.id, &origin), now).await?;
     tx.commit().await?;
     app.mail_waiting.notify_one();

@@ -192,7 +192,7 @@ async fn count(
     let mut subjects = vec![
         (Subject::sign_ups(&address), limits.sign_ups_per_address_per_hour),
         (Subject::sign_ups(&network), limits.sign_ups_per_network_per_hour),
-        (Subject::link(&fold_login(email.as_str())), PER_NAME),
+        (Subject::sign_ups(&format!("name {}", fold_login(email.as_str()))), PER_NAME),
     ];
     if !proven {
         subjects.push((Subject::sign_ups(&format!("unproven {address}")), limits.unproven_per_address_per_hour));
@@ -204,10 +204,10 @@ async fn count(
         if let Err(too_early) = login::admit_network(Some(so_far), per_hour, now) {
             return Ok(Err(too_early));
         }
-        counted.push((subject, so_far.count));
+        counted.push((subject, so_far));
     }
-    for (subject, count) in counted {
-        failures::set(tx, &subject, i64::from(count) + 1, now).await?;
+    for (subject, so_far) in counted {
+        failures::set(tx, &subject, i64::from(so_far.count) + 1, so_far.hour_of(now)).await?;
     }
     Ok(Ok(()))
 }

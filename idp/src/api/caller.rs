@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
 use habilis_policies::acr::Level;
 use habilis_policies::attributes::Asked;
 use habilis_policies::authorization::{
@@ -24,7 +25,7 @@ use crate::db::clients::MANAGES_ALL;
 use crate::db::members::{self, Member};
 use crate::db::organizations::{self, Organization};
 use crate::db::people::{self, Person};
-use crate::db::{Tx, clients};
+use crate::db::{Tx, clients, grants};
 use crate::oidc::resource::{self, Access, Challenge, Presented, StepUp};
 use crate::outcome::Outcome;
 use crate::web::Origin;
@@ -389,6 +390,14 @@ impl Caller {
         if let Some((id, _)) = asked_in.filter(|(id, _)| administers(id)) {
             members::lock(tx, id).await?;
         }
+        if self.grant_is_over(tx, now).await? {
+            let challenge = self.access.over().into_response();
+            let problem = Problem::bare(Code::InvalidToken);
+            let fields = challenge.headers().get_all(header::WWW_AUTHENTICATE).iter().cloned();
+            return Ok(Some(
+                fields.fold(problem, |problem, value| problem.with_header(header::WWW_AUTHENTICATE, value)),
+            ));
+        }
         let person = people::find(tx, &self.id).await?.filter(Person::is_active);
         let staff = |person: &Person| (person.operator || !self.operator) && (person.privacy || !self.privacy);
         if !person.as_ref().is_some_and(staff) {
@@ -410,6 +419,17 @@ impl Caller {
             && !self.operator
             && organizations::find(tx, id).await?.is_none_or(|organization| organization.status != "active");
         Ok(inactive.then(|| Problem::bare(Code::OrganizationNotActive)))
+    }
+
+    /// Whether the grant behind the token ended since the token was looked at, by a report of its person or a kill switch. Whoever
+    /// revokes it waits until this write is done, and then finds what was written.
+    async fn grant_is_over(&self, tx: &mut Tx, now: Timestamp) -> Outcome<bool> {
+        let Some(grant) = &self.access.grant else { return Ok(true) };
+        if !grants::hold(tx, &grant.id).await? || people::must_renew(tx, &self.id).await? {
+            return Ok(true);
+        }
+        let found = grants::find(tx, &grant.id, now).await?;
+        Ok(found.is_none_or(|found| found.is_revoked()))
     }
 
     /// Records that leave was taken away between the asking and the write.

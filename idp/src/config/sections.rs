@@ -53,6 +53,7 @@ pub struct SignIn {
     pub session_absolute_minutes: u32,
     pub failures_per_address_per_hour: u32,
     pub failures_per_network_per_hour: u32,
+    pub links_per_address_per_hour: u32,
     pub interactions_per_address_per_minute: u32,
 }
 
@@ -369,6 +370,10 @@ impl SignIn {
             "sign_in.interactions_per_address_per_minute is at least 1",
         );
         refuse(self.failures_per_network_per_hour == 0, "sign_in.failures_per_network_per_hour is at least 1");
+        refuse(
+            !(1..=10_000).contains(&self.links_per_address_per_hour),
+            "sign_in.links_per_address_per_hour is between 1 and 10000",
+        );
     }
 }
 

@@ -10,6 +10,7 @@ statements! {
     TOUCH = "UPDATE browsers SET last_seen_at = $3 WHERE person_id = $1 AND browser_digest = $2";
     IS_KNOWN = "SELECT EXISTS (SELECT 1 FROM browsers b JOIN people p ON p.id = b.person_id
                                WHERE p.login = $1 AND b.browser_digest = $2)";
+    IS_KNOWN_TO = "SELECT EXISTS (SELECT 1 FROM browsers WHERE person_id = $1 AND browser_digest = $2)";
     FORGET = "DELETE FROM browsers WHERE person_id = $1";
     PURGE = "DELETE FROM browsers WHERE last_seen_at < $1";
 }
@@ -33,6 +34,14 @@ pub async fn seen(tx: &mut Tx, person: &str, browser_digest: &[u8], now: Timesta
 /// The engine failed.
 pub async fn is_known(c: &mut impl Conn, login: &str, browser_digest: &[u8]) -> sqlx::Result<bool> {
     sql!(c, one (bool,): IS_KNOWN, login, browser_digest).map(|(known,)| known)
+}
+
+/// The same by the person's id.
+///
+/// # Errors
+/// The engine failed.
+pub async fn is_known_to(c: &mut impl Conn, person: &str, browser_digest: &[u8]) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): IS_KNOWN_TO, person, browser_digest).map(|(known,)| known)
 }
 
 /// Forgets every browser of `person`, and says how many: each is a stranger from now on.

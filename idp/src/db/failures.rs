@@ -13,16 +13,17 @@ statements! {
             RETURNING count, last_at";
     FIND_THREE = "SELECT subject, count, last_at FROM failures WHERE subject IN ($1, $2, $3)";
     SET = "UPDATE failures SET count = $2, last_at = $3 WHERE subject = $1";
+    GIVE_BACK = "UPDATE failures SET count = count - 1 WHERE subject = $1 AND count > 0";
     CLEAR = "DELETE FROM failures WHERE subject = $1";
     PURGE = "DELETE FROM failures WHERE last_at < $1";
 }
 
-/// Failures in a row.
+/// Failures in a row, or in an hour.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub struct Failures {
     /// How many.
     pub count: i64,
-    /// The last of them.
+    /// The last of those in a row; of those in an hour, when the hour began.
     pub last_at: At,
 }
 
@@ -39,6 +40,17 @@ impl Subject {
     /// The second step of a person.
     pub fn second_step(person: &str) -> Self {
         Self(habilis_keys::token::digest(&format!("second step {person}")))
+    }
+
+    /// The second step of a person, in a browser their account knows.
+    pub fn second_step_in_browser(person: &str, browser_digest: &[u8]) -> Self {
+        let browser = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, browser_digest);
+        Self(habilis_keys::token::digest(&format!("second step of browser {browser} {person}")))
+    }
+
+    /// The second step of a person, in all browsers their account knows together.
+    pub fn second_step_in_known_browsers(person: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("second step of known browsers {person}")))
     }
 
     /// A browser known to the account, at that account.
@@ -60,6 +72,16 @@ impl Subject {
     /// An account name somebody asked a link for.
     pub fn link(login: &str) -> Self {
         Self(habilis_keys::token::digest(&format!("link {login}")))
+    }
+
+    /// An account whose password was right and has expired: its links are those of whoever knows it.
+    pub fn link_after_expiry(login: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("link after expiry {login}")))
+    }
+
+    /// A person who asks for another address.
+    pub fn new_email(person: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("new email {person}")))
     }
 
     /// A network that asks for links.
@@ -102,6 +124,14 @@ pub async fn find_three(c: &mut impl Conn, subjects: [&Subject; 3]) -> sqlx::Res
         let row = rows.iter().find(|(found, ..)| *found == subject.0)?;
         Some(Failures { count: row.1, last_at: row.2 })
     }))
+}
+
+/// Takes one back that turned out to be none.
+///
+/// # Errors
+/// The engine failed.
+pub async fn give_back(tx: &mut Tx, subject: &Subject) -> sqlx::Result<()> {
+    sql!(tx, execute GIVE_BACK, &subject.0).map(drop)
 }
 
 /// Sets the failures of a locked `subject`.

@@ -33,6 +33,7 @@ statements! {
     CLAIM_CODE = "UPDATE grants SET code_used_at = $2, expires_at = $3
                   WHERE id = $1 AND code_used_at IS NULL AND revoked_at IS NULL";
     EXTEND = "UPDATE grants SET expires_at = $2 WHERE id = $1 AND expires_at < $2";
+    HOLD = "UPDATE grants SET expires_at = expires_at WHERE id = $1 AND revoked_at IS NULL";
     REVOKE = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     REVOKE_OF_SESSION = "UPDATE grants SET revoked_at = $2
                          WHERE session_id = $1 AND revoked_at IS NULL AND ' ' || scope || ' ' NOT LIKE '% offline_access %'
@@ -121,6 +122,15 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// Whether it was revoked, alone, with the session it was given in, or with an organization's access; or its person is not active.
+    pub fn is_revoked(&self) -> bool {
+        let outlives_session = self.scope.split(' ').any(|token| token == "offline_access");
+        self.revoked_at.is_some()
+            || self.access_ended
+            || self.person_status != "active"
+            || (self.session_ended_at.is_some() && !outlives_session)
+    }
+
     /// `at`, or the end of the access when that comes first.
     pub fn at_most(&self, at: Timestamp) -> Timestamp {
         self.until.map_or(at, |until| at.min(until.into()))
@@ -213,6 +223,14 @@ pub async fn find_by_code(c: &mut impl Conn, code_digest: &[u8], now: Timestamp)
 /// The engine failed.
 pub async fn find(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<Option<Grant>> {
     sql!(c, optional Grant: FIND, id, today(now))
+}
+
+/// Keeps a grant from being revoked until the transaction ends; false when it was revoked before.
+///
+/// # Errors
+/// The engine failed.
+pub async fn hold(tx: &mut Tx, id: &str) -> sqlx::Result<bool> {
+    sql!(tx, execute HOLD, id).map(|rows| rows == 1)
 }
 
 /// Uses the code up; false when somebody was first. The row stays until `keep_until`, so that a second use is recognised.

@@ -7,11 +7,11 @@ use super::{At, Conn, Tx};
 statements! {
     INSERT = "INSERT INTO interactions (id, browser_digest, client_id, request, created_at, expires_at)
               VALUES ($1, $2, $3, $4, $5, $6)";
-    FIND = "SELECT id, client_id, request, created_at, authenticated_at, consented_at, organization_id
+    FIND = "SELECT id, client_id, request, created_at, authenticated_at, consented_at, consented_by, organization_id
             FROM interactions
             WHERE id = $1 AND browser_digest = $2 AND expires_at > $3 AND finished_at IS NULL";
     AUTHENTICATED = "UPDATE interactions SET authenticated_at = $2 WHERE id = $1 AND finished_at IS NULL";
-    CONSENTED = "UPDATE interactions SET consented_at = $2 WHERE id = $1 AND finished_at IS NULL";
+    CONSENTED = "UPDATE interactions SET consented_at = $2, consented_by = $3 WHERE id = $1 AND finished_at IS NULL";
     CHOSE = "UPDATE interactions SET organization_id = $2 WHERE id = $1 AND finished_at IS NULL";
     FINISH = "UPDATE interactions SET finished_at = $2 WHERE id = $1 AND finished_at IS NULL";
     PURGE = "DELETE FROM interactions WHERE expires_at < $1";
@@ -32,6 +32,8 @@ pub struct Interaction {
     pub authenticated_at: Option<At>,
     /// When consent was given for it.
     pub consented_at: Option<At>,
+    /// Who gave it: somebody else may sign in before the request is answered.
+    pub consented_by: Option<String>,
     /// For which organization the person answered that it is.
     pub organization_id: Option<String>,
 }
@@ -81,12 +83,12 @@ pub async fn authenticated(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Resul
     sql!(tx, execute AUTHENTICATED, id, At::from(now)).map(drop)
 }
 
-/// Notes that the person consented to this request.
+/// Notes that `person` consented to this request.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn consented(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<()> {
-    sql!(tx, execute CONSENTED, id, At::from(now)).map(drop)
+pub async fn consented(tx: &mut Tx, (id, person): (&str, &str), now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute CONSENTED, id, At::from(now), person).map(drop)
 }
 
 /// Notes for which organization this request is.

@@ -61,6 +61,7 @@ const MIGRATIONS: &[Migration] = migrations![
     28 "0028_whole_imports",
     29 "0029_document_requests",
     30 "0030_forgotten_words",
+    31 "0031_takeovers",
     39 "0039_client_versions",
     40 "0040_members_by_person",
 ];

@@ -15,6 +15,7 @@ statements! {
     RENAME = "UPDATE passkeys SET name = $3 WHERE id = $1 AND person_id = $2";
     DELETE = "DELETE FROM passkeys WHERE id = $1 AND person_id = $2";
     DELETE_ALL = "DELETE FROM passkeys WHERE person_id = $1";
+    DELETE_SINCE = "DELETE FROM passkeys WHERE person_id = $1 AND created_at >= $2";
     BEGIN = "INSERT INTO passkey_ceremonies (id, browser_digest, person_id, state, expires_at) VALUES ($1, $2, $3, $4, $5)";
     CLAIM = "DELETE FROM passkey_ceremonies WHERE id = $1 AND browser_digest = $2 AND expires_at > $3
              RETURNING person_id, state";
@@ -107,6 +108,14 @@ pub async fn delete(tx: &mut Tx, (id, person): (&str, &str)) -> sqlx::Result<boo
 /// The engine failed.
 pub async fn delete_all(tx: &mut Tx, person: &str) -> sqlx::Result<u64> {
     sql!(tx, execute DELETE_ALL, person)
+}
+
+/// Removes the passkeys of `person` that were added at `since` or later, and says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn delete_since(tx: &mut Tx, person: &str, since: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute DELETE_SINCE, person, At::from(since))
 }
 
 /// A challenge given out.

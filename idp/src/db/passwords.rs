@@ -127,13 +127,14 @@ pub async fn replace(tx: &mut Tx, person: &str, phc: &str, now: Timestamp) -> sq
     set(tx, person, phc, now).await
 }
 
-/// Takes the password of `person` away, and keeps its digest; only a one-time link opens the account then.
+/// Takes the password of `person` away, and keeps its digest; only a one-time link opens the account then. False when there was
+/// none.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn take_away(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<()> {
+pub async fn take_away(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute KEEP, person, At::from(now))?;
-    sql!(tx, execute DROP, person).map(drop)
+    sql!(tx, execute DROP, person).map(|rows| rows == 1)
 }
 
 /// The digests of earlier passwords, the last one first, without the current one.

@@ -30,10 +30,12 @@ statements! {
     FIND_BY_LOGIN = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
                      FROM people WHERE login = $1";
     FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
-                              FROM people WHERE login = $1 OR email = $1 OR email = $2
-                              ORDER BY id LIMIT 5";
+                              FROM people WHERE login = $1 OR lower(email) = $1
+                              ORDER BY id LIMIT $2";
     LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
     SET_STATUS = "UPDATE people SET status = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND status = $2";
+    ASK_RENEWAL = "UPDATE people SET renewal_since = $2 WHERE id = $1 AND renewal_since IS NULL";
+    RENEWED = "UPDATE people SET renewal_since = NULL WHERE id = $1 AND renewal_since IS NOT NULL";
     ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, email_bounced_at = NULL, updated_at = $2, version = version + 1 WHERE id = $1 AND status = 'pending'";
     SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6, version = version + 1 WHERE id = $1";
     SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4, version = version + 1 WHERE id = $1";
@@ -46,11 +48,12 @@ statements! {
                                    AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
                                    AND COALESCE(w.changed_at, 0) <= o.renewal_at)";
     AT_SIGN_IN = "SELECT p.status = 'active' AS active,
-                         p.status = 'active' AND NOT p.operator AND NOT p.privacy
-                           AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
-                                       LEFT JOIN passwords w ON w.person_id = m.person_id
-                                       WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
-                                         AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew,
+                         p.renewal_since IS NOT NULL
+                           OR (p.status = 'active' AND NOT p.operator AND NOT p.privacy
+                               AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
+                                           LEFT JOIN passwords w ON w.person_id = m.person_id
+                                           WHERE m.person_id = p.id AND o.settle_after IS NOT NULL AND m.created_at <= o.renewal_at
+                                             AND COALESCE(w.changed_at, 0) <= o.renewal_at)) AS must_renew,
                          EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
                                  WHERE m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
                                    AND o.status = 'active' AND o.mandatory_attributes <> '') AS asked_more
@@ -221,12 +224,22 @@ pub async fn find_credentials_of(c: &mut impl Conn, id: &str) -> sqlx::Result<Op
     sql!(c, optional Credentials: FIND_CREDENTIALS_OF, id)
 }
 
-/// The people, five at most, whose login or mail address is what was typed. An address may be shared by several accounts.
+/// How many accounts one address is looked up for. A family or a small firm may share one.
+const MOST_OF_ADDRESS: usize = 50;
+
+/// The people, fifty at most, whose login or mail address is what was typed, whatever its capitals. An address may be shared by
+/// several accounts.
 ///
 /// # Errors
 /// The engine failed.
 pub async fn find_by_login_or_email(c: &mut impl Conn, typed: &str) -> sqlx::Result<Vec<Person>> {
-    sql!(c, all Person: FIND_BY_LOGIN_OR_EMAIL, fold_login(typed), typed.trim())
+    let limit = i64::try_from(MOST_OF_ADDRESS + 1).unwrap_or(i64::MAX);
+    let mut found = sql!(c, all Person: FIND_BY_LOGIN_OR_EMAIL, fold_login(typed), limit)?;
+    if found.len() > MOST_OF_ADDRESS {
+        tracing::warn!(event = "address_of_too_many", accounts_at_least = found.len());
+        found.truncate(MOST_OF_ADDRESS);
+    }
+    Ok(found)
 }
 
 /// The person with a folded login.
@@ -251,6 +264,22 @@ pub async fn lock(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
 /// The engine failed.
 pub async fn set_status(tx: &mut Tx, id: &str, (from, to): (&str, &str), now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute SET_STATUS, id, from, to, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Notes that a compromise took the password of `id` away: see [`AtSignIn::may_sign_in`].
+///
+/// # Errors
+/// The engine failed.
+pub async fn ask_renewal(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<()> {
+    sql!(tx, execute ASK_RENEWAL, id, At::from(now)).map(drop)
+}
+
+/// Notes that `id` has chosen another password.
+///
+/// # Errors
+/// The engine failed.
+pub async fn renewed(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
+    sql!(tx, execute RENEWED, id).map(drop)
 }
 
 /// Opens a pending account whose address was proven; false when it is not pending.
@@ -363,15 +392,15 @@ pub async fn must_renew(c: &mut impl Conn, id: &str) -> sqlx::Result<bool> {
 pub struct AtSignIn {
     /// The account is active at this moment.
     active: bool,
-    /// See [`must_renew`].
+    /// See [`must_renew`]; or a compromise took the password away and no other was chosen yet.
     must_renew: bool,
     /// An organization of theirs asks them to say more than everybody is asked (R004).
     pub asked_more: bool,
 }
 
 impl AtSignIn {
-    /// Whether the account is active at this moment, and no kill switch stands before it: asked for again where a session opens,
-    /// because a measure may have come since the password was compared.
+    /// Whether the account is active at this moment, and neither a kill switch nor a reported compromise stands before it: asked for
+    /// again where a session opens, because a measure may have come since the password was compared.
     pub fn may_sign_in(self) -> bool {
         self.active && !self.must_renew
     }

@@ -9,6 +9,7 @@ statements! {
     LEFT = "SELECT COUNT(*) FROM recovery_codes WHERE person_id = $1 AND used_at IS NULL";
     USE = "UPDATE recovery_codes SET used_at = $3 WHERE person_id = $1 AND digest = $2 AND used_at IS NULL";
     DELETE_ALL = "DELETE FROM recovery_codes WHERE person_id = $1";
+    DELETE_SINCE = "DELETE FROM recovery_codes WHERE person_id = $1 AND created_at >= $2";
 }
 
 /// Puts a new set in the place of the old one.
@@ -37,6 +38,14 @@ pub async fn left(c: &mut impl Conn, person: &str) -> sqlx::Result<i64> {
 /// The engine failed.
 pub async fn use_up(tx: &mut Tx, person: &str, digest: &[u8], now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute USE, person, digest, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Removes the codes of `person` that were made at `since` or later, and says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn delete_since(tx: &mut Tx, person: &str, since: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute DELETE_SINCE, person, At::from(since))
 }
 
 /// Removes every code of `person`.

@@ -16,6 +16,8 @@ statements! {
             WHERE s.digest = $1 AND s.ended_at IS NULL AND NOT ", access_ended!("s", "$2")));
     CUT_OFF = (concat!("SELECT s.id FROM sessions s JOIN people p ON p.id = s.person_id
                WHERE s.person_id = $1 AND s.ended_at IS NULL AND ", access_ended!("s", "$2"), " ORDER BY s.id LIMIT 1000"));
+    IS_OPEN = (concat!("SELECT EXISTS (SELECT 1 FROM sessions s JOIN people p ON p.id = s.person_id
+               WHERE s.id = $1 AND s.ended_at IS NULL AND p.status = 'active' AND NOT ", access_ended!("s", "$2"), ")"));
     TOUCH = "UPDATE sessions SET last_seen_at = $2, network = $3 WHERE id = $1 AND last_seen_at < $2";
     END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_OTHERS = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND id <> $3 AND ended_at IS NULL";
@@ -115,6 +117,14 @@ pub async fn strengthen(tx: &mut Tx, id: &str, amr: &str) -> sqlx::Result<bool> 
 /// The engine failed.
 pub async fn find(c: &mut impl Conn, digest: &[u8], now: Timestamp) -> sqlx::Result<Option<Session>> {
     sql!(c, optional Session: FIND, digest, today(now))
+}
+
+/// Whether a session is still open, and its person active: read again in the transaction of what it is to allow.
+///
+/// # Errors
+/// The engine failed.
+pub async fn is_open(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): IS_OPEN, id, today(now)).map(|(open,)| open)
 }
 
 /// The sessions of a person that an organization's end of access ended, and whose rows do not say so yet.

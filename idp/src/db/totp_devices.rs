@@ -16,6 +16,7 @@ statements! {
     USE = "UPDATE totp_devices SET last_step = $2, last_used_at = $3 WHERE id = $1 AND last_step < $2";
     DELETE = "DELETE FROM totp_devices WHERE id = $1 AND person_id = $2 AND confirmed_at IS NOT NULL";
     DELETE_ALL = "DELETE FROM totp_devices WHERE person_id = $1";
+    DELETE_SINCE = "DELETE FROM totp_devices WHERE person_id = $1 AND created_at >= $2";
     PURGE = "DELETE FROM totp_devices WHERE confirmed_at IS NULL AND created_at < $1";
 }
 
@@ -105,6 +106,16 @@ pub async fn delete(tx: &mut Tx, (id, person): (&str, &str)) -> sqlx::Result<boo
 /// The engine failed.
 pub async fn delete_all(tx: &mut Tx, person: &str) -> sqlx::Result<u64> {
     sql!(tx, execute DELETE_ALL, person)
+}
+
+/// Removes the apps of `person` that were added at `since` or later, and says how many. An enrolment that was begun goes too, and
+/// is not counted.
+///
+/// # Errors
+/// The engine failed.
+pub async fn delete_since(tx: &mut Tx, person: &str, since: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute DROP_UNCONFIRMED, person)?;
+    sql!(tx, execute DELETE_SINCE, person, At::from(since))
 }
 
 /// Removes enrolments that were begun before `before` and never confirmed.

@@ -308,8 +308,10 @@ impl DemoPerson {
         people::insert(tx, new, now).await?;
         passwords::set(tx, &id, phc, now).await?;
         if self.totp_secret.is_some() {
+            // They have had it for long: a report of a compromise does not doubt it.
+            let long_ago = now.saturating_sub(factors::DOUBTED * 2)?;
             let device = habilis_keys::random::id("otp", now);
-            factors::add_app(tx, app, (&device, &id, "Application", &totp_secret(&self.login)), now).await?;
+            factors::add_app(tx, app, (&device, &id, "Application", &totp_secret(&self.login)), long_ago).await?;
             totp_devices::confirm(tx, (&device, &id), 0, now).await?;
         }
         if let Some(organization) = &self.organization {

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use super::{rules, session};
 use crate::app::App;
+use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
 use crate::db::people::{self, Person};
-use crate::db::{self, Tx, grants, organizations, password_links, sign_in_steps};
+use crate::db::{self, Tx, factor_removals, grants, organizations, password_links, sign_in_steps};
 use crate::mail;
 use crate::mail::passwords::PasswordLetter;
 use crate::outcome::Outcome;
@@ -102,8 +103,9 @@ pub struct Change<'a> {
     pub by: &'static str,
 }
 
-/// Sets the password. Other sessions and every token of them end, open links are void, an account suspended for the age of
-/// its password comes back, and the person is told by mail. The caller holds the lock on the person, and commits.
+/// Sets the password. Other sessions and every token of them end; what waits for a link is void: a password, another address, the
+/// removal of second factors. An account suspended for the age of its password comes back, and the person is told by mail. The caller
+/// holds the lock on the person, and commits.
 ///
 /// # Errors
 /// The database or the template failed.
@@ -111,10 +113,17 @@ pub async fn apply(tx: &mut Tx, app: &App, (change, origin): (Change<'_>, &Origi
     let id = &change.person.id;
     db::passwords::replace(tx, id, change.phc, now).await?;
     password_links::void(tx, id, now).await?;
+    people::renewed(tx, id).await?;
     sign_in_steps::void(tx, id, now).await?;
+    account_links::void(tx, id, Purpose::NewEmail, now).await?;
+    factor_removals::void(tx, id, now).await?;
     let sessions = session::end_of_person(tx, (id, change.kept), now).await?;
     let grants = grants::revoke_of_person(tx, id, change.kept, now).await?;
     failures::clear(tx, &Subject::account(&change.person.login)).await?;
+    // Whoever guessed codes knew the password of before. The mailbox alone gives nobody further guesses at codes.
+    if !change.kept.is_empty() {
+        failures::clear(tx, &Subject::second_step(id)).await?;
+    }
     if people::set_status(tx, id, ("suspended_password", "active"), now).await? {
         audit::record(tx, Event::new("account.reactivated").by(id).about(id).from(origin), now).await?;
     }

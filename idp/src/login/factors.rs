@@ -14,11 +14,13 @@ use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
 use crate::db::people::Person;
 use crate::db::totp_devices::{self, Device, NewDevice};
-use crate::db::{Conn, Tx, factor_removals, passkeys, recovery_codes, second_factors, sign_in_steps};
+use crate::db::{Conn, Tx, browsers, factor_removals, passkeys, recovery_codes, second_factors, sign_in_steps};
 use crate::mail;
 use crate::mail::factors::{Change, FactorLetter};
 use crate::outcome::{Fault, Outcome};
 use crate::web::Origin;
+use crate::web::cookies::Browser;
+use crate::web::text::Locale;
 
 /// Most authenticator apps of one person.
 pub const MAX_APPS: i64 = 5;
@@ -28,6 +30,10 @@ pub const MAX_PASSKEYS: i64 = 20;
 pub const MAX_NAME: usize = 60;
 /// How long an enrolment may take.
 const ENROLMENT: SignedDuration = SignedDuration::from_mins(30);
+/// Wrong codes in an hour from all browsers that the account knows together: whoever holds the mailbox makes browsers known.
+const KNOWN_PER_HOUR: u32 = 20;
+/// What was added since so long is doubted when a compromise is reported: as long as the link of a security mail works.
+pub const DOUBTED: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// Failures after which the person is told that somebody knows their password.
 const TELL_AFTER: u32 = 5;
 const PURPOSE: &str = "totp";
@@ -52,7 +58,8 @@ pub enum Checked {
     TooEarly(Timestamp),
 }
 
-/// Counts an attempt, then looks at the code: one of an authenticator app, or a recovery code. The caller commits whatever
+/// Counts an attempt, then looks at the code: one of an authenticator app, or a recovery code. A browser that the account knows has
+/// tries of its own: whoever guesses elsewhere delays strangers alone. The caller holds the lock on the person, and commits whatever
 /// the answer.
 ///
 /// # Errors
@@ -60,16 +67,30 @@ pub enum Checked {
 pub async fn check(
     tx: &mut Tx,
     app: &App,
-    (person, typed, origin): (&str, &str, &Origin),
+    (person, typed): (&str, &str),
+    (origin, browser): (&Origin, &Browser),
     now: Timestamp,
 ) -> Outcome<Checked> {
-    let subject = Subject::second_step(person);
+    let digest = browser.digest();
+    let known = browsers::is_known_to(tx, person, &digest).await?;
+    let subject = if known { Subject::second_step_in_browser(person, &digest) } else { Subject::second_step(person) };
     let so_far = recent(failures::lock(tx, &subject, now).await?, now);
     if let Err(TooEarly { retry_at }) = login::admit(Some(so_far), now) {
         return Ok(Checked::TooEarly(retry_at));
     }
+    let all_known = Subject::second_step_in_known_browsers(person);
+    if known {
+        let of_all = recent(failures::lock(tx, &all_known, now).await?, now);
+        if let Err(TooEarly { retry_at }) = login::admit_network(Some(of_all), KNOWN_PER_HOUR, now) {
+            return Ok(Checked::TooEarly(retry_at));
+        }
+        failures::set(tx, &all_known, i64::from(of_all.count) + 1, of_all.hour_of(now)).await?;
+    }
     if use_app(tx, app, (person, typed), now).await? || use_recovery(tx, app, (person, typed, origin), now).await? {
         failures::clear(tx, &subject).await?;
+        if known {
+            failures::give_back(tx, &all_known).await?;
+        }
         return Ok(Checked::Right);
     }
     let count = so_far.count.saturating_add(1);
@@ -254,6 +275,58 @@ pub async fn remove_all(tx: &mut Tx, person: &str, now: Timestamp) -> Outcome<u6
     sign_in_steps::void(tx, person, now).await?;
     factor_removals::void(tx, person, now).await?;
     Ok(removed)
+}
+
+/// What was taken away as doubtful.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Removed {
+    /// Passkeys.
+    pub passkeys: u64,
+    /// Authenticator apps.
+    pub apps: u64,
+    /// Recovery codes.
+    pub codes: u64,
+}
+
+impl Removed {
+    /// The sentences about it in a letter; none when nothing was.
+    pub fn lines(self, locale: Locale) -> Vec<String> {
+        let counted = |key, count| (count > 0).then(|| locale.text_count(key, count));
+        let mut lines: Vec<String> = [
+            counted("mail-doubted-passkeys", self.passkeys),
+            counted("mail-doubted-apps", self.apps),
+            (self.codes > 0).then(|| locale.text("mail-doubted-codes")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if !lines.is_empty() {
+            lines.push(locale.text("mail-doubted-again"));
+        }
+        lines
+    }
+
+    /// Adds it to a line of the trail.
+    pub fn tell(self, event: Event) -> Event {
+        event
+            .with("passkeys_removed", self.passkeys)
+            .with("apps_removed", self.apps)
+            .with("recovery_codes_removed", self.codes)
+    }
+}
+
+/// Removes what was added as a second factor of `person` lately: a thief may have. What is older stays, so that a stolen mailbox does
+/// not strip it. The caller holds the lock on the person, tells of it, and commits.
+///
+/// # Errors
+/// The database failed.
+pub async fn remove_doubted(tx: &mut Tx, person: &str, now: Timestamp) -> Outcome<Removed> {
+    let since = now.saturating_sub(DOUBTED)?;
+    let passkeys = passkeys::delete_since(tx, person, since).await?;
+    let apps = totp_devices::delete_since(tx, person, since).await?;
+    let codes = recovery_codes::delete_since(tx, person, since).await?;
+    tidy(tx, person, now).await?;
+    Ok(Removed { passkeys, apps, codes })
 }
 
 /// The reset by an administrator (R035): the person proved who they are by other means. Everything they had as a second

@@ -4,22 +4,22 @@ use axum::response::Response;
 use habilis_keys::secret::Secret;
 use habilis_policies::acr::{self, Level, Sufficiency};
 use habilis_policies::authorize::Next;
+use habilis_policies::calendar;
 use habilis_policies::second_factor::{self, Rule, Standing};
 use jiff::{SignedDuration, Timestamp};
 
 use super::local::Place;
 use super::pages::LoginProblem;
 use super::password::Verified;
-use super::second;
 use super::session::{self, Authenticated};
+use super::{rules, second};
 use crate::account::completion;
 use crate::app::App;
 use crate::db::audit::{self, Event};
-use crate::db::failures;
 use crate::db::second_factors::{self, Found};
 use crate::db::sessions::Session;
 use crate::db::sign_in_steps::{self, NewStep, Step};
-use crate::db::{Tx, browsers, device_requests, interactions, passwords, people};
+use crate::db::{Tx, browsers, device_requests, interactions, people};
 use crate::mail::{self, letters::NewSignIn};
 use crate::oidc::interaction::{self, Open, login_path, proceed, whole_path};
 use crate::oidc::issue::STRONGEST;
@@ -145,13 +145,17 @@ pub(super) async fn after_password(
     let person = &verified.person;
     let portal = way.portal(app, arrival.browser, now).await?;
     let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, person).await?;
+    if !verified.holds(&mut tx).await? {
+        let event = Event::new("sign_in.refused").about(person).from(arrival.origin).with("method", "password");
+        audit::record(&mut tx, event.with("reason", "changed_meanwhile"), now).await?;
+        tx.commit().await?;
+        return Ok(Err(LoginProblem::Refused));
+    }
+    verified.settle(&mut tx).await?;
     if !has_room(&mut tx, app, (person, &arrival), now).await? {
         tx.commit().await?;
         return Ok(Err(LoginProblem::NoRoom));
-    }
-    failures::clear(&mut tx, &verified.counted).await?;
-    if let Some((old, new)) = &verified.outdated {
-        passwords::rehash(&mut tx, person, old, new).await?;
     }
     if let Some(next) = second_step(&mut tx, app, (&way, &arrival, person), (portal, now)).await? {
         tx.commit().await?;
@@ -161,7 +165,8 @@ pub(super) async fn after_password(
 }
 
 /// Notes that `person`, who has proven their password, has a second step to take, and says where; none when there is none to
-/// take, `portal` being what the portal asks. The caller commits.
+/// take, `portal` being what the portal asks. The step ends with the password it rests on. The caller holds the lock on the person,
+/// and commits.
 ///
 /// # Errors
 /// The database failed.
@@ -176,6 +181,7 @@ pub(crate) async fn second_step(
         return Ok(None);
     }
     let id = habilis_keys::random::id("step", now);
+    let until = now.saturating_add(STEP)?;
     let (interaction, place) = match way {
         Way::Request(open) => (Some(open.interaction.id.as_str()), ""),
         Way::Place(place) => (None, place.name()),
@@ -187,10 +193,18 @@ pub(crate) async fn second_step(
         interaction,
         place,
         session: None,
-        expires_at: now.saturating_add(STEP)?,
+        expires_at: password_end(tx, app, person, now).await?.map_or(until, |end| end.min(until)),
     };
     sign_in_steps::insert(tx, &step, now).await?;
     Ok(Some(see_other(&second::path(&id))))
+}
+
+/// When the password of `person` expires, if it does.
+async fn password_end(tx: &mut Tx, app: &App, person: &str, now: Timestamp) -> Outcome<Option<Timestamp>> {
+    let changed_at = people::find_credentials_of(tx, person).await?.and_then(|found| found.changed_at);
+    let Some(changed_at) = changed_at else { return Ok(None) };
+    let rule = rules::of_person(tx, &app.config, person, now).await?;
+    Ok(rules::expires_on(&app.config, &rule, changed_at.into()).map(|(date, _)| calendar::midnight(date)))
 }
 
 /// How long after a sign-in a second factor may be added to it. Setting up the first one takes a sign-in as recent as the
@@ -290,7 +304,8 @@ pub async fn has_room(
     Ok(room)
 }
 
-/// Opens the session, commits, and leads on; refused when the person has as many sessions as the policy allows.
+/// Opens the session, commits, and leads on; refused when the person has as many sessions as the policy allows. The caller holds the
+/// lock on the person: whoever ends all their sessions does too, and so ends this one or comes first.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -300,7 +315,7 @@ pub async fn finish(
     (mut way, arrival, proven): (Way, Arrival<'_>, Proven<'_>),
     now: Timestamp,
 ) -> Outcome<Result<Response, LoginProblem>> {
-    // A measure or a kill switch may have come between two steps or since the password was compared, and a passkey is no renewed
+    // A measure, a kill switch or a report may have come between two steps or since the password was compared, and a passkey is no renewed
     // password (R033, R083).
     let known = people::at_sign_in(&mut tx, proven.person, now).await?;
     if !known.may_sign_in() {

@@ -28,8 +28,6 @@ use crate::web::{Form, Origin, chrome, render};
 
 /// Links asked for one name in an hour.
 pub(super) const PER_NAME: u32 = 5;
-/// Links asked from one network in an hour.
-const PER_NETWORK: u32 = 30;
 /// Characters kept of what is typed; no login and no address is longer.
 const MAX_TYPED: usize = 320;
 /// A request older than this is not answered any more: who asked has long asked again.
@@ -105,15 +103,16 @@ pub(crate) fn ui_locales(query: Option<String>) -> Option<String> {
 
 async fn count(app: &App, origin: &Origin, typed: &str, now: Timestamp) -> Outcome<Result<(), TooEarly>> {
     let mut tx = app.db.begin().await?;
+    let per_address = app.config.sign_in.links_per_address_per_hour;
     let subjects =
-        [(Subject::link(&fold_login(typed)), PER_NAME), (Subject::links_of_network(&origin.network()), PER_NETWORK)];
+        [(Subject::link(&fold_login(typed)), PER_NAME), (Subject::links_of_network(&origin.network()), per_address)];
     for (subject, per_hour) in subjects {
         let so_far = recent(failures::lock(&mut tx, &subject, now).await?, now);
         if let Err(too_early) = login::admit_network(Some(so_far), per_hour, now) {
             tx.commit().await?;
             return Ok(Err(too_early));
         }
-        failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, now).await?;
+        failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, so_far.hour_of(now)).await?;
     }
     let id = link_requests::new_id(now);
     let typed: String = typed.chars().take(MAX_TYPED).collect();

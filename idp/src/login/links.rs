@@ -3,6 +3,7 @@
 use habilis_keys::token::digest;
 use jiff::{SignedDuration, Timestamp};
 
+use super::factors::Removed;
 use crate::app::App;
 use crate::db::{Tx, password_links};
 use crate::mail;
@@ -19,8 +20,8 @@ pub enum Why {
     Forgotten,
     /// The password was right, but has expired.
     Expired,
-    /// The person reported a compromise.
-    Compromised,
+    /// The person reported a compromise, or took a change of address back; what was removed as doubtful.
+    Compromised(Removed),
 }
 
 /// Makes a link for `person` and puts the mail that carries it into the outbox.
@@ -34,7 +35,7 @@ pub async fn send(tx: &mut Tx, app: &App, (person, why): (&str, Why), now: Times
     let letter = match why {
         Why::Forgotten => PasswordLetter::Link { href },
         Why::Expired => PasswordLetter::Expired { href },
-        Why::Compromised => PasswordLetter::Compromised { href },
+        Why::Compromised(removed) => PasswordLetter::Compromised { href, removed },
     };
     mail::write(tx, app, (person, &letter), now).await
 }

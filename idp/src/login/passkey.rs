@@ -28,7 +28,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::passkeys::{self, NewCeremony, NewPasskey};
-use crate::db::people::Person;
+use crate::db::people::{self, Person};
 use crate::db::{Tx, is_unique_violation, second_factors};
 use crate::mail::factors::Change;
 use crate::oidc::error::no_store;
@@ -159,6 +159,7 @@ pub async fn sign_in(
         return Ok(Err(LoginProblem::PasskeyRefused));
     };
     let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &answered.person).await?;
     if !passkeys::used(&mut tx, &answered.id, (&answered.before, &answered.after), now).await? {
         return Ok(Err(LoginProblem::PasskeyRefused));
     }

@@ -23,6 +23,7 @@ use crate::db::browsers;
 use crate::db::failures::{self, Failures, Subject};
 use crate::db::people::{self, Credentials, fold_login};
 use crate::db::sessions::Session;
+use crate::db::{At, Tx, passwords};
 use crate::oidc::error::PageError;
 use crate::oidc::interaction::{Open, deny, open, stale, whole_path};
 use crate::outcome::Outcome;
@@ -198,21 +199,46 @@ pub(crate) enum Attempt {
     TooEarly(Timestamp),
 }
 
-/// Whose failures an attempt adds to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lane {
-    /// A browser that signed in to this account before: its own.
-    KnownBrowser,
-    /// Any other: those of the account, the address and the network.
-    Stranger,
-}
-
 /// Somebody whose password was right, with a digest in current parameters when the stored one is outdated.
 pub(crate) struct Verified {
     pub(crate) person: String,
-    pub(super) outdated: Option<(String, String)>,
+    /// The digest it was compared with, and when that password was chosen.
+    phc: String,
+    changed_at: Option<At>,
+    renewed: Option<String>,
     /// The failures a success forgets: those of its own lane, so that the victim's success gives a guesser nothing.
-    pub(super) counted: Subject,
+    counted: Subject,
+    /// Where it was counted beside others', and is given back.
+    of_networks: Vec<Subject>,
+}
+
+impl Verified {
+    /// Whether that is the person's password still, and may open the account: computing the digest took a while, in which it may have
+    /// been changed or taken away. Another sign-in may have put the digest into current parameters, which changes nothing. The caller
+    /// holds the lock on the person.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(crate) async fn holds(&self, tx: &mut Tx) -> Outcome<bool> {
+        let Some(found) = people::find_credentials_of(tx, &self.person).await? else { return Ok(false) };
+        let renewed_meanwhile = self.renewed.is_some() && found.phc.is_some() && found.changed_at == self.changed_at;
+        Ok(found.phc.as_ref() == Some(&self.phc) || renewed_meanwhile)
+    }
+
+    /// Forgets the failures before it, and puts its digest into current parameters.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(crate) async fn settle(&self, tx: &mut Tx) -> Outcome<()> {
+        failures::clear(tx, &self.counted).await?;
+        for subject in &self.of_networks {
+            failures::give_back(tx, subject).await?;
+        }
+        if let Some(renewed) = &self.renewed {
+            passwords::rehash(tx, &self.person, &self.phc, renewed).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Counts an attempt, then looks at the password.
@@ -230,66 +256,95 @@ pub(crate) async fn attempt(
         metrics::counter!("habilis_sign_ins_total", "outcome" => "delayed").increment(1);
         Ok(Attempt::TooEarly(retry_at))
     };
-    let (lane, counted, trier) = trier(app, (origin, browser), login, now).await?;
+    let (counted, of_networks, trier) = trier(app, (origin, browser), login, now).await?;
     let limits = app.config.sign_in_limits();
     if let Err(too_early) = login::hear(&trier, &limits, now) {
         return delayed(too_early);
     }
     let mut tx = app.db.begin().await?;
-    let so_far = recent(failures::lock(&mut tx, &counted, now).await?, now);
+    let own = recent(failures::lock(&mut tx, &counted, now).await?, now);
+    let mut networks = Vec::with_capacity(of_networks.len());
+    for subject in &of_networks {
+        networks.push(recent(failures::lock(&mut tx, subject, now).await?, now));
+    }
     // Others may have tried since: what is locked now is what counts.
-    if let Err(too_early) = login::hear(&with(trier, so_far), &limits, now) {
+    if let Err(too_early) = login::hear(&with(trier, own, &networks), &limits, now) {
         return delayed(too_early);
     }
-    failures::set(&mut tx, &counted, i64::from(so_far.count) + 1, now).await?;
+    failures::set(&mut tx, &counted, i64::from(own.count) + 1, now).await?;
+    for (subject, so_far) in of_networks.iter().zip(networks) {
+        failures::set(&mut tx, subject, i64::from(so_far.count) + 1, so_far.hour_of(now)).await?;
+    }
     let credentials = people::find_credentials(&mut tx, login).await?;
     tx.commit().await?;
 
     let too_long = password.expose().len() > MAX_PASSWORD;
     let phc = credentials.as_ref().and_then(|found| found.phc.clone()).filter(|_| !too_long);
     let typed = if too_long { Secret::new(String::new()) } else { password.clone() };
-    let verdict = app.hasher.verify(typed, phc.clone()).await?;
-    match (verdict, credentials) {
-        (Verdict::Match { .. }, Some(credentials)) if is_too_old(app, &credentials, now).await? => {
-            expired(app, origin, (&credentials.id, login), now).await?;
+    let verdict = match app.hasher.verify(typed, phc.clone()).await {
+        Ok(verdict) => verdict,
+        Err(fault) => {
+            // Nobody looked at it: an overload must not keep a whole network out.
+            give_back(app, &of_networks).await?;
+            return Err(fault);
+        }
+    };
+    match (verdict, credentials, phc) {
+        (Verdict::Match { .. }, Some(credentials), _) if is_too_old(app, &credentials, now).await? => {
+            expired(app, origin, (&credentials.id, login, &of_networks), now).await?;
             Ok(Attempt::Expired)
         }
-        (Verdict::Match { outdated }, Some(credentials)) if credentials.status == "active" => {
+        (Verdict::Match { outdated }, Some(credentials), Some(phc)) if credentials.status == "active" => {
             let renewed = if outdated { Some(app.hasher.hash(password).await?) } else { None };
-            Ok(Attempt::Right(Verified { person: credentials.id, outdated: phc.zip(renewed), counted }))
+            let Credentials { id: person, changed_at, .. } = credentials;
+            Ok(Attempt::Right(Verified { person, phc, changed_at, renewed, counted, of_networks }))
         }
-        (_, credentials) => {
-            refuse(app, (origin, lane), credentials.as_ref(), now).await?;
+        (_, credentials, _) => {
+            refuse(app, origin, credentials.as_ref(), now).await?;
             Ok(Attempt::Wrong)
         }
     }
 }
 
-/// Who tries, and whose failures that adds to. The same look-ups for an account that exists and one that does not.
+async fn give_back(app: &App, subjects: &[Subject]) -> Outcome<()> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let mut tx = app.db.begin().await?;
+    for subject in subjects {
+        failures::give_back(&mut tx, subject).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Whose failures an attempt adds to, one alone and those of networks, and who tries. The same look-ups for an account that exists and one that does not.
 async fn trier(
     app: &App,
     (origin, browser): (&Origin, &Browser),
     login: &str,
     now: Timestamp,
-) -> Outcome<(Lane, Subject, Trier)> {
+) -> Outcome<(Subject, Vec<Subject>, Trier)> {
     let mut reader = app.db.reader().await?;
     let browser = browser.digest();
     let known = browsers::is_known(&mut reader, login, &browser).await?;
     let counted = if known { Subject::browser_of_account(&browser, login) } else { Subject::account(login) };
-    let subjects = [&counted, &Subject::network(&origin.network()), &Subject::wider_network(&origin.wider_network())];
-    let found = failures::find_three(&mut reader, subjects).await?;
+    let networks = [Subject::network(&origin.network()), Subject::wider_network(&origin.wider_network())];
+    let found = failures::find_three(&mut reader, [&counted, &networks[0], &networks[1]]).await?;
     let [own, address, network] = found.map(|found| found.map(|found| recent(found, now)));
     if known {
-        return Ok((Lane::KnownBrowser, counted, Trier::KnownBrowser { own }));
+        return Ok((counted, Vec::new(), Trier::KnownBrowser { own }));
     }
-    Ok((Lane::Stranger, counted, Trier::Stranger { account: own, address, network }))
+    Ok((counted, networks.into(), Trier::Stranger { account: own, address, network }))
 }
 
 /// The same with the failures that were locked.
-fn with(trier: Trier, locked: login::Failures) -> Trier {
+fn with(trier: Trier, own: login::Failures, networks: &[login::Failures]) -> Trier {
     match trier {
-        Trier::KnownBrowser { .. } => Trier::KnownBrowser { own: Some(locked) },
-        Trier::Stranger { address, network, .. } => Trier::Stranger { account: Some(locked), address, network },
+        Trier::KnownBrowser { .. } => Trier::KnownBrowser { own: Some(own) },
+        Trier::Stranger { .. } => {
+            let [address, network] = [0, 1].map(|which| networks.get(which).copied());
+            Trier::Stranger { account: Some(own), address, network }
+        }
     }
 }
 
@@ -306,13 +361,22 @@ async fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> Out
     }
 }
 
-/// Sends the link, five times an hour at most.
-async fn expired(app: &App, origin: &Origin, (person, login): (&str, &str), now: Timestamp) -> Outcome<()> {
+/// Sends the link, five times an hour at most: these are counted by themselves, so that nobody who does not know the password uses
+/// them up.
+async fn expired(
+    app: &App,
+    origin: &Origin,
+    (person, login, of_networks): (&str, &str, &[Subject]),
+    now: Timestamp,
+) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
-    let subject = Subject::link(login);
+    for subject in of_networks {
+        failures::give_back(&mut tx, subject).await?;
+    }
+    let subject = Subject::link_after_expiry(login);
     let so_far = recent(failures::lock(&mut tx, &subject, now).await?, now);
     if so_far.count < super::forgot::PER_NAME {
-        failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, now).await?;
+        failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, so_far.hour_of(now)).await?;
         links::send(&mut tx, app, (person, Why::Expired), now).await?;
     }
     let event = Event::new("sign_in.expired").about(person).from(origin).with("method", "password");
@@ -329,19 +393,8 @@ pub(crate) fn recent(found: Failures, now: Timestamp) -> login::Failures {
     login::Failures { count: if forgotten { 0 } else { u32::try_from(found.count).unwrap_or(u32::MAX) }, last_at }
 }
 
-async fn refuse(
-    app: &App,
-    (origin, lane): (&Origin, Lane),
-    credentials: Option<&Credentials>,
-    now: Timestamp,
-) -> Outcome<()> {
+async fn refuse(app: &App, origin: &Origin, credentials: Option<&Credentials>, now: Timestamp) -> Outcome<()> {
     let mut tx = app.db.begin().await?;
-    if lane == Lane::Stranger {
-        for subject in [Subject::network(&origin.network()), Subject::wider_network(&origin.wider_network())] {
-            let so_far = recent(failures::lock(&mut tx, &subject, now).await?, now);
-            failures::set(&mut tx, &subject, i64::from(so_far.count) + 1, now).await?;
-        }
-    }
     let mut event = Event::new("sign_in.refused").from(origin).with("method", "password");
     if let Some(credentials) = credentials {
         event = event.about(&credentials.id);

@@ -222,8 +222,9 @@ async fn by_code(
     let shown = waiting.second_step(app, origin, (with, ui_locales.as_deref()));
     let old = session::load(app, &cookies, now).await?;
     let mut tx = app.db.begin().await?;
+    people::lock(&mut tx, &person).await?;
     let typed = params.take("code").unwrap_or_default();
-    match factors::check(&mut tx, app, (&person, &typed, origin), now).await? {
+    match factors::check(&mut tx, app, (&person, &typed), (origin, &waiting.browser), now).await? {
         Checked::Right => {
             // A step taken twice at once is taken once; the code of the other is not used up.
             let (amr, since) = waiting.proven(factors::OTP);

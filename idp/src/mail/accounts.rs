@@ -3,9 +3,10 @@
 use askama::Template as _;
 use jiff::Timestamp;
 
-use super::letters::{Kind, Letter, paris};
+use super::letters::{Kind, Letter, device, paris};
 use super::passwords::PasswordText;
 use crate::outcome::Outcome;
+use crate::web::Origin;
 use crate::web::page::Chrome;
 use crate::web::text::Locale;
 
@@ -46,6 +47,15 @@ pub enum AccountLetter {
         /// The one-time link.
         href: String,
     },
+    /// Somebody asked for another address for the account of this one.
+    EmailChangeAsked {
+        /// When.
+        at: Timestamp,
+        /// Where from.
+        address: String,
+        /// What device.
+        device: String,
+    },
     /// This address is no longer that of the account.
     EmailChanged {
         /// When.
@@ -84,6 +94,11 @@ pub enum AccountLetter {
 }
 
 impl AccountLetter {
+    /// The notice to the present address that `origin` asks for another.
+    pub fn email_change_asked(origin: &Origin, now: Timestamp) -> Self {
+        Self::EmailChangeAsked { at: now, address: origin.address.to_string(), device: device(&origin.user_agent) }
+    }
+
     fn lines(&self, locale: Locale) -> Vec<String> {
         let text = |key: &str| locale.text(key);
         match self {
@@ -113,6 +128,13 @@ impl AccountLetter {
             Self::NewEmail { href } => {
                 vec![text("letter-new-email-what"), href.clone(), text("letter-new-email-if-not")]
             }
+            Self::EmailChangeAsked { at, address, device } => vec![
+                text("letter-email-change-asked-what"),
+                locale.text_with("mail-new-sign-in-when", &[("when", &paris(*at, locale))]),
+                locale.text_with("mail-new-sign-in-device", &[("device", device)]),
+                locale.text_with("mail-new-sign-in-address", &[("address", address)]),
+                text("letter-email-change-asked-if-not"),
+            ],
             Self::EmailChanged { at, href } => vec![
                 text("letter-email-changed-what"),
                 locale.text_with("mail-new-sign-in-when", &[("when", &paris(*at, locale))]),
@@ -149,7 +171,7 @@ impl AccountLetter {
 impl Letter for AccountLetter {
     fn kind(&self) -> Kind {
         match self {
-            Self::SessionEnded { .. } => Kind::Security,
+            Self::SessionEnded { .. } | Self::EmailChangeAsked { .. } => Kind::Security,
             Self::EmailChanged { .. } => Kind::Undoable,
             Self::Invitation { .. }
             | Self::Offer { .. }
@@ -169,6 +191,7 @@ impl Letter for AccountLetter {
             Self::SignUp { .. } => "account_sign_up.1",
             Self::AlreadyKnown { .. } => "account_already_known.1",
             Self::NewEmail { .. } => "account_new_email.1",
+            Self::EmailChangeAsked { .. } => "account_email_change_asked.1",
             Self::EmailChanged { .. } => "account_email_changed.1",
             Self::EmailTakenBack { .. } => "account_email_taken_back.1",
             Self::LoginYielded { .. } => "account_login_yielded.1",
@@ -186,6 +209,7 @@ impl Letter for AccountLetter {
             Self::SignUp { .. } => "letter-sign-up-subject",
             Self::AlreadyKnown { .. } => "letter-known-subject",
             Self::NewEmail { .. } => "letter-new-email-subject",
+            Self::EmailChangeAsked { .. } => "letter-email-change-asked-subject",
             Self::EmailChanged { .. } => "letter-email-changed-subject",
             Self::EmailTakenBack { .. } => "letter-email-taken-back-subject",
             Self::LoginYielded { .. } => "letter-login-yielded-subject",
@@ -214,6 +238,11 @@ impl AccountLetter {
             Self::SignUp { href: href() },
             Self::AlreadyKnown { href: href() },
             Self::NewEmail { href: href() },
+            Self::EmailChangeAsked {
+                at: Timestamp::UNIX_EPOCH,
+                address: "192.0.2.7".to_owned(),
+                device: "Firefox, Linux".to_owned(),
+            },
             Self::EmailChanged { at: Timestamp::UNIX_EPOCH, href: href() },
             Self::EmailTakenBack { at: Timestamp::UNIX_EPOCH },
             Self::LoginYielded { former: "zoe@ailleurs.example".to_owned(), login: "zoe@exemple.example".to_owned() },
@@ -242,6 +271,7 @@ mod tests {
                 let linked = !matches!(
                     letter,
                     AccountLetter::SessionEnded { .. }
+                        | AccountLetter::EmailChangeAsked { .. }
                         | AccountLetter::EmailTakenBack { .. }
                         | AccountLetter::LoginYielded { .. }
                         | AccountLetter::AddressRefused { .. }

@@ -158,6 +158,7 @@ mod tests {
             ("access_ends.1", Other),
             ("account_already_known.1", Other),
             ("account_compromised.1", Other),
+            ("account_email_change_asked.1", Security),
             ("account_email_changed.1", Undoable),
             ("account_email_taken_back.1", Other),
             ("account_invitation.1", Other),

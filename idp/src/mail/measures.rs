@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::letters::{Kind, Letter, paris};
 use super::passwords::PasswordText;
+use crate::login::factors::Removed;
 use crate::outcome::Outcome;
 use crate::web::page::Chrome;
 use crate::web::text::Locale;
@@ -127,6 +128,8 @@ impl Letter for MeasureLetter {
 pub struct AccessClosedLetter {
     /// Where a link to choose another password is asked for.
     pub href: String,
+    /// What was removed as doubtful.
+    pub removed: Removed,
 }
 
 impl Letter for AccessClosedLetter {
@@ -144,8 +147,9 @@ impl Letter for AccessClosedLetter {
 
     fn body(&self, chrome: Chrome) -> Outcome<String> {
         let locale = chrome.locale;
-        let lines =
+        let mut lines =
             vec![locale.text("letter-access-closed-what"), locale.text("letter-access-closed-how"), self.href.clone()];
+        lines.extend(self.removed.lines(locale));
         Ok(PasswordText { chrome, lines }.render()?)
     }
 }
@@ -178,9 +182,10 @@ impl MeasureLetter {
 
 #[cfg(test)]
 impl AccessClosedLetter {
-    /// One.
+    /// One that has everything to say.
     pub(super) fn samples() -> Vec<Self> {
-        vec![Self { href: "https://compte.example.fr/forgot".to_owned() }]
+        let removed = Removed { passkeys: 2, apps: 1, codes: 10 };
+        vec![Self { href: "https://compte.example.fr/forgot".to_owned(), removed }]
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::fmt::strtime;
 
 use super::letters::{Kind, Letter, device, paris};
 use crate::app::App;
+use crate::login::factors::Removed;
 use crate::outcome::Outcome;
 use crate::web::Origin;
 use crate::web::page::{Chrome, Sample, sample_chrome};
@@ -28,6 +29,8 @@ pub enum PasswordLetter {
     Compromised {
         /// The one-time link.
         href: String,
+        /// What was removed as doubtful.
+        removed: Removed,
     },
     /// The password was changed.
     Changed {
@@ -85,8 +88,11 @@ impl PasswordLetter {
             }
             Self::Expired { href } => vec![text("mail-password-expired-what"), href.clone()],
             Self::Suspended { href } => vec![text("mail-password-suspended-what"), href.clone()],
-            Self::Compromised { href } => {
-                vec![text("mail-password-compromised-what"), href.clone(), text("mail-password-compromised-elsewhere")]
+            Self::Compromised { href, removed } => {
+                let mut lines = vec![text("mail-password-compromised-what"), href.clone()];
+                lines.extend(removed.lines(locale));
+                lines.push(text("mail-password-compromised-elsewhere"));
+                lines
             }
             Self::Changed { at, address, device, href } => vec![
                 text("mail-password-changed-what"),
@@ -159,7 +165,8 @@ impl PasswordLetter {
         vec![
             Self::Link { href: href() },
             Self::Expired { href: href() },
-            Self::Compromised { href: href() },
+            Self::Compromised { href: href(), removed: Removed::default() },
+            Self::Compromised { href: href(), removed: Removed { passkeys: 1, apps: 2, codes: 10 } },
             Self::Changed {
                 at: Timestamp::UNIX_EPOCH,
                 address: "192.0.2.7".to_owned(),

@@ -15,7 +15,7 @@ use crate::db::{
     Tx, browsers, factor_removals, grants, members, organizations, password_links, passwords, people, sessions,
     sign_in_steps,
 };
-use crate::login::session;
+use crate::login::{factors, session};
 use crate::mail::measures::AccessClosedLetter;
 use crate::mail::{self, Post};
 use crate::outcome::Outcome;
@@ -89,9 +89,10 @@ async fn suspend_until_renewed(tx: &mut Tx, post: Post<'_>, person: &str, now: T
     sign_in_steps::void(tx, person, now).await?;
     account_links::void(tx, person, Purpose::NewEmail, now).await?;
     factor_removals::void(tx, person, now).await?;
+    let removed = factors::remove_doubted(tx, person, now).await?;
     browsers::forget(tx, person).await?;
     let href = format!("{}{}", post.config.server.issuer, crate::login::forgot::PATH);
-    mail::write(tx, post, (person, &AccessClosedLetter { href }), now).await?;
+    mail::write(tx, post, (person, &AccessClosedLetter { href, removed }), now).await?;
     let event = Event::new("account.suspended").about(person).with("reason", "kill_switch");
-    Ok(audit::record(tx, event, now).await?)
+    Ok(audit::record(tx, removed.tell(event), now).await?)
 }

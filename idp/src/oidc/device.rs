@@ -223,9 +223,9 @@ async fn look_up(
         None => false,
     };
     if !found {
-        for (subject, so_far) in subjects.iter().zip([of_network, of_browser]) {
-            failures::set(&mut tx, subject, i64::from(so_far.count) + 1, now).await?;
-        }
+        let [network, browser] = &subjects;
+        failures::set(&mut tx, network, i64::from(of_network.count) + 1, of_network.hour_of(now)).await?;
+        failures::set(&mut tx, browser, i64::from(of_browser.count) + 1, now).await?;
     }
     tx.commit().await?;
     Ok(if found { Entered::Found } else { Entered::Unknown })

@@ -118,8 +118,10 @@ pub async fn next(
         (Some(subject), Some(session)) if *subject != app.subjects.of(client, &session.person_id) => Hint::Differs,
         _ => Hint::Agrees,
     };
+    // The consent of one person lets nothing out about another who signs in under the same request.
+    let consented_by = interaction.filter(|of| of.consented_at.is_some()).and_then(|of| of.consented_by.as_deref());
     let consent = match session {
-        _ if interaction.is_some_and(|interaction| interaction.consented_at.is_some()) => Consent::GivenNow,
+        Some(session) if consented_by == Some(session.person_id.as_str()) => Consent::GivenNow,
         _ if client.settings.first_party => Consent::NotNeeded,
         None => Consent::Missing,
         Some(session) => remembered(c, client, request, session).await?,
@@ -299,8 +301,9 @@ pub async fn decide(
         return deny(&app, &open, now).await;
     }
     let mut tx = app.db.begin().await?;
-    interactions::consented(&mut tx, &id, now).await?;
+    interactions::consented(&mut tx, (&id, &session.person_id), now).await?;
     open.interaction.consented_at = Some(now.into());
+    open.interaction.consented_by = Some(session.person_id.clone());
     consents::set(&mut tx, (&session.person_id, &open.client.id), &open.request.scope, now).await?;
     let event = Event::new("consent.given")
         .by(&session.person_id)

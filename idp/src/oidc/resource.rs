@@ -183,6 +183,11 @@ impl Access {
         if self.scope.contains(scope) { Ok(()) } else { Err(Challenge::insufficient_scope(scope).on(self.scheme)) }
     }
 
+    /// The challenge when what was granted ended meanwhile, in the scheme of this token.
+    pub fn over(&self) -> Challenge {
+        Challenge::invalid_token().on(self.scheme)
+    }
+
     /// The challenge for a better sign-in, in the scheme of this token.
     pub fn step_up(&self, needed: &StepUp<'_>) -> Challenge {
         Challenge::step_up(needed).on(self.scheme)

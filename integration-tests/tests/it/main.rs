@@ -136,6 +136,7 @@ mod sessions;
 mod sign_up;
 mod step_up;
 mod subscriptions;
+mod takeovers;
 mod throttling;
 mod timing;
 mod tls;

@@ -94,13 +94,7 @@ pub(super) async fn redeem(
 /// in for: the membership ended or was suspended, the organization was, or the portal is closed to its kind now (R009). What an
 /// organization or a portal was suspended after stays dead when the suspension is lifted (R083).
 pub fn is_withdrawn(grant: &Grant, client: &Client, now: Timestamp) -> bool {
-    let outlives_session = grant.scope.split(' ').any(|token| token == "offline_access");
-    grant.revoked_at.is_some()
-        || grant.access_ended
-        || client.ended_since(grant.created_at.into())
-        || grant.person_status != "active"
-        || (grant.session_ended_at.is_some() && !outlives_session)
-        || !is_acting(grant, client, now)
+    grant.is_revoked() || client.ended_since(grant.created_at.into()) || !is_acting(grant, client, now)
 }
 
 fn is_acting(grant: &Grant, client: &Client, now: Timestamp) -> bool {
