@@ -422,10 +422,11 @@ impl Caller {
     }
 
     /// Whether the grant behind the token ended since the token was looked at, by a report of its person or a kill switch. Whoever
-    /// revokes it waits until this write is done, and then finds what was written.
+    /// reports holds the person: so does this, hence the report comes first, or finds what was written.
     async fn grant_is_over(&self, tx: &mut Tx, now: Timestamp) -> Outcome<bool> {
         let Some(grant) = &self.access.grant else { return Ok(true) };
-        if !grants::hold(tx, &grant.id).await? || people::must_renew(tx, &self.id).await? {
+        people::lock(tx, &self.id).await?;
+        if people::must_renew(tx, &self.id).await? {
             return Ok(true);
         }
         let found = grants::find(tx, &grant.id, now).await?;

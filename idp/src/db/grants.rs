@@ -33,7 +33,6 @@ statements! {
     CLAIM_CODE = "UPDATE grants SET code_used_at = $2, expires_at = $3
                   WHERE id = $1 AND code_used_at IS NULL AND revoked_at IS NULL";
     EXTEND = "UPDATE grants SET expires_at = $2 WHERE id = $1 AND expires_at < $2";
-    HOLD = "UPDATE grants SET expires_at = expires_at WHERE id = $1 AND revoked_at IS NULL";
     REVOKE = "UPDATE grants SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     REVOKE_OF_SESSION = "UPDATE grants SET revoked_at = $2
                          WHERE session_id = $1 AND revoked_at IS NULL AND ' ' || scope || ' ' NOT LIKE '% offline_access %'
@@ -223,14 +222,6 @@ pub async fn find_by_code(c: &mut impl Conn, code_digest: &[u8], now: Timestamp)
 /// The engine failed.
 pub async fn find(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<Option<Grant>> {
     sql!(c, optional Grant: FIND, id, today(now))
-}
-
-/// Keeps a grant from being revoked until the transaction ends; false when it was revoked before.
-///
-/// # Errors
-/// The engine failed.
-pub async fn hold(tx: &mut Tx, id: &str) -> sqlx::Result<bool> {
-    sql!(tx, execute HOLD, id).map(|rows| rows == 1)
 }
 
 /// Uses the code up; false when somebody was first. The row stays until `keep_until`, so that a second use is recognised.

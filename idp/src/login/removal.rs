@@ -11,12 +11,15 @@ use super::password_pages::{Telling, Told};
 use super::{factors, session};
 use crate::app::App;
 use crate::db::audit::{self, Event};
+use crate::db::sign_in_steps::{self, Step};
 use crate::db::{factor_removals, people};
 use crate::mail;
 use crate::mail::factors::FactorLetter;
 use crate::mail::letters::paris;
 use crate::oidc::error::PageError;
+use crate::oidc::interaction::stale;
 use crate::outcome::Outcome;
+use crate::web::cookies::Browser;
 use crate::web::{Form, Origin, chrome, render};
 
 /// How long a link works once its wait is over.
@@ -29,15 +32,20 @@ pub fn is_offered(app: &App) -> bool {
     app.config.second_factor.mail_removal_after_hours > 0
 }
 
-/// Announces a removal by mail; one at a time. The answer is the same when one is under way.
+/// Announces a removal by mail to whoever has got as far as `step`; one at a time. The answer is the same when one is under way.
 ///
 /// # Errors
 /// The database or a template failed.
-pub async fn ask(app: &App, origin: &Origin, person: &str, now: Timestamp) -> Outcome {
+pub async fn ask(app: &App, origin: &Origin, (step, browser): (&Step, &Browser), now: Timestamp) -> Outcome {
+    let person = step.person_id.as_str();
     let wait = SignedDuration::from_hours(i64::from(app.config.second_factor.mail_removal_after_hours));
     let ready_at = now.saturating_add(wait)?;
     let mut tx = app.db.begin().await?;
     people::lock(&mut tx, person).await?;
+    // A report or a new password may have ended the step meanwhile.
+    if sign_in_steps::find(&mut tx, &step.id, &browser.digest(), now).await?.is_none() {
+        return stale(app, origin);
+    }
     if !factor_removals::is_open(&mut tx, person, now).await? {
         let token = habilis_keys::random::token();
         let dates = (ready_at, ready_at.saturating_add(OPEN)?);

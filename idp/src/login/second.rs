@@ -191,7 +191,7 @@ async fn answer(
         (Some("cancel"), _) => cancel(&app, waiting, now).await,
         (Some("passkey"), true) => by_passkey(&app, &origin, (waiting, cookies), (&mut params, now)).await,
         (Some("lost"), true) if removal::is_offered(&app) => {
-            removal::ask(&app, &origin, &waiting.step.person_id, now).await
+            removal::ask(&app, &origin, (&waiting.step, &waiting.browser), now).await
         }
         (Some("app"), false) => begin_app(&app, &origin, &waiting, now).await,
         (Some("passkey-add"), false) => add_passkey(&app, &origin, (waiting, cookies), (&mut params, now)).await,

@@ -19,7 +19,7 @@ use crate::factors::add_app;
 use crate::forgot::{self, NEW, ask, choose, local_sign_in};
 use crate::passkeys::{add, sign_in};
 use crate::sign_up::{fill, work};
-use crate::throttling::{attempt, guess};
+use crate::throttling::attempt;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -175,8 +175,6 @@ own_journeys! {
             }));
         }
         barrier.wait().await;
-        // Each answer of this server says that some of them are in the middle of it.
-        own.get(&server.url("/account")).await.page();
         own.submit("compromise-form", &[]).await.page();
         for thief in thieves {
             let mut thief = thief.await.unwrap();
@@ -193,6 +191,9 @@ own_journeys! {
             local_sign_in(&server, browser, &person.login, &person.password).await;
         }
         thief.get(&server.url("/account/password")).await.page();
+        // By the link of the mail: it works whether or not the new password has ended this session.
+        let link = link_to(&server, (&person.login, "/compromise/"), 1).await;
+        own.get(&link).await.page();
         let barrier = Arc::new(Barrier::new(2));
         let task = tokio::spawn({
             let barrier = Arc::clone(&barrier);
@@ -202,7 +203,8 @@ own_journeys! {
             }
         });
         barrier.wait().await;
-        own.submit("compromise-form", &[]).await.page();
+        let page = own.submit("report-form", &[]).await.page();
+        assert!(page.has("compromise-reported-page"), "{}", page.summary());
         task.await.unwrap();
         let page = local_sign_in(&server, &mut Browser::new(), &person.login, NEW).await;
         assert_eq!(page.status, 401, "the thief's password opens nothing: {}", page.summary());
@@ -277,7 +279,7 @@ own_journeys! {
                 server.advance(60).await;
             }
         }
-        assert!(heard <= 20, "{heard}");
+        assert!((9..=20).contains(&heard), "{heard}");
         server.kill();
     }
 
@@ -441,7 +443,7 @@ own_journeys! {
         let (status, body) = held.finish().await;
         assert!(matches!(status, 401 | 403), "{body}");
         let live = boss.get(&keys).await.done(200);
-        let live = live["items"].as_array().unwrap().iter().filter(|key| key["state"] == "live").count();
+        let live = live["items"].as_array().unwrap().iter().filter(|key| key["status"] == "active").count();
         assert_eq!(live, 0);
         server.kill();
     }
@@ -476,7 +478,6 @@ async fn parallel_guesses_from_one_address_do_not_pass_its_limit(engine: Engine)
         let page = local_sign_in(&server, &mut browser, &person.login, &person.password).await;
         assert!(page.has("account-page"), "{n}: {}", page.summary());
     }
-    assert!(guess(&server, "nobody@nowhere.example", 6).await > 0);
     server.kill();
 }
 
