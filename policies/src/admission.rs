@@ -147,13 +147,14 @@ mod tests {
 
     use super::*;
     use crate::calendar::midnight;
+    use crate::seats::Mode;
 
     fn day(day: i8) -> Timestamp {
         midnight(date(2027, 3, day))
     }
 
     fn grant(seats: u32, from: i8, until: Option<i8>) -> Grant {
-        Grant { seats, from: day(from), until: until.map(day) }
+        Grant { seats, mode: Mode::Named, from: day(from), until: until.map(day) }
     }
 
     /// What somebody holds, and what follows.

@@ -38,7 +38,7 @@ pub enum EndDateRefusal {
     /// Before the day of issue.
     #[error("the end date is past")]
     Past,
-    /// More than a year away.
+    /// More than a year away, or after the subscription.
     #[error("the end date is after {latest}")]
     TooLate {
         /// The latest date accepted, for the form to offer.
@@ -46,16 +46,18 @@ pub enum EndDateRefusal {
     },
 }
 
-/// The end date of a key issued now: the one asked for, by default the latest.
+/// The end date of a key issued now: the one asked for, by default the latest. No key outlives the subscription of its centre, where its
+/// `last_day` is known.
 ///
 /// # Errors
-/// A past date, or one that would let the key live beyond a year: see [`EndDateRefusal`].
+/// A past date, or one that would let the key live beyond a year or the subscription: see [`EndDateRefusal`].
 ///
-/// Requirement R100.
-pub fn end_date(issued_at: Timestamp, requested: Option<Date>) -> Result<Date, EndDateRefusal> {
+/// Requirements R087, R100.
+pub fn end_date(issued_at: Timestamp, requested: Option<Date>, last_day: Option<Date>) -> Result<Date, EndDateRefusal> {
     let today = calendar::date_at(issued_at);
-    let latest = calendar::last_day_of_term(today, 1);
+    let latest = last_day.into_iter().chain([calendar::last_day_of_term(today, 1)]).min().unwrap_or(today);
     match requested {
+        _ if latest < today => Err(EndDateRefusal::Past),
         None => Ok(latest),
         Some(date) if date < today => Err(EndDateRefusal::Past),
         Some(date) if date > latest => Err(EndDateRefusal::TooLate { latest }),
@@ -79,6 +81,21 @@ pub enum Centre {
     Suspended,
     /// Its subscription or agreement ended, or it was terminated (R087).
     Ended,
+}
+
+impl Centre {
+    /// A centre in good standing, as its subscription leaves it today: `last_day` of it where it is known, and whether all that was
+    /// subscribed to is interrupted, unpaid or suspended ([`crate::orders::Orders::interrupted`]).
+    ///
+    /// Requirements R074, R083, R084, R087.
+    #[must_use]
+    pub fn subscribed(self, last_day: Option<Date>, interrupted: bool, today: Date) -> Self {
+        match self {
+            Self::Active if last_day.is_some_and(|last_day| last_day < today) => Self::Ended,
+            Self::Active if interrupted => Self::Suspended,
+            standing => standing,
+        }
+    }
 }
 
 /// Somebody asks for a key.
@@ -271,6 +288,9 @@ pub enum Event {
     CentreRestored,
     /// The centre is terminated for breach (R084).
     CentreTerminated,
+    /// All that the centre subscribed to is suspended, or terminated for a breach (R083, R084); while an invoice is unpaid after its
+    /// delay, the same goes without a word of anybody's (R074).
+    SubscriptionSuspended,
     /// The subscription ends on its last day (R087).
     SubscriptionEnds,
     /// The person who issued it leaves or is deleted.
@@ -325,7 +345,7 @@ pub fn fate(event: Event) -> (KeyFate, TokenFate, Advice) {
         Event::KeyCompromised | Event::IssuerCompromised | Event::KillSwitch => {
             (KeyFate::Revoked, TokenFate::Revoked, Advice::Replace)
         }
-        Event::CentreSuspended => (KeyFate::Blocked, TokenFate::Revoked, Advice::None),
+        Event::CentreSuspended | Event::SubscriptionSuspended => (KeyFate::Blocked, TokenFate::Revoked, Advice::None),
         Event::CentreRestored => (KeyFate::Keeps, TokenFate::Keep, Advice::None),
         Event::CentreTerminated => (KeyFate::Revoked, TokenFate::Revoked, Advice::None),
         Event::SubscriptionEnds => (KeyFate::RevokedAtCut, TokenFate::WithKey, Advice::None),
@@ -363,7 +383,45 @@ mod tests {
             ("2027-03-01T12:00:00Z", None, Ok(date(2028, 2, 29))),
         ];
         for (issued, requested, expected) in table {
-            assert_eq!(end_date(at(issued), requested), expected, "{issued} {requested:?}");
+            assert_eq!(end_date(at(issued), requested, None), expected, "{issued} {requested:?}");
+        }
+    }
+
+    #[test]
+    fn no_key_outlives_the_subscription_of_its_centre() {
+        let issued = at("2026-03-10T14:00:00Z");
+        let (last, year) = (date(2026, 8, 31), date(2027, 3, 9));
+        let table = [
+            (None, Some(last), Ok(last)),
+            (None, Some(date(2030, 1, 1)), Ok(year)),
+            (Some(date(2026, 6, 1)), Some(last), Ok(date(2026, 6, 1))),
+            (Some(last), Some(last), Ok(last)),
+            (Some(date(2026, 9, 1)), Some(last), Err(EndDateRefusal::TooLate { latest: last })),
+            (None, Some(date(2026, 3, 10)), Ok(date(2026, 3, 10))),
+            (None, Some(date(2026, 3, 9)), Err(EndDateRefusal::Past)),
+        ];
+        for (requested, last_day, expected) in table {
+            assert_eq!(end_date(issued, requested, last_day), expected, "{requested:?} {last_day:?}");
+        }
+    }
+
+    #[test]
+    fn a_centre_has_the_rights_that_its_subscription_leaves_it() {
+        use Centre::{Active, Ended, Suspended};
+        let today = date(2026, 8, 31);
+        let (yesterday, tomorrow) = (date(2026, 8, 30), date(2026, 9, 1));
+        let table = [
+            (Active, None, false, Active),
+            (Active, Some(today), false, Active),
+            (Active, Some(yesterday), false, Ended),
+            (Active, Some(yesterday), true, Ended),
+            (Active, Some(tomorrow), true, Suspended),
+            (Active, None, true, Suspended),
+            (Suspended, Some(yesterday), false, Suspended),
+            (Ended, None, true, Ended),
+        ];
+        for (centre, last_day, interrupted, expected) in table {
+            assert_eq!(centre.subscribed(last_day, interrupted, today), expected, "{last_day:?} {interrupted}");
         }
     }
 
@@ -508,6 +566,7 @@ mod tests {
             (Event::IssuerCompromised, KeyFate::Revoked, TokenFate::Revoked, Advice::Replace),
             (Event::KillSwitch, KeyFate::Revoked, TokenFate::Revoked, Advice::Replace),
             (Event::CentreSuspended, KeyFate::Blocked, TokenFate::Revoked, Advice::None),
+            (Event::SubscriptionSuspended, KeyFate::Blocked, TokenFate::Revoked, Advice::None),
             (Event::CentreRestored, KeyFate::Keeps, TokenFate::Keep, Advice::None),
             (Event::CentreTerminated, KeyFate::Revoked, TokenFate::Revoked, Advice::None),
             (Event::SubscriptionEnds, KeyFate::RevokedAtCut, TokenFate::WithKey, Advice::None),
@@ -536,11 +595,11 @@ mod tests {
             let issued = Timestamp::from_second(issued).unwrap();
             let today = calendar::date_at(issued);
             let wanted = calendar::add_days(today, days);
-            for end in [end_date(issued, None), end_date(issued, Some(wanted))].into_iter().flatten() {
+            for end in [end_date(issued, None, None), end_date(issued, Some(wanted), None)].into_iter().flatten() {
                 prop_assert!(dies_at(end) <= midnight(calendar::anniversary(today)));
                 prop_assert!(dies_at(end) > issued);
             }
-            prop_assert_eq!(end_date(issued, Some(wanted)).is_err(), wanted >= calendar::anniversary(today));
+            prop_assert_eq!(end_date(issued, Some(wanted), None).is_err(), wanted >= calendar::anniversary(today));
         }
     }
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::calendar;
-use crate::seats::Grant;
+use crate::seats::{Grant, Mode};
 
 /// What the server knows of one order form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +24,15 @@ pub struct Order {
     pub product: String,
     /// How many seats (R060).
     pub seats: u32,
+    /// How they are counted (Q09).
+    pub mode: Mode,
     /// A subscription of its own, or an option on one.
     pub kind: Kind,
     /// When its reception was acknowledged (R023).
     pub acknowledged_at: Option<Timestamp>,
     /// When it was signed.
     pub signed_at: Option<Timestamp>,
-    /// When it was paid.
+    /// When it was first paid: a later invoice that stays unpaid undoes nothing of what that opened (R074).
     pub paid_at: Option<Timestamp>,
     /// Whether it must be paid before it opens.
     pub opening: Opening,
@@ -71,7 +73,7 @@ pub enum Kind {
 pub enum Opening {
     /// Acknowledged and signed, the ordinary case.
     OnSignature,
-    /// Paid as well: the organization had a trial (R073).
+    /// Paid once as well: the organization had a trial (R073).
     OnPayment,
 }
 
@@ -202,6 +204,12 @@ impl Order {
         concluded && self.final_day().is_none_or(|last_day| today <= last_day)
     }
 
+    /// Whether it is an option with neither a last day of its own nor a day on which it was terminated: it ends when its
+    /// subscription does (R067).
+    fn follows(&self) -> bool {
+        self.kind != Kind::Subscription && self.last_day.is_none() && self.terminated_on.is_none()
+    }
+
     /// Whether credentials came after the effect date, which costs the client days of the term and raises an alert (Q08).
     pub fn credentials_are_late(&self, now: Timestamp) -> bool {
         calendar::date_at(self.credentials_sent_at.unwrap_or(now)) > self.effect_on
@@ -235,51 +243,160 @@ struct Window {
     closing: Option<(Timestamp, Closing)>,
 }
 
+impl Window {
+    /// Whether it opens anything at all.
+    fn opens(&self) -> bool {
+        self.closing.is_none_or(|(closes_at, _)| self.from < closes_at)
+    }
+}
+
 /// All orders of one organization, read together: options look at their subscription, upgrades at what they replace.
 #[derive(Debug, Clone, Copy)]
 pub struct Orders<'a>(pub &'a [Order]);
 
-impl Orders<'_> {
-    fn window(&self, order: &Order) -> Result<Window, Missing> {
-        let mut from = order.opens_at()?;
-        let mut closings: Vec<_> = order.own_closing().into_iter().collect();
-        if let Kind::Option { of } = &order.kind {
-            let parent = self.0.iter().find(|other| other.id == *of && other.kind == Kind::Subscription);
-            let parent = self.window(parent.ok_or(Missing::Subscription)?)?;
-            from = from.max(parent.from);
-            // One that states its own last day keeps it, even beyond its subscription (R067).
-            if order.last_day.is_none() {
-                closings.extend(parent.closing);
+impl<'a> Orders<'a> {
+    /// The order that takes the place of another, and when. One that was called off before it opened takes nothing over.
+    fn successor(&self, order: &Order) -> Option<(&'a Order, Timestamp)> {
+        let named = self.0.iter().filter(|other| other.id != order.id && other.supersedes.as_ref() == Some(&order.id));
+        let takes_over = |other: &'a Order| {
+            let opens_at = other.opens_at().ok()?;
+            let opens = other.own_closing().is_none_or(|(closes_at, _)| opens_at < closes_at);
+            opens.then_some((other, opens_at))
+        };
+        named.filter_map(takes_over).min_by_key(|&(_, opens_at)| opens_at)
+    }
+
+    /// A subscription by its id, then the orders that took its place one after the other (R066).
+    fn line(&self, subscription: &str) -> Vec<&'a Order> {
+        let first = self.0.iter().find(|order| order.id == subscription && order.kind == Kind::Subscription);
+        let next = |order: &&'a Order| self.successor(order).map(|(successor, _)| successor);
+        std::iter::successors(first, next).take(self.0.len()).collect()
+    }
+
+    /// The window of an order by itself, whatever it is an option on.
+    fn alone(&self, order: &Order) -> Result<Window, Missing> {
+        // INVARIANT: the old order closes at the instant the new one opens, never before: no lock-out on an upgrade (R066).
+        let superseded = self.successor(order).map(|(_, opens_at)| (opens_at, Closing::Superseded));
+        let closing = superseded.into_iter().chain(order.own_closing()).min_by_key(|&(at, _)| at);
+        Ok(Window { from: order.opens_at()?, closing })
+    }
+
+    /// When an order opens seats: once, or for an option that follows its subscription, whenever that one or what took its place
+    /// does. Never empty.
+    fn windows(&self, order: &Order) -> Result<Vec<Window>, Missing> {
+        let own = self.alone(order)?;
+        let Kind::Option { of } = &order.kind else { return Ok(vec![own]) };
+        let line = self.line(of);
+        let parent = self.alone(line.first().ok_or(Missing::Subscription)?)?;
+        // One that states its own last day keeps it, even beyond its subscription (R067).
+        if order.last_day.is_some() {
+            return Ok(vec![Window { from: own.from.max(parent.from), ..own }]);
+        }
+        let mut windows = Vec::<Window>::new();
+        for subscription in line {
+            let theirs = self.alone(subscription)?;
+            let closing = own.closing.into_iter().chain(theirs.closing).min_by_key(|&(at, _)| at);
+            let next = Window { from: own.from.max(theirs.from), closing };
+            match windows.last_mut() {
+                // The subscription changes hands, the option goes on (R067).
+                Some(Window { closing: last @ Some((_, Closing::Superseded)), .. })
+                    if last.is_some_and(|(at, _)| next.from <= at) =>
+                {
+                    *last = next.closing;
+                }
+                _ => windows.push(next),
             }
         }
-        // INVARIANT: the old order closes at the instant the new one opens, never before: no lock-out on an upgrade (R066).
-        let successors =
-            self.0.iter().filter(|other| other.id != order.id && other.supersedes.as_ref() == Some(&order.id));
-        closings.extend(successors.filter_map(|other| {
-            let opens_at = other.opens_at().ok()?;
-            // A successor called off before it opened takes nothing over.
-            let opens = other.own_closing().is_none_or(|(closes_at, _)| opens_at < closes_at);
-            opens.then_some((opens_at, Closing::Superseded))
-        }));
-        Ok(Window { from, closing: closings.into_iter().min_by_key(|&(at, _)| at) })
+        if windows.iter().any(Window::opens) {
+            windows.retain(Window::opens);
+        }
+        Ok(windows)
+    }
+
+    /// When the contract is over, and why: after its last day, or when another order takes its place; an option that states no last
+    /// day, with its subscription or the last order that took its place. None while it goes on, be it interrupted or not.
+    ///
+    /// Requirements R066, R067, R087.
+    pub fn end(&self, order: &Order) -> Option<(Timestamp, Closing)> {
+        let ended = order.final_day().map(|day| (calendar::cut_after(day), Closing::Ended));
+        let before = match &order.kind {
+            Kind::Subscription => self.successor(order).map(|(_, opens_at)| (opens_at, Closing::Superseded)),
+            Kind::Option { of } if order.last_day.is_none() => self.line(of).last().and_then(|last| self.end(last)),
+            Kind::Option { .. } => None,
+        };
+        before.into_iter().chain(ended).min_by_key(|&(at, _)| at)
+    }
+
+    /// Whether an order has come to its end by `now`, whatever had closed it before.
+    pub fn has_ended(&self, order: &Order, now: Timestamp) -> bool {
+        self.end(order).is_some_and(|(at, why)| at <= now && why == Closing::Ended)
+    }
+
+    /// The subscriptions that were concluded: acknowledged and signed (R023).
+    fn contracts(&self) -> impl Iterator<Item = &'a Order> {
+        let concluded = |order: &&Order| order.acknowledged_at.is_some() && order.signed_at.is_some();
+        self.0.iter().filter(|order| order.kind == Kind::Subscription).filter(concluded)
+    }
+
+    /// The last day of the organization's subscription: the latest of its contracts'. One that is interrupted goes on, one whose place
+    /// another took is that one's affair. None while a contract has no last day, and where there never was one.
+    ///
+    /// Requirements R023, R074, R087.
+    pub fn last_day(&self) -> Option<Date> {
+        let mut last = None::<Date>;
+        for order in self.contracts() {
+            if !matches!(self.end(order), Some((_, Closing::Superseded))) {
+                last = last.max(Some(order.final_day()?));
+            }
+        }
+        last
+    }
+
+    /// Whether all that the organization subscribed to is interrupted at `now`, unpaid or suspended, and until when that answer
+    /// holds; none when no change is known.
+    ///
+    /// Requirements R074, R083, R084.
+    pub fn interrupted(&self, now: Timestamp) -> (bool, Option<Timestamp>) {
+        let (mut open, mut interrupted, mut changes) = (false, false, None::<Timestamp>);
+        for order in self.contracts() {
+            let Ok(window) = self.alone(order) else { continue };
+            let ended = self.end(order).map(|(at, _)| at);
+            match self.standing(order, now) {
+                Standing::Open => open = true,
+                Standing::Closed { why: Closing::Unpaid | Closing::Suspended, .. } => {
+                    interrupted |= ended.is_none_or(|at| now < at);
+                }
+                _ => {}
+            }
+            let instants = [Some(window.from), window.closing.map(|(at, _)| at), ended].into_iter().flatten();
+            changes = changes.into_iter().chain(instants.filter(|&at| now < at)).min();
+        }
+        (interrupted && !open, changes)
     }
 
     /// Where an order stands at `now`.
     ///
     /// Requirements R023, R066, R067, R073, R074, R087; question Q08.
     pub fn standing(&self, order: &Order, now: Timestamp) -> Standing {
-        match self.window(order) {
-            Err(missing) => Standing::Awaiting(missing),
-            Ok(Window { closing: Some((since, why)), .. }) if since <= now => Standing::Closed { since, why },
-            Ok(Window { from, .. }) if now < from => Standing::Scheduled { opens_at: from },
-            Ok(_) => Standing::Open,
+        let windows = match self.windows(order) {
+            Ok(windows) => windows,
+            Err(missing) => return Standing::Awaiting(missing),
+        };
+        let window = windows.iter().rev().find(|window| window.from <= now).or(windows.first());
+        match window {
+            None => Standing::Awaiting(Missing::Subscription),
+            Some(Window { closing: Some((since, why)), .. }) if *since <= now => {
+                Standing::Closed { since: *since, why: *why }
+            }
+            Some(Window { from, .. }) if now < *from => Standing::Scheduled { opens_at: *from },
+            Some(_) => Standing::Open,
         }
     }
 
     /// Days of the running term that the client does not get, and days of that term: the share to be credited when a larger order takes
     /// its place or it is terminated as agreed (R066). None while it runs its course, and for what closed it through the client's doing.
     pub fn unused(&self, order: &Order) -> Option<(i32, i32)> {
-        let (at, why) = self.window(order).ok()?.closing?;
+        let (at, why) = self.windows(order).ok()?.last()?.closing?;
         let from = calendar::date_at(at);
         let early = match why {
             Closing::Superseded => true,
@@ -295,11 +412,17 @@ impl Orders<'_> {
     /// Requirements R023, R062.
     pub fn grants(&self, product: &str) -> Vec<Grant> {
         let orders = self.0.iter().filter(|order| order.product == product);
-        let grant = |order: &Order| {
-            let window = self.window(order).ok()?;
-            Some(Grant { seats: order.seats, from: window.from, until: window.closing.map(|(at, _)| at) })
+        let grants = |order: &Order| {
+            let windows = self.windows(order).unwrap_or_default();
+            let (seats, mode) = (order.seats, order.mode);
+            windows.into_iter().map(move |Window { from, closing }| Grant {
+                seats,
+                mode,
+                from,
+                until: closing.map(|(at, _)| at),
+            })
         };
-        orders.filter_map(grant).collect()
+        orders.flat_map(grants).collect()
     }
 }
 
@@ -332,38 +455,44 @@ impl Moment {
 }
 
 impl Orders<'_> {
-    /// What is still to be said or done about an order, as things stand at `now`. The end and the renewal of an order that
-    /// another takes the place of are nobody's affair; data are removed only where no other order, and no order after it, goes on.
+    /// What is still to be said or done about an order, as things stand at `now`. The end and the renewal of an order that another takes
+    /// the place of are nobody's affair, those of an option that follows its subscription are told with that one; data are removed only
+    /// where no other order, and no order after it, goes on.
     ///
-    /// Requirements R064, R074, R087, R156; question Q11.
+    /// Requirements R064, R067, R074, R087, R156; question Q11.
     pub fn moments(&self, order: &Order, now: Timestamp) -> Vec<(Moment, Timestamp)> {
         let mut moments = Vec::new();
-        let Ok(window) = self.window(order) else { return moments };
-        let superseded = matches!(window.closing, Some((_, Closing::Superseded)));
-        if window.closing.is_none_or(|(closes, _)| window.from < closes) {
-            moments.push((Moment::Opens, window.from));
-        }
+        let Ok(windows) = self.windows(order) else { return moments };
+        let opening = windows.iter().find(|window| window.opens());
+        moments.extend(opening.map(|window| (Moment::Opens, window.from)));
         if let Some(presented) = order.unpaid_since {
             moments.push((Moment::Interrupts, interruption(presented)));
         }
-        if superseded || order.kind != Kind::Subscription {
-            return moments;
-        }
-        if let Some(last_day) = order.final_day() {
-            moments.push((Moment::Ends, calendar::cut_after(last_day)));
-            let goes_on = |other: &Order| {
-                other.id != order.id
-                    && self.window(other).is_ok()
-                    && other.final_day().is_none_or(|day| day > last_day || (day == last_day && other.id > order.id))
-            };
-            if !self.0.iter().any(goes_on) {
-                moments.push((Moment::Purges, calendar::midnight(purge_on(last_day))));
+        match self.end(order) {
+            Some((_, Closing::Superseded)) => {}
+            _ if order.follows() => {}
+            Some((at, _)) => {
+                moments.push((Moment::Ends, at));
+                if !self.0.iter().any(|other| self.outlasts(other, (order, at))) {
+                    let last_day = calendar::add_days(calendar::date_at(at), -1);
+                    moments.push((Moment::Purges, calendar::midnight(purge_on(last_day))));
+                }
             }
-        } else {
-            let term = order.term_on(calendar::date_at(now));
-            moments.push((Moment::Renews, calendar::cut_after(term.last_day)));
+            None => {
+                let term = order.term_on(calendar::date_at(now));
+                moments.push((Moment::Renews, calendar::cut_after(term.last_day)));
+            }
         }
         moments
+    }
+
+    /// Whether an order goes on after another that ends at `at`; of two that end together, the later one does.
+    fn outlasts(&self, other: &Order, (order, at): (&Order, Timestamp)) -> bool {
+        // What follows a subscription is over with it.
+        other.id != order.id
+            && !other.follows()
+            && self.windows(other).is_ok()
+            && self.end(other).is_none_or(|(ends_at, _)| (ends_at, &other.id) > (at, &order.id))
     }
 }
 
@@ -438,6 +567,7 @@ pub(crate) mod tests {
             id: id.to_owned(),
             product: "lms".to_owned(),
             seats: 10,
+            mode: Mode::Named,
             kind: Kind::Subscription,
             acknowledged_at: before,
             signed_at: before,
@@ -736,6 +866,210 @@ pub(crate) mod tests {
         assert_eq!(Orders(&[]).standing(&unpaid, last), Standing::Open, "J+15");
         assert_eq!(Orders(&[]).standing(&unpaid, since), Standing::Closed { since, why: Closing::Unpaid }, "J+16");
         assert_eq!(Orders(&[]).standing(&Order { unpaid_since: None, ..unpaid }, since), Standing::Open);
+    }
+
+    #[test]
+    fn what_was_paid_once_stays_open_through_the_delay_of_a_later_invoice() {
+        let paid = midnight(date(2026, 9, 10));
+        let after_trial = Order { opening: Opening::OnPayment, paid_at: Some(paid), ..order("a", START) };
+        let unpaid = Order { unpaid_since: Some(date(2027, 3, 15)), ..after_trial.clone() };
+        let cut = midnight(date(2027, 3, 31));
+        let never_paid = Order { paid_at: None, ..unpaid.clone() };
+        let table = [
+            (&after_trial, cut, Standing::Open),
+            (&unpaid, cut - std::time::Duration::from_nanos(1), Standing::Open),
+            (&unpaid, cut, Standing::Closed { since: cut, why: Closing::Unpaid }),
+            (&never_paid, cut, Standing::Awaiting(Missing::Payment)),
+        ];
+        for (order, now, expected) in table {
+            assert_eq!(Orders(&[]).standing(order, now), expected, "{now} {order:?}");
+        }
+        // What is due stays so: it opened when it was first paid, and renews itself.
+        let tacit = Order { renewal: Renewal::Tacit, ..unpaid };
+        let renews = midnight(date(2027, 9, 1));
+        assert_eq!(
+            Orders(std::slice::from_ref(&tacit)).moments(&tacit, cut),
+            [(Moment::Opens, paid), (Moment::Interrupts, cut), (Moment::Renews, renews)]
+        );
+    }
+
+    #[test]
+    fn an_option_goes_on_with_the_order_that_takes_the_place_of_its_subscription() {
+        let (switch, last) = (date(2027, 3, 1), date(2028, 2, 29));
+        let parent = Order { renewal: Renewal::Tacit, ..order("a", START) };
+        let option = Order { kind: Kind::Option { of: "a".into() }, seats: 3, ..order("o", date(2027, 2, 1)) };
+        let larger = Order { seats: 20, supersedes: Some("a".into()), ..order("b", switch) };
+        let largest = Order { seats: 30, supersedes: Some("b".into()), ..order("c", date(2027, 6, 1)) };
+        let unpaid = Order { unpaid_since: Some(date(2027, 1, 31)), ..parent.clone() };
+        let (closed, ended) = (midnight(date(2027, 2, 16)), cut_after(last));
+        let with = |parent: &Order, others: &[&Order]| {
+            [parent, &option].into_iter().chain(others.iter().copied()).cloned().collect::<Vec<_>>()
+        };
+        let unsigned = Order { signed_at: None, ..larger.clone() };
+        let table = [
+            (with(&parent, &[]), date(2028, 6, 1), Standing::Open),
+            (with(&parent, &[&larger]), date(2027, 2, 28), Standing::Open),
+            (with(&parent, &[&larger]), switch, Standing::Open),
+            (with(&parent, &[&larger]), last, Standing::Open),
+            (with(&parent, &[&larger]), date(2028, 3, 1), Standing::Closed { since: ended, why: Closing::Ended }),
+            (with(&parent, &[&larger, &largest]), date(2028, 5, 31), Standing::Open),
+            (
+                with(&parent, &[&larger, &largest]),
+                date(2028, 6, 1),
+                Standing::Closed { since: midnight(date(2028, 6, 1)), why: Closing::Ended },
+            ),
+            // Not signed: nothing changes hands.
+            (with(&parent, &[&unsigned]), date(2028, 6, 1), Standing::Open),
+            // Interrupted with its subscription, until another takes over.
+            (with(&unpaid, &[&larger]), date(2027, 2, 15), Standing::Open),
+            (with(&unpaid, &[&larger]), date(2027, 2, 28), Standing::Closed { since: closed, why: Closing::Unpaid }),
+            (with(&unpaid, &[&larger]), switch, Standing::Open),
+        ];
+        for (orders, day, expected) in table {
+            assert_eq!(Orders(&orders).standing(&orders[1], midnight(day)), expected, "{day} {orders:?}");
+        }
+        // The seats of both, through the switch.
+        let orders = with(&parent, &[&larger]);
+        for (now, expected) in [
+            (midnight(switch) - std::time::Duration::from_nanos(1), 13),
+            (midnight(switch), 23),
+            (midnight(date(2028, 3, 1)), 0),
+        ] {
+            assert_eq!(limit(&orders, now), expected, "{now}");
+        }
+        assert_eq!(Orders(&orders).end(&orders[1]), Some((ended, Closing::Ended)));
+        assert_eq!(Orders(&orders).unused(&orders[1]), None, "an option that goes on leaves nothing unused");
+    }
+
+    #[test]
+    fn data_are_removed_a_year_after_the_last_end_whatever_came_before_it() {
+        use Moment::{Ends, Opens, Purges, Renews};
+        let now = midnight(date(2027, 2, 1));
+        let (opens, switch) = (midnight(START), midnight(date(2027, 3, 1)));
+        let (end, later) = (midnight(date(2027, 9, 1)), midnight(date(2028, 3, 1)));
+        let (purge, later_purge) = (midnight(date(2028, 9, 1)), midnight(date(2029, 3, 1)));
+        let fixed = order("a", START);
+        let tacit = Order { renewal: Renewal::Tacit, ..fixed.clone() };
+        let larger = Order { supersedes: Some("a".into()), ..order("b", date(2027, 3, 1)) };
+        let option = Order { kind: Kind::Option { of: "a".into() }, ..order("o", START) };
+        let stated = Order { last_day: Some(date(2028, 2, 29)), ..option.clone() };
+        let stopped = Order { terminated_on: Some(date(2027, 2, 28)), ..option.clone() };
+        let unpaid = Order { unpaid_since: Some(date(2027, 1, 1)), ..fixed.clone() };
+        let table = [
+            // A tacit one whose place was taken is over.
+            (vec![larger.clone(), tacit.clone()], vec![(Opens, switch), (Ends, later), (Purges, later_purge)]),
+            (vec![tacit.clone(), larger.clone()], vec![(Opens, opens)]),
+            (vec![larger, tacit.clone(), option.clone()], vec![(Opens, switch), (Ends, later), (Purges, later_purge)]),
+            // An option is over with its subscription.
+            (vec![fixed.clone(), option.clone()], vec![(Opens, opens), (Ends, end), (Purges, purge)]),
+            (vec![option, fixed.clone()], vec![(Opens, opens)]),
+            // One with a last day of its own has an end of its own, and may be the last.
+            (vec![fixed.clone(), stated.clone()], vec![(Opens, opens), (Ends, end)]),
+            (vec![stated.clone(), fixed.clone()], vec![(Opens, opens), (Ends, later), (Purges, later_purge)]),
+            (vec![Order { renewal: Renewal::Tacit, ..stated }, fixed.clone()], vec![(Opens, opens), (Renews, later)]),
+            (vec![stopped, fixed.clone()], vec![(Opens, opens), (Ends, switch)]),
+            // What is interrupted still ends, and what goes on interrupted goes on.
+            (
+                vec![unpaid.clone()],
+                vec![(Opens, opens), (Moment::Interrupts, midnight(date(2027, 1, 17))), (Ends, end), (Purges, purge)],
+            ),
+            (
+                vec![fixed, Order { id: "t".into(), renewal: Renewal::Tacit, ..unpaid }],
+                vec![(Opens, opens), (Ends, end)],
+            ),
+        ];
+        for (orders, expected) in table {
+            assert_eq!(Orders(&orders).moments(&orders[0], now), expected, "{orders:?}");
+        }
+    }
+
+    #[test]
+    fn the_subscription_lasts_as_long_as_its_last_contract_whatever_interrupts_it() {
+        let fixed = order("a", START);
+        let tacit = Order { renewal: Renewal::Tacit, ..order("b", START) };
+        let longer = order("c", date(2027, 1, 1));
+        let replacing = Order { supersedes: Some("b".into()), ..order("d", date(2027, 1, 1)) };
+        let (last, later) = (date(2027, 8, 31), date(2027, 12, 31));
+        let breach = date(2027, 2, 3);
+        let table = [
+            (vec![], None),
+            (vec![Order { signed_at: None, ..fixed.clone() }], None),
+            (vec![fixed.clone()], Some(last)),
+            (vec![tacit.clone()], None),
+            (vec![fixed.clone(), tacit.clone()], None),
+            (vec![fixed.clone(), longer.clone()], Some(later)),
+            (vec![Order { notice_presented_on: Some(date(2027, 5, 1)), ..tacit.clone() }], Some(last)),
+            // Unpaid or suspended when it ends, or terminated for a breach: it ends all the same.
+            (vec![Order { unpaid_since: Some(date(2027, 1, 5)), ..fixed.clone() }], Some(last)),
+            (vec![Order { suspended_at: Some(midnight(breach)), ..fixed.clone() }], Some(last)),
+            (
+                vec![Order { suspended_at: Some(midnight(breach)), terminated_on: Some(breach), ..tacit.clone() }],
+                Some(breach),
+            ),
+            // Its neighbour goes on, interrupted as it is.
+            (vec![fixed.clone(), Order { unpaid_since: Some(date(2027, 1, 5)), ..tacit.clone() }], None),
+            (vec![fixed.clone(), Order { suspended_at: Some(midnight(breach)), ..longer }], Some(later)),
+            // What another took the place of is over.
+            (vec![tacit.clone(), replacing.clone()], Some(later)),
+            (vec![tacit.clone(), Order { signed_at: None, ..replacing }], None),
+            // An option is no subscription.
+            (vec![fixed, Order { kind: Kind::Option { of: "a".into() }, ..tacit }], Some(last)),
+        ];
+        for (orders, expected) in table {
+            assert_eq!(Orders(&orders).last_day(), expected, "{orders:?}");
+        }
+    }
+
+    #[test]
+    fn a_subscription_is_interrupted_while_a_contract_is_and_none_is_open() {
+        let now = midnight(date(2027, 2, 1));
+        let end = midnight(date(2027, 9, 1));
+        let open = order("a", START);
+        let (cut, at) = (midnight(date(2027, 1, 17)), midnight(date(2027, 1, 20)));
+        let unpaid = Order { unpaid_since: Some(date(2027, 1, 1)), ..order("b", START) };
+        let suspended = Order { suspended_at: Some(at), ..order("c", START) };
+        let soon = Order { unpaid_since: Some(date(2027, 1, 30)), ..open.clone() };
+        let future = order("d", date(2027, 3, 1));
+        let table = [
+            (vec![], now, (false, None)),
+            (vec![open.clone()], now, (false, Some(end))),
+            (vec![unpaid.clone()], now, (true, Some(end))),
+            (vec![unpaid.clone()], cut - std::time::Duration::from_nanos(1), (false, Some(cut))),
+            (vec![suspended.clone()], now, (true, Some(end))),
+            (vec![suspended.clone()], end, (false, None)),
+            (vec![soon], now, (false, Some(midnight(date(2027, 2, 15))))),
+            (vec![unpaid.clone(), open], now, (false, Some(end))),
+            (vec![unpaid, suspended.clone()], now, (true, Some(end))),
+            // What opens later opens later.
+            (vec![future.clone()], now, (false, Some(midnight(date(2027, 3, 1))))),
+            (vec![suspended.clone(), future.clone()], now, (true, Some(midnight(date(2027, 3, 1))))),
+            (vec![suspended.clone(), future], midnight(date(2027, 3, 1)), (false, Some(end))),
+            (vec![Order { kind: Kind::Option { of: "x".into() }, ..suspended }], now, (false, None)),
+        ];
+        for (orders, now, expected) in table {
+            assert_eq!(Orders(&orders).interrupted(now), expected, "{now} {orders:?}");
+        }
+    }
+
+    #[test]
+    fn the_mode_of_an_order_counts_from_the_instant_it_opens() {
+        use crate::seats::mode;
+        let switch = date(2027, 3, 1);
+        let named = order("a", START);
+        let other = Order { mode: Mode::Concurrent, supersedes: Some("a".into()), ..order("b", switch) };
+        let unsigned = Order { signed_at: None, ..other.clone() };
+        let back = |order: &Order, mode| Order { mode, ..order.clone() };
+        let (before, after) = (midnight(switch) - std::time::Duration::from_nanos(1), midnight(switch));
+        let table = [
+            (vec![named.clone(), unsigned.clone()], [Mode::Named, Mode::Named]),
+            (vec![named.clone(), other.clone()], [Mode::Named, Mode::Concurrent]),
+            (vec![back(&named, Mode::Concurrent), back(&unsigned, Mode::Named)], [Mode::Concurrent, Mode::Concurrent]),
+            (vec![back(&named, Mode::Concurrent), back(&other, Mode::Named)], [Mode::Concurrent, Mode::Named]),
+        ];
+        for (orders, expected) in table {
+            let grants = Orders(&orders).grants("lms");
+            assert_eq!([before, after].map(|now| mode(&grants, now)), expected, "{orders:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ use jiff::Timestamp;
 pub struct Grant {
     /// How many seats.
     pub seats: u32,
+    /// How they are counted.
+    pub mode: Mode,
     /// The first instant they may be used.
     pub from: Timestamp,
     /// The first instant they no longer may; `None` while the order renews itself.
@@ -138,6 +140,15 @@ pub fn limit(grants: &[Grant], now: Timestamp) -> u64 {
     grants.iter().filter(|grant| grant.is_open(now)).map(|grant| u64::from(grant.seats)).sum()
 }
 
+/// How the seats of a product are counted at `now`: as the order says that opened last, of those that are open, or of those that were
+/// where none is. An order that is not signed, or not open yet, says nothing.
+///
+/// Requirements R023, R061; question Q09.
+pub fn mode(grants: &[Grant], now: Timestamp) -> Mode {
+    let begun = grants.iter().filter(|grant| grant.from <= now);
+    begun.max_by_key(|grant| (grant.is_open(now), grant.from)).map_or(Mode::Named, |grant| grant.mode)
+}
+
 impl Seats {
     /// See [`limit`].
     pub fn limit(&self, now: Timestamp) -> u64 {
@@ -147,9 +158,11 @@ impl Seats {
     /// How full the organization is, for the 80 % and 100 % notices.
     pub fn level(&self, now: Timestamp) -> Level {
         let (limit, taken) = (self.limit(now), self.taken.total());
-        if taken > limit {
+        if limit == 0 {
+            Level::Closed
+        } else if taken > limit {
             Level::Over
-        } else if limit == 0 || taken * 5 < limit * 4 {
+        } else if taken * 5 < limit * 4 {
             Level::Free
         } else if taken < limit {
             Level::NearlyFull
@@ -176,6 +189,8 @@ pub fn admit(seats: &Seats, wanted: u32, now: Timestamp) -> Result<(), SeatsExha
 /// How full an organization is. Ordered: a higher level is worth a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
+    /// No order opens a seat, or none any more: a matter of the orders, which have letters of their own.
+    Closed,
     /// Less than 80 %.
     Free,
     /// 80 % or more.
@@ -190,6 +205,7 @@ impl Level {
     /// The word it is stored and told by.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Closed => "closed",
             Self::Free => "free",
             Self::NearlyFull => "nearly_full",
             Self::Full => "full",
@@ -209,7 +225,8 @@ impl Level {
 
     /// The notice to send when the level was last `noticed` and is now `self`: only on the way up, once.
     ///
-    /// The caller stores the new level in any case, so that falling and rising again is told again.
+    /// The caller stores the new level, so that falling and rising again is told again; but for [`Level::Closed`], so that an order which
+    /// is interrupted and opens again tells nothing twice.
     #[must_use]
     pub fn notice_since(self, noticed: Self) -> Option<Self> {
         (self > noticed).then_some(self)
@@ -229,7 +246,7 @@ mod tests {
     }
 
     fn named(limit: u32, active: u32, suspended: u32, pending: u32) -> Seats {
-        let grant = Grant { seats: limit, from: now(), until: None };
+        let grant = Grant { seats: limit, mode: Mode::Named, from: now(), until: None };
         Seats { grants: vec![grant], taken: Taken::Named { active, suspended, pending } }
     }
 
@@ -257,9 +274,9 @@ mod tests {
     fn orders_add_up_and_one_ending_today_counts_until_midnight_in_paris() {
         let end = cut_after(date(2027, 3, 31));
         let grants = vec![
-            Grant { seats: 10, from: now(), until: Some(end) },
-            Grant { seats: 5, from: now(), until: None },
-            Grant { seats: 100, from: midnight(date(2027, 5, 1)), until: None },
+            Grant { seats: 10, mode: Mode::Named, from: now(), until: Some(end) },
+            Grant { seats: 5, mode: Mode::Named, from: now(), until: None },
+            Grant { seats: 100, mode: Mode::Named, from: midnight(date(2027, 5, 1)), until: None },
         ];
         let seats = Seats { grants, taken: Taken::Named { active: 12, suspended: 0, pending: 0 } };
         let last = end - std::time::Duration::from_nanos(1);
@@ -279,7 +296,7 @@ mod tests {
 
     #[test]
     fn concurrent_seats_count_those_connected() {
-        let grants = vec![Grant { seats: 2, from: now(), until: None }];
+        let grants = vec![Grant { seats: 2, mode: Mode::Concurrent, from: now(), until: None }];
         let seats = |connected| Seats { grants: grants.clone(), taken: Taken::Concurrent { connected } };
         assert_eq!(admit(&seats(1), 1, now()), Ok(()));
         assert!(admit(&seats(2), 1, now()).is_err());
@@ -296,7 +313,9 @@ mod tests {
             (1, 0, Level::Free),
             (1, 1, Level::Full),
             (3, 2, Level::Free),
-            (0, 0, Level::Free),
+            // What opens nothing is not too full.
+            (0, 0, Level::Closed),
+            (0, 3, Level::Closed),
         ];
         for (limit, active, expected) in table {
             assert_eq!(named(limit, active, 0, 0).level(now()), expected, "{active} of {limit}");
@@ -309,6 +328,38 @@ mod tests {
             noticed = level;
         }
         assert_eq!(sent, [Level::NearlyFull, Level::Full, Level::NearlyFull]);
+    }
+
+    #[test]
+    fn what_is_closed_is_written_about_by_nobody() {
+        for noticed in [Level::Free, Level::NearlyFull, Level::Full, Level::Over] {
+            assert_eq!(Level::Closed.notice_since(noticed), None);
+        }
+        assert_eq!(Level::parse(Level::Closed.name()), Level::Free);
+    }
+
+    #[test]
+    fn seats_are_counted_as_the_open_order_says_that_opened_last() {
+        use Mode::{Concurrent, Named};
+        let (before, later) = (midnight(date(2027, 1, 1)), midnight(date(2027, 5, 1)));
+        let grant = |mode, from, until| Grant { seats: 5, mode, from, until };
+        let table = [
+            (vec![], Named),
+            (vec![grant(Concurrent, before, None)], Concurrent),
+            // One that opens later says nothing yet.
+            (vec![grant(Concurrent, later, None)], Named),
+            (vec![grant(Named, before, Some(later)), grant(Concurrent, later, None)], Named),
+            (vec![grant(Concurrent, before, Some(later)), grant(Named, later, None)], Concurrent),
+            // The switch, at its very instant.
+            (vec![grant(Named, before, Some(now())), grant(Concurrent, now(), None)], Concurrent),
+            (vec![grant(Concurrent, before, Some(now())), grant(Named, now(), None)], Named),
+            // None is open any more: as it was.
+            (vec![grant(Concurrent, before, Some(now()))], Concurrent),
+            (vec![grant(Named, before, None), grant(Concurrent, now(), Some(now()))], Named),
+        ];
+        for (grants, expected) in table {
+            assert_eq!(mode(&grants, now()), expected, "{grants:?}");
+        }
     }
 
     proptest! {

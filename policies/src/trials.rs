@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::calendar;
 use crate::orders::{Order, Orders};
-use crate::seats::Grant;
+use crate::seats::{Grant, Mode};
 
 /// A free trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +82,13 @@ impl Trial {
         self.ended_at.map_or(closes_at, |ended| ended.min(closes_at))
     }
 
-    /// Where it stands at `now`: only an order both signed and paid unlocks what a trial has closed (R073).
-    pub fn state(&self, orders: &[Order], now: Timestamp) -> TrialState {
+    /// Where the trial of `product` stands at `now`: only an order of that product both signed and paid unlocks what a trial has closed
+    /// (R073).
+    pub fn state(&self, product: &str, orders: &[Order], now: Timestamp) -> TrialState {
         let done = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         let closes_at = self.closes_at();
-        if orders.iter().any(|order| done(order.signed_at) && done(order.paid_at)) {
+        let bought = |order: &Order| order.product == product && done(order.signed_at) && done(order.paid_at);
+        if orders.iter().any(bought) {
             TrialState::Converted
         } else if now < closes_at {
             TrialState::Running { until: closes_at }
@@ -105,7 +107,7 @@ pub fn grants(orders: &Orders<'_>, trial: Option<(&Trial, u32)>, product: &str) 
         // An order that opens while the trial runs takes its place: the two do not add up.
         let opens = grants.iter().map(|grant| grant.from).min();
         let until = opens.map_or(trial.closes_at(), |opens| opens.min(trial.closes_at()));
-        grants.push(Grant { seats, from: trial.requested_at, until: Some(until) });
+        grants.push(Grant { seats, mode: Mode::Named, from: trial.requested_at, until: Some(until) });
     }
     grants
 }
@@ -141,8 +143,11 @@ mod tests {
             (Trial { ended_at: Some(at("2028-01-01T00:00:00Z")), ..trial }, midnight(date(2027, 2, 17))),
         ];
         for (trial, until) in table {
-            assert_eq!(trial.state(&[], until - std::time::Duration::from_nanos(1)), TrialState::Running { until });
-            assert_eq!(trial.state(&[], until), TrialState::Ended { since: until });
+            assert_eq!(
+                trial.state("lms", &[], until - std::time::Duration::from_nanos(1)),
+                TrialState::Running { until }
+            );
+            assert_eq!(trial.state("lms", &[], until), TrialState::Ended { since: until });
         }
     }
 
@@ -155,12 +160,14 @@ mod tests {
         let table = [
             (signed.clone(), ended),
             (Order { signed_at: None, paid_at: Some(now), ..signed.clone() }, ended),
+            // Another product was bought.
+            (Order { paid_at: Some(now), product: "exams".to_owned(), ..signed.clone() }, ended),
             (Order { paid_at: Some(now + std::time::Duration::from_secs(1)), ..signed.clone() }, ended),
             (Order { paid_at: Some(now), ..signed }, TrialState::Converted),
         ];
         for (order, expected) in table {
-            let open = Orders(&[]).standing(&order, now) == Standing::Open;
-            assert_eq!((trial.state(&[order], now), open), (expected, expected == TrialState::Converted));
+            let open = order.product == "lms" && Orders(&[]).standing(&order, now) == Standing::Open;
+            assert_eq!((trial.state("lms", &[order], now), open), (expected, expected == TrialState::Converted));
         }
     }
 }

@@ -10,6 +10,7 @@ use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::identifiers::OrganizationKind;
 use habilis_policies::networks::{self, Network};
+use habilis_policies::orders::Orders;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,10 +26,10 @@ use super::precondition::{IfMatch, check_if_named, stale};
 use super::problem::{Answer, Code, FieldError, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
-use crate::api_keys::{compromised, subscription_ends};
+use crate::api_keys::{compromised, last_day, subscription_ends};
 use crate::app::App;
 use crate::db::api_keys::{self, ApiKey as Row, Live, NewApiKey};
-use crate::db::{api_key_uses, audit, is_unique_violation, members};
+use crate::db::{api_key_uses, audit, is_unique_violation, members, orders, subscription_ends as said};
 
 /// Days of usage told at once, at the most.
 const MAX_DAYS: i32 = 400;
@@ -129,7 +130,7 @@ pub(super) struct NewKey {
     #[serde(default)]
     #[schema(max_items = 32)]
     networks: Vec<String>,
-    /// Last day, in Paris; the latest possible when absent, the day before the anniversary.
+    /// Last day, in Paris; the latest possible when absent: the day before the anniversary, or the last day of the subscription.
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, format = Date)]
     ends_on: Option<Date>,
@@ -319,15 +320,20 @@ async fn create(
     scopes.sort_unstable();
     scopes.dedup();
     let allowed: Vec<&str> = app.config.api_keys.scopes.iter().map(String::as_str).collect();
+    let all = orders::all(&mut write.tx, &organization.id).await?;
+    let rules: Vec<_> = all.iter().map(orders::Order::rule).collect();
+    let last_day = last_day(&mut write.tx, (&organization.id, &rules)).await?;
+    let (interrupted, _) = Orders(&rules).interrupted(write.now);
+    let standing = if organization.status == "active" { Centre::Active } else { Centre::Suspended };
     let request = Request {
         kind: OrganizationKind::Cfa,
-        centre: if organization.status == "active" { Centre::Active } else { Centre::Suspended },
+        centre: standing.subscribed(last_day, interrupted, calendar::date_at(write.now)),
         live_keys: api_keys::live(&mut write.tx, &organization.id, write.now).await?,
         scopes: &scopes,
         allowed: &allowed,
     };
     admit(&request).map_err(|refusal| refused(refusal, &allowed))?;
-    let ends_on = end_date(write.now, new.ends_on)
+    let ends_on = end_date(write.now, new.ends_on, last_day)
         .map_err(|error| Problem::field("/ends_on", "out_of_range", error.to_string()))?;
     let id = random::id("key", write.now);
     let made = api_key::generate(&app.config.api_keys.environment);
@@ -363,7 +369,10 @@ async fn create(
 fn refused(refusal: IssueRefusal, allowed: &[&str]) -> Problem {
     match refusal {
         IssueRefusal::NotACentre => Problem::bare(Code::NotAnApprenticeshipCentre),
-        IssueRefusal::NoRights => Problem::bare(Code::OrganizationNotActive),
+        IssueRefusal::NoRights => {
+            let detail = "suspended, unpaid, or its subscription has ended: no key is issued";
+            Problem::new(Code::OrganizationNotActive, detail)
+        }
         IssueRefusal::TooManyLive => {
             Problem::bare(Code::TooManyLiveKeys).with("most", u64::try_from(MAX_LIVE).unwrap_or(u64::MAX))
         }
@@ -474,7 +483,8 @@ async fn revoke(
     answer
 }
 
-/// The subscription of a centre ends: its keys end with the last day, at the latest. For the operator.
+/// The subscription of a centre ends: its keys end with the last day, at the latest, and so do those that are issued later. A later day
+/// takes the place of an earlier one for keys that are issued from then on. For the operator.
 #[utoipa::path(
     put, path = "/organizations/{organization}/api-keys/last-day", tag = "api keys", request_body = SubscriptionEnd,
     params(("organization" = String, Path, description = "`org_…`")),
@@ -495,6 +505,9 @@ async fn end_with_subscription(
         return Err(Problem::field("/last_day", "past", "today or later").into());
     }
     let organization = &acting.organization.id;
+    // A key that is issued at this moment is shortened, or ends in time.
+    members::lock(&mut write.tx, organization).await?;
+    said::say(&mut write.tx, organization, (last_day, caller.id()), write.now).await?;
     let shortened = subscription_ends(&mut write.tx, (organization, last_day, caller.id()), write.now).await?;
     let event = acting.event(&caller, "subscription.ends").about(organization);
     let event = event.with("last_day", last_day.to_string()).with("keys", u64::try_from(shortened).unwrap_or(u64::MAX));

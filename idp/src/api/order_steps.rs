@@ -99,6 +99,7 @@ async fn step(
         .changed(before, shown.traced());
     audit::record(&mut write.tx, event, write.now).await?;
     let answer = write.finish(Written::changed(&shown)?.with_version(version)).await;
+    app.api_keys.forget();
     app.mail_waiting.notify_one();
     answer
 }
@@ -165,14 +166,12 @@ async fn apply(
         StepName::Signed if row.signed_at.is_some() => return again("signed"),
         StepName::Signed => row.signed_at = Some(at.into()),
         StepName::Paid => {
-            row.paid_at = Some(at.into());
+            // The first payment opened it; one of a later invoice only ends what is unpaid.
+            row.paid_at = row.paid_at.or(Some(at.into()));
             row.unpaid_since = None;
         }
         StepName::Unpaid if row.unpaid_since.is_some() => return again("unpaid"),
-        StepName::Unpaid => {
-            row.unpaid_since = Some(on.to_string());
-            row.paid_at = None;
-        }
+        StepName::Unpaid => row.unpaid_since = Some(on.to_string()),
         StepName::NonRenewal if row.renewal != "tacit" => {
             return Err(Problem::new(Code::Conflict, "the order does not renew itself").into());
         }

@@ -9,8 +9,10 @@ use habilis_keys::random;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
-use habilis_policies::orders::{Closing, Missing, Notice, Orders, Standing, interruption, notice, purge_on};
-use habilis_policies::seats::Mode;
+use habilis_policies::orders::{
+    Closing, Kind, Missing, Notice, Opening, Order as Rule, Orders, Renewal, Standing, interruption, notice, purge_on,
+};
+use habilis_policies::seats::{Mode, limit};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -83,7 +85,7 @@ pub(super) struct Order {
     acknowledged_at: Option<String>,
     /// RFC 3339.
     signed_at: Option<String>,
-    /// RFC 3339.
+    /// When it was first paid, RFC 3339.
     paid_at: Option<String>,
     /// When the administrator's access codes were sent (R024), RFC 3339.
     credentials_sent_at: Option<String>,
@@ -189,7 +191,7 @@ impl Order {
             missing: missing.map(str::to_owned),
             closed: closed.map(str::to_owned),
             at: at.map(|at| at.to_string()),
-            purge_on: final_day.filter(|_| closed == Some("ended")).map(|day| purge_on(day).to_string()),
+            purge_on: final_day.filter(|_| Orders(&rules).has_ended(&rule, now)).map(|day| purge_on(day).to_string()),
             acknowledged_at: row.acknowledged_at.map(instant),
             signed_at: row.signed_at.map(instant),
             paid_at: row.paid_at.map(instant),
@@ -365,9 +367,9 @@ pub(super) struct NewOrderBody {
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     supersedes: Option<fields::Line>,
-    /// `signature` when absent; `payment` always after a trial (R073).
+    /// `signature` when absent; `payment` always after a trial, until an order of the product was signed and paid (R073).
     opening: Option<OpeningName>,
-    /// `tacit` when absent (R064).
+    /// `tacit` when absent (R064), but `none` for an option that states its last day (R067).
     renewal: Option<RenewalName>,
     /// First day of the first term, from a month back to two years ahead.
     #[serde(deserialize_with = "fields::parsed")]
@@ -401,7 +403,9 @@ async fn create(
     let all = orders::all(&mut write.tx, organization).await?;
     check(&mut write, (&acting, new, &all)).await?;
     let tried = trials::of_organization(&mut write.tx, organization).await?;
-    let after_trial = tried.iter().any(|trial| trial.product_id == new.product.0);
+    let bought =
+        all.iter().any(|row| row.product_id == new.product.0 && row.signed_at.is_some() && row.paid_at.is_some());
+    let after_trial = !bought && tried.iter().any(|trial| trial.product_id == new.product.0);
     let id = random::id("ord", write.now);
     let options: Vec<&str> = new.options.iter().flatten().map(|option| option.0.as_str()).collect();
     let administrator = new.administrator.as_ref().map(|named| Administrator {
@@ -422,7 +426,7 @@ async fn create(
         option_of: new.option_of.as_ref().map(|line| line.0.as_str()),
         supersedes: new.supersedes.as_ref().map(|line| line.0.as_str()),
         opening: if after_trial || new.opening == Some(OpeningName::Payment) { "payment" } else { "signature" },
-        renewal: if new.renewal == Some(RenewalName::None) { "none" } else { "tacit" },
+        renewal: renewal(new),
         effect_on: new.effect_on,
         last_day: new.last_day,
         administrator: administrator.as_deref(),
@@ -442,6 +446,15 @@ async fn create(
     let answer = write.finish(Written::created(location, &shown)?.with_version(version)).await;
     app.mail_waiting.notify_one();
     answer
+}
+
+fn renewal(new: &NewOrderBody) -> &'static str {
+    match new.renewal {
+        Some(RenewalName::Tacit) => "tacit",
+        Some(RenewalName::None) => "none",
+        None if new.option_of.is_some() && new.last_day.is_some() => "none",
+        None => "tacit",
+    }
 }
 
 fn mode(new: &NewOrderBody) -> Mode {
@@ -516,16 +529,38 @@ async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &
         && let Some(pool) = seat_rows::pool(&mut write.tx, &acting.organization.id, &new.product.0).await?
     {
         // R061: a larger order raises the limit; a smaller one has to leave room for who sits.
-        let others: i64 = all
-            .iter()
-            .filter(|row| row.product_id == new.product.0 && row.id != old.id && runs(row))
-            .map(|row| row.seats)
-            .sum();
-        if i64::from(new.seats) + others < pool.taken {
+        if limit_after(new, (&old.id, &rules), write.now) < u64::try_from(pool.taken).unwrap_or(0) {
             return Err(Problem::bare(Code::SeatsBelowUse).with("taken", pool.taken).into());
         }
     }
     Ok(())
+}
+
+/// The seats of a product once a new order took the place of another, what follows it and what is beside it included.
+fn limit_after(new: &NewOrderBody, (old, rules): (&str, &[Rule]), now: Timestamp) -> u64 {
+    let complete = Some(now);
+    let mut rules = rules.to_vec();
+    rules.push(Rule {
+        id: String::new(),
+        product: new.product.0.clone(),
+        seats: new.seats,
+        mode: mode(new),
+        kind: Kind::Subscription,
+        acknowledged_at: complete,
+        signed_at: complete,
+        paid_at: complete,
+        opening: Opening::OnSignature,
+        credentials_sent_at: complete,
+        effect_on: new.effect_on,
+        last_day: new.last_day,
+        renewal: if renewal(new) == "tacit" { Renewal::Tacit } else { Renewal::None },
+        notice_presented_on: None,
+        terminated_on: None,
+        unpaid_since: None,
+        supersedes: Some(old.to_owned()),
+        suspended_at: None,
+    });
+    limit(&Orders(&rules).grants(&new.product.0), calendar::midnight(new.effect_on).max(now))
 }
 
 /// The order as it is once its pools were computed again.

@@ -58,7 +58,8 @@ pub(super) struct Seats {
     limit: u64,
     /// Seats taken: by members, suspended ones included, by invitations and by offers.
     taken: i64,
-    /// `free`, `nearly_full` (from 80 %), `full`, or `over` when an order ended: then nobody new comes in, and nobody is thrown out.
+    /// `free`, `nearly_full` (from 80 %), `full`, or `over` when an order ended: then nobody new comes in, and nobody is thrown out;
+    /// `closed` when no order opens any seat.
     level: String,
     /// How often a seat was handed from one person to another.
     transfers: i64,
@@ -72,7 +73,7 @@ impl Seats {
         let changes = grants.iter().flat_map(|grant| [Some(grant.from), grant.until]).flatten();
         Self {
             product: pool.product_id.clone(),
-            mode: pool.mode().name().to_owned(),
+            mode: pool.mode(now).name().to_owned(),
             limit: rules::limit(&grants, now),
             taken: pool.taken,
             level: seats::level_of(pool, now).name().to_owned(),

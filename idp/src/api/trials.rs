@@ -56,7 +56,7 @@ pub(super) struct Trial {
 impl Trial {
     pub(super) fn of(row: &trials::Trial, orders: &[Order], now: Timestamp) -> Self {
         let rules: Vec<_> = orders.iter().filter(|order| order.product_id == row.product_id).map(Order::rule).collect();
-        let state = match row.rule().state(&rules, now) {
+        let state = match row.rule().state(&row.product_id, &rules, now) {
             TrialState::Running { .. } => "running",
             TrialState::Ended { .. } => "ended",
             TrialState::Converted => "converted",

@@ -8,7 +8,7 @@ mod uses;
 mod vendor;
 
 pub(crate) use fate::compromised;
-pub use fate::{happened_to_issuer, happened_to_organization, subscription_ends};
+pub use fate::{follow_subscription, happened_to_issuer, happened_to_organization, last_day, subscription_ends};
 pub use uses::{Software, Used, flush};
 pub use vendor::{Vendor, vendor};
 
@@ -19,8 +19,10 @@ use std::time::Duration;
 use habilis_keys::api_key;
 use habilis_keys::token::same;
 use habilis_policies::api_keys::{Attempt, Centre, Key, KeyRefusal, dies_at, judge, token_expiry};
+use habilis_policies::calendar;
 use habilis_policies::identifiers::{Siren, Siret};
 use habilis_policies::networks::Network;
+use habilis_policies::orders::{Order, Orders};
 use habilis_policies::scopes::Scope;
 use jiff::{SignedDuration, Timestamp};
 use moka::future::Cache;
@@ -29,6 +31,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::config::Config;
 use crate::db::api_keys::{self, KnownKey};
+use crate::db::orders;
 use crate::outcome::{Fault, Outcome};
 use crate::web::Origin;
 use crate::web::rate::RateLimit;
@@ -79,10 +82,12 @@ pub struct Known {
     uai: Option<String>,
     issued_at: Timestamp,
     tokens_from: Timestamp,
+    /// The first instant at which the centre's orders say something else.
+    holds_until: Option<Timestamp>,
 }
 
 impl Known {
-    fn from_row(row: KnownKey) -> Outcome<Self> {
+    fn from_row(row: KnownKey, orders: &[Order], now: Timestamp) -> Outcome<Self> {
         // The SIRET begins with the SIREN.
         let within = || row.siret.as_deref().and_then(|siret| Siret::parse(siret).ok()).map(|siret| siret.siren());
         let siren = row.siren.as_deref().and_then(|siren| Siren::parse(siren).ok()).or_else(within);
@@ -91,6 +96,8 @@ impl Known {
             "suspended" if row.kind == "cfa" => Centre::Suspended,
             _ => Centre::Ended,
         };
+        let (interrupted, holds_until) = Orders(orders).interrupted(now);
+        let centre = centre.subscribed(Orders(orders).last_day(), interrupted, calendar::date_at(now));
         let networks = row.networks.split_ascii_whitespace().map(Network::parse).collect::<Result<_, _>>()?;
         let rule = Key {
             siren: siren.ok_or_else(|| Fault::new(format!("the centre of {} has no SIREN any more", row.id)))?,
@@ -110,6 +117,7 @@ impl Known {
             uai: row.uai,
             issued_at: row.created_at.into(),
             tokens_from: row.tokens_from.into(),
+            holds_until,
         })
     }
 
@@ -180,11 +188,22 @@ pub async fn find(app: &App, handle: &str) -> Outcome<Option<Arc<Known>>> {
     if handle.len() > 64 || handle.contains('\0') {
         return Ok(None);
     }
-    if let Some(kept) = app.api_keys.known.get(handle).await {
+    let now = app.clock.now();
+    let holds = |kept: &Option<Arc<Known>>| {
+        kept.as_ref().and_then(|known| known.holds_until).is_none_or(|holds_until| now < holds_until)
+    };
+    if let Some(kept) = app.api_keys.known.get(handle).await.filter(holds) {
         return Ok(kept);
     }
-    let row = api_keys::known(&mut app.db.reader().await?, handle).await?;
-    let known = row.map(Known::from_row).transpose()?.map(Arc::new);
+    let mut reader = app.db.reader().await?;
+    let known = match api_keys::known(&mut reader, handle).await? {
+        Some(row) => {
+            let orders = orders::all(&mut reader, &row.organization_id).await?;
+            let rules: Vec<_> = orders.iter().map(orders::Order::rule).collect();
+            Some(Arc::new(Known::from_row(row, &rules, now)?))
+        }
+        None => None,
+    };
     app.api_keys.known.insert(handle.to_owned(), known.clone()).await;
     Ok(known)
 }

@@ -62,6 +62,7 @@ const MIGRATIONS: &[Migration] = migrations![
     29 "0029_document_requests",
     30 "0030_forgotten_words",
     31 "0031_takeovers",
+    35 "0035_subscription_ends",
     39 "0039_client_versions",
     40 "0040_members_by_person",
 ];

@@ -238,6 +238,7 @@ tables! {
     sharing_suspicions,
     sign_in_steps,
     signing_keys,
+    subscription_ends,
     successions,
     totp_devices,
     trials,

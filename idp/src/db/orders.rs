@@ -64,7 +64,7 @@ pub struct Order {
     pub acknowledged_at: Option<At>,
     /// When it was signed.
     pub signed_at: Option<At>,
-    /// When it was paid.
+    /// When it was first paid.
     pub paid_at: Option<At>,
     /// When the administrator's credentials were sent (R024).
     pub credentials_sent_at: Option<At>,
@@ -102,6 +102,7 @@ impl Order {
             id: self.id.clone(),
             product: self.product_id.clone(),
             seats: u32::try_from(self.seats).unwrap_or(0),
+            mode: self.mode(),
             kind: match &self.option_of {
                 Some(of) => Kind::Option { of: of.clone() },
                 None => Kind::Subscription,

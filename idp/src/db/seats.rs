@@ -77,14 +77,14 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// How seats are counted.
-    pub fn mode(&self) -> Mode {
-        Mode::parse(&self.mode)
+    /// How seats are counted at `now`.
+    pub fn mode(&self, now: Timestamp) -> Mode {
+        rules::mode(&self.grants(), now)
     }
 
     /// What opens seats, from when until when.
     pub fn grants(&self) -> Vec<Grant> {
-        read_grants(&self.grants)
+        read_grants(&self.mode, &self.grants)
     }
 
     /// The level administrators were last told.
@@ -93,24 +93,34 @@ impl Pool {
     }
 }
 
-/// Grants as they are stored: seats, first instant, first instant after (milliseconds).
-fn read_grants(text: &str) -> Vec<Grant> {
+/// A grant as it is stored: seats, first instant, first instant after (milliseconds), how they are counted.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum StoredGrant {
+    Whole(u32, i64, Option<i64>, String),
+    /// From before an order's mode was kept with what it opens: that of the pool.
+    Short(u32, i64, Option<i64>),
+}
+
+fn read_grants(mode: &str, text: &str) -> Vec<Grant> {
     // What cannot be read opens nothing.
-    let rows: Vec<(u32, i64, Option<i64>)> = serde_json::from_str(text).unwrap_or_default();
-    rows.into_iter()
-        .map(|(seats, from, until)| Grant {
-            seats,
-            from: Timestamp::from(At(from)),
-            until: until.map(|until| Timestamp::from(At(until))),
-        })
-        .collect()
+    let rows: Vec<StoredGrant> = serde_json::from_str(text).unwrap_or_default();
+    let grant = |row: StoredGrant| {
+        let (seats, from, until, mode) = match row {
+            StoredGrant::Whole(seats, from, until, mode) => (seats, from, until, Mode::parse(&mode)),
+            StoredGrant::Short(seats, from, until) => (seats, from, until, Mode::parse(mode)),
+        };
+        let at = |at| Timestamp::from(At(at));
+        Grant { seats, mode, from: at(from), until: until.map(at) }
+    };
+    rows.into_iter().map(grant).collect()
 }
 
 fn write_grants(grants: &[Grant]) -> String {
     let row = |grant: &Grant| {
-        (grant.seats, grant.from.as_millisecond(), grant.until.map(Timestamp::as_millisecond))
+        (grant.seats, grant.from.as_millisecond(), grant.until.map(Timestamp::as_millisecond), grant.mode.name())
     };
-    let rows: Vec<(u32, i64, Option<i64>)> = grants.iter().map(row).collect();
+    let rows: Vec<(u32, i64, Option<i64>, &str)> = grants.iter().map(row).collect();
     serde_json::to_string(&rows).unwrap_or_default()
 }
 
@@ -121,10 +131,12 @@ fn write_grants(grants: &[Grant]) -> String {
 pub async fn ensure_pool(
     tx: &mut Tx,
     (organization, product): (&str, &str),
-    (mode, grants): (Mode, &[Grant]),
+    grants: &[Grant],
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let grants = write_grants(grants);
+    // Whether connections count at some time: then they are counted at all. How seats count now, the grants say.
+    let concurrent = grants.iter().any(|grant| grant.mode == Mode::Concurrent);
+    let (mode, grants) = (if concurrent { Mode::Concurrent } else { Mode::Named }, write_grants(grants));
     sql!(tx, execute ENSURE_POOL, organization, product, mode.name(), &grants, At::from(now)).map(drop)
 }
 
@@ -350,14 +362,15 @@ pub struct Admissible {
 impl Admissible {
     /// What opens seats, from when until when.
     pub fn grants(&self) -> Vec<Grant> {
-        read_grants(&self.grants)
+        read_grants(&self.mode, &self.grants)
     }
 
     /// Connections left at `now` beside those of others; none when seats are by name.
     pub fn connections_left(&self, now: Timestamp) -> Option<u64> {
-        let limit = rules::limit(&self.grants(), now);
+        let grants = self.grants();
+        let limit = rules::limit(&grants, now);
         let connected = u64::try_from(self.connected).unwrap_or(0);
-        (Mode::parse(&self.mode) == Mode::Concurrent).then(|| limit.saturating_sub(connected))
+        (rules::mode(&grants, now) == Mode::Concurrent).then(|| limit.saturating_sub(connected))
     }
 }
 
@@ -416,4 +429,24 @@ pub async fn held_for_nobody(
 pub async fn is_held_for_nobody(tx: &mut Tx, seat: &Seat, now: Timestamp) -> sqlx::Result<bool> {
     let still = sql!(tx, optional Seat: STILL_HELD, At::from(now), &seat.organization_id, &seat.product_id, &seat.person_id)?;
     Ok(still.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_read_as_they_were_written_and_as_they_were_before() {
+        let at = |milliseconds| Timestamp::from(At(milliseconds));
+        let named = Grant { seats: 5, mode: Mode::Named, from: at(1_000), until: Some(at(2_000)) };
+        let concurrent = Grant { seats: 7, mode: Mode::Concurrent, from: at(2_000), until: None };
+        let text = write_grants(&[named, concurrent]);
+        assert_eq!(text, r#"[[5,1000,2000,"named"],[7,2000,null,"concurrent"]]"#);
+        for mode in ["named", "concurrent"] {
+            assert_eq!(read_grants(mode, &text), [named, concurrent]);
+        }
+        assert_eq!(read_grants("concurrent", "[[7,2000,null]]"), [concurrent]);
+        assert_eq!(read_grants("named", "[[5,1000,2000]]"), [named]);
+        assert_eq!(read_grants("named", "[[5]]"), []);
+    }
 }

@@ -2,9 +2,12 @@
 //! R087). Access itself needs no run: each use looks at what is open. The moments are rows that whatever changes a contract plans in
 //! its own transaction.
 
+use std::collections::BTreeSet;
+
 use habilis_keys::random;
 use habilis_policies::calendar;
 use habilis_policies::enrolments::Status;
+use habilis_policies::orders::Moment::Purges;
 use habilis_policies::orders::{self as rules, Closing, Orders as All, Standing, notice_deadline, purge_on};
 use habilis_policies::reminders::{Ladder, Notice};
 use habilis_policies::trials::TrialState;
@@ -12,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Concerns, Ended, Facts, Kind, Page, Row, Saying};
-use crate::api_keys::subscription_ends;
+use crate::api_keys::follow_subscription;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::contract_moments::{self as moments, Moment};
@@ -159,27 +162,18 @@ impl Kind for Orders {
                 }
                 Self::tell(saying, &order, letter).await?;
             }
-            "ends" if closed == Some(Closing::Ended) => {
-                let last_day = final_day.unwrap_or_else(|| calendar::add_days(calendar::date_at(facts.due), -1));
+            // Whatever had closed it before: unpaid, suspended, terminated for a breach.
+            "ends" if All(&all).has_ended(&order.rule(), saying.now) => {
+                let last_day = calendar::add_days(calendar::date_at(facts.due), -1);
                 let mut letter = Self::letter(saying, &order, Told::Ended).await?;
                 if let Some(letter) = &mut letter {
                     letter.date = Some(purge_on(last_day));
                 }
                 Self::tell(saying, &order, letter).await?;
-                let others = all.iter().filter(|other| other.id != order.id);
-                let goes_on = |other: &rules::Order| {
-                    matches!(All(&all).standing(other, saying.now), Standing::Open | Standing::Scheduled { .. })
-                };
-                if !others.into_iter().any(goes_on) {
-                    let ends = (order.organization_id.as_str(), last_day, "lifecycle");
-                    subscription_ends(saying.tx, ends, saying.now).await?;
-                }
             }
             "purges" => {
-                let closed = |other: &rules::Order| {
-                    matches!(All(&all).standing(other, saying.now), Standing::Closed { .. } | Standing::Awaiting(_))
-                };
-                if all.iter().all(closed) {
+                let mut moments = All(&all).moments(&order.rule(), saying.now).into_iter();
+                if moments.any(|(moment, at)| moment == Purges && at <= saying.now) {
                     begin_purge(saying, (&order.organization_id, facts)).await?;
                 }
             }
@@ -194,8 +188,13 @@ impl Kind for Orders {
         // What orders open is a question of the clock: the pools stay as they are. Left to do are the next renewal, and a word to who has
         // more seats taken than are left. This row is held, so that a step recorded at this moment plans after it.
         seats::plan(saying.tx, &order.organization_id, (&order.rule(), &all), saying.now).await?;
-        let pool = (order.organization_id.as_str(), order.product_id.as_str());
-        seats::look_at_level(saying.tx, saying.app.into(), pool, saying.now).await?;
+        // Options follow their subscription, and may be of other products.
+        let products: BTreeSet<_> = all.iter().map(|order| order.product.as_str()).collect();
+        for product in products {
+            let pool = (order.organization_id.as_str(), product);
+            seats::look_at_level(saying.tx, saying.app.into(), pool, saying.now).await?;
+        }
+        follow_subscription(saying.tx, (&order.organization_id, &all), saying.now).await?;
         Ok(Ended::Done)
     }
 
@@ -262,7 +261,7 @@ impl Kind for Trials {
         let Some(trial) = found else { return Ok(Ended::Done) };
         let all: Vec<_> = orders::all(saying.tx, &row.organization_id).await?.iter().map(Order::rule).collect();
         // An order that was signed and paid meanwhile decides from now on.
-        if trial.rule().state(&all, saying.now) != TrialState::Converted {
+        if trial.rule().state(&trial.product_id, &all, saying.now) != TrialState::Converted {
             Self::tell(saying, (row, Told::TrialEnded), facts).await?;
         }
         let after = json!({ "product": trial.product_id, "seats": trial.seats, "ended": true });

@@ -55,7 +55,7 @@ impl Notice {
             Self::Seats(Level::Over) => {
                 ("seats_over.1", ["letter-seats-over-subject", "letter-seats-over-what", "letter-seats-over-then"])
             }
-            Self::Seats(Level::Free | Level::NearlyFull) => (
+            Self::Seats(Level::Closed | Level::Free | Level::NearlyFull) => (
                 "seats_nearly_full.1",
                 ["letter-seats-nearly-full-subject", "letter-seats-nearly-full-what", "letter-seats-nearly-full-then"],
             ),

@@ -12,6 +12,7 @@ pub use settle::{run, run_due, settle_person};
 
 use habilis_policies::api_keys::Event as Happening;
 use habilis_policies::calendar;
+use habilis_policies::orders::Orders;
 use habilis_policies::sanctions::{self, Act, Ground, Refusal, Status};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -428,6 +429,13 @@ async fn carry_out(
                 return Ok(false);
             }
             seats::refresh(tx, post, &order.organization_id, now).await?;
+            let all = orders::all(tx, &order.organization_id).await?;
+            let rules: Vec<_> = all.iter().map(orders::Order::rule).collect();
+            // The keys of a centre that has nothing else open nothing until it does; which of them end, the last day says.
+            if decision.act != Act::Lift && Orders(&rules).interrupted(now).0 {
+                let happening = (order.organization_id.as_str(), Happening::SubscriptionSuspended, decision.by);
+                happened_to_organization(tx, post, happening, now).await?;
+            }
         }
         Subject::Portal(id) => {
             if !clients::set_status(tx, id, (from, to, decision.banner), now).await? {

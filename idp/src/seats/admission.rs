@@ -87,7 +87,7 @@ pub async fn connect(
 ) -> Outcome<bool> {
     let (Some(product), Some(organization)) = (&client.settings.product, organization) else { return Ok(true) };
     let session = session.id.as_str();
-    let by_names = seats::pool(tx, organization, product).await?.is_none_or(|pool| pool.mode() == Mode::Named);
+    let by_names = seats::pool(tx, organization, product).await?.is_none_or(|pool| pool.mode(now) == Mode::Named);
     if by_names {
         return Ok(true);
     }

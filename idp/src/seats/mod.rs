@@ -16,6 +16,7 @@ use habilis_policies::seats::{self as rules, Grant, Level, Mode, Seats, SeatsExh
 use habilis_policies::trials::{self as trial_rules, TrialState};
 use jiff::Timestamp;
 
+use crate::api_keys;
 use crate::db::seats::{self, Happened, Pool, Seat};
 use crate::db::{Tx, contract_moments, members, orders as order_rows, people, trials};
 use crate::mail::Post;
@@ -222,7 +223,7 @@ pub async fn count_many(
     let Some(pool) = seats::count(tx, at, 0).await? else { return Ok(Err(0)) };
     let figures = Seats { grants: pool.grants(), taken: taken(u32::try_from(pool.taken).unwrap_or(u32::MAX)) };
     let admitted = rules::admit(&figures, u32::try_from(wanted).unwrap_or(u32::MAX), now);
-    if let (Mode::Named, Err(full)) = (pool.mode(), admitted) {
+    if let (Mode::Named, Err(full)) = (pool.mode(now), admitted) {
         return Ok(Err(i64::try_from(full.limit.saturating_sub(full.taken)).unwrap_or(i64::MAX)));
     }
     seats::count(tx, at, wanted).await?;
@@ -232,12 +233,12 @@ pub async fn count_many(
 /// Whether the seat that was counted last is one too many.
 fn refused(pool: &Pool, initial_of: Option<u32>, now: Timestamp) -> Option<SeatsExhausted> {
     let before = u32::try_from(pool.taken - 1).unwrap_or(u32::MAX);
-    if pool.mode() == Mode::Concurrent {
+    if pool.mode(now) == Mode::Concurrent {
         return None;
     }
     let mut seats = Seats { grants: pool.grants(), taken: taken(before) };
     // Whom an order names is invited before it opens: what it will add counts for them.
-    seats.grants.extend(initial_of.map(|seats| Grant { seats, from: Timestamp::MIN, until: None }));
+    seats.grants.extend(initial_of.map(|seats| Grant { seats, mode: Mode::Named, from: Timestamp::MIN, until: None }));
     rules::admit(&seats, 1, now).err()
 }
 
@@ -286,7 +287,7 @@ async fn free(tx: &mut Tx, seat: &Seat, why: (&str, &str), now: Timestamp) -> Ou
     }
     tell(tx, at, (&seat.person_id, "released"), why, now).await?;
     let now_at = level_of(&pool, now);
-    if now_at < pool.noticed() {
+    if now_at != Level::Closed && now_at < pool.noticed() {
         seats::noticed(tx, at, now_at).await?;
     }
     Ok(true)
@@ -377,7 +378,7 @@ async fn tell(
 
 /// How full a pool is at `now`; one of connections is never full of names.
 pub fn level_of(pool: &Pool, now: Timestamp) -> Level {
-    if pool.mode() == Mode::Concurrent {
+    if pool.mode(now) == Mode::Concurrent {
         return Level::Free;
     }
     let taken = taken(u32::try_from(pool.taken).unwrap_or(u32::MAX));
@@ -387,7 +388,8 @@ pub fn level_of(pool: &Pool, now: Timestamp) -> Level {
 /// Tells the administrators when a pool has become fuller than they know, once a level.
 async fn level(tx: &mut Tx, post: Post<'_>, pool: &Pool, now: Timestamp) -> Outcome<()> {
     let level = level_of(pool, now);
-    if level == pool.noticed() {
+    // Nothing is open: that is told by the letters of the orders, and what was told of the seats stays told.
+    if level == Level::Closed || level == pool.noticed() {
         return Ok(());
     }
     seats::noticed(tx, (&pool.organization_id, &pool.product_id), level).await?;
@@ -398,7 +400,7 @@ async fn level(tx: &mut Tx, post: Post<'_>, pool: &Pool, now: Timestamp) -> Outc
 }
 
 /// Computes again what the orders and trials of an organization open, product by product, and when something is due about them; tells
-/// the administrators when that leaves too few seats. Called in the transaction of whatever changed them; holds the organization, so that
+/// the administrators when that leaves too few seats, and lets no key outlive them. Called in the transaction of whatever changed them; holds the organization, so that
 /// of two changes at once the later one sees the earlier.
 ///
 /// # Errors
@@ -413,7 +415,7 @@ pub async fn refresh(tx: &mut Tx, post: Post<'_>, organization: &str, now: Times
         plan(tx, organization, (rule, &all), now).await?;
     }
     for trial in &tried {
-        let converted = trial.rule().state(&all, now) == TrialState::Converted;
+        let converted = trial.rule().state(&trial.product_id, &all, now) == TrialState::Converted;
         let due = if converted { &[][..] } else { &[("ends", trial.rule().closes_at())] };
         contract_moments::set(tx, ("trial", &trial.id, organization), due, now).await?;
     }
@@ -424,14 +426,12 @@ pub async fn refresh(tx: &mut Tx, post: Post<'_>, organization: &str, now: Times
     for product in products {
         let trial = tried.iter().find(|trial| trial.product_id == product).map(|trial| (trial.rule(), trial.seats()));
         let grants = trial_rules::grants(&Orders(&all), trial.as_ref().map(|(rule, seats)| (rule, *seats)), product);
-        // The latest order says how its product is counted from now on.
-        let mode = rows.iter().rev().find(|row| row.product_id == product).map_or(Mode::Named, order_rows::Order::mode);
-        seats::ensure_pool(tx, (organization, product), (mode, &grants), now).await?;
+        seats::ensure_pool(tx, (organization, product), &grants, now).await?;
         if let Some(pool) = seats::pool(tx, organization, product).await? {
             level(tx, post, &pool, now).await?;
         }
     }
-    Ok(())
+    api_keys::follow_subscription(tx, (organization, &all), now).await.map(drop)
 }
 
 /// Says when something is due about an order, among all orders of its organization.
