@@ -13,9 +13,11 @@ use tokio::sync::Barrier;
 
 use crate::api::{in_days, operator, personnel};
 use crate::forgot::local_sign_in;
+use crate::seats::{product, step};
 
 pub(crate) const READ: &str = "apicfa.dossiers.read";
 const WRITE: &str = "apicfa.dossiers.write";
+const DAY: u64 = 86_400;
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const KEY_TYPE: &str = "urn:habilis:params:oauth:token-type:api_key";
 
@@ -511,6 +513,7 @@ own_journeys! {
 
         // Who issued it leaves: it goes on, and those who stay are asked to replace it.
         let second = person.post(&keys_of(&id), &new_key("deuxième")).await.done(201);
+        assert_eq!(second["ends_on"], json!(last_day), "one that is issued later, too");
         let me = text(&person.get("/me").await.done(200), "id").to_owned();
         operator(&server).await.delete(&format!("/organizations/{id}/members/{me}")).await;
         let stays = administrator(&server, "administrator").login;
@@ -539,6 +542,102 @@ own_journeys! {
         not_exchanged(&token_with(&server, text(&third, "key")).await, "invalid_grant", "key_revoked");
         set_status(&server, &id, "terminated").await;
         not_exchanged(&token_with(&server, &key).await, "invalid_grant", "key_revoked");
+        server.kill();
+    }
+
+    async fn keys_live_and_end_with_the_subscription_of_their_centre(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let boss = operator(&server).await;
+        product(&boss, "cles").await;
+        let (id, first) = other_centre(&server).await;
+        let (keys, key) = (keys_of(&id), text(&first, "key").to_owned());
+        let last_day = in_days(&server, 100).await;
+        let form = json!({
+            "number": "BC-CLES", "product": "cles", "seats": 3, "effect_on": in_days(&server, 0).await, "last_day": last_day, "renewal": "none",
+            "administrator": { "email": "bc-cles@client.example", "given_name": "Anne", "family_name": "Prévost" },
+        });
+        let order = boss.post(&format!("/organizations/{id}/orders"), &form).await.done(201)["id"].as_str().unwrap().to_owned();
+        let take = async |boss: &Api, name: &str| step(boss, &id, &order, json!({ "step": name })).await.done(200);
+        let ends_on = async |boss: &Api| boss.get(&format!("{keys}/{}", text(&first, "id"))).await.done(200)["ends_on"].clone();
+        assert!(text(&first, "ends_on") > last_day.as_str());
+        take(&boss, "acknowledged").await;
+        assert_eq!(ends_on(&boss).await, first["ends_on"], "not signed: no subscription");
+        // The last day is known from the signature on, and the key says so (R087).
+        take(&boss, "signed").await;
+        assert_eq!(ends_on(&boss).await, json!(last_day));
+        let mut late = new_key("tardive");
+        late["ends_on"] = json!(in_days(&server, 101).await);
+        assert_eq!(boss.post(&keys, &late).await.problem(422, "invalid_fields")["errors"][0]["pointer"], "/ends_on");
+
+        // Suspended, the only order: nothing opens. Reinstated: the key does again, tokens of before do not (R083).
+        let bound = text(&token_with(&server, &key).await.ok_json(), "access_token").to_owned();
+        server.advance(2).await;
+        let status = format!("/organizations/{id}/orders/{order}/status");
+        let suspended = json!({ "status": "suspended", "reason": "signalement", "breach": "usage interdit", "remedy": "cesser" });
+        boss.put(&status, &suspended).await.done(200);
+        refused(&check_with(&server, "", (&key, &vendor_token(&server).await)).await, 403, "centre_inactive");
+        assert_eq!(introspect(&server, "demo-resource", &bound).await, json!({ "active": false }));
+        boss.post(&keys, &new_key("suspendue")).await.problem(403, "organization_not_active");
+        boss.put(&status, &json!({ "status": "active", "reason": "cessé" })).await.done(200);
+        assert_eq!(check_with(&server, "", (&key, &vendor_token(&server).await)).await.status, 200);
+        assert_eq!(introspect(&server, "demo-resource", &bound).await, json!({ "active": false }));
+
+        // Interrupted for an unpaid invoice, then paid: as before (R074).
+        take(&boss, "unpaid").await;
+        server.advance(15 * DAY).await;
+        assert_eq!(check_with(&server, "", (&key, &vendor_token(&server).await)).await.status, 200);
+        server.advance(DAY).await;
+        refused(&check_with(&server, "", (&key, &vendor_token(&server).await)).await, 403, "centre_inactive");
+        let boss = operator(&server).await;
+        boss.post(&keys, &new_key("impayée")).await.problem(403, "organization_not_active");
+        take(&boss, "paid").await;
+        assert_eq!(check_with(&server, "", (&key, &vendor_token(&server).await)).await.status, 200);
+        assert_eq!(ends_on(&boss).await, json!(last_day));
+
+        // Unpaid again when it ends: it ends all the same, and nothing is issued afterwards.
+        take(&boss, "unpaid").await;
+        server.advance(84 * DAY).await;
+        refused(&check_with(&server, "", (&key, &vendor_token(&server).await)).await, 403, "centre_inactive");
+        server.advance(DAY).await;
+        refused(&check_with(&server, "", (&key, &vendor_token(&server).await)).await, 401, "key_expired");
+        let boss = operator(&server).await;
+        boss.post(&keys, &new_key("finie")).await.problem(403, "organization_not_active");
+        assert!(!events(&server, &id).await.iter().any(|event| event == "api_key.revoked"));
+        server.kill();
+    }
+
+    async fn an_order_terminated_for_a_breach_takes_the_keys_with_it(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let boss = operator(&server).await;
+        product(&boss, "cles").await;
+        let (id, first) = other_centre(&server).await;
+        let (keys, key) = (keys_of(&id), text(&first, "key").to_owned());
+        let mut orders = Vec::new();
+        for number in ["BC-RES-1", "BC-RES-2"] {
+            let form = json!({
+                "number": number, "product": "cles", "seats": 3, "effect_on": in_days(&server, 0).await,
+                "administrator": { "email": "bc-res@client.example", "given_name": "Anne", "family_name": "Prévost" },
+            });
+            let order = boss.post(&format!("/organizations/{id}/orders"), &form).await.done(201)["id"].as_str().unwrap().to_owned();
+            for name in ["acknowledged", "signed"] {
+                step(&boss, &id, &order, json!({ "step": name })).await.done(200);
+            }
+            orders.push(order);
+        }
+        let ends_on = async |boss: &Api| boss.get(&format!("{keys}/{}", text(&first, "id"))).await.done(200)["ends_on"].clone();
+        let terminated = json!({ "status": "terminated", "reason": "récidive", "breach": "usage interdit", "irreparable": "faux documents" });
+        // One of two: the centre goes on, and so does its key.
+        boss.put(&format!("/organizations/{id}/orders/{}/status", orders[0]), &terminated).await.done(200);
+        assert_eq!(check_with(&server, "", (&key, &vendor_token(&server).await)).await.status, 200);
+        assert_eq!(ends_on(&boss).await, first["ends_on"]);
+        // The last one: dead at once, and for good.
+        boss.put(&format!("/organizations/{id}/orders/{}/status", orders[1]), &terminated).await.done(200);
+        refused(&check_with(&server, "", (&key, &vendor_token(&server).await)).await, 403, "centre_inactive");
+        assert_eq!(ends_on(&boss).await, json!(in_days(&server, 0).await));
+        boss.post(&keys, &new_key("résiliée")).await.problem(403, "organization_not_active");
+        server.advance(DAY).await;
+        refused(&check_with(&server, "", (&key, &vendor_token(&server).await)).await, 401, "key_expired");
+        operator(&server).await.post(&keys, &new_key("résiliée")).await.problem(403, "organization_not_active");
         server.kill();
     }
 

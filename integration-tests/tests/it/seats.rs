@@ -319,6 +319,163 @@ journeys! {
     }
 }
 
+journeys! {
+    async fn a_larger_order_keeps_the_options_of_the_one_whose_place_it_takes(server: &TestServer) {
+        let boss = operator(server).await;
+        let organization = new_organization(&boss, "Options").await;
+        product(&boss, "optional").await;
+        let orders = format!("/organizations/{organization}/orders");
+        let today = in_days(server, 0).await;
+        let first = open_order(&boss, server, &organization, ("BC-OPT-1", "optional", 5)).await;
+        let bare = |number: &str, changes: Value| {
+            let mut body = json!({ "number": number, "product": "optional", "seats": 3, "effect_on": today });
+            body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            body
+        };
+        let signed = async |body: Value| {
+            let id = order(&boss, &organization, body).await;
+            step(&boss, &organization, &id, json!({ "step": "acknowledged" })).await.done(200);
+            step(&boss, &organization, &id, json!({ "step": "signed" })).await.done(200);
+            id
+        };
+        let option = signed(bare("BC-OPT-2", json!({ "option_of": first }))).await;
+        // One that states its last day ends then, unless it says that it renews itself.
+        let until = in_days(server, 30).await;
+        let stated = order(&boss, &organization, bare("BC-OPT-3", json!({ "option_of": first, "last_day": until }))).await;
+        let shown = boss.get(&format!("{orders}/{stated}")).await.done(200);
+        assert_eq!((&shown["renewal"], &shown["final_day"]), (&json!("none"), &json!(until)));
+        for index in 0..5 {
+            boss.post(&format!("/organizations/{organization}/members"), &new_member(&format!("option-{index}"))).await.done(201);
+        }
+        assert_eq!(figures(&boss, &organization).await, (8, 6));
+        // What will be open after the switch counts: the option goes on, and what nobody signed opens nothing.
+        let small = bare("BC-OPT-4", json!({ "supersedes": first, "seats": 2 }));
+        assert_eq!(boss.post(&orders, &small).await.problem(409, "seats_below_use")["taken"], 6);
+        signed(bare("BC-OPT-4", json!({ "supersedes": first, "seats": 4 }))).await;
+        let of = async |id: &str| boss.get(&format!("{orders}/{id}")).await.done(200);
+        assert_eq!(of(&first).await["closed"], "superseded");
+        assert_eq!(of(&option).await["standing"], "open");
+        assert_eq!(figures(&boss, &organization).await, (7, 6));
+    }
+}
+
+own_journeys! {
+    async fn seats_are_counted_as_the_order_says_that_is_open(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let mut boss = operator(&server).await;
+        product(&boss, "modes").await;
+        let mut organizations = Vec::new();
+        for (number, before, after) in [("BC-MODE-N", "named", "concurrent"), ("BC-MODE-C", "concurrent", "named")] {
+            let organization = new_organization(&boss, number).await;
+            let mut body = form(&in_days(&server, 0).await, number, "modes", 2);
+            body["mode"] = json!(before);
+            let first = order(&boss, &organization, body).await;
+            step(&boss, &organization, &first, json!({ "step": "acknowledged" })).await.done(200);
+            assert_eq!(pool(&boss, &organization).await["mode"], "named", "not signed: nothing is ordered");
+            step(&boss, &organization, &first, json!({ "step": "signed" })).await.done(200);
+            assert_eq!(pool(&boss, &organization).await["mode"], before);
+            let next = json!({
+                "number": format!("{number}-2"), "product": "modes", "seats": 9, "mode": after, "supersedes": first,
+                "effect_on": in_days(&server, 10).await,
+            });
+            let next = order(&boss, &organization, next).await;
+            assert_eq!(pool(&boss, &organization).await["mode"], before, "recorded");
+            step(&boss, &organization, &next, json!({ "step": "acknowledged" })).await.done(200);
+            step(&boss, &organization, &next, json!({ "step": "signed" })).await.done(200);
+            assert_eq!(pool(&boss, &organization).await["mode"], before, "signed, and not open yet");
+            // By names the third is one too many, by connections any number may hold a seat.
+            let members = format!("/organizations/{organization}/members");
+            boss.post(&members, &new_member(&format!("{number}-1").to_lowercase())).await.done(201);
+            let third = boss.post(&members, &new_member(&format!("{number}-2").to_lowercase())).await;
+            if before == "named" { third.problem(409, "seat_limit_reached") } else { third.done(201) };
+            organizations.push((organization, after));
+        }
+        server.advance(10 * DAY).await;
+        boss = operator(&server).await;
+        for (organization, after) in &organizations {
+            let pool = pool(&boss, organization).await;
+            assert_eq!((&pool["mode"], &pool["limit"]), (&json!(after), &json!(9)), "{pool}");
+        }
+        server.kill();
+    }
+
+    async fn administrators_are_told_when_seats_run_out_and_each_time_once(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Comble").await;
+        product(&boss, "letters").await;
+        let first = open_order(&boss, &server, &organization, ("BC-COMBLE", "letters", 10)).await;
+        let members = format!("/organizations/{organization}/members");
+        let (mut people, mut mails) = (Vec::new(), 0..);
+        let mut invite = async |boss: &Api, people: &mut Vec<String>, count: usize| {
+            for number in mails.by_ref().take(count) {
+                let new = new_member(&format!("comble-{number}"));
+                people.push(boss.post(&members, &new).await.done(201)["id"].as_str().unwrap().to_owned());
+            }
+        };
+        let remove = async |boss: &Api, people: &mut Vec<String>, count: usize| {
+            for _ in 0..count {
+                let person = people.pop().unwrap();
+                assert_eq!(boss.delete(&format!("{members}/{person}")).await.status, 204);
+            }
+        };
+        // Letters at 80 %, when all are taken, and when more are taken than there are.
+        let told = async |server: &TestServer| {
+            let mails = Inbox::of(server).to("bc-comble@client.example").await;
+            ["bientôt plus de places", ": plus de places", "plus de personnes que de places"]
+                .map(|words| mails.iter().filter(|mail| mail.subject.contains(words)).count())
+        };
+        assert_eq!(told(&server).await, [0, 0, 0], "the administrator sits before the order opens: that is not too many");
+        invite(&boss, &mut people, 6).await;
+        assert_eq!((figures(&boss, &organization).await, told(&server).await), ((10, 7), [0, 0, 0]));
+        invite(&boss, &mut people, 1).await;
+        assert_eq!(told(&server).await, [1, 0, 0]);
+        invite(&boss, &mut people, 1).await;
+        assert_eq!(told(&server).await, [1, 0, 0]);
+        invite(&boss, &mut people, 1).await;
+        assert_eq!(told(&server).await, [1, 1, 0]);
+        // One leaves, another comes: full again, and told again.
+        remove(&boss, &mut people, 1).await;
+        assert_eq!(told(&server).await, [1, 1, 0]);
+        invite(&boss, &mut people, 1).await;
+        assert_eq!(told(&server).await, [1, 2, 0]);
+        remove(&boss, &mut people, 5).await;
+        invite(&boss, &mut people, 3).await;
+        assert_eq!(told(&server).await, [2, 2, 0]);
+        invite(&boss, &mut people, 2).await;
+        assert_eq!((figures(&boss, &organization).await, told(&server).await), ((10, 10), [2, 3, 0]));
+
+        // Two more until tomorrow: then eleven sit where ten may, and keep their seats.
+        let (today, tomorrow) = (in_days(&server, 0).await, in_days(&server, 1).await);
+        let more = json!({
+            "number": "BC-COMBLE-2", "product": "letters", "seats": 2, "effect_on": today, "last_day": tomorrow, "renewal": "none",
+        });
+        let more = order(&boss, &organization, more).await;
+        step(&boss, &organization, &more, json!({ "step": "acknowledged" })).await.done(200);
+        step(&boss, &organization, &more, json!({ "step": "signed" })).await.done(200);
+        invite(&boss, &mut people, 1).await;
+        assert_eq!((figures(&boss, &organization).await, told(&server).await), ((12, 11), [2, 3, 0]));
+        server.advance(2 * DAY).await;
+        let boss = operator(&server).await;
+        assert_eq!((figures(&boss, &organization).await, told(&server).await), ((10, 11), [2, 3, 1]));
+        assert_eq!(pool(&boss, &organization).await["level"], "over");
+
+        // Interrupted, nothing is open: nobody is told that everybody keeps their access, neither then nor when it opens again.
+        step(&boss, &organization, &first, json!({ "step": "unpaid" })).await.done(200);
+        server.advance(16 * DAY).await;
+        let boss = operator(&server).await;
+        let shown = pool(&boss, &organization).await;
+        assert_eq!((&shown["level"], &shown["limit"]), (&json!("closed"), &json!(0)), "{shown}");
+        let interrupted = Inbox::of(&server).to("bc-comble@client.example").await;
+        assert_eq!(interrupted.iter().filter(|mail| mail.subject.contains("interrompus")).count(), 1);
+        assert_eq!(told(&server).await, [2, 3, 1]);
+        step(&boss, &organization, &first, json!({ "step": "paid" })).await.done(200);
+        server.advance(60).await;
+        assert_eq!((figures(&boss, &organization).await, told(&server).await), ((10, 11), [2, 3, 1]));
+        server.kill();
+    }
+}
+
 /// A portal that belongs to a product, and the organization of the learners with an order of it.
 async fn subscribed(server: &mut TestServer, seats: u32) -> (Api, String, Client) {
     let boss = operator(server).await;
@@ -412,9 +569,8 @@ own_journeys! {
         let id = boss.get(&orders).await.done(200)["items"][0]["id"].as_str().unwrap().to_owned();
         let shown = step(&boss, &organization, &id, json!({ "step": "unpaid" })).await.done(200);
         assert_eq!(shown["standing"], "open");
-        let administrator = of_kind(&server, "administrator");
-        let told = Inbox::of(&server).to(&administrator.login).await;
-        assert!(administrator.organization.as_ref().is_none_or(|own| own.id != organization) || told.iter().any(|mail| mail.subject.contains("impayée")));
+        let told = Inbox::of(&server).to("bc-lms@client.example").await;
+        assert_eq!(told.iter().filter(|mail| mail.subject.contains("impayée")).count(), 1, "the formal notice");
         let mut standing = Vec::new();
         let mut boss = boss;
         for _ in 0..17 {
@@ -477,6 +633,33 @@ own_journeys! {
         assert_eq!(figures(&boss, &organization).await, (4, 2));
         assert_eq!(boss.get(&trials).await.done(200)["items"][0]["state"], "converted");
         tokens_for(&server, &request, &learner).await;
+        // An invoice that is unpaid later cuts on the sixteenth day as everybody's does; the first payment stays what it was.
+        let opened = async |server: &TestServer| {
+            let mails = Inbox::of(server).to("bc-essai@client.example").await;
+            mails.iter().filter(|mail| mail.subject.contains("accès ouverts")).count()
+        };
+        let read = async |boss: &Api| boss.get(&format!("/organizations/{organization}/orders/{id}")).await.done(200);
+        server.advance(60).await;
+        assert_eq!(opened(&server).await, 1);
+        let first = read(&boss).await["paid_at"].clone();
+        let shown = step(&boss, &organization, &id, json!({ "step": "unpaid" })).await.done(200);
+        assert_eq!((&shown["standing"], &shown["paid_at"]), (&json!("open"), &first), "{shown}");
+        server.advance(15 * DAY).await;
+        let boss = operator(&server).await;
+        assert_eq!((&read(&boss).await["standing"], figures(&boss, &organization).await.0), (&json!("open"), 4));
+        server.advance(DAY).await;
+        let boss = operator(&server).await;
+        let shown = read(&boss).await;
+        assert_eq!((&shown["standing"], &shown["closed"]), (&json!("closed"), &json!("unpaid")));
+        assert_eq!(figures(&boss, &organization).await.0, 0);
+        let shown = step(&boss, &organization, &id, json!({ "step": "paid" })).await.done(200);
+        assert_eq!((&shown["standing"], &shown["paid_at"]), (&json!("open"), &first), "{shown}");
+        server.advance(60).await;
+        assert_eq!(opened(&server).await, 1, "it had opened before");
+        // Who bought it once is a customer as any other.
+        let next = order(&boss, &organization, form(&in_days(&server, 0).await, "BC-SUITE", "lms", 2)).await;
+        let shown = boss.get(&format!("/organizations/{organization}/orders/{next}")).await.done(200);
+        assert_eq!(shown["opening"], "signature");
         // No trial once there is an order (R069).
         let other = new_organization(&boss, "Cliente").await;
         open_order(&boss, &server, &other, ("BC-AUTRE", "lms", 2)).await;
