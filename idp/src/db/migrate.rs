@@ -63,6 +63,7 @@ const MIGRATIONS: &[Migration] = migrations![
     30 "0030_forgotten_words",
     31 "0031_takeovers",
     35 "0035_subscription_ends",
+    36 "0036_seat_leases",
     39 "0039_client_versions",
     40 "0040_members_by_person",
 ];

@@ -19,6 +19,24 @@ macro_rules! nobody {
     };
 }
 
+/// Connections beside those of a holder, which is a session, or a grant that was given in none: open sessions that use the product, and those
+/// whose tokens outlive the session or never had one.
+macro_rules! others_connected {
+    ($organization:literal, $product:literal, $holder:literal, $now:literal) => {
+        concat!(
+            "(SELECT COUNT(*) FROM seat_connections c JOIN sessions x ON x.id = c.session_id
+              WHERE c.organization_id = ", $organization, " AND c.product_id = ", $product, " AND c.session_id <> ", $holder, "
+                AND x.ended_at IS NULL AND x.expires_at > ", $now, ")
+             + (SELECT COUNT(DISTINCT COALESCE(g.session_id, g.id)) FROM seat_leases l JOIN grants g ON g.id = l.grant_id
+                WHERE l.organization_id = ", $organization, " AND l.product_id = ", $product, " AND l.until > ", $now, "
+                  AND g.revoked_at IS NULL AND COALESCE(g.session_id, g.id) <> ", $holder, "
+                  AND NOT EXISTS (SELECT 1 FROM seat_connections c JOIN sessions x ON x.id = c.session_id
+                                  WHERE c.organization_id = l.organization_id AND c.product_id = l.product_id AND c.session_id = g.session_id
+                                    AND x.ended_at IS NULL AND x.expires_at > ", $now, "))"
+        )
+    };
+}
+
 statements! {
     ENSURE_POOL = "INSERT INTO seat_pools (organization_id, product_id, mode, grants, taken, transfers, noticed, updated_at)
                    VALUES ($1, $2, $3, $4, 0, 0, 'free', $5)
@@ -46,14 +64,19 @@ statements! {
     HISTORY = "SELECT id, product_id, person_id, event, other_person_id, by_whom, reason, at FROM seat_history
                WHERE organization_id = $1 AND product_id = $2 AND (at < $3 OR (at = $3 AND id < $4))
                ORDER BY at DESC, id DESC LIMIT $5";
-    ADMISSIBLE = "SELECT s.organization_id, p.mode, p.grants,
-                         (SELECT COUNT(*) FROM seat_connections c JOIN sessions x ON x.id = c.session_id
-                          WHERE c.organization_id = p.organization_id AND c.product_id = p.product_id AND c.session_id <> $3
-                            AND x.ended_at IS NULL AND x.expires_at > $4 AND p.mode = 'concurrent') AS connected
+    ADMISSIBLE = (concat!("SELECT s.organization_id, p.mode, p.grants,
+                         CASE WHEN p.mode = 'concurrent' THEN ", others_connected!("p.organization_id", "p.product_id", "$3", "$4"), " ELSE 0 END AS connected
                   FROM seats s JOIN seat_pools p ON p.organization_id = s.organization_id AND p.product_id = s.product_id
-                  WHERE s.person_id = $1 AND s.product_id = $2 AND s.state = 'assigned'";
-    CONNECTED = "SELECT COUNT(*) FROM seat_connections c JOIN sessions x ON x.id = c.session_id
-                 WHERE c.organization_id = $1 AND c.product_id = $2 AND c.session_id <> $3 AND x.ended_at IS NULL AND x.expires_at > $4";
+                  WHERE s.person_id = $1 AND s.product_id = $2 AND s.state = 'assigned'"));
+    CONNECTED = (concat!("SELECT ", others_connected!("$1", "$2", "$3", "$4")));
+    IS_CONNECTED = "SELECT EXISTS (SELECT 1 FROM seat_connections c JOIN sessions x ON x.id = c.session_id
+                                   WHERE c.organization_id = $1 AND c.product_id = $2 AND c.session_id = $3 AND x.ended_at IS NULL AND x.expires_at > $4)
+                        OR EXISTS (SELECT 1 FROM seat_leases l JOIN grants g ON g.id = l.grant_id
+                                   WHERE l.organization_id = $1 AND l.product_id = $2 AND l.until > $4 AND g.revoked_at IS NULL
+                                     AND COALESCE(g.session_id, g.id) = $3)";
+    LEASE = "INSERT INTO seat_leases (organization_id, product_id, grant_id, until) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (organization_id, product_id, grant_id) DO UPDATE
+             SET until = CASE WHEN seat_leases.until < excluded.until THEN excluded.until ELSE seat_leases.until END";
     CONNECT = "INSERT INTO seat_connections (organization_id, product_id, session_id, since) VALUES ($1, $2, $3, $4)
                ON CONFLICT (organization_id, product_id, session_id) DO NOTHING";
     HELD_FOR_NOBODY = (concat!(nobody!(), "AND s.since < $2 ORDER BY s.organization_id, s.product_id, s.person_id LIMIT $3"));
@@ -374,7 +397,7 @@ impl Admissible {
     }
 }
 
-/// The seats of somebody in a product, wherever they have one; `session` is not counted among those connected.
+/// The seats of somebody in a product, wherever they have one; what `session` uses is not counted among those connected.
 ///
 /// # Errors
 /// The engine failed.
@@ -386,16 +409,40 @@ pub async fn admissible(
     sql!(c, all Admissible: ADMISSIBLE, person, product, session, At::from(now))
 }
 
-/// How many sessions beside `session` use a product of an organization.
+/// How many connections to a product of an organization are in use beside those of `holder`: a session, or a grant given in none.
 ///
 /// # Errors
 /// The engine failed.
 pub async fn connected(
     c: &mut impl Conn,
-    (organization, product, session): (&str, &str, &str),
+    (organization, product, holder): (&str, &str, &str),
     now: Timestamp,
 ) -> sqlx::Result<i64> {
-    sql!(c, one (i64,): CONNECTED, organization, product, session, At::from(now)).map(|(count,)| count)
+    sql!(c, one (i64,): CONNECTED, organization, product, holder, At::from(now)).map(|(count,)| count)
+}
+
+/// Whether `holder` is connected to a product of an organization.
+///
+/// # Errors
+/// The engine failed.
+pub async fn is_connected(
+    c: &mut impl Conn,
+    (organization, product, holder): (&str, &str, &str),
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): IS_CONNECTED, organization, product, holder, At::from(now)).map(|(is,)| is)
+}
+
+/// Counts what was given by a grant among the connections until its tokens end.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lease(
+    tx: &mut Tx,
+    (organization, product, grant): (&str, &str, &str),
+    until: Timestamp,
+) -> sqlx::Result<()> {
+    sql!(tx, execute LEASE, organization, product, grant, At::from(until)).map(drop)
 }
 
 /// Counts a session among those that use a product.

@@ -35,7 +35,7 @@ use crate::login::local::Place;
 use crate::login::password::recent;
 use crate::login::{finish, session};
 use crate::outcome::{Fault, Outcome};
-use crate::seats::admission::connect;
+use crate::seats::admission::{Issuing, stay_connected};
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::params::Params;
 use crate::web::{Form, Origin, chrome, render, see_other};
@@ -443,10 +443,12 @@ async fn answer(
         code_expires_at: expires_at,
         expires_at,
     };
-    if !connect(&mut tx, client, (found.chosen.as_deref(), session), now).await? {
+    grants::insert(&mut tx, &new, now).await?;
+    // The device is connected, not the browser that lets it in.
+    let issuing = Issuing { organization: found.chosen.as_deref(), grant: &grant, session: None, until: expires_at };
+    if !stay_connected(&mut tx, client, issuing, now).await? {
         return Ok(false);
     }
-    grants::insert(&mut tx, &new, now).await?;
     if !device_requests::allow(&mut tx, &typed.user_code, (&browser.digest(), &grant), now).await? {
         return Ok(false);
     }

@@ -21,6 +21,7 @@ use crate::db::grants::{self, Grant};
 use crate::db::sessions::Session;
 use crate::db::{Tx, consents, people};
 use crate::outcome::{Fault, Outcome};
+use crate::seats::admission;
 
 /// The parameters of an answer, names and values.
 pub type Answer = Vec<(&'static str, String)>;
@@ -55,6 +56,8 @@ pub async fn answer(
         grants::claim_code(tx, &grant.id, now, now.saturating_add(keep)?).await?;
     }
     let access_token = if kind.has_token() {
+        // The session has just been connected: this is to have the token counted for as long as it lives.
+        admission::stay_connected(tx, client, life::issuing(app, &grant, now)?, now).await?;
         // One resource at most, known: `request` saw to it (RFC 8707 §2.1).
         let audience = audience::of_grant(app, (&grant, &scope), &[]).await?;
         let audience = audience.map_err(|refusal| Fault::new(refusal.description))?;

@@ -85,18 +85,66 @@ pub async fn connect(
     (organization, session): (Option<&str>, &Session),
     now: Timestamp,
 ) -> Outcome<bool> {
-    let (Some(product), Some(organization)) = (&client.settings.product, organization) else { return Ok(true) };
-    let session = session.id.as_str();
-    let by_names = seats::pool(tx, organization, product).await?.is_none_or(|pool| pool.mode(now) == Mode::Named);
-    if by_names {
-        return Ok(true);
-    }
-    let Some(pool) = seats::count(tx, (organization, product), 0).await? else { return Ok(false) };
-    let connected = seats::connected(tx, (organization, product, session), now).await?;
-    let taken = Taken::Concurrent { connected: u32::try_from(connected).unwrap_or(u32::MAX) };
-    if rules::admit(&Seats { grants: pool.grants(), taken }, 1, now).is_err() {
+    let Some((organization, product)) = counted(tx, client, organization, now).await? else { return Ok(true) };
+    let at = (organization, product, session.id.as_str());
+    if !has_room(tx, at, now).await? {
         return Ok(false);
     }
-    seats::connect(tx, (organization, product, session), now).await?;
+    seats::connect(tx, at, now).await?;
     Ok(true)
+}
+
+/// What tokens are issued for.
+#[derive(Debug, Clone, Copy)]
+pub struct Issuing<'a> {
+    /// The organization the person acts for.
+    pub organization: Option<&'a str>,
+    /// The grant, already stored.
+    pub grant: &'a str,
+    /// The session it was given in.
+    pub session: Option<&'a str>,
+    /// When the tokens end that are issued now.
+    pub until: Timestamp,
+}
+
+/// The same for tokens, which outlive a session (`offline_access`, a refresh after the session's end) or never had one (devices): the
+/// connection is theirs until they end. Who is connected stays; who was not any more needs one that is left.
+///
+/// # Errors
+/// The database failed.
+pub async fn stay_connected(tx: &mut Tx, client: &Client, issuing: Issuing<'_>, now: Timestamp) -> Outcome<bool> {
+    let Some((organization, product)) = counted(tx, client, issuing.organization, now).await? else { return Ok(true) };
+    let holder = issuing.session.unwrap_or(issuing.grant);
+    let at = (organization, product, holder);
+    seats::count(tx, (organization, product), 0).await?;
+    if !seats::is_connected(tx, at, now).await? && !has_room(tx, at, now).await? {
+        return Ok(false);
+    }
+    seats::lease(tx, (organization, product, issuing.grant), issuing.until).await?;
+    Ok(true)
+}
+
+/// The organization and product whose connections are counted at the portal; none where seats are by name, or nothing is sold.
+///
+/// # Errors
+/// The database failed.
+pub async fn counted<'a>(
+    c: &mut impl Conn,
+    client: &'a Client,
+    organization: Option<&'a str>,
+    now: Timestamp,
+) -> Outcome<Option<(&'a str, &'a str)>> {
+    let (Some(product), Some(organization)) = (client.settings.product.as_deref(), organization) else {
+        return Ok(None);
+    };
+    let by_names = seats::pool(c, organization, product).await?.is_none_or(|pool| pool.mode(now) == Mode::Named);
+    Ok((!by_names).then_some((organization, product)))
+}
+
+/// Whether a connection is left beside those of others; the pool is held from here on.
+async fn has_room(tx: &mut Tx, (organization, product, holder): (&str, &str, &str), now: Timestamp) -> Outcome<bool> {
+    let Some(pool) = seats::count(tx, (organization, product), 0).await? else { return Ok(false) };
+    let connected = seats::connected(tx, (organization, product, holder), now).await?;
+    let taken = Taken::Concurrent { connected: u32::try_from(connected).unwrap_or(u32::MAX) };
+    Ok(rules::admit(&Seats { grants: pool.grants(), taken }, 1, now).is_ok())
 }

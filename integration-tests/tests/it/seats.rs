@@ -13,7 +13,7 @@ use tokio::sync::Barrier;
 
 use crate::activation::activate;
 use crate::api::{in_days, new_member, new_organization, of_kind, operator, organization_of_kind};
-use crate::forgot::{NEW, ask};
+use crate::forgot::{NEW, ask, local_sign_in};
 
 const DAY: u64 = 86_400;
 
@@ -567,10 +567,25 @@ own_journeys! {
         give_seat(&boss, &organization, &id_of(&boss, &organization, &learner.login).await).await;
         let orders = format!("/organizations/{organization}/orders");
         let id = boss.get(&orders).await.done(200)["items"][0]["id"].as_str().unwrap().to_owned();
+        let contact = json!({ "duty": "signatory", "name": "Léa Martin", "email": "gerance@client.example" });
+        boss.post(&format!("/organizations/{organization}/contacts"), &contact).await.done(201);
         let shown = step(&boss, &organization, &id, json!({ "step": "unpaid" })).await.done(200);
         assert_eq!(shown["standing"], "open");
         let told = Inbox::of(&server).to("bc-lms@client.example").await;
         assert_eq!(told.iter().filter(|mail| mail.subject.contains("impayée")).count(), 1, "the formal notice");
+        // It is a formal notice, and proven: who was written to, signatories too, and what became of the letters (R074, R085).
+        let kept = boss.get(&format!("/organizations/{organization}/notices?kind=order")).await.done(200);
+        let kept: Vec<_> = kept["items"].as_array().unwrap().iter().filter(|notice| notice["subject"] == format!("{id}/unpaid")).collect();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        assert_eq!(kept[0]["days_before"], 15);
+        let signatory = Inbox::of(&server).to("gerance@client.example").await;
+        assert_eq!(signatory.iter().filter(|mail| mail.subject.contains("impayée")).count(), 1);
+        assert_eq!(kept[0]["mails"].as_array().unwrap().iter().filter(|mail| mail["person"].is_null()).count(), 1, "{kept:?}");
+        // Paid by mistake, and unpaid all the same: said again, proven again.
+        step(&boss, &organization, &id, json!({ "step": "paid" })).await.done(200);
+        step(&boss, &organization, &id, json!({ "step": "unpaid" })).await.done(200);
+        let kept = boss.get(&format!("/organizations/{organization}/notices?kind=order")).await.done(200);
+        assert_eq!(kept["items"].as_array().unwrap().iter().filter(|notice| notice["subject"] == format!("{id}/unpaid")).count(), 2);
         let mut standing = Vec::new();
         let mut boss = boss;
         for _ in 0..17 {
@@ -677,6 +692,8 @@ own_journeys! {
         let offered = of_kind(&server, "trainer");
         boss.post(&members, &json!({ "email": offered.login, "given_name": "Nom", "family_name": "Supposé" })).await.done(202);
         assert_eq!(figures(&boss, &organization).await, (3, 3));
+        let kept = boss.get(&format!("/organizations/{organization}/notices?kind=seats")).await.done(200);
+        assert_eq!((&kept["items"][0]["subject"], &kept["items"][0]["mails"][0]["outcome"].is_string()), (&json!("lapse/full"), &true), "{kept}");
         server.advance(31 * DAY).await;
         let boss = operator(&server).await;
         // The administrator's own invitation has lapsed as well.
@@ -747,6 +764,130 @@ own_journeys! {
         assert!(matches!(browsers[2].get(&request.url(&server)).await, Visit::Left(url) if url.as_str().contains("code=")));
         server.kill();
     }
+
+    async fn fifty_sessions_at_once_for_ten_connections_give_ten(mut server: TestServer) {
+        let (_, _, client, learners) = connecting(&mut server, 10).await;
+        let request = AuthorizationRequest::of(&client).url(&server);
+        let barrier = Arc::new(Barrier::new(50));
+        let mut tasks = Vec::new();
+        for _ in 0..50 {
+            let mut browser = Browser::new();
+            local_sign_in(&server, &mut browser, &learners[0].login, &learners[0].password).await;
+            let (barrier, request) = (barrier.clone(), request.clone());
+            tasks.push(tokio::spawn(async move {
+                barrier.wait().await;
+                match browser.get(&request).await {
+                    Visit::Left(url) => url.as_str().contains("code="),
+                    Visit::Page(page) => {
+                        assert!(page.has("not-for-you-page"), "{}", page.summary());
+                        false
+                    }
+                }
+            }));
+        }
+        let mut connected = 0;
+        for task in tasks {
+            connected += usize::from(task.await.unwrap());
+        }
+        assert_eq!(connected, 10);
+        server.kill();
+    }
+
+    async fn tokens_that_outlive_a_session_and_devices_are_connections_too(mut server: TestServer) {
+        let (_, _, client, learners) = connecting(&mut server, 1).await;
+        let (first, second) = (&learners[0], &learners[1]);
+        let request = AuthorizationRequest::of(&client);
+        let comes = async |server: &TestServer, person: &Person| {
+            let mut browser = Browser::new();
+            browser.get(&request.url(server)).await;
+            let got_in = matches!(browser.sign_in(person).await, Visit::Left(url) if url.as_str().contains("code="));
+            (browser, got_in)
+        };
+        let leaves = async |server: &TestServer, mut browser: Browser| {
+            browser.get(&server.url("/end-session")).await;
+            browser.submit("logout-form", &[]).await;
+        };
+        let tokens = tokens_for(&server, &request.clone().offline(), first).await;
+        assert!(!comes(&server, second).await.1, "the only connection is in use");
+        Tokens::from(&refresh(&server, &client, tokens.refresh_token()).await);
+        // The session is over, and with it the connection; what was granted is not.
+        server.advance(13 * 3600).await;
+        let (browser, got_in) = comes(&server, second).await;
+        assert!(got_in);
+        refresh(&server, &client, tokens.refresh_token()).await.assert_oauth_error(400, "invalid_grant");
+        leaves(&server, browser).await;
+        // A token that has no session takes the connection until it ends, however often it is renewed.
+        let again = Tokens::from(&refresh(&server, &client, tokens.refresh_token()).await);
+        assert!(is_active(&server, &client, again.access_token()).await);
+        assert!(!comes(&server, second).await.1);
+        Tokens::from(&refresh(&server, &client, tokens.refresh_token()).await);
+        server.advance(2 * 3600).await;
+        let (browser, got_in) = comes(&server, second).await;
+        assert!(got_in);
+        refresh(&server, &client, tokens.refresh_token()).await.assert_oauth_error(400, "invalid_grant");
+        leaves(&server, browser).await;
+
+        // A device is a connection, the browser that lets it in is none.
+        let kiosk = crate::device::kiosk(&server).await;
+        server.manage(&["client", "update", &kiosk.client_id, "--product", "lms"]).await.printed();
+        let asked = crate::device::ask(&server, &kiosk, "openid").await;
+        crate::device::allow(&server, &asked, first).await;
+        let device = Tokens::from(&crate::device::poll(&server, &kiosk, &asked).await);
+        assert!(!comes(&server, second).await.1);
+        refresh(&server, &client, tokens.refresh_token()).await.assert_oauth_error(400, "invalid_grant");
+        let device = Tokens::from(&refresh(&server, &kiosk, device.refresh_token()).await);
+        server.advance(2 * 3600).await;
+        assert!(comes(&server, second).await.1);
+        refresh(&server, &kiosk, device.refresh_token()).await.assert_oauth_error(400, "invalid_grant");
+        server.kill();
+    }
+
+    async fn seats_of_people_who_stay_out_are_free_again(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Dehors").await;
+        product(&boss, "outside").await;
+        open_order(&boss, &server, &organization, ("BC-DEHORS", "outside", 4)).await;
+        let members = format!("/organizations/{organization}/members");
+        let first = boss.post(&members, &new_member("dehors-1")).await.done(201)["id"].as_str().unwrap().to_owned();
+        boss.post(&members, &new_member("dehors-2")).await.done(201);
+        let offered = of_kind(&server, "trainer");
+        boss.post(&members, &json!({ "email": offered.login, "given_name": "Nom", "family_name": "Supposé" })).await.done(202);
+        assert_eq!(figures(&boss, &organization).await, (4, 4));
+        // Terminated before they came: the link is void, and the seat free.
+        let body = json!({
+            "status": "terminated", "reason": "fraude", "breach": "Identité fausse.", "irreparable": "Le faux ne se corrige pas.",
+        });
+        boss.put(&format!("/people/{first}/status"), &body).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (4, 3));
+        let closed = boss.post(&format!("/organizations/{organization}/kill-switch"), &json!({ "reason": "vol" })).await.done(200);
+        assert_eq!((&closed["invitations"], &closed["offers"]), (&json!(2), &json!(1)), "{closed}");
+        // The offer's at once, those of the invitations as the rows follow.
+        server.advance(5).await;
+        assert_eq!(figures(&boss, &organization).await, (4, 0));
+        server.kill();
+    }
+}
+
+/// The portal of a product that is bought by connections, and three learners of the organization that has so many.
+async fn connecting(server: &mut TestServer, seats: u32) -> (Api, String, Client, Vec<Person>) {
+    let boss = operator(server).await;
+    product(&boss, "lms").await;
+    server.manage(&["client", "update", "demo-portal", "--product", "lms"]).await.printed();
+    let boss = operator(server).await;
+    let organization = server.learner().organization.clone().unwrap().id;
+    let own = |person: &&Person| {
+        person.organization.as_ref().is_some_and(|own| own.id == organization) && person.totp_secret.is_none()
+    };
+    let learners: Vec<_> = server.people.iter().filter(own).take(3).cloned().collect();
+    let mut body = form(&in_days(server, 0).await, "BC-CONN", "lms", seats);
+    body["mode"] = json!("concurrent");
+    let id = order(&boss, &organization, body).await;
+    step(&boss, &organization, &id, json!({ "step": "acknowledged" })).await.done(200);
+    step(&boss, &organization, &id, json!({ "step": "signed" })).await.done(200);
+    for learner in &learners {
+        give_seat(&boss, &organization, &id_of(&boss, &organization, &learner.login).await).await;
+    }
+    (boss, organization, server.client("demo-portal").clone(), learners)
 }
 
 own_journeys! {

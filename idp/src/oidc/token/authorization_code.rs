@@ -62,6 +62,9 @@ pub(super) async fn redeem(
         Ok(audience) => audience,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if let Err(refusal) = life::connects(app, &grant, client, now).await? {
+        return Ok(Err(refusal));
+    }
     let mut tokens = tokens(app, holder, (&grant, &scope, &audience), now).await?;
     let claimed = if client.metadata.allows_grant("refresh_token") {
         let refresh_token = habilis_keys::random::token();

@@ -97,6 +97,9 @@ async fn give(
         Ok(audience) => audience,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if let Err(refusal) = life::connects(app, &grant, client, now).await? {
+        return Ok(Err(refusal));
+    }
     let mut tokens = tokens(app, holder, (&grant, &scope, &audience), now).await?;
     let refreshes = client.metadata.allows_grant("refresh_token");
     let keep = if refreshes {

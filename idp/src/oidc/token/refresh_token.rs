@@ -58,6 +58,9 @@ pub(super) async fn refresh(
         Ok(audience) => audience,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if let Err(refusal) = life::connects(app, &grant, client, now).await? {
+        return Ok(Err(refusal));
+    }
     let mut tokens = tokens(app, holder, (&grant, &scope, &audience), now).await?;
     if rotate {
         let next = habilis_keys::random::token();
