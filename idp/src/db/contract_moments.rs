@@ -2,6 +2,7 @@
 //! looked at by the lifecycle.
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::{At, Conn, Tx};
 
@@ -11,9 +12,18 @@ statements! {
            ON CONFLICT (subject_id, moment) DO UPDATE SET due_at = excluded.due_at, since = excluded.since, look_at = 0";
     DROP = "DELETE FROM contract_moments WHERE subject_id = $1 AND moment = $2";
     TO_LOOK_AT = "SELECT subject_id, moment, kind, organization_id, due_at, since, look_at, subject_id || '/' || moment AS place FROM contract_moments
-                  WHERE kind = $1 AND look_at <= $2 AND (look_at > $3 OR (look_at = $3 AND subject_id || '/' || moment > $4))
-                  ORDER BY look_at, subject_id || '/' || moment LIMIT $5";
-    LOOKED_AT = "UPDATE contract_moments SET look_at = $4 WHERE subject_id = $1 AND moment = $2 AND due_at = $3 AND look_at = $5";
+                  WHERE kind = $1 AND look_at <= $2 AND (look_at, subject_id, moment) > ($3, $4, $5)
+                  ORDER BY look_at, subject_id, moment LIMIT $6";
+    LOOKED_AT = {
+        sqlite "UPDATE contract_moments SET look_at = j.value ->> 4
+                FROM json_each($1) j
+                WHERE contract_moments.subject_id = j.value ->> 0 AND contract_moments.moment = j.value ->> 1
+                  AND contract_moments.due_at = j.value ->> 2 AND contract_moments.look_at = j.value ->> 3",
+        postgres "UPDATE contract_moments SET look_at = CAST(j.value ->> 4 AS BIGINT)
+                  FROM jsonb_array_elements(CAST(CAST($1 AS TEXT) AS JSONB)) AS j (value)
+                  WHERE contract_moments.subject_id = j.value ->> 0 AND contract_moments.moment = j.value ->> 1
+                    AND contract_moments.due_at = CAST(j.value ->> 2 AS BIGINT) AND contract_moments.look_at = CAST(j.value ->> 3 AS BIGINT)"
+    };
     WAITING = "SELECT COUNT(*), MIN(look_at) FROM contract_moments WHERE kind = $1 AND look_at IS NOT NULL";
 }
 
@@ -72,17 +82,22 @@ pub async fn to_look_at(
     kind: &str,
     (until, after, place, limit): (Timestamp, At, &str, u32),
 ) -> sqlx::Result<Vec<Moment>> {
-    sql!(c, all Moment: TO_LOOK_AT, kind, At::from(until), after, place, i64::from(limit))
+    let (subject, moment) = place.rsplit_once('/').unwrap_or((place, ""));
+    sql!(c, all Moment: TO_LOOK_AT, kind, At::from(until), after, subject, moment, i64::from(limit))
 }
 
-/// Plans the next look, none when nothing is left to say; false when the moment changed or was planned meanwhile.
+/// Plans the next look at each of these, none when nothing is left to say; says at how many: not at those that changed or were planned
+/// meanwhile.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn looked_at(tx: &mut Tx, moment: &Moment, next: Option<Timestamp>) -> sqlx::Result<bool> {
-    let next = next.map(At::from);
-    let rows = sql!(tx, execute LOOKED_AT, &moment.subject_id, &moment.moment, moment.due_at, next, moment.look_at)?;
-    Ok(rows == 1)
+pub async fn looked_at(tx: &mut Tx, looks: &[(&Moment, Option<Timestamp>)]) -> sqlx::Result<u64> {
+    let row = |(moment, next): &(&Moment, Option<Timestamp>)| {
+        let next = next.map(|next| At::from(next).milliseconds());
+        json!([moment.subject_id, moment.moment, moment.due_at.milliseconds(), moment.look_at.milliseconds(), next])
+    };
+    let rows = Value::from(looks.iter().map(row).collect::<Vec<_>>()).to_string();
+    sql!(tx, execute LOOKED_AT, &rows)
 }
 
 /// How many moments of a kind wait, and the next look.

@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Executor as _};
 
+use super::contract_moments::{self, Moment};
 use super::notices::{self, NewNotice};
 use super::tests::{postgres, sqlite};
-use super::{Conn as _, Db, Raw, leases, passwords};
+use super::{At, Conn as _, Db, Raw, leases, passwords};
 
 async fn run(db: &Db, text: &str) {
     let mut tx = db.begin().await.unwrap();
@@ -111,6 +112,47 @@ async fn a_look_notices_what_its_plan_hangs_on(db: &Db) {
     assert_eq!(due.len(), 1, "and its people are looked at again");
 }
 
+async fn moments_are_paged_and_planned_once(db: &Db) {
+    run(db, "INSERT INTO organizations (id, kind, name, status, created_at) VALUES ('org_2', 'company', 'Deux', 'active', 0)").await;
+    let mut tx = db.begin().await.unwrap();
+    for number in 0..25 {
+        let due = [("opens", minute(9)), ("ends", minute(10))];
+        contract_moments::set(&mut tx, ("order", &format!("ord_{number:02}"), "org_2"), &due, minute(1)).await.unwrap();
+    }
+    contract_moments::set(&mut tx, ("trial", "tri_1", "org_2"), &[("ends", minute(9))], minute(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    let page = async |after: (At, &str)| {
+        let page = (minute(1), after.0, after.1, 7);
+        contract_moments::to_look_at(&mut db.reader().await.unwrap(), "order", page).await.unwrap()
+    };
+    let mut seen: Vec<Moment> = Vec::new();
+    loop {
+        let after = seen.last().map_or((Timestamp::MIN.into(), ""), |last| (last.look_at, last.place.as_str()));
+        let rows = page(after).await;
+        if rows.is_empty() {
+            break;
+        }
+        seen.extend(rows);
+    }
+    let places: Vec<_> = seen.iter().map(|moment| moment.place.clone()).collect();
+    let mut sorted = places.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!((places.len(), &sorted), (50, &places), "each once, in order");
+    // One was due anew meanwhile, one is planned by another.
+    run(db, "UPDATE contract_moments SET due_at = 1 WHERE subject_id = 'ord_03' AND moment = 'ends'").await;
+    run(db, "UPDATE contract_moments SET look_at = 5 WHERE subject_id = 'ord_04' AND moment = 'ends'").await;
+    let looks: Vec<_> = seen.iter().map(|moment| (moment, (moment.moment == "ends").then(|| minute(1000)))).collect();
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(contract_moments::looked_at(&mut tx, &looks).await.unwrap(), 48);
+    assert_eq!(contract_moments::looked_at(&mut tx, &looks).await.unwrap(), 0, "once");
+    assert_eq!(contract_moments::looked_at(&mut tx, &[]).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    assert_eq!(page((Timestamp::MIN.into(), "")).await.len(), 2, "these are looked at again");
+    let (waiting, next) = contract_moments::waiting(&mut db.reader().await.unwrap(), "order").await.unwrap();
+    assert_eq!((waiting, next.map(At::milliseconds)), (25, Some(0)));
+}
+
 async fn a_notice_is_kept_once(db: &Db) {
     let insert = async |id: &str, rung| {
         let mut tx = db.begin().await.unwrap();
@@ -139,6 +181,7 @@ async fn leases_looks_and_notices_hold_on_sqlite() {
     leases_are_of_one_process(&db).await;
     a_look_notices_what_its_plan_hangs_on(&db).await;
     a_notice_is_kept_once(&db).await;
+    moments_are_paged_and_planned_once(&db).await;
 }
 
 #[tokio::test]
@@ -147,4 +190,5 @@ async fn leases_looks_and_notices_hold_on_postgres() {
     leases_are_of_one_process(&db).await;
     a_look_notices_what_its_plan_hangs_on(&db).await;
     a_notice_is_kept_once(&db).await;
+    moments_are_paged_and_planned_once(&db).await;
 }

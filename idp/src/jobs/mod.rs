@@ -69,7 +69,18 @@ pub async fn run(app: App, transport: Transport) {
     for _ in 0..work::WORKERS {
         workers.spawn(work::run(app.clone()));
     }
+    workers.spawn(run_lifecycle(app.clone()));
     tokio::join!(run_looks(&app, &transport), events::run(app.clone()), measures::run(app.clone()));
+}
+
+/// Looks at what expires. A night with a million people holds back neither letters nor logout tokens.
+async fn run_lifecycle(app: App) {
+    loop {
+        if let Err(fault) = lifecycle::run(&app, app.clock.now()).await {
+            tracing::error!(event = "job_failed", cause = ?fault);
+        }
+        tokio::time::sleep(HOUSEKEEPING_EVERY).await;
+    }
 }
 
 async fn run_looks(app: &App, transport: &Transport) {
@@ -92,7 +103,6 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
     if housekeeping {
         app.keys.reload(&app.db).await?;
         app.keys.rotate_if_due(&app.db, now).await?;
-        lifecycle::run(app, now).await?;
         search::run(app, now).await?;
         purge(app, now).await?;
     }
@@ -112,6 +122,7 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
 /// The database failed.
 pub async fn run_due(app: &App, transport: &Transport) -> Outcome<()> {
     measures::run_due(app).await?;
+    lifecycle::run(app, app.clock.now()).await?;
     look(app, transport, true).await?;
     events::run_due(app).await
 }

@@ -54,11 +54,7 @@ fn facts(rows: &[&Moment], ladder: fn(&Moment) -> Ladder) -> Vec<Option<Facts>> 
 }
 
 async fn plan(tx: &mut Tx, looks: &[(&Moment, Option<Timestamp>)]) -> Outcome<usize> {
-    let mut moved = 0;
-    for (row, next) in looks {
-        moved += usize::from(moments::looked_at(tx, row, *next).await?);
-    }
-    Ok(moved)
+    Ok(usize::try_from(moments::looked_at(tx, looks).await?)?)
 }
 
 async fn waiting<C: Conn>(c: &mut C, kind: &str) -> Outcome<(i64, Option<Timestamp>)> {
