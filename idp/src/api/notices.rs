@@ -34,7 +34,7 @@ pub(super) struct Notice {
     /// `ntc_…`.
     id: String,
     /// Of which kind of thing: `password`, `api_key`, `invitation`, `offer`, `membership`, `succession`, `review_opening`, `review`,
-    /// `override`…
+    /// `override`, `order`, `seats`…
     kind: String,
     /// Of which thing: a person, a key, an offer; of a membership the organization and the person.
     subject: String,

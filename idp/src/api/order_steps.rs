@@ -23,10 +23,18 @@ use super::write::{Write, Written};
 use crate::app::App;
 use crate::db::orders::{self, Order as Row};
 use crate::db::{Tx, audit, members};
+use crate::lifecycle;
+use crate::mail;
 use crate::mail::subscriptions::Notice as Told;
+use crate::measures;
 use crate::orders::{Administrator, Appointed, appoint};
 use crate::seats;
 use crate::seats::letters::{self, About};
+
+/// What a formal notice about an invoice is called among the notices: it is of the order, as its reminders are.
+const ORDER_NOTICE: &str = "order";
+/// Days that it leaves, see [`interruption`].
+const UNPAID_DAYS: u16 = 15;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(step))
@@ -193,7 +201,8 @@ async fn apply(
     Ok(())
 }
 
-/// Writes to the administrators about a step that concerns them at once.
+/// Writes to the administrators and signatories about a step that concerns them at once. It is a formal notice: kept as one, with every
+/// letter of it (R074).
 async fn tell(tx: &mut Tx, app: &App, (asked, row): (&OrderStep, &Row), now: Timestamp) -> Answer<()> {
     if asked.step != StepName::Unpaid {
         return Ok(());
@@ -202,6 +211,11 @@ async fn tell(tx: &mut Tx, app: &App, (asked, row): (&OrderStep, &Row), now: Tim
     let Some(mut letter) = letters::letter(tx, about, Told::Unpaid, (0, 0)).await? else { return Ok(()) };
     let cut = row.rule().unpaid_since.map(interruption);
     letter.date = cut.map(|cut| calendar::add_days(calendar::date_at(cut), -1));
-    letters::to_administrators(tx, app.into(), (&row.organization_id, &letter), now).await?;
+    let (organization, subject) = (row.organization_id.as_str(), format!("{}/unpaid", row.id));
+    let notice = (ORDER_NOTICE, subject.as_str(), UNPAID_DAYS);
+    let notice = lifecycle::keep_at_once(tx, notice, (organization, cut.unwrap_or(now)), now).await?;
+    for to in measures::of_organization(tx, organization, now).await? {
+        mail::write_notice_to(tx, app.into(), (&to.recipient(), &letter, &notice), now).await?;
+    }
     Ok(())
 }

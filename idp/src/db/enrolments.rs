@@ -34,6 +34,11 @@ statements! {
                      credentials_sent_at = $12, credentials_mail = $13, opens_at = $14, closes_at = $15, not_before = $16, not_after = $17,
                      updated_at = $18, version = version + 1
               WHERE organization_id = $1 AND id = $2 AND version = $3";
+    DROP_CODES = "DELETE FROM contract_moments
+                  WHERE moment IN ('codes_due', 'codes_late')
+                    AND subject_id IN (SELECT id FROM enrolments WHERE person_id = $1 AND status = 'registered' AND signed_at IS NOT NULL)";
+    HAVE_CREDENTIALS = "UPDATE enrolments SET credentials_sent_at = $2, credentials_mail = $3, updated_at = $2, version = version + 1
+                        WHERE person_id = $1 AND status = 'registered' AND signed_at IS NOT NULL AND credentials_sent_at IS NULL";
     REPORT = "SELECT COUNT(*),
                      COALESCE(SUM(CASE WHEN credentials_sent_at IS NOT NULL AND credentials_sent_at - signed_at <= $5 THEN 1 ELSE 0 END), 0),
                      COALESCE(SUM(CASE WHEN credentials_sent_at IS NULL AND $4 - signed_at <= $5 THEN 1 ELSE 0 END), 0)
@@ -219,6 +224,20 @@ pub async fn record(tx: &mut Tx, row: &Enrolment, now: Timestamp) -> sqlx::Resul
     )?;
     plan(tx, row, now).await?;
     Ok(rows == 1)
+}
+
+/// Notes, about the signed contracts of somebody who had no way in when they were signed, that they have one now: they were sent a link, or
+/// their account is open again. Nothing is due about it any more.
+///
+/// # Errors
+/// The engine failed.
+pub async fn have_credentials(
+    tx: &mut Tx,
+    (person, mail): (&str, Option<&str>),
+    now: Timestamp,
+) -> sqlx::Result<u64> {
+    sql!(tx, execute DROP_CODES, person)?;
+    sql!(tx, execute HAVE_CREDENTIALS, person, At::from(now), mail)
 }
 
 /// Says when something is due about an enrolment.

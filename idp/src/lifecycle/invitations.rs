@@ -61,6 +61,10 @@ impl Kind for Invitations {
         Ok(Ended::Done)
     }
 
+    async fn prepare(app: &App, now: Timestamp) -> Outcome<()> {
+        if app.lifecycle.sweeps(now) { seats::sweep(app, now).await } else { Ok(()) }
+    }
+
     async fn waiting<C: Conn>(c: &mut C, _: &App) -> Outcome<(i64, Option<Timestamp>)> {
         let (count, next) = account_links::waiting_to_lapse(c).await?;
         Ok((count, next.map(Timestamp::from)))

@@ -23,11 +23,12 @@ pub mod seats;
 mod successions;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use habilis_keys::random;
 use habilis_policies::calendar;
 use habilis_policies::reminders::{self, Ladder, Notice, Step, Watch};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -45,6 +46,8 @@ use lease::Lease;
 const PAGE: u32 = 500;
 /// Rows that speak in one transaction, at most.
 const AT_ONCE: usize = 20;
+/// How often a process does what one look a day is enough for.
+const SWEEP_EVERY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Stands for the end among the rungs.
 const END: u16 = 0;
 
@@ -57,8 +60,8 @@ macro_rules! kinds {
             Ok(())
         }
 
-        /// The names of the kinds.
-        pub const NAMES: &[&str] = &[$(<$kind as Kind>::NAME),*];
+        /// The names of the kinds of notices: of what expires, and of seats that fill up.
+        pub const NAMES: &[&str] = &[$(<$kind as Kind>::NAME,)* seats::NOTICE];
     };
 }
 
@@ -262,12 +265,25 @@ pub struct Lifecycle {
     node: String,
     /// One run at a time in a process.
     turn: Mutex<()>,
+    /// When this process last looked for seats held for nobody, in milliseconds.
+    swept: AtomicI64,
 }
 
 impl Lifecycle {
     /// That of a new process.
     pub fn new(clock: &Clock) -> Self {
-        Self { node: random::id("nod", clock.now()), turn: Mutex::new(()) }
+        Self { node: random::id("nod", clock.now()), turn: Mutex::new(()), swept: AtomicI64::new(i64::MIN) }
+    }
+
+    /// Whether it is time again for what one look a day is enough for, and notes that it is done.
+    fn sweeps(&self, now: Timestamp) -> bool {
+        let now = now.as_millisecond();
+        let last = self.swept.load(Ordering::Relaxed);
+        let due = now.saturating_sub(last) >= SWEEP_EVERY_MS || now < last;
+        if due {
+            self.swept.store(now, Ordering::Relaxed);
+        }
+        due
     }
 }
 
@@ -614,6 +630,27 @@ impl Runner<'_> {
         }
         Ok(Some(id))
     }
+}
+
+/// Keeps the notice of a letter that somebody's act gives rise to at once, beside those of the engine, and shows it to the organization;
+/// gives its id for the mails (R026, R074).
+///
+/// # Errors
+/// The database failed.
+pub async fn keep_at_once(
+    tx: &mut Tx,
+    (kind, subject, rung): (&str, &str, u16),
+    (organization, due): (&str, Timestamp),
+    now: Timestamp,
+) -> Outcome<String> {
+    let id = random::id("ntc", now);
+    let mut due = due;
+    while !notices::insert(tx, &NewNotice { id: &id, kind, subject, due, rung }, now).await? {
+        // The same was said before and taken back. It is said anew, and has to be proven anew.
+        due = due.saturating_add(SignedDuration::from_millis(1))?;
+    }
+    notices::show_to(tx, (&id, kind), organization, now).await?;
+    Ok(id)
 }
 
 /// Holds the organization before the row, as everybody does who writes about one: two who took them in different orders would each

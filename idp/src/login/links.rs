@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::factors::Removed;
 use crate::app::App;
-use crate::db::{Tx, password_links};
+use crate::db::{Tx, enrolments, password_links};
 use crate::mail;
 use crate::mail::passwords::PasswordLetter;
 use crate::outcome::Outcome;
@@ -37,6 +37,7 @@ pub async fn send(tx: &mut Tx, app: &App, (person, why): (&str, Why), now: Times
         Why::Expired => PasswordLetter::Expired { href },
         Why::Compromised(removed) => PasswordLetter::Compromised { href, removed },
     };
+    enrolments::have_credentials(tx, (person, None), now).await?;
     mail::write(tx, app, (person, &letter), now).await
 }
 

@@ -160,6 +160,19 @@ pub async fn write_notice(
     compose(tx, app.into(), (&to, letter, Some(notice)), (now, now)).await.map(drop)
 }
 
+/// The same to an address that need not be of somebody with an account; gives the mail's id.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn write_notice_to(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (to, letter, notice): (&Recipient<'_>, &impl Letter, &str),
+    now: Timestamp,
+) -> Outcome<String> {
+    compose(tx, post, (to, letter, Some(notice)), (now, now)).await
+}
+
 /// Whom a mail is for.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipient<'a> {

@@ -23,7 +23,10 @@ use crate::app::App;
 use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::measures::{self, NewMeasure};
-use crate::db::{Tx, clients, contacts, grants, members, orders, organizations, password_links, people, sign_in_steps};
+use crate::db::{
+    Tx, clients, contacts, enrolments, grants, members, orders, organizations, password_links, people, sign_in_steps,
+};
+use crate::lifecycle::seats::release_all_held;
 use crate::login::session;
 use crate::mail::letters::Letter as _;
 use crate::mail::measures::{About, MeasureLetter};
@@ -136,10 +139,17 @@ struct Found {
 }
 
 /// Somebody to be written to.
-struct To {
+pub(crate) struct To {
     address: String,
     person: Option<String>,
     locale: Locale,
+}
+
+impl To {
+    /// Where a letter to them goes.
+    pub(crate) fn recipient(&self) -> Recipient<'_> {
+        Recipient { address: &self.address, person: self.person.as_deref(), locale: self.locale }
+    }
 }
 
 impl Found {
@@ -200,8 +210,7 @@ pub async fn apply(
     };
     let mut notices = Vec::with_capacity(found.to.len());
     for to in &found.to {
-        let to = Recipient { address: &to.address, person: to.person.as_deref(), locale: to.locale };
-        notices.push(mail::write_to(tx, post, (&to, &letter), (now, now)).await?);
+        notices.push(mail::write_to(tx, post, (&to.recipient(), &letter), (now, now)).await?);
     }
     let letters = notices.join(" ");
     let measure = match (decision.act, suspension) {
@@ -342,7 +351,7 @@ fn status_of(order: &orders::Order, now: Timestamp) -> &'static str {
 }
 
 /// The administrators in force and the signatories, each address once.
-async fn of_organization(tx: &mut Tx, id: &str, now: Timestamp) -> Outcome<Vec<To>> {
+pub(crate) async fn of_organization(tx: &mut Tx, id: &str, now: Timestamp) -> Outcome<Vec<To>> {
     let mut to = Vec::<To>::new();
     for administrator in members::administrators(tx, id, &calendar::date_at(now).to_string()).await? {
         let Some(person) = people::find(tx, &administrator).await? else { continue };
@@ -399,8 +408,12 @@ async fn carry_out(
                 sign_in_steps::void(tx, id, now).await?;
                 account_links::void(tx, id, Purpose::NewEmail, now).await?;
             }
+            if to == "active" {
+                enrolments::have_credentials(tx, (id, None), now).await?;
+            }
             if decision.act == Act::Terminate {
                 account_links::void(tx, id, Purpose::Activate, now).await?;
+                release_all_held(tx, id, now).await?;
                 happened_to_issuer(tx, post, (id, None, Happening::IssuerRemoved), now).await?;
             }
         }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 
 use crate::db::seats::Pool;
 use crate::db::{Tx, members, organizations, people, products};
+use crate::lifecycle;
+use crate::lifecycle::seats::NOTICE;
 use crate::mail::subscriptions::{Notice, SubscriptionLetter};
 use crate::mail::{self, Post, Recipient};
 use crate::outcome::Outcome;
@@ -22,7 +24,7 @@ pub struct About<'a> {
     pub number: &'a str,
 }
 
-/// Tells the administrators of a pool's new level.
+/// Tells the administrators of a pool's new level. The notice is kept with its mails, as those of the lifecycle are.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -31,7 +33,9 @@ pub async fn level(tx: &mut Tx, post: Post<'_>, (pool, level): (&Pool, Level), n
     let about = About { organization: &pool.organization_id, product: &pool.product_id, number: "" };
     let seats = (u64::try_from(pool.taken).unwrap_or(0), limit);
     let Some(letter) = letter(tx, about, Notice::Seats(level), seats).await? else { return Ok(()) };
-    to_administrators(tx, post, (about.organization, &letter), now).await.map(drop)
+    let subject = format!("{}/{}", pool.product_id, level.name());
+    let notice = lifecycle::keep_at_once(tx, (NOTICE, &subject, 0), (about.organization, now), now).await?;
+    to_administrators(tx, post, (about.organization, &letter, &notice), now).await
 }
 
 /// The letter that says `notice`, with the names it needs and no dates yet; none when the organization is not there.
@@ -57,23 +61,19 @@ pub async fn letter(
     }))
 }
 
-/// Writes to everybody who administers an organization today; gives the ids of the mails.
-///
-/// # Errors
-/// The database or a template failed.
-pub async fn to_administrators(
+/// Writes to everybody who administers an organization today, in the name of a notice.
+async fn to_administrators(
     tx: &mut Tx,
     post: Post<'_>,
-    (organization, letter): (&str, &SubscriptionLetter),
+    (organization, letter, notice): (&str, &SubscriptionLetter, &str),
     now: Timestamp,
-) -> Outcome<Vec<String>> {
-    let mut mails = Vec::new();
+) -> Outcome<()> {
     for person in members::administrators(tx, organization, &calendar::date_at(now).to_string()).await? {
         let Some(person) = people::find(tx, &person).await? else { continue };
         let Some(address) = &person.email else { continue };
         let locale = Locale::negotiate(Some(&person.locale), None);
         let to = Recipient { address, person: Some(&person.id), locale };
-        mails.push(mail::write_to(tx, post, (&to, letter), (now, now)).await?);
+        mail::write_notice_to(tx, post, (&to, letter, notice), now).await?;
     }
-    Ok(mails)
+    Ok(())
 }

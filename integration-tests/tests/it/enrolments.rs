@@ -203,6 +203,29 @@ own_journeys! {
     }
 }
 
+own_journeys! {
+    async fn who_could_not_come_in_when_the_contract_was_signed_has_access_codes_once_they_can(mut server: TestServer) {
+        let school = School::of(&mut server).await;
+        let id = school.enrol(json!({ "not_before": in_days(&server, 0).await, "not_after": in_days(&server, 60).await })).await;
+        let account = format!("/people/{}/status", school.person);
+        school.boss.put(&account, &crate::measures::suspension()).await.done(200);
+        let shown = school.step(&id, json!({ "step": "signed" })).await.done(200);
+        assert!(shown["credentials_sent_at"].is_null(), "{shown}");
+        server.advance(DAY).await;
+        let mut school = School { boss: operator(&server).await, ..school };
+        school.boss.put(&account, &crate::measures::lift()).await.done(200);
+        assert!(school.read(&id).await["credentials_sent_at"].is_string());
+        // Nothing is late for good, and nobody is told that it is.
+        server.advance(9 * DAY).await;
+        school.again(&server).await;
+        let report = school.boss.get(&format!("/organizations/{}/enrolment-report", school.organization)).await.done(200);
+        assert_eq!((&report["signed"], &report["on_time"], &report["late"]), (&json!(1), &json!(1), &json!(0)), "{report}");
+        let told = school.boss.get(&format!("/organizations/{}/notices?kind=enrolment", school.organization)).await.done(200);
+        assert!(!told["items"].as_array().unwrap().iter().any(|one| one["subject"].as_str().unwrap().contains("/codes_")), "{told}");
+        server.kill();
+    }
+}
+
 async fn boss_member(school: &School, members: &str, name: &str) -> String {
     school.boss.post(members, &new_member(name)).await.done(201)["id"].as_str().unwrap().to_owned()
 }
