@@ -199,7 +199,7 @@ const SOURCES: &[Source] = &[
     (
         "organization.kill_switch",
         Kind::One("organization.access_closed"),
-        &["people", "sessions", "grants", "api_keys"],
+        &["people", "sessions", "grants", "api_keys", "invitations", "offers", "imports", "successions"],
         Change::Nothing,
     ),
     ("portal.granted", Kind::One("organization.rights_changed"), &["portal", "rights_withdrawn"], Change::Words),

@@ -18,6 +18,7 @@ import-wrong-already-member = This person is a member of the organization alread
 import-wrong-login-taken = Another account has this login.
 import-wrong-organization-not-active = The organization is not active any more.
 import-wrong-author-barred = Whoever started the import may not invite in this organization any more.
+import-wrong-access-closed = The organization’s access was closed as a precaution after the import was asked for.
 import-wrong-not-granted = The organization may not give one of the rights any more.
 import-wrong-seat-limit-reached = No seat is left. Free some, or order more, then import these rows again.
 import-wrong-product-unnamed = The organization has several products: say which one when you apply the file.

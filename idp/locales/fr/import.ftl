@@ -18,6 +18,7 @@ import-wrong-already-member = Cette personne est déjà membre de l’organisati
 import-wrong-login-taken = Un autre compte a cet identifiant.
 import-wrong-organization-not-active = L’organisation n’est plus active.
 import-wrong-author-barred = La personne qui a lancé l’import n’a plus le droit d’inviter dans cette organisation.
+import-wrong-access-closed = L’accès de l’organisation a été fermé par précaution après la demande d’import.
 import-wrong-not-granted = L’organisation ne peut plus donner l’un des droits demandés.
 import-wrong-seat-limit-reached = Plus aucune place n’est libre. Libérez-en, ou commandez-en d’autres, puis importez ces lignes de nouveau.
 import-wrong-product-unnamed = L’organisation a plusieurs produits : dites lequel au moment d’appliquer le fichier.

@@ -25,7 +25,7 @@ use crate::app::App;
 use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, NewPerson, Person, Profile, fold_login};
-use crate::db::{Conn, Tx, browsers, enrolments, is_unique_violation, orders, organizations, passwords};
+use crate::db::{Conn, Tx, browsers, enrolments, is_unique_violation, members, orders, organizations, passwords};
 use crate::login::change::{self, Problem, Typed};
 use crate::login::finish::{Arrival, Way, second_step};
 use crate::login::forgot::ui_locales;
@@ -180,6 +180,7 @@ pub async fn post(
     let arrival = Arrival { origin: &origin, browser: &browser, old };
     let person = &found.person.id;
     let mut tx = app.db.begin().await?;
+    hold_organizations(&mut tx, person).await?;
     people::lock(&mut tx, person).await?;
     if !account_links::use_up(&mut tx, &digest(&token), now).await? {
         return tell(&app, &origin, Told::LinkOver);
@@ -233,6 +234,16 @@ enum Opened {
     LoginTaken,
     NoSeat,
     NoContract,
+}
+
+/// Keeps the organizations of somebody from being closed while the account opens: the link is looked at after that (R033).
+async fn hold_organizations(tx: &mut Tx, person: &str) -> Outcome<()> {
+    let mut ids: Vec<_> = organizations::all_of_person(tx, person).await?.into_iter().map(|one| one.id).collect();
+    ids.sort_unstable();
+    for id in ids {
+        members::lock(tx, &id).await?;
+    }
+    Ok(())
 }
 
 /// What somebody chose and declared.

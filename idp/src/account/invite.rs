@@ -14,7 +14,7 @@ use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::members::{self, Terms};
 use crate::db::people::{self, NewPerson, Person};
-use crate::db::{Tx, clients, is_unique_violation, organizations, search};
+use crate::db::{Tx, clients, enrolments, is_unique_violation, organizations, search};
 use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Post, Recipient};
 use crate::oidc::client::Client;
@@ -240,7 +240,8 @@ pub async fn announce(
     let Some(found) = people::find(tx, person).await? else { return Ok(()) };
     let mut event = event.about(person);
     let organization = invitation.organization.map(|(organization, _)| organization).unwrap_or_default();
-    if found.status == "pending" && members::find(tx, organization, person).await?.is_some() {
+    let waits = found.status == "pending" && !account_links::invitation_closed(tx, person).await?;
+    if waits && members::find(tx, organization, person).await?.is_some() {
         search::index(tx, person, now).await?;
         for (client, right) in invitation.rights {
             organizations::give_right(tx, (person, organization), (client, right), now).await?;
@@ -299,16 +300,24 @@ pub async fn invite_again(
             return Ok(Err(refusal));
         }
     }
-    send_again(tx, post, person, now).await.map(Ok)
+    send_fresh(tx, post, person, now).await.map(Ok)
 }
 
 /// Sends a fresh link to somebody invited who has not come yet, and gives the mail's id; earlier links are void. None for anybody
-/// else. It takes no seat, because nobody knows who asks for it: who opens the link takes one, or reads that there is none. The caller
+/// else. It takes no seat, because nobody knows who asks for it: who opens the link takes one, or reads that there is none. For the same
+/// reason it brings nobody back whose invitation a kill switch ended: that is for an administrator, by [`invite_again`]. The caller
 /// records and commits.
 ///
 /// # Errors
 /// The database or the template failed.
 pub async fn send_again(tx: &mut Tx, post: Post<'_>, person: &Person, now: Timestamp) -> Outcome<Option<String>> {
+    if account_links::invitation_closed(tx, &person.id).await? {
+        return Ok(None);
+    }
+    send_fresh(tx, post, person, now).await
+}
+
+async fn send_fresh(tx: &mut Tx, post: Post<'_>, person: &Person, now: Timestamp) -> Outcome<Option<String>> {
     if person.status != "pending" || person.email.is_none() {
         return Ok(None);
     }
@@ -342,5 +351,7 @@ async fn send(tx: &mut Tx, post: Post<'_>, (person, landing): (&Person, &Landing
         person: Some(&person.id),
         locale: Locale::negotiate(Some(&person.locale), None),
     };
-    mail::write_to(tx, post, (&to, &letter), (now, now)).await
+    let mail = mail::write_to(tx, post, (&to, &letter), (now, now)).await?;
+    enrolments::have_credentials(tx, (&person.id, Some(&mail)), now).await?;
+    Ok(mail)
 }

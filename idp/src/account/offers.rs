@@ -217,7 +217,13 @@ fn event(name: &'static str, offer: &Offer, origin: &Origin) -> Event {
 /// # Errors
 /// The database failed.
 pub async fn open_to(tx: &mut Tx, (person, id): (&str, &str), now: Timestamp) -> Outcome<Option<Offer>> {
+    let found = async |tx: &mut Tx| -> Outcome<Option<Offer>> {
+        let open = membership_offers::of_person(tx, person, now).await?;
+        Ok(open.into_iter().find(|offer| offer.id == id))
+    };
+    // The organization before its people; it may have been closed while this waited.
+    let Some(offer) = found(tx).await? else { return Ok(None) };
+    members::lock(tx, &offer.organization_id).await?;
     people::lock(tx, person).await?;
-    let open = membership_offers::of_person(tx, person, now).await?;
-    Ok(open.into_iter().find(|offer| offer.id == id))
+    found(tx).await
 }

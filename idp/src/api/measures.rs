@@ -393,6 +393,14 @@ pub(super) struct KillSwitchClosed {
     api_keys: i64,
     /// API clients of the organization suspended: the operator opens them again (`/portals/{client_id}/status`).
     api_clients: usize,
+    /// Invitations ended: their links open no account any more. An administrator sends another, or removes the member.
+    invitations: i64,
+    /// Offers of a membership withdrawn.
+    offers: usize,
+    /// Imports stopped that waited or ran: the rest of their rows is refused (`access_closed`).
+    imports: i64,
+    /// Successions withdrawn that waited for an approval or their day.
+    successions: u64,
 }
 
 /// Close everything of an organization at once: users, sessions, tokens, API keys and clients; the caller's own session too.
@@ -415,12 +423,16 @@ async fn kill_switch(
     let closed = measures::close(&mut write.tx, &app, of, write.now).await?;
     let shown = KillSwitchClosed {
         organization: acting.organization.id.clone(),
-        closed_at: instant(write.now.into()),
+        closed_at: instant(closed.at.into()),
         people: closed.people,
         sessions: closed.sessions,
         grants: closed.grants,
         api_keys: closed.api_keys,
         api_clients: closed.api_clients.len(),
+        invitations: closed.invitations,
+        offers: closed.offers,
+        imports: closed.imports,
+        successions: closed.successions,
     };
     let answer = write.finish(Written::changed(&shown)?).await;
     for client in &closed.api_clients {

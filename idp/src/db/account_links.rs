@@ -4,10 +4,26 @@ use jiff::Timestamp;
 
 use super::{At, Conn, Tx};
 
+/// What a kill switch closed (R033): a link that lets somebody in, made for a member of the organization until then. The one that takes a
+/// change of address back stays: it is what the person is left with.
+macro_rules! closed {
+    () => {
+        "account_links.purpose IN ('activate', 'new_email')
+         AND EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id JOIN people p ON p.id = m.person_id
+                     WHERE m.person_id = account_links.person_id AND m.created_at <= o.renewal_at AND account_links.created_at <= o.renewal_at
+                       AND NOT p.operator AND NOT p.privacy)"
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO account_links (digest, purpose, person_id, detail, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
-    FIND = "SELECT purpose, person_id, detail FROM account_links WHERE digest = $1 AND used_at IS NULL AND expires_at > $2";
-    USE = "UPDATE account_links SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND expires_at > $2";
+    FIND = (concat!("SELECT purpose, person_id, detail FROM account_links
+                     WHERE digest = $1 AND used_at IS NULL AND expires_at > $2 AND NOT (", closed!(), ")"));
+    USE = (concat!("UPDATE account_links SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND expires_at > $2 AND NOT (", closed!(), ")"));
+    INVITATION_CLOSED = "SELECT EXISTS (SELECT 1 FROM people p JOIN memberships m ON m.person_id = p.id JOIN organizations o ON o.id = m.organization_id
+                                        WHERE p.id = $1 AND p.status = 'pending' AND NOT p.operator AND NOT p.privacy AND m.created_at <= o.renewal_at
+                                          AND NOT EXISTS (SELECT 1 FROM account_links l
+                                                          WHERE l.person_id = p.id AND l.purpose = 'activate' AND l.created_at > o.renewal_at))";
     VOID = "UPDATE account_links SET used_at = $3 WHERE person_id = $1 AND purpose = $2 AND used_at IS NULL";
     LATEST_DETAIL = "SELECT detail FROM account_links WHERE person_id = $1 AND purpose = $2
                      ORDER BY created_at DESC, digest LIMIT 1";
@@ -110,6 +126,14 @@ pub async fn use_up(tx: &mut Tx, digest: &[u8], now: Timestamp) -> sqlx::Result<
 /// The engine failed.
 pub async fn void(tx: &mut Tx, person: &str, purpose: Purpose, now: Timestamp) -> sqlx::Result<u64> {
     sql!(tx, execute VOID, person, purpose.name(), At::from(now))
+}
+
+/// Whether a kill switch ended the invitation of `person`, who has not come yet and was not invited again since (R033).
+///
+/// # Errors
+/// The engine failed.
+pub async fn invitation_closed(c: &mut impl Conn, person: &str) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): INVITATION_CLOSED, person).map(|(closed,)| closed)
 }
 
 /// The detail of the newest link of `person` for `purpose`, usable or not.

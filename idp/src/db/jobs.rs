@@ -38,6 +38,8 @@ statements! {
     CANCEL = "UPDATE jobs SET state = 'cancelled', ended_at = $2, holder = NULL, leased_until = NULL
               WHERE id = $1 AND state IN ('waiting', 'running')";
     UNFINISHED = "SELECT COUNT(*) FROM jobs WHERE organization_id = $1 AND state IN ('waiting', 'running')";
+    UNFINISHED_OF_KIND = "SELECT COUNT(*) FROM jobs WHERE organization_id = $1 AND kind = $2 AND state IN ('waiting', 'running')";
+    IS_CLOSED = "SELECT EXISTS (SELECT 1 FROM jobs j JOIN organizations o ON o.id = j.organization_id WHERE j.id = $1 AND j.created_at <= o.renewal_at)";
     FIND = (concat!(shown!(), "WHERE j.id = $1"));
     EVERYWHERE = (concat!(shown!(), "WHERE (j.created_at < $1 OR (j.created_at = $1 AND j.id < $2)) ORDER BY j.created_at DESC, j.id DESC LIMIT $3"));
     IN_ORGANIZATION = (concat!(shown!(), "WHERE j.organization_id = $1 AND (j.created_at < $2 OR (j.created_at = $2 AND j.id < $3))
@@ -136,6 +138,22 @@ pub async fn cancel(tx: &mut Tx, job: &str, now: Timestamp) -> sqlx::Result<bool
 /// The engine failed.
 pub async fn unfinished(c: &mut impl Conn, organization: &str) -> sqlx::Result<i64> {
     sql!(c, one (i64,): UNFINISHED, organization).map(|(count,)| count)
+}
+
+/// How many of them are of a kind.
+///
+/// # Errors
+/// The engine failed.
+pub async fn unfinished_of_kind(c: &mut impl Conn, organization: &str, kind: &str) -> sqlx::Result<i64> {
+    sql!(c, one (i64,): UNFINISHED_OF_KIND, organization, kind).map(|(count,)| count)
+}
+
+/// Whether a kill switch closed the organization since the job was asked for (R033).
+///
+/// # Errors
+/// The engine failed.
+pub async fn is_closed(c: &mut impl Conn, job: &str) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): IS_CLOSED, job).map(|(closed,)| closed)
 }
 
 /// A job, as it is told.

@@ -38,7 +38,8 @@ statements! {
     TOUCH = "UPDATE memberships SET updated_at = $3, version = version + 1 WHERE organization_id = $1 AND person_id = $2";
     PENDING = "SELECT m.person_id, p.login, p.email, p.given_name, p.family_name, p.operator, p.privacy, m.role, m.created_at,
                       (SELECT MAX(l.expires_at) FROM account_links l
-                       WHERE l.person_id = m.person_id AND l.purpose = 'activate' AND l.used_at IS NULL AND l.expires_at > $5) AS expires_at
+                       WHERE l.person_id = m.person_id AND l.purpose = 'activate' AND l.used_at IS NULL AND l.expires_at > $5
+                         AND NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = m.organization_id AND o.renewal_at >= l.created_at)) AS expires_at
                FROM memberships m JOIN people p ON p.id = m.person_id
                WHERE m.organization_id = $1 AND p.status = 'pending' AND (m.created_at < $2 OR (m.created_at = $2 AND m.person_id < $3))
                ORDER BY m.created_at DESC, m.person_id DESC LIMIT $4";
@@ -54,6 +55,12 @@ statements! {
                         LEFT JOIN passwords w ON w.person_id = p.id
                    WHERE m.organization_id = $1 AND p.status = 'active' AND NOT p.operator AND NOT p.privacy
                      AND (o.renewal_at = 0 OR o.settle_after IS NULL OR COALESCE(w.changed_at, 0) > o.renewal_at)";
+    OPEN_INVITATIONS = "SELECT COUNT(*)
+                        FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
+                        WHERE m.organization_id = $1 AND p.status = 'pending' AND NOT p.operator AND NOT p.privacy
+                          AND EXISTS (SELECT 1 FROM account_links l
+                                      WHERE l.person_id = m.person_id AND l.purpose = 'activate' AND l.used_at IS NULL AND l.expires_at > $2
+                                        AND l.created_at > o.renewal_at)";
     OPEN_SESSIONS = "SELECT COUNT(*)
                      FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
                           JOIN sessions s ON s.person_id = m.person_id
@@ -406,6 +413,14 @@ pub async fn open(c: &mut impl Conn, organization: &str, now: Timestamp) -> sqlx
     let (sessions,) = sql!(c, one (i64,): OPEN_SESSIONS, organization, At::from(now))?;
     let (grants,) = sql!(c, one (i64,): OPEN_GRANTS, organization, At::from(now))?;
     Ok((people, sessions, grants))
+}
+
+/// How many people of an organization have a link by which they could open their account now.
+///
+/// # Errors
+/// The engine failed.
+pub async fn open_invitations(c: &mut impl Conn, organization: &str, now: Timestamp) -> sqlx::Result<i64> {
+    sql!(c, one (i64,): OPEN_INVITATIONS, organization, At::from(now)).map(|(count,)| count)
 }
 
 /// A membership with a last day.

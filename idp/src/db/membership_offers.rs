@@ -20,6 +20,7 @@ statements! {
     OF_ORGANIZATION = (concat!(offers!(), "WHERE f.organization_id = $1 AND (CAST($2 AS TEXT) IS NULL OR f.status = $2)
                                            AND (f.created_at < $3 OR (f.created_at = $3 AND f.id < $4)) ORDER BY f.created_at DESC, f.id DESC LIMIT $5"));
     OF_PERSON = (concat!(offers!(), "WHERE f.person_id = $1 AND f.status = 'open' AND f.expires_at > $2 AND o.status = 'active'
+                                     AND f.created_at > o.renewal_at
                                      AND EXISTS (SELECT 1 FROM people p WHERE p.id = f.person_id AND LOWER(p.email) = LOWER(f.email))
                                      ORDER BY f.created_at, f.id LIMIT 100"));
     SETTLE = "UPDATE membership_offers SET status = $2, settled_at = $3 WHERE id = $1 AND status = 'open' AND expires_at > $3";
@@ -29,6 +30,8 @@ statements! {
     WAITING_TO_LAPSE = "SELECT COUNT(*), MIN(expires_at) FROM membership_offers WHERE status = 'open'";
     LAPSED_OF = "SELECT id, organization_id, person_id, created_at, expires_at FROM membership_offers
                  WHERE organization_id = $1 AND person_id = $2 AND status = 'open' AND expires_at <= $3";
+    CLOSE = "UPDATE membership_offers SET status = 'withdrawn', settled_at = $2 WHERE organization_id = $1 AND status = 'open' AND expires_at > $2
+             RETURNING person_id";
     PURGE = "DELETE FROM membership_offers WHERE status <> 'open' AND settled_at < $1";
 }
 
@@ -155,6 +158,15 @@ pub async fn of_person(c: &mut impl Conn, person: &str, now: Timestamp) -> sqlx:
 /// The engine failed.
 pub async fn settle(tx: &mut Tx, id: &str, to: &str, now: Timestamp) -> sqlx::Result<bool> {
     sql!(tx, execute SETTLE, id, to, At::from(now)).map(|rows| rows == 1)
+}
+
+/// Withdraws every offer of `organization` that can still be taken; gives to whom they were.
+///
+/// # Errors
+/// The engine failed.
+pub async fn close(tx: &mut Tx, organization: &str, now: Timestamp) -> sqlx::Result<Vec<String>> {
+    let rows = sql!(tx, all (String,): CLOSE, organization, At::from(now))?;
+    Ok(rows.into_iter().map(|(person,)| person).collect())
 }
 
 /// Forgets offers settled before `before`; says how many.

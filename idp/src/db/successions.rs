@@ -20,6 +20,8 @@ statements! {
            FROM successions WHERE status = 'approved' AND effective_on <= $1 AND (requested_at, id) > ($2, $3) ORDER BY requested_at, id LIMIT $4";
     WAITING = "SELECT COUNT(*), MIN(effective_on) FROM successions WHERE status = 'approved' AND effective_on IS NOT NULL";
     DECIDE = "UPDATE successions SET status = $4, decided_by = $5, decided_at = $6, note = $7 WHERE organization_id = $1 AND id = $2 AND status = $3";
+    CLOSE = "UPDATE successions SET status = 'withdrawn', decided_by = $2, decided_at = $3, note = $4
+             WHERE organization_id = $1 AND status IN ('requested', 'approved')";
     SETTLE = "UPDATE successions SET status = $3, note = COALESCE($4, note) WHERE organization_id = $1 AND id = $2 AND status = 'approved'";
 }
 
@@ -164,4 +166,17 @@ pub async fn settle(
     (to, note): (&str, Option<&str>),
 ) -> sqlx::Result<bool> {
     sql!(tx, execute SETTLE, organization, id, to, note).map(|rows| rows == 1)
+}
+
+/// Withdraws every succession of `organization` that waits for an approval or its day; says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn close(
+    tx: &mut Tx,
+    organization: &str,
+    (by, note): (&str, &str),
+    now: Timestamp,
+) -> sqlx::Result<u64> {
+    sql!(tx, execute CLOSE, organization, by, At::from(now), note)
 }

@@ -25,7 +25,7 @@ use crate::db::clients::{self, MANAGES_ALL};
 use crate::db::imports::{self, Found, Import, Login, Row};
 use crate::db::members::{self, Terms};
 use crate::db::membership_offers::NewOffer;
-use crate::db::{TURN, Tx, organizations, people, portal_grants, products, seats};
+use crate::db::{TURN, Tx, jobs, organizations, people, portal_grants, products, seats};
 use crate::mail::organizations::SensitiveAct;
 use crate::outcome::{Fault, Outcome};
 use crate::seats::SeatRefusal;
@@ -481,7 +481,7 @@ async fn batch(
     let organization = &import.organization_id;
     // What the operator grants the organization, and that it is active, must stay while people are invited.
     members::lock(tx, organization).await?;
-    let barred = barred(tx, organization, plan, now).await?;
+    let barred = barred(tx, (import, plan), now).await?;
     let cells = rows.iter().map(|row| Cells::of(row.data.as_deref())).collect::<Outcome<Vec<_>>>()?;
     let logins: Value = cells.iter().map(|cells| cells.login.as_str()).collect();
     let taken = imports::taken(tx, (organization, &plan.by), &logins.to_string(), now).await?;
@@ -537,14 +537,17 @@ pub(super) fn seat_code(refusal: &SeatRefusal) -> &'static str {
     }
 }
 
-/// Why nobody can be invited any more: the organization is not active, whoever started it may not invite there any more, or the
+/// Why nobody can be invited any more: a kill switch closed the organization since (R033), the organization is not active, whoever started it may not invite there any more, or the
 /// organization may not give a right of the plan. The organization is held.
 pub(super) async fn barred(
     tx: &mut Tx,
-    organization: &str,
-    plan: &Plan,
+    (import, plan): (&Import, &Plan),
     now: Timestamp,
 ) -> Outcome<Option<&'static str>> {
+    let organization = import.organization_id.as_str();
+    if jobs::is_closed(tx, &import.job_id).await? {
+        return Ok(Some("access_closed"));
+    }
     let active = organizations::find(tx, organization).await?.is_some_and(|found| found.status == "active");
     if !active {
         return Ok(Some("organization_not_active"));

@@ -224,7 +224,7 @@ async fn enter(app: &App, job: &Job, (import, plan): (&Import, &Plan), asked: &A
 
 /// What was in order when it was looked at, and is not any more.
 async fn refused(tx: &mut Tx, (import, plan): (&Import, &Plan), now: Timestamp) -> Outcome<Refused> {
-    if let Some(code) = barred(tx, &import.organization_id, plan, now).await? {
+    if let Some(code) = barred(tx, (import, plan), now).await? {
         let lines = import_entries::lines(tx, &import.id).await?;
         let problems = problems(&[Wrong::of_row(code)])?;
         return Ok(lines.into_iter().map(|line| (line, problems.clone())).collect());
@@ -320,7 +320,12 @@ async fn tell_one(
     };
     seats::tell_held(tx, (&organization.id, account), &products, (&plan.by, "offered"), now).await?;
     let Some(person) = people::find(tx, account).await? else { return Ok(()) };
-    let mail = offers::write_to(tx, app.into(), (&person, organization), now).await?;
     let event = plan.event("member.offered", import).about(account).with("offer", row.offer_id.clone());
+    // Taken back meanwhile: nothing is left to accept.
+    let offer = membership_offers::find(tx, &organization.id, &row.offer_id).await?;
+    if offer.is_none_or(|offer| offer.status != "open") {
+        return Ok(audit::record(tx, event.with("withdrawn", true), now).await?);
+    }
+    let mail = offers::write_to(tx, app.into(), (&person, organization), now).await?;
     Ok(audit::record(tx, event.with("mail", mail), now).await?)
 }

@@ -1,5 +1,6 @@
 //! The kill switch (R033): one call closes all users, sessions, tokens and keys of an organization. Each of its people comes back
-//! by renewing the password through a link.
+//! by renewing the password through a link. Whoever was let in but has not come yet stays out: invitations, offers, imports and
+//! successions end with it, or somebody with an administrator's session would leave an accomplice behind.
 
 use habilis_policies::api_keys::Event as Happening;
 use jiff::Timestamp;
@@ -9,14 +10,21 @@ use crate::api_keys::happened_to_organization;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::organizations::Organization;
-use crate::db::{Tx, clients, members, organizations};
+use crate::db::{Tx, clients, jobs, members, membership_offers, organizations, successions};
+use crate::jobs::imports::APPLY;
+use crate::lifecycle::seats;
 use crate::mail::incidents;
 use crate::mail::organizations::SensitiveAct;
 use crate::outcome::Outcome;
 
+/// Offers whose seats are freed with the switch itself. Those of more go with the daily look at seats held for nobody.
+const FREED_AT_ONCE: usize = 500;
+
 /// What was closed.
 #[derive(Debug, Clone)]
 pub struct Closed {
+    /// When: whatever was made until then is dead.
+    pub at: Timestamp,
     /// Accounts that a renewed password opens again.
     pub people: i64,
     /// Their sessions.
@@ -27,6 +35,14 @@ pub struct Closed {
     pub api_keys: i64,
     /// Its API clients, by id: suspended until the operator opens them again.
     pub api_clients: Vec<String>,
+    /// Invitations whose link opens no account any more.
+    pub invitations: i64,
+    /// Memberships that were offered.
+    pub offers: usize,
+    /// Imports that waited or ran: they let nobody in any more.
+    pub imports: i64,
+    /// Successions that waited for an approval or their day.
+    pub successions: u64,
 }
 
 /// Closes everything of `organization`, tells its signatories, its data protection contacts and the operator's data protection
@@ -44,11 +60,19 @@ pub async fn close(
 ) -> Outcome<Closed> {
     let id = organization.id.as_str();
     members::lock(tx, id).await?;
+    // Whoever held the organization until now may have come after the request began; what they made is older than this.
+    let now = now.max(app.clock.now());
+    let invitations = members::open_invitations(tx, id, now).await?;
+    let imports = jobs::unfinished_of_kind(tx, id, APPLY).await?;
+    let successions = successions::close(tx, id, (by, "kill_switch"), now).await?;
     let (people, sessions, grants) = members::open(tx, id, now).await?;
     organizations::close(tx, id, now).await?;
     let keys = happened_to_organization(tx, app, (id, Happening::KillSwitch, by), now).await?;
     let api_clients = clients::suspend_of_organization(tx, id, now).await?;
-    let closed = Closed { people, sessions, grants, api_keys: i64::try_from(keys).unwrap_or(i64::MAX), api_clients };
+    let offers = close_offers(tx, id, now).await?;
+    let api_keys = i64::try_from(keys).unwrap_or(i64::MAX);
+    let closed =
+        Closed { at: now, people, sessions, grants, api_keys, api_clients, invitations, offers, imports, successions };
     let act = SensitiveAct::KillSwitch { person: signatories::actor(tx, by).await?, people };
     for duty in ["signatory", "dpo"] {
         signatories::tell_duty(tx, app, (organization, duty, act.clone()), now).await?;
@@ -60,7 +84,20 @@ pub async fn close(
         .with("sessions", closed.sessions)
         .with("grants", closed.grants)
         .with("api_keys", closed.api_keys)
-        .with("api_clients", closed.api_clients.clone());
+        .with("api_clients", closed.api_clients.clone())
+        .with("invitations", closed.invitations)
+        .with("offers", closed.offers)
+        .with("imports", closed.imports)
+        .with("successions", closed.successions);
     audit::record(tx, event, now).await?;
     Ok(closed)
+}
+
+/// Withdraws what was offered, and frees the seats that were held for it; says how many offers.
+async fn close_offers(tx: &mut Tx, organization: &str, now: Timestamp) -> Outcome<usize> {
+    let offered = membership_offers::close(tx, organization, now).await?;
+    for person in offered.iter().take(FREED_AT_ONCE) {
+        seats::release_held(tx, (organization, person), now).await?;
+    }
+    Ok(offered.len())
 }

@@ -15,6 +15,7 @@ use crate::db::{
     Tx, browsers, factor_removals, grants, members, organizations, password_links, passwords, people, sessions,
     sign_in_steps,
 };
+use crate::lifecycle::seats;
 use crate::login::{factors, session};
 use crate::mail::measures::AccessClosedLetter;
 use crate::mail::{self, Post};
@@ -45,6 +46,7 @@ pub async fn run_due(app: &App) -> Outcome<()> {
         let Some((organization, from)) = found else { return Ok(()) };
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
+        members::lock(&mut tx, &organization).await?;
         let batch = members::after(&mut tx, &organization, (&from, BATCH)).await?;
         for person in &batch {
             settle_person(&mut tx, app.into(), person, now).await?;
@@ -71,6 +73,10 @@ pub async fn settle_person(tx: &mut Tx, post: Post<'_>, person: &str, now: Times
         session::end_by_id(tx, (&id, person), now).await?;
     }
     grants::revoke_cut_off(tx, person, now).await?;
+    if account_links::invitation_closed(tx, person).await? {
+        account_links::void(tx, person, Purpose::Activate, now).await?;
+        seats::release_all_held(tx, person, now).await?;
+    }
     Ok(())
 }
 

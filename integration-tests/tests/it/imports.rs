@@ -688,6 +688,30 @@ own_journeys! {
 }
 
 own_journeys! {
+    async fn a_kill_switch_ends_an_import_that_waits_or_runs(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Coupée").await;
+        let (valid, whole) = (
+            checked(&boss, &organization, people("coupee", 1000)).await,
+            checked(&boss, &organization, people("tout", 30)).await,
+        );
+        for (import, how) in [(&valid, "valid_rows"), (&whole, "all_or_nothing")] {
+            boss.post(&format!("{}/apply", path_of(&organization, import)), &mode(how)).await.done(202);
+        }
+        let closed = boss.post(&format!("/organizations/{organization}/kill-switch"), &json!({ "reason": "vol" })).await.done(200);
+        assert_eq!(closed["imports"], 2, "{closed}");
+        let valid = left(&boss, &organization, &valid, "applying").await;
+        let rows = all(&boss, &format!("{}/rows?state=refused", path_of(&organization, &valid))).await;
+        assert!(!rows.is_empty() && rows.iter().all(|row| row["problems"][0]["code"] == "access_closed"), "{valid}");
+        let whole = left(&boss, &organization, &whole, "applying").await;
+        assert_eq!((&whole["state"], &whole["rows"]["made"]), (&json!("checked"), &json!(0)), "{whole}");
+        // Whoever was invited before has no link that opens anything.
+        let waiting = all(&boss, &format!("/organizations/{organization}/invitations")).await;
+        assert_eq!(waiting.len() + rows.len(), 1000);
+        assert!(waiting.iter().all(|one| one["expires_at"].is_null()));
+        server.kill();
+    }
+
     // On a server of its own: the mailbox shows the newest mails, and the files of other journeys fill it.
     async fn who_has_an_account_is_offered_a_membership_as_by_a_single_invitation(mut server: TestServer) {
         is_offered_a_membership_as_by_a_single_invitation(&server).await;

@@ -10,12 +10,15 @@ use habilis_integration_tests::{Api, Browser, Engine, Inbox, Mail, Person, TestS
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
+use crate::activation;
 use crate::api::{in_days, of_kind, operator, organization_of_kind, personnel};
 use crate::api_keys::{READ, check_with, refused, token_with, vendor_token};
 use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
 use crate::token_status::introspect;
 
 const DAY: u64 = 24 * 60 * 60;
+/// Whom somebody with a stolen session invites.
+const ACCOMPLICE: &str = "complice@cfa.example";
 
 pub(crate) fn suspension() -> Value {
     json!({ "status": "suspended", "reason": "partage constaté", "breach": "Compte partagé.", "remedy": "Changer de mot de passe." })
@@ -370,6 +373,56 @@ own_journeys! {
         // A token is dated to the second.
         server.advance(2).await;
         personnel(&server).await.0.get(&format!("/organizations/{company}")).await.done(200);
+        server.kill();
+    }
+
+    async fn whoever_has_not_come_yet_stays_out_of_a_closed_organization(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let cfa = organization_of_kind(&server, "cfa");
+        let within = |person: &&Person| person.organization.as_ref().is_some_and(|found| found.id == cfa);
+        let of_cfa = |kind: &str| server.people.iter().filter(within).find(|person| person.kind.starts_with(kind)).unwrap().clone();
+        let (chief, learner, weak) = (of_cfa("second factor"), of_cfa("learner"), of_cfa("administrator"));
+        let stranger = of_kind(&server, "trainer");
+        let api = Api::of_person(&server, &chief, ALL).await;
+        // An accomplice of somebody who has an administrator's session, a membership that is offered, a succession that waits.
+        let members = format!("/organizations/{cfa}/members");
+        let accomplice = json!({ "email": ACCOMPLICE, "given_name": "Ana", "family_name": "Complice", "role": "administrator" });
+        let pending = api.post(&members, &accomplice).await.done(201)["id"].as_str().unwrap().to_owned();
+        let link = activation::link_to(&server, (ACCOMPLICE, "/activate/"), 1).await;
+        api.post(&members, &json!({ "email": stranger.login, "given_name": "Nom", "family_name": "Supposé" })).await.done(202);
+        let succession = json!({ "leaving": id_of(&boss, &weak).await, "successor": id_of(&boss, &learner).await, "reason": "départ" });
+        api.post(&format!("/organizations/{cfa}/successions"), &succession).await.done(201);
+        // The form was open when the switch was used.
+        let mut browser = Browser::new();
+        assert!(browser.get(&link).await.page().has("activate-form"));
+        let closed = api.post(&format!("/organizations/{cfa}/kill-switch"), &json!({ "reason": "vol" })).await.done(200);
+        let ended = ["invitations", "offers", "successions", "imports"].map(|what| closed[what].as_i64().unwrap());
+        assert_eq!(ended, [1, 1, 1, 0], "{closed}");
+
+        let fields = [("password", NEW), ("repeated", NEW), ("accept", "yes"), ("declare", "yes")];
+        for page in [browser.submit("activate-form", &fields).await.page(), Browser::new().get(&link).await.page()] {
+            assert!(page.status == 410 && page.has("account-link-over-page"), "{}", page.summary());
+        }
+        let offered = Api::of_person(&server, &stranger, ALL).await;
+        assert_eq!(offered.get("/me/offers").await.done(200)["items"], json!([]));
+        let rows = boss.get(&format!("/organizations/{cfa}/invitations")).await.done(200);
+        assert_eq!((&rows["items"][0]["person"], &rows["items"][0]["expires_at"]), (&json!(pending), &Value::Null), "{rows}");
+        for list in ["offers", "successions"] {
+            let rows = boss.get(&format!("/organizations/{cfa}/{list}")).await.done(200);
+            assert_eq!(rows["items"][0]["status"], "withdrawn", "{rows}");
+        }
+        // Nobody gets a new link by asking for it: who asked later has theirs. An administrator's invitation is another matter.
+        ask(&server, &mut Browser::new(), ACCOMPLICE).await;
+        ask(&server, &mut Browser::new(), &learner.login).await;
+        link_to(&server, &learner.login, 1).await;
+        server.advance(600).await;
+        let boss = operator(&server).await;
+        let mails = Inbox::of(&server).to(ACCOMPLICE).await;
+        assert_eq!(mails.iter().filter(|mail| mail.text.contains("/activate/")).count(), 1);
+        boss.send(boss.request("POST", &format!("{members}/{pending}/invitation"))).await.done(200);
+        let link = activation::link_to(&server, (ACCOMPLICE, "/activate/"), 2).await;
+        activation::activate(&mut Browser::new(), &link, NEW).await;
+        assert_eq!(boss.get(&format!("{members}/{pending}")).await.done(200)["account_status"], "active");
         server.kill();
     }
 
