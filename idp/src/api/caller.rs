@@ -224,7 +224,7 @@ impl Caller {
         if self.kind == PrincipalKind::Client {
             return Err(Problem::not_found().into());
         }
-        let subject = Subject { id: &self.id, operator: self.operator, privacy: self.privacy };
+        let subject = Subject { id: &self.id, operator: self.operator, privacy: self.privacy, administrator: false };
         let context = Context { step_up: self.step_up, ..Context::default() };
         self.ask(app, action, (&Resource { organization: None, subject: Some(subject) }, &context)).await
     }
@@ -246,7 +246,19 @@ impl Caller {
     /// As [`Self::in_organization`].
     pub async fn on_newcomer(&self, app: &App, action: Action, id: &str) -> Answer<Acting> {
         let organization = self.organization(app, action, id).await?;
-        let subject = Subject { id: "newcomer", operator: false, privacy: false };
+        let subject = Subject { id: "newcomer", operator: false, privacy: false, administrator: false };
+        let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
+        let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
+        Ok(Acting { asked: asked(app, &organization), organization, policy })
+    }
+
+    /// Asks for leave to do something that decides who administers the organization `id`, whichever of its administrators it is about.
+    ///
+    /// # Errors
+    /// As [`Self::in_organization`].
+    pub async fn upon_administrators(&self, app: &App, action: Action, id: &str) -> Answer<Acting> {
+        let organization = self.organization(app, action, id).await?;
+        let subject = Subject { id: "administrators", operator: false, privacy: false, administrator: true };
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
         let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
         Ok(Acting { asked: asked(app, &organization), organization, policy })
@@ -273,7 +285,9 @@ impl Caller {
         requested_by: Option<&str>,
     ) -> Answer<OnMember> {
         let (organization, member) = self.member(app, action, (id, person)).await?;
-        let subject = Subject { id: &member.person_id, operator: member.operator, privacy: member.privacy };
+        let administrator = member.role == "administrator";
+        let (operator, privacy) = (member.operator, member.privacy);
+        let subject = Subject { id: &member.person_id, operator, privacy, administrator };
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
         let context = Context { requested_by, ..self.context(&organization) };
         let policy = self.ask(app, action, (&resource, &context)).await?;
@@ -344,13 +358,28 @@ impl Caller {
     /// # Errors
     /// 404 when there is nobody, as `found` says, or the caller may not know of them; a challenge, a refusal or a fault.
     pub async fn on_person(&self, app: &App, action: Action, found: Answer<Person>) -> Answer<Person> {
+        self.on_person_asked(app, action, found, None).await
+    }
+
+    /// Asks for leave to decide what `requested_by` asked for about a person; gives the person back.
+    ///
+    /// # Errors
+    /// As [`Self::on_person`].
+    pub async fn on_person_asked(
+        &self,
+        app: &App,
+        action: Action,
+        found: Answer<Person>,
+        requested_by: Option<&str>,
+    ) -> Answer<Person> {
         self.access.needs_scope(action.scope())?;
         if !self.operator && !self.privacy {
             return Err(Problem::not_found().into());
         }
         let person = found?;
-        let subject = Subject { id: &person.id, operator: person.operator, privacy: person.privacy };
-        let context = Context { step_up: self.step_up, ..Context::default() };
+        let (operator, privacy) = (person.operator, person.privacy);
+        let subject = Subject { id: &person.id, operator, privacy, administrator: false };
+        let context = Context { step_up: self.step_up, requested_by, ..Context::default() };
         self.ask(app, action, (&Resource { organization: None, subject: Some(subject) }, &context)).await?;
         Ok(person)
     }

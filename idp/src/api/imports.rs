@@ -296,7 +296,8 @@ async fn apply(
     let acting = caller.in_organization(&app, Action::ImportMembers, &organization).await?;
     let organization = &acting.organization.id;
     let stored = found(&mut app.db.reader().await?, organization, &import).await?;
-    if stored.administrators > 0 {
+    let strong = stored.administrators > 0;
+    if strong {
         caller.on_newcomer(&app, Action::SetMemberRole, organization).await?;
     }
     let asked = &body.value;
@@ -309,6 +310,10 @@ async fn apply(
     room_for_a_job(&mut write, organization).await?;
     let stored = found(&mut write.tx, organization, &import).await?;
     applicable(&stored, asked.mode)?;
+    if stored.administrators > 0 && !strong {
+        // The check of the file has ended since this looked: there are administrators in it, and nobody asked for a strong sign-in.
+        return Err(Problem::new(Code::Conflict, "the file was being checked: apply it now").into());
+    }
     let job = random::id("job", write.now);
     let plan = serde_json::to_string(&plan(&caller, &acting, asked))?;
     if !imports::apply(&mut write.tx, (organization, &import), (asked.mode.word(), &plan, &job)).await? {

@@ -406,7 +406,8 @@ async fn decide(
     write.finish(Written::changed(&shown)?).await
 }
 
-/// Sign a review off: what was decided takes effect, and the evidence is sealed by its digest.
+/// Sign a review off: what was decided takes effect, and the evidence is sealed by its digest. Needs a recent sign-in with two factors
+/// where an administrator loses their access.
 #[utoipa::path(
     post, path = "/organizations/{organization}/reviews/{review}/sign-off", tag = "reviews", request_body = SignOff,
     params(("organization" = String, Path, description = "`org_…`"), ("review" = String, Path, description = "`rev_…`")),
@@ -425,9 +426,17 @@ async fn sign_off(
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::SignOffReview, &organization).await?;
     let organization = &acting.organization.id;
+    let strong = reviews::ends_administrators(&mut app.db.reader().await?, (organization, &id)).await?;
+    if strong {
+        caller.upon_administrators(&app, Action::SignOffReview, organization).await?;
+    }
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     take(&mut write, &acting, &id).await?;
     members::lock(&mut write.tx, organization).await?;
+    if !strong && reviews::ends_administrators(&mut write.tx, (organization, &id)).await? {
+        let detail = "meanwhile it was decided that an administrator loses their access: sign off again";
+        return Err(Problem::new(Code::Conflict, detail).into());
+    }
     complete(&mut write, &caller, (organization, &id)).await?;
     if reviews::count_to_carry_out(&mut write.tx, &id).await? > AT_ONCE {
         return hand_over(&app, write, (&caller, &acting), (&id, &body.value.statement.0)).await;
@@ -443,7 +452,9 @@ async fn sign_off(
     let event = acting.event(&caller, "review.signed_off").with("review", id.clone()).with("sha256", sha256);
     audit::record(&mut write.tx, event, write.now).await?;
     let shown = show(&mut write.tx, organization, &id).await?;
-    write.finish(Written::changed(&shown)?).await
+    let answer = write.finish(Written::changed(&shown)?).await;
+    app.mail_waiting.notify_one();
+    answer
 }
 
 /// Everybody was looked at; who left meanwhile needs no look, and the only administrator cannot look at themselves.

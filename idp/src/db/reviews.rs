@@ -40,6 +40,8 @@ statements! {
                WHERE i.review_id = $1 AND i.decision IN ('suspend', 'remove') AND (i.person_id = $2 OR (NOT $3 AND (p.operator OR p.privacy)))
                ORDER BY i.person_id LIMIT 1";
     ADMINISTRATORS_LEAVING = "SELECT i.person_id FROM review_items i WHERE i.review_id = $1 AND i.decision IN ('suspend', 'remove') AND i.role = 'administrator'";
+    ENDS_ADMINISTRATORS = "SELECT EXISTS (SELECT 1 FROM review_items i JOIN memberships m ON m.organization_id = $1 AND m.person_id = i.person_id
+                                          WHERE i.review_id = $2 AND i.decision IN ('suspend', 'remove') AND m.role = 'administrator')";
     BEGIN_SIGNING = "UPDATE reviews SET signing = $3, job_id = $4, stopped = NULL WHERE organization_id = $1 AND id = $2 AND status = 'open' AND signing IS NULL";
     STOP_SIGNING = "UPDATE reviews SET signing = NULL, stopped = $3 WHERE organization_id = $1 AND id = $2 AND status = 'open'";
     UNDECIDE = "UPDATE review_items SET decision = NULL, decided_by = NULL, decided_at = NULL, note = NULL WHERE review_id = $1 AND person_id = $2";
@@ -274,6 +276,17 @@ pub async fn not_for(c: &mut impl Conn, id: &str, (by, staff): (&str, bool)) -> 
 /// The engine failed.
 pub async fn administrators_leaving(c: &mut impl Conn, id: &str) -> sqlx::Result<Vec<String>> {
     Ok(sql!(c, all (String,): ADMINISTRATORS_LEAVING, id)?.into_iter().map(|(person,)| person).collect())
+}
+
+/// Whether somebody who administers `organization` now is to be suspended or removed.
+///
+/// # Errors
+/// The engine failed.
+pub async fn ends_administrators(c: &mut impl Conn, (organization, id): (&str, &str)) -> sqlx::Result<bool> {
+    if id.contains('\0') {
+        return Ok(false);
+    }
+    sql!(c, one (bool,): ENDS_ADMINISTRATORS, organization, id).map(|(ends,)| ends)
 }
 
 /// Hands an open review over to a job that carries it out; false when it is not open.

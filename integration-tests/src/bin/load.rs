@@ -470,7 +470,7 @@ fn decisions() -> impl Fn() + Sync {
             administers: &["org_01k0training"],
             member_of: &["org_01k0training", "org_01k0other"],
         };
-        let subject = Subject { id: "usr_01k0member", operator: false, privacy: false };
+        let subject = Subject { id: "usr_01k0member", operator: false, privacy: false, administrator: false };
         let resource = Resource { organization: Some("org_01k0training"), subject: Some(subject) };
         let context = Context { organization_status: Some(OrganizationStatus::Active), ..Context::default() };
         let decision = policies.decide(&principal, Action::GiveRight, &resource, &context);

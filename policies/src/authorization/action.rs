@@ -48,6 +48,8 @@ actions! {
     ReadContacts "read_contacts" "habilis.organizations.read",
     /// Changes the register of contacts.
     WriteContacts "write_contacts" "habilis.organizations.write",
+    /// Changes who signs for the organization: contacts with that duty.
+    WriteSignatory "write_signatory" "habilis.organizations.write",
     /// Says which portals and roles an organization may give to its members.
     GrantPortal "grant_portal" "habilis.organizations.write",
     /// Lists the members of an organization.
@@ -125,8 +127,12 @@ actions! {
     ListPeople "list_people" "habilis.people.read",
     /// Reads a person, wherever they are a member.
     ReadPerson "read_person" "habilis.people.read",
-    /// Makes somebody an operator or a data protection officer, or ends that.
+    /// Asks to make somebody an operator or a data protection officer, or to end that.
     ManageDuties "manage_duties" "habilis.duties",
+    /// Decides such a change; [`requested_by`](super::Context::requested_by) names who asked. The subject is whom it is about.
+    DecideDutyChange "decide_duty_change" "habilis.duties",
+    /// Reads the changes of duties that were asked for.
+    ReadDutyChanges "read_duty_changes" "habilis.people.read",
     /// Reads the state of long work. The subject is who started it.
     ReadJobs "read_jobs" "habilis.jobs.read",
     /// Issues an API key.

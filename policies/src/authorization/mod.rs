@@ -69,6 +69,8 @@ pub struct Subject<'a> {
     pub operator: bool,
     /// They have the duty of a data protection officer.
     pub privacy: bool,
+    /// They have the role of an administrator in the organization the act is about.
+    pub administrator: bool,
 }
 
 /// The status of an organization.
@@ -381,6 +383,7 @@ impl Names {
                 ("id".to_owned(), text(subject.id)),
                 flag("operator", subject.operator),
                 flag("privacy", subject.privacy),
+                flag("administrator", subject.administrator),
             ];
             let subject = RestrictedExpression::new_record(fields).map_err(|error| error.to_string())?;
             attributes.insert("subject".to_owned(), subject);

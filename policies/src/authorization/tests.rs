@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 29] = [
+const LOOKS: [Action; 30] = [
     Action::ListOrganizations,
     Action::ReadOrganization,
     Action::ReadContacts,
@@ -35,6 +35,7 @@ const LOOKS: [Action; 29] = [
     Action::ListPeople,
     Action::ReadPerson,
     Action::ReadPortals,
+    Action::ReadDutyChanges,
     Action::ReadMeasures,
     Action::ReadApiKeys,
     Action::ReadOrders,
@@ -46,7 +47,7 @@ const LOOKS: [Action; 29] = [
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 14] = [
+const SENSITIVE: [Action; 16] = [
     Action::SetOrganizationStatus,
     Action::SetMemberRole,
     Action::ExportMembers,
@@ -54,6 +55,8 @@ const SENSITIVE: [Action; 14] = [
     Action::OverrideAdministrator,
     Action::ManageWebhooks,
     Action::ManageDuties,
+    Action::DecideDutyChange,
+    Action::WriteSignatory,
     Action::SetPersonStatus,
     Action::WritePortals,
     Action::SetPortalStatus,
@@ -124,13 +127,17 @@ fn lines() -> Vec<Line<'static>> {
 
 /// Whom a line can be about, for this principal: staff are three kinds of people.
 fn subjects<'a>(whom: &str, principal: &Principal<'a>) -> Vec<Option<Subject<'a>>> {
-    let staff = |operator, privacy| Some(Subject { id: "usr_staff", operator, privacy });
+    let staff = |operator, privacy| Some(Subject { id: "usr_staff", operator, privacy, administrator: false });
+    let other = |administrator| Some(Subject { id: "usr_other", operator: false, privacy: false, administrator });
     match whom {
         "-" => vec![None],
-        "other" => vec![Some(Subject { id: "usr_other", operator: false, privacy: false })],
+        "other" => vec![other(false)],
+        "chief" => vec![other(true)],
         "staff" => vec![staff(true, false), staff(false, true), staff(true, true)],
         "self" => {
-            vec![Some(Subject { id: principal.id, operator: principal.operator, privacy: principal.privacy })]
+            let (operator, privacy) = (principal.operator, principal.privacy);
+            let administrator = principal.administers.contains(&HERE);
+            vec![Some(Subject { id: principal.id, operator, privacy, administrator })]
         }
         other => panic!("whom: {other}"),
     }
@@ -163,7 +170,11 @@ fn cell(engine: &Engine, line: &Line, principal: &Principal, status: Option<Orga
             }
             match (weak, strong) {
                 (Decision::Permit { .. }, Decision::Permit { .. }) => "y",
-                (Decision::StepUp { policy }, Decision::Permit { .. }) if policy == "step-up" => "s",
+                (Decision::StepUp { policy }, Decision::Permit { .. })
+                    if policy == if line.whom == "chief" { "step-up-administrator" } else { "step-up" } =>
+                {
+                    "s"
+                }
                 (Decision::Refuse { .. }, Decision::Refuse { .. }) => "-",
                 _ => "?",
             }
@@ -356,7 +367,10 @@ fn generous() -> Context<'static> {
 }
 
 fn about(id: &str) -> Resource<'_> {
-    Resource { organization: Some(HERE), subject: Some(Subject { id, operator: false, privacy: false }) }
+    Resource {
+        organization: Some(HERE),
+        subject: Some(Subject { id, operator: false, privacy: false, administrator: false }),
+    }
 }
 
 #[test]
@@ -391,7 +405,7 @@ fn who_holds_two_duties_keeps_the_prohibitions_of_both() {
     }
     let own = Resource {
         organization: Some(HERE),
-        subject: Some(Subject { id: "usr_everything", operator: true, privacy: true }),
+        subject: Some(Subject { id: "usr_everything", operator: true, privacy: true, administrator: true }),
     };
     assert!(!engine.decide(&all, Action::SuspendMember, &own, &generous()).is_permitted());
 }
@@ -405,8 +419,10 @@ fn a_data_protection_officer_who_administers_an_organization_supervises_it_when_
     assert!(engine.decide(&both, Action::ReadAudit, &organization, &ended).is_permitted());
     assert!(!engine.decide(&both, Action::WriteContacts, &organization, &ended).is_permitted());
     // Nor are operators within their reach, whom as the data protection officer they read.
-    let operator =
-        Resource { subject: Some(Subject { id: "usr_staff", operator: true, privacy: false }), ..organization };
+    let operator = Resource {
+        subject: Some(Subject { id: "usr_staff", operator: true, privacy: false, administrator: false }),
+        ..organization
+    };
     assert!(engine.decide(&both, Action::ReadMember, &operator, &generous()).is_permitted());
     assert!(!engine.decide(&both, Action::RemoveMember, &operator, &generous()).is_permitted());
 }
@@ -452,6 +468,8 @@ fn the_deciding_policy_is_named() {
         ("adm", Action::ListMembers, organization, suspended, permit("administrator")),
         ("adm", Action::ListMembers, organization, terminated, refusal(Some("organization-terminated"))),
         ("op", Action::OverrideAdministrator, about("usr_other"), asked_self, refusal(Some("four-eyes-override"))),
+        ("op", Action::DecideDutyChange, about("usr_other"), asked_self, refusal(Some("four-eyes-duties"))),
+        ("aut", Action::DecideDutyChange, about("usr_other"), generous(), refusal(Some("people-decide"))),
         ("aut", Action::ManageDuties, about("usr_other"), weak, refusal(Some("people-decide"))),
     ] {
         let principal = asking(column);
@@ -462,7 +480,7 @@ fn the_deciding_policy_is_named() {
 #[test]
 fn what_one_may_not_read_does_not_exist() {
     let engine = engine();
-    let staff = Some(Subject { id: "usr_staff", operator: false, privacy: true });
+    let staff = Some(Subject { id: "usr_staff", operator: false, privacy: true, administrator: false });
     let organization = Resource { organization: Some(HERE), subject: None };
     let context = Context { step_up: false, ..generous() };
     for (column, principal) in principals() {
@@ -672,7 +690,7 @@ proptest! {
             administers: &elsewhere,
             member_of: &elsewhere,
         };
-        let subject = named.then(|| Subject { id: if own { &id } else { "usr_other" }, operator, privacy });
+        let subject = named.then(|| Subject { id: if own { &id } else { "usr_other" }, operator, privacy, administrator: step_up });
         let resource = Resource { organization: Some(HERE), subject };
         let requested_by = own.then_some("usr_asker");
         let context = Context { step_up, organization_status: status, requested_by, identity_images };
@@ -706,7 +724,7 @@ proptest! {
         };
         let resource = Resource {
             organization: organization.then_some(HERE),
-            subject: subject.then_some(Subject { id: if own { "usr_a" } else { "usr_b" }, operator: asked, privacy: own }),
+            subject: subject.then_some(Subject { id: if own { "usr_a" } else { "usr_b" }, operator: asked, privacy: own, administrator: administers }),
         };
         let requested_by = asked.then_some("usr_c");
         let context = Context { step_up: false, organization_status: status, requested_by, identity_images: own };
