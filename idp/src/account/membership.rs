@@ -1,17 +1,19 @@
 //! What ends or changes somebody's place in an organization, beyond the rows: one operation for the management API, for
 //! successions, for overrides and for reviews of access. The caller holds the organization's lock ([`members::lock`]), records
-//! what happened and commits.
+//! what happened and commits. Of an administrator the signatories are told here, so that no way of doing it forgets to (R055).
 
 use habilis_policies::api_keys::Event as Happening;
 use habilis_policies::calendar;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::signatories;
 use crate::api_keys::happened_to_issuer;
 use crate::app::App;
 use crate::db::members::{Head, Member};
-use crate::db::{Tx, account_links, grants, members, people};
+use crate::db::{Tx, account_links, grants, members, organizations, people};
 use crate::login::session;
+use crate::mail::organizations::SensitiveAct;
 use crate::measures::settle_person;
 use crate::outcome::Outcome;
 use crate::seats;
@@ -57,20 +59,61 @@ fn last_to_go<'a>(today: &'a [Head], afterwards: &[Head], goes: impl Fn(&str) ->
     (!stays).then_some(&last.person_id)
 }
 
-/// Suspends an active membership.
+/// Suspends an active membership; the signatories are told of an administrator's.
 ///
 /// # Errors
-/// The database failed.
-pub async fn suspend(tx: &mut Tx, (organization, person): (&str, &str), now: Timestamp) -> Outcome<()> {
-    members::set_status(tx, (organization, person), ("active", "suspended"), now).await?;
-    end_access(tx, person, now).await
+/// The database or a template failed.
+pub async fn suspend(tx: &mut Tx, app: &App, (organization, member): (&str, &Member), now: Timestamp) -> Outcome<()> {
+    members::set_status(tx, (organization, &member.person_id), ("active", "suspended"), now).await?;
+    tell_of_administrator(tx, app, (organization, member), now).await?;
+    end_access(tx, &member.person_id, now).await
 }
 
-/// Ends a membership. Whether with it an invitation was withdrawn that nobody had answered: then its address is free again.
+/// Ends the suspension of a membership; the signatories are told of an administrator's.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn reinstate(tx: &mut Tx, app: &App, (organization, member): (&str, &Member), now: Timestamp) -> Outcome<()> {
+    members::set_status(tx, (organization, &member.person_id), ("suspended", "active"), now).await?;
+    tell_of_administrator(tx, app, (organization, member), now).await
+}
+
+/// Ends a membership, as [`end`]; the signatories are told of an administrator's.
 ///
 /// # Errors
 /// The database or a template failed.
 pub async fn remove(
+    tx: &mut Tx,
+    app: &App,
+    (organization, member, by): (&str, &Member, &str),
+    now: Timestamp,
+) -> Outcome<bool> {
+    tell_of_administrator(tx, app, (organization, member), now).await?;
+    end(tx, app, (organization, member, by), now).await
+}
+
+/// Tells the signatories that a member administers no more, or again, if the member is an administrator.
+async fn tell_of_administrator(
+    tx: &mut Tx,
+    app: &App,
+    (organization, member): (&str, &Member),
+    now: Timestamp,
+) -> Outcome<()> {
+    if member.role != "administrator" {
+        return Ok(());
+    }
+    let Some(organization) = organizations::find(tx, organization).await? else { return Ok(()) };
+    let person = format!("{} {}", member.given_name, member.family_name);
+    let act = SensitiveAct::AdministratorChanged { person };
+    signatories::tell(tx, app, (&organization, act), now).await
+}
+
+/// Ends a membership, for callers with a letter of their own about it. Whether with it an invitation was withdrawn that nobody had
+/// answered: then its address is free again.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn end(
     tx: &mut Tx,
     app: &App,
     (organization, member, by): (&str, &Member, &str),

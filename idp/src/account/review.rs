@@ -151,7 +151,7 @@ pub async fn carry_out(
         membership::remove(tx, app, (organization, member, by), now).await?;
         ("member.removed", Value::Null)
     } else if member.status == "active" {
-        membership::suspend(tx, (organization, person), now).await?;
+        membership::suspend(tx, app, (organization, member), now).await?;
         ("member.status_changed", json!({ "role": member.role, "status": "suspended" }))
     } else {
         return Ok(true);

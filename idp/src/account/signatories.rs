@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::app::App;
+use crate::db::contacts::{self, Contact};
 use crate::db::organizations::Organization;
-use crate::db::{Tx, contacts, people};
+use crate::db::{Tx, people};
 use crate::mail::organizations::SensitiveAct;
 use crate::mail::{self, Recipient};
 use crate::outcome::Outcome;
@@ -48,8 +49,36 @@ pub async fn tell_duty(
     (organization, duty, act): (&Organization, &str, SensitiveAct),
     now: Timestamp,
 ) -> Outcome<()> {
+    let to = contacts::of_duty(tx, &organization.id, duty).await?;
+    write(tx, app, (organization, act, &to), now).await
+}
+
+/// Tells the signatories as they were, `before`, and as they are that they have changed. Commit sends it.
+///
+/// # Errors
+/// The database or the template failed.
+pub async fn changed(
+    tx: &mut Tx,
+    app: &App,
+    (organization, before, by): (&Organization, &[Contact], &str),
+    now: Timestamp,
+) -> Outcome<()> {
+    let after = contacts::of_duty(tx, &organization.id, "signatory").await?;
+    let signatories = after.iter().map(|contact| contact.name.clone()).collect();
+    let act = SensitiveAct::SignatoryChanged { person: actor(tx, by).await?, signatories };
+    let known = |contact: &&Contact| !before.iter().any(|other| other.email == contact.email);
+    let to: Vec<_> = before.iter().chain(after.iter().filter(known)).cloned().collect();
+    write(tx, app, (organization, act, &to), now).await
+}
+
+async fn write(
+    tx: &mut Tx,
+    app: &App,
+    (organization, act, to): (&Organization, SensitiveAct, &[Contact]),
+    now: Timestamp,
+) -> Outcome<()> {
     let letter = act.letter(&organization.name, now);
-    for contact in contacts::of_duty(tx, &organization.id, duty).await? {
+    for contact in to {
         let to = Recipient { address: &contact.email, person: contact.person_id.as_deref(), locale: Locale::Fr };
         mail::write_to(tx, app.into(), (&to, &letter), (now, now)).await?;
     }

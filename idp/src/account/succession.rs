@@ -67,7 +67,7 @@ pub async fn carry_out(
     if let Some(leaving) = members::find(tx, id, &succession.leaving).await? {
         let about = |name| event(name).about(&leaving.person_id);
         if succession.afterwards == "removed" {
-            membership::remove(tx, app, (id, &leaving, by), now).await?;
+            membership::end(tx, app, (id, &leaving, by), now).await?;
             let event = about("member.removed").changed(json!({ "role": leaving.role }), serde_json::Value::Null);
             audit::record(tx, event, now).await?;
         } else if leaving.role == "administrator" {

@@ -26,10 +26,12 @@ use super::precondition::{IfMatch, check_if_named, stale};
 use super::problem::{Answer, Code, FieldError, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
+use crate::account::signatories;
 use crate::api_keys::{compromised, last_day, subscription_ends};
 use crate::app::App;
 use crate::db::api_keys::{self, ApiKey as Row, Live, NewApiKey};
 use crate::db::{api_key_uses, audit, is_unique_violation, members, orders, subscription_ends as said};
+use crate::mail::organizations::SensitiveAct;
 
 /// Days of usage told at once, at the most.
 const MAX_DAYS: i32 = 400;
@@ -358,12 +360,17 @@ async fn create(
     let (about, version) = show(&mut write, &organization.id, &id).await?;
     let event = acting.event(&caller, "api_key.issued").about(&id).changed(Value::Null, traced(&about));
     audit::record(&mut write.tx, event, write.now).await?;
+    let person = signatories::actor(&mut write.tx, caller.id()).await?;
+    let act = SensitiveAct::ApiKeyIssued { person, key: new.name.0.clone() };
+    signatories::tell(&mut write.tx, &app, (organization, act), write.now).await?;
     let location = format!("/api/v1/organizations/{}/api-keys/{id}", organization.id);
     let mut issued = IssuedApiKey { key: None, about };
     // Whoever repeats the request gets the answer without the key: it is kept nowhere.
     let kept = Written::created(location.clone(), &issued)?.with_version(version);
     issued.key = Some(made.key.expose().clone());
-    write.finish_keeping(Written::created(location, &issued)?.with_version(version), kept).await
+    let answer = write.finish_keeping(Written::created(location, &issued)?.with_version(version), kept).await;
+    app.mail_waiting.notify_one();
+    answer
 }
 
 fn refused(refusal: IssueRefusal, allowed: &[&str]) -> Problem {

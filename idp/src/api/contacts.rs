@@ -12,15 +12,18 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, fields};
-use super::caller::Caller;
+use super::caller::{Acting, Caller};
 use super::page::Page;
 use super::precondition::{IfMatch, stale};
 use super::problem::{Answer, Code, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
+use crate::account::signatories;
 use crate::app::App;
 use crate::db::{audit, contacts};
 
+/// The duty of those who are told of sensitive acts.
+const SIGNATORY: &str = "signatory";
 /// Contacts an organization may have.
 const MOST: i64 = 100;
 
@@ -125,7 +128,7 @@ async fn list(State(app): State<App>, caller: Caller, Path(organization): Path<S
     Ok(Page { items: rows.into_iter().map(Contact::from).collect(), next: None }.into_response())
 }
 
-/// Add a contact.
+/// Add a contact. Who signs for the organization is changed with a recent sign-in with two factors, and told of it.
 #[utoipa::path(
     post, path = "/organizations/{organization}/contacts", tag = "contacts", request_body = NewContact,
     params(("organization" = String, Path, description = "`org_…`")),
@@ -138,9 +141,10 @@ async fn create(
     Path(organization): Path<String>,
     body: Body<NewContact>,
 ) -> Answer {
-    let acting = caller.in_organization(&app, Action::WriteContacts, &organization).await?;
+    let (acting, signs) = leave(&app, &caller, (&organization, None), Some(body.value.duty)).await?;
     let organization = &acting.organization.id;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    let signed = signatories_before(&mut write, organization, signs).await?;
     if contacts::count(&mut write.tx, organization).await? >= MOST {
         return Err(Problem::new(Code::Conflict, "an organization has at most 100 contacts").into());
     }
@@ -151,8 +155,11 @@ async fn create(
     let (version, shown) = (row.version, Contact::from(row));
     let event = acting.event(&caller, "contact.created").about(&id).with("contact", id.clone());
     audit::record(&mut write.tx, event.changed(Value::Null, traced(&shown)), write.now).await?;
+    tell(&mut write, &app, (&caller, &acting), signed).await?;
     let location = format!("/api/v1/organizations/{organization}/contacts/{id}");
-    write.finish(Written::created(location, &shown)?.with_version(version)).await
+    let answer = write.finish(Written::created(location, &shown)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
 }
 
 /// Read a contact.
@@ -170,7 +177,7 @@ async fn read(State(app): State<App>, caller: Caller, Path((organization, id)): 
     found(&Contact::from(row), version)
 }
 
-/// Replace a contact.
+/// Replace a contact. Who signs for the organization is changed with a recent sign-in with two factors, and told of it.
 #[utoipa::path(
     put, path = "/organizations/{organization}/contacts/{contact}", tag = "contacts", request_body = NewContact,
     params(
@@ -187,12 +194,14 @@ async fn replace(
     if_match: IfMatch,
     body: Body<NewContact>,
 ) -> Answer {
-    let acting = caller.in_organization(&app, Action::WriteContacts, &organization).await?;
+    let (acting, signs) = leave(&app, &caller, (&organization, Some(&id)), Some(body.value.duty)).await?;
     let organization = &acting.organization.id;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     let before = contacts::find(&mut write.tx, organization, &id).await?;
     let Some(before) = before else { return Err(Problem::not_found().into()) };
     if_match.check(before.version)?;
+    same_duty(&before, signs)?;
+    let signed = signatories_before(&mut write, organization, signs).await?;
     let at = (organization.as_str(), id.as_str(), before.version);
     if !contacts::update(&mut write.tx, at, &body.value.written(), write.now).await? {
         return Err(stale(before.version).into());
@@ -207,10 +216,13 @@ async fn replace(
         .with("contact", id.clone())
         .changed(traced(&before), traced(&after));
     audit::record(&mut write.tx, event, write.now).await?;
-    write.finish(Written::changed(&after)?.with_version(version)).await
+    tell(&mut write, &app, (&caller, &acting), signed).await?;
+    let answer = write.finish(Written::changed(&after)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
 }
 
-/// Remove a contact.
+/// Remove a contact. Who signs for the organization is changed with a recent sign-in with two factors, and told of it.
 #[utoipa::path(
     delete, path = "/organizations/{organization}/contacts/{contact}", tag = "contacts",
     params(
@@ -227,18 +239,76 @@ async fn remove(
     if_match: IfMatch,
     request: NoBody,
 ) -> Answer {
-    let acting = caller.in_organization(&app, Action::WriteContacts, &organization).await?;
+    let (acting, signs) = leave(&app, &caller, (&organization, Some(&id)), None).await?;
     let organization = &acting.organization.id;
     let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
     let before = contacts::find(&mut write.tx, organization, &id).await?;
     let Some(before) = before else { return Err(Problem::not_found().into()) };
     if_match.check(before.version)?;
+    same_duty(&before, signs)?;
+    let signed = signatories_before(&mut write, organization, signs).await?;
     if !contacts::remove(&mut write.tx, (organization, &id, before.version)).await? {
         return Err(stale(before.version).into());
     }
     let event = acting.event(&caller, "contact.removed").about(&id).with("contact", id.clone());
     audit::record(&mut write.tx, event.changed(traced(&Contact::from(before)), Value::Null), write.now).await?;
-    write.finish(Written::nothing()).await
+    tell(&mut write, &app, (&caller, &acting), signed).await?;
+    let answer = write.finish(Written::nothing()).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// Leave to write the contact `id`, or a new one, that has the duty `to` afterwards; and whether it is about who signs for the
+/// organization, which needs a recent sign-in with two factors.
+async fn leave(
+    app: &App,
+    caller: &Caller,
+    (organization, id): (&str, Option<&str>),
+    to: Option<Duty>,
+) -> Answer<(Acting, bool)> {
+    let acting = caller.in_organization(app, Action::WriteContacts, organization).await?;
+    let before = match id {
+        Some(id) => contacts::find(&mut app.db.reader().await?, &acting.organization.id, id).await?,
+        None => None,
+    };
+    let signs = matches!(to, Some(Duty::Signatory)) || before.is_some_and(|contact| contact.duty == SIGNATORY);
+    if !signs {
+        return Ok((acting, false));
+    }
+    Ok((caller.in_organization(app, Action::WriteSignatory, organization).await?, true))
+}
+
+/// Leave was given for a contact that signs, or for another: which became a signatory meanwhile needs another leave.
+fn same_duty(before: &contacts::Contact, signs: bool) -> Result<(), Problem> {
+    if signs || before.duty != SIGNATORY {
+        return Ok(());
+    }
+    Err(Problem::new(Code::Conflict, "the contact has become a signatory meanwhile"))
+}
+
+/// Who signs for the organization before a write about that; none before another.
+async fn signatories_before(
+    write: &mut Write,
+    organization: &str,
+    signs: bool,
+) -> Answer<Option<Vec<contacts::Contact>>> {
+    if !signs {
+        return Ok(None);
+    }
+    Ok(Some(contacts::of_duty(&mut write.tx, organization, SIGNATORY).await?))
+}
+
+/// Tells who signed, and who signs now, that it has changed (R055).
+async fn tell(
+    write: &mut Write,
+    app: &App,
+    (caller, acting): (&Caller, &Acting),
+    signed: Option<Vec<contacts::Contact>>,
+) -> Answer<()> {
+    if let Some(before) = signed {
+        signatories::changed(&mut write.tx, app, (&acting.organization, &before, caller.id()), write.now).await?;
+    }
+    Ok(())
 }
 
 /// What the audit trail keeps of a contact: whom it is about is in the register, not in the trail, which nobody can erase.

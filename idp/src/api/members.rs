@@ -459,6 +459,7 @@ pub(super) async fn change(
     (patch, before, version): (&MemberPatch, Member, i64),
 ) -> Answer<(Member, i64)> {
     let (organization, person) = (&on.organization.id, &on.member.person_id);
+    same_role(on, &before)?;
     let renamed = patch.given_name.is_some() || patch.family_name.is_some();
     let said = patch.attributes(calendar::date_at(write.now))?;
     if before.account_status != "pending" {
@@ -568,6 +569,14 @@ async fn set_role(
     answer
 }
 
+/// Leave was given for a member or for an administrator, who is asked more of: who became the other meanwhile needs another leave.
+fn same_role(on: &OnMember, now: &Member) -> Result<(), Problem> {
+    if now.role == on.member.role {
+        return Ok(());
+    }
+    Err(Problem::new(Code::Conflict, "the member's role has changed meanwhile"))
+}
+
 /// An organization that has an administrator keeps one, on `day` too, without this person (R053). The organization is locked.
 async fn needs_another(write: &mut Write, (organization, person): (&str, &str), day: Date) -> Answer<()> {
     let another = membership::another_administers(&mut write.tx, (organization, person), day, write.now).await?;
@@ -602,7 +611,9 @@ async fn set_status(
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     still(&mut write, &on, if_match.as_ref()).await?;
     let (after, version) = change_status((&mut write, &app), &caller, &on, (to, &body.value.reason.0)).await?;
-    write.finish(Written::changed(&after)?.with_version(version)).await
+    let answer = write.finish(Written::changed(&after)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
 }
 
 /// The member is at the version that was named, if one was. The organization is locked for it.
@@ -626,13 +637,14 @@ pub(super) async fn change_status(
     let (organization, person) = (&on.organization.id, &on.member.person_id);
     members::lock(&mut write.tx, organization).await?;
     let (before, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
+    same_role(on, &before)?;
     if before.status == to {
         return Ok((before, version));
     }
     if to == "suspended" {
         let today = calendar::date_at(write.now);
         needs_another(write, (organization, person), today).await?;
-        membership::suspend(&mut write.tx, (organization, person), write.now).await?;
+        membership::suspend(&mut write.tx, app, (organization, &on.member), write.now).await?;
     } else {
         // Who handed their seat over meanwhile takes one again.
         let state = if before.account_status == "pending" { SeatState::Held } else { SeatState::Assigned };
@@ -640,7 +652,7 @@ pub(super) async fn change_status(
         if let Err(refusal) = seats::take(&mut write.tx, app.into(), &seat, write.now).await? {
             return Err(seat_problem(&refusal).into());
         }
-        members::set_status(&mut write.tx, (organization, person), (&before.status, to), write.now).await?;
+        membership::reinstate(&mut write.tx, app, (organization, &on.member), write.now).await?;
     }
     let (after, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
     let event = on.event(caller, "member.status_changed").with("reason", reason);
@@ -679,6 +691,7 @@ pub(super) async fn end_membership(write: &mut Write, app: &App, caller: &Caller
     let (organization, person) = (&on.organization.id, &on.member.person_id);
     members::lock(&mut write.tx, organization).await?;
     let (before, _) = show(&mut write.tx, (organization, person), &on.asked).await?;
+    same_role(on, &before)?;
     let today = calendar::date_at(write.now);
     needs_another(write, (organization, person), today).await?;
     let withdrawn = membership::remove(&mut write.tx, app, (organization, &on.member, caller.id()), write.now).await?;
@@ -687,8 +700,5 @@ pub(super) async fn end_membership(write: &mut Write, app: &App, caller: &Caller
         event = event.with("withdrawn", true);
     }
     audit::record(&mut write.tx, event, write.now).await?;
-    if before.role == "administrator" {
-        signatories::administrator_changed(&mut write.tx, app, (&on.organization, person), write.now).await?;
-    }
     Ok(())
 }

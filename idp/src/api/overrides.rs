@@ -379,7 +379,7 @@ async fn approve(
         return Err(Problem::new(Code::Conflict, "the person is not a member any more").into());
     };
     if row.outcome == "removed" {
-        membership::remove(&mut write.tx, &app, (organization, &member, caller.id()), write.now).await?;
+        membership::end(&mut write.tx, &app, (organization, &member, caller.id()), write.now).await?;
     } else if !members::set_role(&mut write.tx, (organization, person), (&member.role, &row.outcome), write.now).await?
     {
         return Err(Problem::new(Code::Conflict, "the member has changed meanwhile").into());

@@ -62,6 +62,10 @@ statements! {
         postgres "UPDATE import_rows SET state = 'invalid', problems = $3
                   WHERE import_id = $1 AND line IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST($2 AS TEXT)::jsonb))"
     };
+    MADE_ADMINISTRATORS = "SELECT p.given_name, p.family_name, COUNT(*) OVER () FROM import_rows r
+                           JOIN memberships m ON m.organization_id = $2 AND m.person_id = r.person_id
+                           JOIN people p ON p.id = r.person_id
+                           WHERE r.import_id = $1 AND r.state = 'made' AND m.role = 'administrator' ORDER BY r.line LIMIT $3";
     COUNTS = "SELECT state, COUNT(*) FROM import_rows WHERE import_id = $1 GROUP BY state";
     APPLIED = "UPDATE imports SET state = 'applied', ready = 0, made = $2, offered = $3, refused = $4, applied_at = $5 WHERE id = $1 AND state = 'applying'";
     FORGET_DATA = "UPDATE import_rows SET data = NULL WHERE import_id = $1 AND data IS NOT NULL";
@@ -351,6 +355,20 @@ pub async fn settle_rows(tx: &mut Tx, id: &str, (lines, problems): (&str, &str))
 /// The engine failed.
 pub async fn counts(c: &mut impl Conn, id: &str) -> sqlx::Result<Vec<(String, i64)>> {
     sql!(c, all (String, i64): COUNTS, id)
+}
+
+/// The administrators among the people invited: the names of the first `limit`, and how many there are.
+///
+/// # Errors
+/// The engine failed.
+pub async fn made_administrators(
+    c: &mut impl Conn,
+    (id, organization): (&str, &str),
+    limit: u32,
+) -> sqlx::Result<(Vec<String>, i64)> {
+    let rows = sql!(c, all (String, String, i64): MADE_ADMINISTRATORS, id, organization, i64::from(limit))?;
+    let count = rows.first().map_or(0, |(.., count)| *count);
+    Ok((rows.into_iter().map(|(given, family, _)| format!("{given} {family}")).collect(), count))
 }
 
 /// Ends an import that was applied: counts, and no personal data any more.

@@ -45,6 +45,9 @@ const STORED: usize = 200;
 /// A login taken between the look and the insert is seen at the next look.
 pub(super) const LOOKS: u32 = 10;
 
+/// Administrators that the letter to the signatory names; of more it says how many.
+const NAMED: u32 = 50;
+
 /// The code of a row that does not say what is asked of people.
 const ATTRIBUTE_MISSING: &str = "attribute_missing";
 
@@ -680,7 +683,12 @@ pub(super) async fn end(
         && let Some(organization) = organizations::find(&mut tx, &import.organization_id).await?
     {
         let person = signatories::actor(&mut tx, &plan.by).await?;
-        let act = SensitiveAct::MembersImported { person, made: made + offered };
+        let (administrators, administer) = if import.administrators > 0 {
+            imports::made_administrators(&mut tx, (&import.id, &organization.id), NAMED).await?
+        } else {
+            (Vec::new(), 0)
+        };
+        let act = SensitiveAct::MembersImported { person, made: made + offered, administrators, administer };
         signatories::tell(&mut tx, app, (&organization, act), now).await?;
     }
     if job.finish(&mut tx, "done", now).await? {

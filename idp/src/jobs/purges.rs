@@ -62,7 +62,7 @@ async fn leave(tx: &mut Tx, app: &App, (organization, person): (&str, &str), now
     let Some(member) = members::find(tx, organization, person).await? else { return Ok(false) };
     let event =
         |name| Event::new(name).by("lifecycle").in_organization(organization).about(person).with("reason", "purge");
-    let withdrawn = membership::remove(tx, app, (organization, &member, "lifecycle"), now).await?;
+    let withdrawn = membership::end(tx, app, (organization, &member, "lifecycle"), now).await?;
     let before = json!({ "role": member.role, "status": member.status });
     audit::record(tx, event("member.removed").changed(before, Value::Null), now).await?;
     let alone = members::count_of_person(tx, person).await? == 0;

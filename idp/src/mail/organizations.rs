@@ -52,6 +52,24 @@ pub enum SensitiveAct {
         person: String,
         /// How many were invited.
         made: i64,
+        /// The first of those who were invited as administrators, by name.
+        administrators: Vec<String>,
+        /// How many of these there are.
+        administer: i64,
+    },
+    /// An API key was issued (R055).
+    ApiKeyIssued {
+        /// Who did it: a name, or the id of a client.
+        person: String,
+        /// What the key is called.
+        key: String,
+    },
+    /// Who signs for the organization has changed.
+    SignatoryChanged {
+        /// Who did it: a name, or the id of a client.
+        person: String,
+        /// Who signs now.
+        signatories: Vec<String>,
     },
     /// Everything of the organization was closed (R033).
     KillSwitch {
@@ -98,6 +116,8 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::MembersImported { .. } => "members_imported.1",
             SensitiveAct::KillSwitch { .. } => "kill_switch.1",
             SensitiveAct::MembersExported { .. } => "members_exported.1",
+            SensitiveAct::ApiKeyIssued { .. } => "api_key_issued.1",
+            SensitiveAct::SignatoryChanged { .. } => "signatory_changed.1",
         }
     }
 
@@ -111,6 +131,8 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::MembersImported { .. } => "letter-members-imported-subject",
             SensitiveAct::KillSwitch { .. } => "letter-kill-switch-subject",
             SensitiveAct::MembersExported { .. } => "letter-members-exported-subject",
+            SensitiveAct::ApiKeyIssued { .. } => "letter-key-issued-subject",
+            SensitiveAct::SignatoryChanged { .. } => "letter-signatory-changed-subject",
         };
         locale.text_with(subject, &[("organization", &self.organization)])
     }
@@ -139,10 +161,36 @@ impl Letter for SensitiveActLetter {
                 locale.text_with("letter-override-done-what", &[organization, ("signatory", signed_by)]),
                 locale.text_with("letter-administrator-changed-person", &[("person", person)]),
             ],
-            SensitiveAct::MembersImported { person, made } => vec![
-                locale.text_with("letter-members-imported-what", &[organization, ("count", &made.to_string())]),
+            SensitiveAct::MembersImported { person, made, administrators, administer } => {
+                let what =
+                    locale.text_with("letter-members-imported-what", &[organization, ("count", &made.to_string())]);
+                let mut lines = vec![what];
+                if *administer > 0 {
+                    let mut names = administrators.join(", ");
+                    if i64::try_from(administrators.len()).is_ok_and(|named| named < *administer) {
+                        names.push_str(", …");
+                    }
+                    let values = [("count", administer.to_string()), ("names", names)];
+                    let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+                    lines.push(locale.text_with("letter-members-imported-administrators", &values));
+                }
+                lines.push(locale.text_with("letter-members-by", &[("person", person)]));
+                lines
+            }
+            SensitiveAct::ApiKeyIssued { person, key } => vec![
+                locale.text_with("letter-key-issued-what", &[organization, ("key", key)]),
                 locale.text_with("letter-members-by", &[("person", person)]),
             ],
+            SensitiveAct::SignatoryChanged { person, signatories } => {
+                let names = signatories.join(", ");
+                let now = if signatories.is_empty() {
+                    locale.text("letter-signatory-changed-nobody")
+                } else {
+                    locale.text_with("letter-signatory-changed-now", &[("names", &names)])
+                };
+                let what = locale.text_with("letter-signatory-changed-what", &[organization]);
+                vec![what, now, locale.text_with("letter-members-by", &[("person", person)])]
+            }
             SensitiveAct::KillSwitch { person, people } => vec![
                 locale.text_with("letter-kill-switch-what", &[organization, ("count", &people.to_string())]),
                 locale.text_with("letter-members-by", &[("person", person)]),
@@ -317,7 +365,16 @@ impl SensitiveActLetter {
             SensitiveAct::SuccessionDone { leaving: "Luc Roy".to_owned(), successor: name() },
             SensitiveAct::OverrideRequested { person: name(), signed_by: "Luc Roy".to_owned() },
             SensitiveAct::OverrideDone { person: name(), signed_by: "Luc Roy".to_owned() },
-            SensitiveAct::MembersImported { person: name(), made: 240 },
+            SensitiveAct::MembersImported { person: name(), made: 240, administrators: Vec::new(), administer: 0 },
+            SensitiveAct::MembersImported {
+                person: "Luc Roy".to_owned(),
+                made: 240,
+                administrators: vec![name()],
+                administer: 2,
+            },
+            SensitiveAct::ApiKeyIssued { person: name(), key: "LMS".to_owned() },
+            SensitiveAct::SignatoryChanged { person: "Luc Roy".to_owned(), signatories: vec![name()] },
+            SensitiveAct::SignatoryChanged { person: name(), signatories: Vec::new() },
             SensitiveAct::KillSwitch { person: name(), people: 240 },
             SensitiveAct::MembersExported { person: name() },
         ];

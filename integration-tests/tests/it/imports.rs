@@ -147,7 +147,9 @@ journeys! {
         let mails = Inbox::of(server).to("loic@import.example").await;
         let link = mails[0].links.iter().find(|link| link.contains("/activate/")).unwrap();
         assert_eq!(Browser::new().walk(link).await.status, 200);
-        assert!(!Inbox::of(server).to("signataire@import.example").await.is_empty());
+        let told = Inbox::of(server).to("signataire@import.example").await;
+        let told: Vec<_> = told.iter().filter(|mail| mail.subject.contains("membres importés")).collect();
+        assert!(told.len() == 1 && told[0].text.contains(": 1 (Loïc Lefèvre)"), "{told:?}");
 
         let report = api.get(&format!("{path}/report.csv")).await;
         assert!(report.header("content-type").starts_with("text/csv"), "{}", report.header("content-type"));

@@ -134,6 +134,7 @@ mod secret_jwt;
 mod security;
 mod sessions;
 mod sign_up;
+mod signatory;
 mod step_up;
 mod subscriptions;
 mod takeovers;
