@@ -26,6 +26,7 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("account.compromise_reported", "The person reported a compromise: every session ended."),
     ("account.second_factors_removed", "Every second factor was taken away."),
     ("account.duties_changed", "Duties for the operator changed. For the operator alone."),
+    ("account.duties_change_requested", "A change of duties waits for a second operator. For the operator alone."),
     ("membership.created", "Somebody became a member."),
     ("membership.updated", "Affiliation, last day, mandate or names of a member changed."),
     ("membership.role_changed", "A member became an administrator, or an administrator a member."),
@@ -84,6 +85,9 @@ pub const UNTOLD: &[&str] = &[
     "organization.data_return_chosen",
     "organization.exported",
     "organization.purged",
+    "person.duties_change_expired",
+    "person.duties_change_refused",
+    "person.duties_change_withdrawn",
     "seat.lapsed",
     "trial.notice_sent",
 ];
@@ -178,6 +182,12 @@ const SOURCES: &[Source] = &[
     ("second_factors.reset", Kind::One("account.second_factors_removed"), &[], Change::Nothing),
     ("second_factors.removed_by_mail", Kind::One("account.second_factors_removed"), &[], Change::Nothing),
     ("person.status_changed", Kind::ByStatus(PERSON_STATUS), &[], Change::Words),
+    (
+        "person.duties_change_requested",
+        Kind::One("account.duties_change_requested"),
+        &["duty_change"],
+        Change::Members(&["operator", "privacy"]),
+    ),
     ("person.duties_changed", Kind::One("account.duties_changed"), &[], Change::Members(&["operator", "privacy"])),
     ("member.invited", Kind::One("membership.created"), &[], Change::Members(MEMBERSHIP)),
     ("member.joined", Kind::One("membership.created"), &[], Change::Members(MEMBERSHIP)),
@@ -234,6 +244,14 @@ const SOURCES: &[Source] = &[
     ("enrolment.changed", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
     ("webhook.disabled", Kind::One("webhook.disabled"), &["webhook", "reason"], Change::Nothing),
 ];
+
+/// Types that no organization is told of, also when the person is not of the operator's staff yet, or any more.
+const OPERATOR_ALONE: [&str; 2] = ["account.duties_changed", "account.duties_change_requested"];
+
+/// Whether events of this type are the operator's alone, whomever they concern.
+pub fn is_for_operator_alone(kind: &str) -> bool {
+    OPERATOR_ALONE.contains(&kind)
+}
 
 /// Whether lines of this name were thought of: told, or said to be nobody else's affair.
 pub fn is_considered(audit: &str) -> bool {
@@ -401,6 +419,13 @@ mod tests {
             assert!(is_considered(audit), "{audit}");
         }
         assert!(!is_considered("account.something_new") && !is_considered("member.something_new"));
+    }
+
+    #[test]
+    fn who_works_for_the_operator_is_the_operator_s_affair() {
+        for (kind, about) in CATALOGUE {
+            assert_eq!(is_for_operator_alone(kind), about.ends_with("For the operator alone."), "{kind}");
+        }
     }
 
     #[test]

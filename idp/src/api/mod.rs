@@ -14,6 +14,7 @@ mod declarations;
 pub mod document;
 mod document_decisions;
 mod document_requests;
+mod duty_changes;
 mod enrolments;
 mod events;
 mod export;
@@ -100,6 +101,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(people::router())
         .merge(portals::router())
         .merge(consents::router())
+        .merge(duty_changes::router())
         .merge(products::router())
         .merge(data_return::router())
         .merge(orders::router())

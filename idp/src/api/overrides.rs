@@ -19,7 +19,7 @@ use super::caller::{Caller, OnMember};
 use super::page::{self, Asked, Page};
 use super::problem::{Answer, Code, Problem};
 use super::requests::{DecisionNote, RequestQuery};
-use super::write::{Write, Written};
+use super::write::{Idempotency, Write, Written};
 use super::{Problems, instant};
 use crate::account::documents::sniff;
 use crate::account::{membership, signatories};
@@ -162,6 +162,20 @@ pub(super) struct NewOverrideBody {
     #[serde(deserialize_with = "fields::parsed")]
     #[schema(value_type = String, min_length = 1, max_length = 2000)]
     reason: fields::Paragraph,
+}
+
+/// An approval, of the document that was read.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OverrideApproval {
+    /// SHA-256 of the document that was read, lower-case hexadecimal: `document.sha256` of the override.
+    #[serde(deserialize_with = "fields::parsed")]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    document_sha256: fields::Line,
+    /// For the other side, and the audit trail.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
+    note: Option<fields::Paragraph>,
 }
 
 fn shown(rows: Vec<overrides::Override>, limit: u32) -> Page<Override> {
@@ -354,9 +368,10 @@ async fn download(State(app): State<App>, caller: Caller, Path((organization, id
     Ok((headers, opened.expose().clone()).into_response())
 }
 
-/// Approve what another operator recorded: it is done at once. It may leave the organization without an administrator.
+/// Approve what another operator recorded, by the document that was read: it is done at once. It may leave the organization without an
+/// administrator.
 #[utoipa::path(
-    post, path = "/organizations/{organization}/overrides/{override}/approve", tag = "overrides", request_body = DecisionNote,
+    post, path = "/organizations/{organization}/overrides/{override}/approve", tag = "overrides", request_body = OverrideApproval,
     params(("organization" = String, Path, description = "`org_…`"), ("override" = String, Path, description = "`ovr_…`")),
     responses((status = 200, description = "Done", body = Override), Problems),
     security(("oauth2" = ["habilis.members.write"]))
@@ -365,14 +380,19 @@ async fn approve(
     State(app): State<App>,
     caller: Caller,
     Path((organization, id)): Path<(String, String)>,
-    body: Body<DecisionNote>,
+    body: Body<OverrideApproval>,
 ) -> Answer {
     let (on, row) = leave(&app, &caller, (&organization, &id), true).await?;
-    let mut write = decide(&app, &caller, &body, (&row, "done")).await?;
+    let note = body.value.note.as_ref().map(|note| note.0.as_str());
+    let mut write = decide(&app, &caller, (&body.idempotency, note), (&row, "done")).await?;
     let row = of(&mut write, &row.organization_id, &row.id).await?;
     let Some(sha256) = row.document_sha256.clone().filter(|_| row.document_kept) else {
         return Err(Problem::bare(Code::DocumentMissing).into());
     };
+    // Who recorded it may upload another until now: what is approved is what was read.
+    if body.value.document_sha256.0 != sha256 {
+        return Err(Problem::bare(Code::DocumentChanged).with("sha256", sha256).into());
+    }
     let (organization, person) = (&row.organization_id, &row.person_id);
     members::lock(&mut write.tx, organization).await?;
     let Some(member) = members::find(&mut write.tx, organization, person).await? else {
@@ -411,7 +431,7 @@ async fn decline(
     body: Body<DecisionNote>,
 ) -> Answer {
     let (on, row) = leave(&app, &caller, (&organization, &id), true).await?;
-    let mut write = decide(&app, &caller, &body, (&row, "declined")).await?;
+    let mut write = decide(&app, &caller, (&body.idempotency, body.value.text()), (&row, "declined")).await?;
     let event = on.event(&caller, "override.declined").with("override", row.id.clone());
     audit::record(&mut write.tx, event, write.now).await?;
     finish(&app, write, (&row.organization_id, &row.id)).await
@@ -434,7 +454,7 @@ async fn withdraw(
     if row.requested_by != caller.id() {
         return Err(Problem::new(Code::Forbidden, "it is withdrawn by who recorded it").into());
     }
-    let mut write = decide(&app, &caller, &body, (&row, "withdrawn")).await?;
+    let mut write = decide(&app, &caller, (&body.idempotency, body.value.text()), (&row, "withdrawn")).await?;
     let event = on.event(&caller, "override.withdrawn").with("override", row.id.clone());
     audit::record(&mut write.tx, event, write.now).await?;
     finish(&app, write, (&row.organization_id, &row.id)).await
@@ -444,11 +464,11 @@ async fn withdraw(
 async fn decide(
     app: &App,
     caller: &Caller,
-    body: &Body<DecisionNote>,
+    (idempotency, note): (&Idempotency, Option<&str>),
     (row, to): (&overrides::Override, &str),
 ) -> Answer<Write> {
-    let mut write = Write::begin(app, caller, &body.idempotency).await?;
-    let (at, by) = ((row.organization_id.as_str(), row.id.as_str()), (to, caller.id(), body.value.text()));
+    let mut write = Write::begin(app, caller, idempotency).await?;
+    let (at, by) = ((row.organization_id.as_str(), row.id.as_str()), (to, caller.id(), note));
     if !overrides::decide(&mut write.tx, at, by, write.now).await? {
         return Err(Problem::new(Code::Conflict, "it was decided already").into());
     }

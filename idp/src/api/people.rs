@@ -1,28 +1,25 @@
-//! `/people`: everybody on the server, for the operator and the data protection officer, and the duties of the operator's staff.
+//! `/people`: everybody on the server, for the operator and the data protection officer.
 
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_policies::authorization::Action;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::{Body, fields};
 use super::caller::Caller;
 use super::declarations::Declaration;
 use super::page::{self, Asked, Page};
-use super::precondition::{IfMatch, check_if_named};
-use super::problem::{Answer, Code, Problem};
-use super::write::{Write, Written, found};
+use super::problem::{Answer, Problem};
+use super::write::found;
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::people_list::{self, PersonFilter, PersonRow};
-use crate::db::{Conn, audit, declarations, people};
+use crate::db::{Conn, declarations, people};
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read)).routes(routes!(set_duties))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
 }
 
 /// A person with an account.
@@ -126,20 +123,6 @@ pub(super) struct PersonQuery {
     cursor: Option<String>,
 }
 
-/// The duties somebody is to have in the operator's house.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Duties {
-    /// Staff of the operator.
-    operator: bool,
-    /// Data protection officer.
-    privacy: bool,
-    /// Why, for the audit trail.
-    #[serde(deserialize_with = "fields::parsed")]
-    #[schema(value_type = String, min_length = 1, max_length = 2000)]
-    reason: fields::Paragraph,
-}
-
 /// List or search everybody.
 #[utoipa::path(
     get, path = "/people", tag = "people", params(PersonQuery),
@@ -176,40 +159,4 @@ async fn read(State(app): State<App>, caller: Caller, Path(person): Path<String>
     let declared = declarations::of_person(&mut app.db.reader().await?, &person.id).await?;
     let (version, declarations) = (person.version, declared.into_iter().map(Declaration::from).collect());
     found(&PersonRead { person: Person::from(person), declarations }, version)
-}
-
-/// Make somebody staff of the operator or its data protection officer, or end that.
-#[utoipa::path(
-    put, path = "/people/{person}/duties", tag = "people", request_body = Duties,
-    params(
-        ("person" = String, Path, description = "`usr_…`"),
-        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
-    ),
-    responses((status = 200, description = "As it is now", body = Person), Problems),
-    security(("oauth2" = ["habilis.duties"]))
-)]
-async fn set_duties(
-    State(app): State<App>,
-    caller: Caller,
-    Path(person): Path<String>,
-    if_match: Option<IfMatch>,
-    body: Body<Duties>,
-) -> Answer {
-    let person = somebody(&mut app.db.reader().await?, &person).await;
-    let person = caller.on_person(&app, Action::ManageDuties, person).await?;
-    let duties = &body.value;
-    if duties.operator && duties.privacy {
-        // The one supervises the other (GDPR art. 38(6)).
-        return Err(Problem::new(Code::Conflict, "nobody is both operator and data protection officer").into());
-    }
-    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    let before = somebody(&mut write.tx, &person.id).await?;
-    check_if_named(if_match.as_ref(), before.version)?;
-    people::set_duties(&mut write.tx, &person.id, (duties.operator, duties.privacy), write.now).await?;
-    let after = somebody(&mut write.tx, &person.id).await?;
-    let traced = |person: &people::Person| json!({ "operator": person.operator, "privacy": person.privacy });
-    let event = caller.event("person.duties_changed").about(&person.id).with("reason", duties.reason.0.clone());
-    audit::record(&mut write.tx, event.changed(traced(&before), traced(&after)), write.now).await?;
-    let version = after.version;
-    write.finish(Written::changed(&Person::from(after))?.with_version(version)).await
 }

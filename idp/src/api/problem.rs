@@ -82,6 +82,8 @@ codes! {
     LastAdministrator = "last_administrator", CONFLICT, "The last administrator stays";
     /// The written request that the override rests on was not uploaded (R054).
     DocumentMissing = "document_missing", CONFLICT, "The written request is missing";
+    /// The written request is not the one that was read: `sha256` is that of the one there is now. Read it before approving (R054).
+    DocumentChanged = "document_changed", CONFLICT, "The written request is another one";
     /// A termination follows a formal notice that was left without effect for thirty days, or an irreparable breach; `from` is the first
     /// day on which it may, when that is known (R086).
     FormalNoticeNeeded = "formal_notice_needed", CONFLICT, "A formal notice must have been left without effect";

@@ -88,6 +88,9 @@ pub(super) async fn tell(c: &mut impl Conn, (id, line): (&str, &Event), now: Tim
         .or_else(|| line.detail.get("organization").and_then(Value::as_str))
         .or_else(|| subject.filter(|subject| subject.starts_with("org_")));
     insert(c, (OPERATOR, id, organization), (&told, person), now).await?;
+    if events::is_for_operator_alone(told.kind) {
+        return Ok(());
+    }
     if let Some(person) = person {
         let staff = sql!(c, optional (bool,): STAFF, person)?;
         if staff.is_some_and(|(staff,)| staff) {

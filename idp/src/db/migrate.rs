@@ -62,6 +62,7 @@ const MIGRATIONS: &[Migration] = migrations![
     29 "0029_document_requests",
     30 "0030_forgotten_words",
     31 "0031_takeovers",
+    33 "0033_duty_changes",
     35 "0035_subscription_ends",
     36 "0036_seat_leases",
     39 "0039_client_versions",

@@ -190,6 +190,7 @@ tables! {
     declarations,
     device_requests,
     document_requests,
+    duty_changes,
     enrolments,
     events,
     factor_removals,

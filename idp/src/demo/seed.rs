@@ -97,7 +97,7 @@ const ORGANIZATIONS: [(&str, &str, &str); 4] = [
 ];
 
 /// Organization, role there, kind shown, rights in the portal; the operator's staff has no organization.
-const POSTS: [(Option<usize>, &str, &str, &[&str]); 16] = [
+const POSTS: [(Option<usize>, &str, &str, &[&str]); 17] = [
     (Some(0), "member", "learner", &["apprenant"]),
     (Some(0), "administrator", "administrator", &["apprenant", "gestionnaire"]),
     (Some(0), "member", "trainer", &["formateur"]),
@@ -114,6 +114,8 @@ const POSTS: [(Option<usize>, &str, &str, &[&str]); 16] = [
     (None, "", "second factor operator", &[]),
     (Some(1), "administrator", SEVERAL, &["commanditaire"]),
     (Some(2), "administrator", "second factor administrator", &["gestionnaire"]),
+    // What one operator asks for another decides.
+    (None, "", "second factor second operator", &[]),
 ];
 
 /// The kind of the person who belongs to two organizations, and what the second one is: organization, role there, rights.

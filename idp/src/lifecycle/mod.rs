@@ -10,6 +10,7 @@
 mod api_keys;
 mod contracts;
 mod document_requests;
+mod duty_changes;
 mod forecast;
 mod invitations;
 mod lease;
@@ -75,6 +76,7 @@ kinds! {
     review_openings::ReviewOpenings,
     reviews::Reviews,
     overrides::Overrides,
+    duty_changes::DutyChanges,
     document_requests::DocumentRequests,
     contracts::Orders,
     contracts::Trials,
@@ -122,6 +124,8 @@ pub enum Concerns {
     Organization(String),
     /// A person, and the organizations they belong to.
     Person(String),
+    /// The operator's own house: nobody else reads of it.
+    Operator,
 }
 
 impl Facts {
@@ -627,6 +631,7 @@ impl Runner<'_> {
             Concerns::Person(person) => {
                 notices::show_to_organizations_of(tx, (&id, K::NAME), person, self.now).await?;
             }
+            Concerns::Operator => {}
         }
         Ok(Some(id))
     }
@@ -658,7 +663,7 @@ pub async fn keep_at_once(
 async fn hold(tx: &mut Tx, facts: &Facts) -> Outcome<()> {
     match &facts.concerns {
         Concerns::Organization(organization) => Ok(members::lock(tx, organization).await?),
-        Concerns::Person(_) => Ok(()),
+        Concerns::Person(_) | Concerns::Operator => Ok(()),
     }
 }
 

@@ -137,6 +137,7 @@ mod tests {
     use crate::mail::accounts::AccountLetter;
     use crate::mail::api_keys::KeyLetter;
     use crate::mail::documents::DocumentLetter;
+    use crate::mail::duties::DutyLetter;
     use crate::mail::factors::FactorLetter;
     use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
     use crate::mail::organizations::{MembershipEnds, ReviewLetter, SensitiveActLetter};
@@ -182,6 +183,9 @@ mod tests {
             ("documents_overdue.1", Other),
             ("documents_refused.1", Other),
             ("documents_reminder.1", Other),
+            ("duties_done.1", Other),
+            ("duties_refused.1", Other),
+            ("duties_requested.1", Other),
             ("kill_switch.1", Other),
             ("measure_formal_notice.1", Other),
             ("measure_lifted.1", Other),
@@ -240,6 +244,7 @@ mod tests {
             .chain(named(SensitiveActLetter::samples()))
             .chain(named(ReviewLetter::samples()))
             .chain(named(DocumentLetter::samples()))
+            .chain(named(DutyLetter::samples()))
             .chain(named(SubscriptionLetter::samples()))
             .chain(named(MeasureLetter::samples()))
             .chain(named(AccessClosedLetter::samples()))

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod bounces;
 pub mod documents;
+pub mod duties;
 pub mod factors;
 pub mod incidents;
 pub mod letters;

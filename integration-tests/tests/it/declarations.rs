@@ -5,7 +5,7 @@ use habilis_integration_tests::{Api, Browser, Person, TestServer};
 use serde_json::{Value, json};
 
 use crate::activation::link_to;
-use crate::api::{of_kind, operator};
+use crate::api::{give_duties, operator, two_operators};
 use crate::forgot::NEW;
 use crate::sign_up::{fill, work};
 
@@ -54,11 +54,11 @@ own_journeys! {
         let boss = operator(&server).await;
         let path = format!("/people/{}", me["id"].as_str().unwrap());
         assert_eq!(boss.get(&path).await.done(200)["declarations"], me["declarations"]);
-        let chief = Api::of_person(&server, &of_kind(&server, "second factor operator"), ALL).await;
+        let operators = two_operators(&server).await;
         let colleague = server.learner().clone();
         let own = Api::of_person(&server, &colleague, OWN).await.get("/me").await.done(200);
         let duties = json!({ "operator": false, "privacy": true, "reason": "nomination" });
-        chief.put(&format!("/people/{}/duties", own["id"].as_str().unwrap()), &duties).await.done(200);
+        give_duties(&operators, own["id"].as_str().unwrap(), &duties).await;
         let officer = Api::of_person(&server, &colleague, ALL).await;
         assert_eq!(officer.get(&path).await.done(200)["declarations"], me["declarations"]);
         let trail = boss.get("/audit?limit=100").await.done(200);

@@ -9,7 +9,9 @@ use habilis_integration_tests::{Answer, Api, Inbox, Person, TestServer};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::api::{in_days, invited, new_member, new_organization, of_kind, operator, organization_of_kind};
+use crate::api::{
+    in_days, invited, new_member, new_organization, of_kind, operator, organization_of_kind, two_operators,
+};
 
 const DAY: u64 = 86_400;
 
@@ -58,16 +60,6 @@ fn pdf() -> Vec<u8> {
 
 async fn upload(api: &Api, path: &str, kind: &str, bytes: Vec<u8>) -> Answer {
     api.send(api.request("PUT", path).header("content-type", kind).body(bytes)).await
-}
-
-/// A second operator with an authenticator app.
-async fn second_operator(server: &mut TestServer, chief: &Api) -> Api {
-    let person = of_kind(server, "second factor");
-    let found = chief.get(&format!("/people?q={}", person.login)).await.done(200);
-    let id = found["items"][0]["id"].as_str().unwrap();
-    let duties = json!({ "operator": true, "privacy": false, "reason": "renfort" });
-    chief.put(&format!("/people/{id}/duties"), &duties).await.done(200);
-    Api::of_person(server, &person, ALL).await
 }
 
 own_journeys! {
@@ -219,8 +211,7 @@ own_journeys! {
         let of = format!("/organizations/{organization}");
         let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": "signataire@cfa.example" });
         boss.post(&format!("{of}/contacts"), &contact).await.done(201);
-        let chief = Api::of_person(&server, &of_kind(&server, "second factor operator"), ALL).await;
-        let second = second_operator(&mut server, &chief).await;
+        let (chief, second) = two_operators(&server).await;
         let [last] = &members_of(&boss, &organization, "administrator").await[..] else { panic!("one administrator") };
         let overrides = format!("{of}/overrides");
         let body = json!({
@@ -238,7 +229,9 @@ own_journeys! {
         let one = format!("{overrides}/{}", asked["id"].as_str().unwrap());
         assert_eq!((&asked["document"], &asked["status"]), (&Value::Null, &json!("requested")));
         let none = json!({});
-        second.post(&format!("{one}/approve"), &none).await.problem(409, "document_missing");
+        second.post(&format!("{one}/approve"), &none).await.problem(422, "invalid_fields");
+        let approval = |sha256: &str| json!({ "document_sha256": sha256 });
+        second.post(&format!("{one}/approve"), &approval("0")).await.problem(409, "document_missing");
 
         let document = format!("{one}/document");
         upload(&chief, &document, "application/pdf", b"<html>".to_vec()).await.problem(415, "unsupported_media_type");
@@ -254,15 +247,23 @@ own_journeys! {
         own.get(&document).await.problem(403, "forbidden");
         let read = second.get(&document).await;
         assert_eq!((read.status, read.header("content-type"), read.header("content-disposition")), (200, "application/pdf", "attachment"));
-        chief.post(&format!("{one}/approve"), &none).await.problem(403, "forbidden");
-        let done = second.post(&format!("{one}/approve"), &none).await.done(200);
+        chief.post(&format!("{one}/approve"), &approval(sha256)).await.problem(403, "forbidden");
+        // Another document since it was read: what is approved is what was read.
+        let other = [pdf(), vec![8]].concat();
+        let exchanged = upload(&chief, &document, "application/pdf", other).await.done(200);
+        let problem = second.post(&format!("{one}/approve"), &approval(sha256)).await.problem(409, "document_changed");
+        assert_eq!(problem["sha256"], exchanged["document"]["sha256"]);
+        assert_eq!(second.get(&one).await.done(200)["status"], "requested");
+        upload(&chief, &document, "application/pdf", pdf()).await.done(200);
+        let done = second.post(&format!("{one}/approve"), &approval(sha256)).await.done(200);
         assert_eq!(done["status"], "done");
         assert_eq!(role(&boss, &organization, last).await, None);
         upload(&chief, &document, "application/pdf", pdf()).await.problem(409, "conflict");
         let trail = boss.get(&format!("{of}/audit?limit=200")).await.done(200);
         let line = trail["items"].as_array().unwrap().iter().find(|line| line["event"] == "override.done").unwrap();
         assert_eq!((&line["detail"]["sha256"], &line["detail"]["administrators_left"]), (&json!(sha256), &json!(0)));
-        assert_eq!(Inbox::of(&server).to("signataire@cfa.example").await.len(), 3);
+        // That they are the signatory, three uploads, and the end, which is told once.
+        assert_eq!(Inbox::of(&server).to("signataire@cfa.example").await.len(), 5);
 
         // Another is appointed the same way; one nobody decides lapses.
         let heir = members_of(&boss, &organization, "member").await.remove(0);
@@ -270,7 +271,7 @@ own_journeys! {
         (body["person"], body["outcome"]) = (json!(heir), json!("administrator"));
         let asked = second.post(&overrides, &body).await.done(201)["id"].as_str().unwrap().to_owned();
         upload(&second, &format!("{overrides}/{asked}/document"), "application/pdf", pdf()).await.done(200);
-        chief.post(&format!("{overrides}/{asked}/approve"), &none).await.done(200);
+        chief.post(&format!("{overrides}/{asked}/approve"), &approval(sha256)).await.done(200);
         assert_eq!(role(&boss, &organization, &heir).await.as_deref(), Some("administrator"));
         body["outcome"] = json!("member");
         let lapsing = second.post(&overrides, &body).await.done(201)["id"].as_str().unwrap().to_owned();

@@ -7,7 +7,7 @@ use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::{Answer, Api, Inbox, Person, TestServer};
 use serde_json::{Value, json};
 
-use crate::api::{in_days, new_organization, of_kind, operator, organization_of_kind};
+use crate::api::{give_duties, in_days, new_organization, of_kind, operator, organization_of_kind, two_operators};
 
 const DAY: u64 = 86_400;
 
@@ -163,11 +163,11 @@ own_journeys! {
         let read = boss.send(boss.request("GET", &format!("{documents}/{document}"))).await;
         assert_eq!((read.status, read.header("content-type"), read.header("content-disposition")), (200, "application/pdf", "attachment"));
         assert!(read.body.starts_with("%PDF-1.7"));
-        let chief = Api::of_person(&server, &of_kind(&server, "second factor operator"), ALL).await;
+        let operators = two_operators(&server).await;
         let officer = of_kind(&server, "trainer");
-        let found = chief.get(&format!("/people?q={}", officer.login)).await.done(200);
+        let found = operators.0.get(&format!("/people?q={}", officer.login)).await.done(200);
         let duties = json!({ "operator": false, "privacy": true, "reason": "nomination" });
-        chief.put(&format!("/people/{}/duties", found["items"][0]["id"].as_str().unwrap()), &duties).await.done(200);
+        give_duties(&operators, found["items"][0]["id"].as_str().unwrap(), &duties).await;
         let privacy = Api::of_person(&server, &officer, ALL).await;
         privacy.get(&path).await.done(200);
         privacy.get(&format!("{documents}/{document}")).await.problem(403, "forbidden");

@@ -315,7 +315,7 @@ own_journeys! {
         let ran = server.manage(&["jobs", "run"]).await.printed();
         assert!(ran.contains("membership: 0 looked at, 0 reminded, 0 ended, 0 failed"), "{ran}");
         let list = server.manage(&["jobs", "list"]).await.printed();
-        for kind in ["password", "api_key", "invitation", "offer", "membership", "succession", "review_opening", "review", "override", "document_request"] {
+        for kind in ["password", "api_key", "invitation", "offer", "membership", "succession", "review_opening", "review", "override", "duty_change", "document_request"] {
             assert!(list.lines().any(|line| line.starts_with(&format!("{kind}: "))), "{kind}: {list}");
         }
         assert!(list.contains("last run") && list.contains("running: "), "{list}");

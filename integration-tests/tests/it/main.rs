@@ -87,6 +87,7 @@ mod device;
 mod discovery;
 mod document_requests;
 mod dpop;
+mod duties;
 mod end_session;
 mod enrolments;
 mod expiry;
