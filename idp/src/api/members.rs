@@ -58,6 +58,8 @@ pub(super) struct Member {
     pub(super) locale: String,
     /// Of the account: `pending` (invited), `active`, `suspended`, `suspended_password`, `terminated` or `closed`.
     pub(super) account_status: String,
+    /// Whether they set up a second factor: a passkey or an authenticator app.
+    pub(super) second_factor: bool,
     /// In the organization: `administrator` or `member`.
     pub(super) role: String,
     /// In the organization: `active` or `suspended`.
@@ -94,6 +96,7 @@ impl Member {
             family_name: row.family_name,
             locale: row.locale,
             account_status: row.account_status,
+            second_factor: row.second_factors > 0,
             role: row.role,
             status: row.status,
             affiliation: row.affiliation,

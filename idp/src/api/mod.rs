@@ -8,6 +8,7 @@ mod bulk;
 pub mod caller;
 mod consents;
 mod contacts;
+mod credentials;
 mod csv;
 mod data_return;
 mod declarations;
@@ -32,9 +33,11 @@ mod notices;
 mod offers;
 mod order_steps;
 mod orders;
+mod organization_rules;
 mod organizations;
 mod overrides;
 pub mod page;
+mod password_renewals;
 mod people;
 mod portals;
 pub mod precondition;
@@ -102,6 +105,9 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(portals::router())
         .merge(consents::router())
         .merge(duty_changes::router())
+        .merge(credentials::router())
+        .merge(password_renewals::router())
+        .merge(organization_rules::router())
         .merge(products::router())
         .merge(data_return::router())
         .merge(orders::router())

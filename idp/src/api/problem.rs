@@ -87,6 +87,12 @@ codes! {
     /// A termination follows a formal notice that was left without effect for thirty days, or an irreparable breach; `from` is the first
     /// day on which it may, when that is known (R086).
     FormalNoticeNeeded = "formal_notice_needed", CONFLICT, "A formal notice must have been left without effect";
+    /// The person belongs to another organization as well, which this would concern: the operator does it (R035).
+    InOtherOrganizations = "in_other_organizations", CONFLICT, "The operator does this";
+    /// The account was not opened yet: send the invitation again instead (R025).
+    AccountPending = "account_pending", CONFLICT, "The account is not open yet";
+    /// The address of the person is not proven, or took no mail: nothing that opens an account is sent there.
+    AddressUnproven = "address_unproven", CONFLICT, "The address is not proven";
     /// Members were not looked at yet; `left` says how many (R057).
     ReviewIncomplete = "review_incomplete", CONFLICT, "The review is not complete";
     /// Every seat that orders open now is taken: `limit` and `taken` say how it stands. Free one, or sign a larger order (R060, R061).

@@ -84,6 +84,11 @@ impl Subject {
         Self(habilis_keys::token::digest(&format!("new email {person}")))
     }
 
+    /// A person whom administrators have sent links to.
+    pub fn reissues(person: &str) -> Self {
+        Self(habilis_keys::token::digest(&format!("reissues {person}")))
+    }
+
     /// A network that asks for links.
     pub fn links_of_network(network: &str) -> Self {
         Self(habilis_keys::token::digest(&format!("links {network}")))

@@ -491,7 +491,7 @@ async fn a_page_of_passwords_reads_no_more_than_its_own_people() {
          FROM generate_series(1, 60000) n",
         "INSERT INTO passwords (person_id, phc, changed_at) SELECT id, '$argon2id$', 0 FROM people",
         "INSERT INTO memberships (person_id, organization_id, role, created_at, sort_key)
-         SELECT id, 'org_large', 'member', 0, convert_to('martin', 'UTF8') FROM people WHERE id > 'usr_030000'",
+         SELECT id, 'org_large', 'member', row_number() OVER (ORDER BY id), convert_to('martin', 'UTF8') FROM people WHERE id > 'usr_030000'",
         "ANALYZE",
         "SET plan_cache_mode = force_generic_plan",
     ] {
@@ -500,7 +500,7 @@ async fn a_page_of_passwords_reads_no_more_than_its_own_people() {
     for (name, values) in [
         ("ALL_FROM", "'usr_055000', 100"),
         ("ROSTER", "'usr_055000', 100"),
-        ("ROSTER_OF", "'usr_055000', 'org_large', 100, '2026-11-29'"),
+        ("ROSTER_OF", "'org_large', 25000, 'usr_055000', '2026-11-29', 100"),
     ] {
         let statement = passwords::ALL.iter().find(|statement| statement.name.ends_with(&format!("::{name}"))).unwrap();
         c.execute(AssertSqlSafe(format!("PREPARE {name} AS {}", statement.postgres))).await.unwrap();

@@ -11,7 +11,9 @@ statements! {
                 ORDER BY m.created_at, m.organization_id";
     FIND = "SELECT m.person_id, p.login, p.email, p.email_verified, p.given_name, p.family_name, p.locale, p.status AS account_status,
                    p.operator, p.privacy, m.role, m.status, m.affiliation, m.ends_on, m.mandate, m.version, m.created_at, m.updated_at,
-                   p.claims
+                   p.claims,
+                   (SELECT COUNT(*) FROM passkeys k WHERE k.person_id = p.id)
+                     + (SELECT COUNT(*) FROM totp_devices d WHERE d.person_id = p.id AND d.confirmed_at IS NOT NULL) AS second_factors
             FROM memberships m JOIN people p ON p.id = m.person_id
             WHERE m.organization_id = $1 AND m.person_id = $2";
     RIGHTS = "SELECT client_id, role FROM rights WHERE organization_id = $1 AND person_id = $2 ORDER BY client_id, role";
@@ -136,6 +138,8 @@ pub struct Member {
     pub updated_at: At,
     /// See [`super::people::Person::claims`].
     pub claims: String,
+    /// Passkeys and confirmed authenticator apps.
+    pub second_factors: i64,
 }
 
 /// A right in a portal.

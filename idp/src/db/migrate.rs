@@ -66,7 +66,6 @@ const MIGRATIONS: &[Migration] = migrations![
     35 "0035_subscription_ends",
     36 "0036_seat_leases",
     39 "0039_client_versions",
-    40 "0040_members_by_person",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

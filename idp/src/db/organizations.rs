@@ -15,13 +15,13 @@ statements! {
                  FROM memberships m JOIN organizations o ON o.id = m.organization_id
                  WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2) AND o.status = 'active'
                  ORDER BY m.created_at, o.id LIMIT $3";
-    SET_SECOND_FACTOR = "UPDATE organizations SET second_factor = $2 WHERE id = $1";
+    SET_SECOND_FACTOR = "UPDATE organizations SET second_factor = $2, version = version + 1 WHERE id = $1";
     RIGHTS_OF = "SELECT role FROM rights
                  WHERE person_id = $1 AND organization_id = $2 AND client_id = $3
                  ORDER BY role";
     LIST = "SELECT id, kind, name, siret, status, password_policy FROM organizations ORDER BY name, id LIMIT $1";
     PASSWORD_POLICY = "SELECT password_policy FROM organizations WHERE id = $1";
-    SET_PASSWORD_POLICY = "UPDATE organizations SET password_policy = $2 WHERE id = $1";
+    SET_PASSWORD_POLICY = "UPDATE organizations SET password_policy = $2, version = version + 1 WHERE id = $1";
     FIND = "SELECT id, kind, name, siret, siren, nda, uai, status, second_factor, mandatory_attributes, version, created_at, updated_at
             FROM organizations WHERE id = $1";
     CREATE = "INSERT INTO organizations (id, kind, name, siret, siren, nda, uai, mandatory_attributes, status, version, created_at, updated_at)

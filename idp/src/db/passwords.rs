@@ -42,15 +42,18 @@ statements! {
     LOOK_AGAIN = "UPDATE passwords SET look_at = CASE WHEN look_at > 0 THEN 0 ELSE look_at - 1 END
                   WHERE person_id IN (SELECT person_id FROM memberships WHERE organization_id = $1 AND person_id > $2 AND person_id <= $3)";
     REPLANNED = "UPDATE organizations SET replan_from = $3 WHERE id = $1 AND replan_from = $2";
-    ROSTER = "SELECT w.person_id, w.changed_at, p.status, p.login, p.given_name, p.family_name
+    ROSTER = "SELECT w.person_id, w.changed_at, p.status, p.login, p.given_name, p.family_name, p.operator, p.privacy, CAST(0 AS BIGINT) AS joined_at
               FROM passwords w JOIN people p ON p.id = w.person_id
               WHERE w.person_id > $1 AND p.id > $1
               ORDER BY w.person_id LIMIT $2";
-    ROSTER_OF = "SELECT w.person_id, w.changed_at, p.status, p.login, p.given_name, p.family_name
+    ROSTER_OF = "SELECT w.person_id, w.changed_at, p.status, p.login, p.given_name, p.family_name, p.operator, p.privacy, m.created_at AS joined_at
                  FROM memberships m JOIN passwords w ON w.person_id = m.person_id JOIN people p ON p.id = m.person_id
-                 WHERE m.organization_id = $2 AND m.person_id > $1 AND w.person_id > $1 AND p.id > $1
+                 WHERE m.organization_id = $1 AND (m.created_at, m.person_id) > ($2, $3)
                    AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $4)
-                 ORDER BY m.person_id LIMIT $3";
+                 ORDER BY m.created_at, m.person_id LIMIT $5";
+    RENEWED_SINCE = "SELECT COUNT(*) FROM passwords w
+                     WHERE w.changed_at >= $1
+                       AND EXISTS (SELECT 1 FROM password_history h WHERE h.person_id = w.person_id AND h.replaced_at >= $1)";
     SUSPENDED = "SELECT COUNT(*) FROM people p
                  WHERE p.status = 'suspended_password'
                    AND ($1 = '' OR EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id AND m.organization_id = $1
@@ -72,22 +75,37 @@ pub struct Holder {
     pub given_name: String,
     /// Family name.
     pub family_name: String,
+    /// Staff of the operator.
+    pub operator: bool,
+    /// Data protection officer of the operator.
+    pub privacy: bool,
+    /// Since when a member of the organization that was asked for; 0 when none was.
+    pub joined_at: At,
 }
 
-/// At most `limit` people with a password, by id from after `after`: those whose membership of `organization` is in force `now`,
-/// or with an empty text all.
+/// At most `limit` people with a password, from after a place: those whose membership of `organization` is in force `now`, the oldest
+/// membership first; with an empty text all, by id.
 ///
 /// # Errors
 /// The engine failed.
 pub async fn roster(
     c: &mut impl Conn,
-    (organization, after): (&str, &str),
+    (organization, after): (&str, (i64, &str)),
     (limit, now): (u32, Timestamp),
 ) -> sqlx::Result<Vec<Holder>> {
+    let (joined_at, person) = after;
     if organization.is_empty() {
-        return sql!(c, all Holder: ROSTER, after, i64::from(limit));
+        return sql!(c, all Holder: ROSTER, person, i64::from(limit));
     }
-    sql!(c, all Holder: ROSTER_OF, after, organization, i64::from(limit), today(now))
+    sql!(c, all Holder: ROSTER_OF, organization, joined_at, person, today(now), i64::from(limit))
+}
+
+/// How many have chosen another password in the place of an earlier one from `since` on.
+///
+/// # Errors
+/// The engine failed.
+pub async fn renewed_since(c: &mut impl Conn, since: Timestamp) -> sqlx::Result<i64> {
+    Ok(sql!(c, one (i64,): RENEWED_SINCE, At::from(since))?.0)
 }
 
 /// How many are suspended because their password was not renewed: of `organization`, or with an empty text of all.

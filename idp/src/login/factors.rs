@@ -16,7 +16,7 @@ use crate::db::people::Person;
 use crate::db::totp_devices::{self, Device, NewDevice};
 use crate::db::{Conn, Tx, browsers, factor_removals, passkeys, recovery_codes, second_factors, sign_in_steps};
 use crate::mail;
-use crate::mail::factors::{Change, FactorLetter};
+use crate::mail::factors::{Change, FactorLetter, ResetBy};
 use crate::outcome::{Fault, Outcome};
 use crate::web::Origin;
 use crate::web::cookies::Browser;
@@ -335,16 +335,25 @@ pub async fn remove_doubted(tx: &mut Tx, person: &str, now: Timestamp) -> Outcom
 /// # Errors
 /// The database or a template failed.
 pub async fn reset(tx: &mut Tx, app: &App, (person, by): (&Person, &str), now: Timestamp) -> Outcome<u64> {
+    let event = Event::new("second_factors.reset").by(by).about(&person.id);
+    reset_as(tx, app, (person, event, ResetBy::Operator), now).await
+}
+
+/// The same, with a line of the trail that says more of the act and a letter that says whose it was.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn reset_as(
+    tx: &mut Tx,
+    app: &App,
+    (person, event, by): (&Person, Event, ResetBy),
+    now: Timestamp,
+) -> Outcome<u64> {
     crate::db::people::lock(tx, &person.id).await?;
     let removed = remove_all(tx, &person.id, now).await?;
     let sessions = session::end_of_person(tx, (&person.id, ""), now).await?;
-    let event = Event::new("second_factors.reset")
-        .by(by)
-        .about(&person.id)
-        .with("removed", removed)
-        .with("sessions_ended", sessions);
-    audit::record(tx, event, now).await?;
-    mail::write(tx, app, (&person.id, &FactorLetter::reset(app, now)), now).await?;
+    audit::record(tx, event.with("removed", removed).with("sessions_ended", sessions), now).await?;
+    mail::write(tx, app, (&person.id, &FactorLetter::reset(app, by, now)), now).await?;
     Ok(removed)
 }
 

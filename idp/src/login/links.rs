@@ -24,14 +24,22 @@ pub enum Why {
     Compromised(Removed),
 }
 
+/// Makes a link for `person`.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn make(tx: &mut Tx, app: &App, person: &str, now: Timestamp) -> Outcome<String> {
+    let token = habilis_keys::random::token();
+    password_links::insert(tx, &digest(token.expose()), (person, now.saturating_add(LIFE)?), now).await?;
+    Ok(format!("{}/password/new/{}", app.config.server.issuer, token.expose()))
+}
+
 /// Makes a link for `person` and puts the mail that carries it into the outbox.
 ///
 /// # Errors
 /// The database or the template failed.
 pub async fn send(tx: &mut Tx, app: &App, (person, why): (&str, Why), now: Timestamp) -> Outcome<()> {
-    let token = habilis_keys::random::token();
-    password_links::insert(tx, &digest(token.expose()), (person, now.saturating_add(LIFE)?), now).await?;
-    let href = format!("{}/password/new/{}", app.config.server.issuer, token.expose());
+    let href = make(tx, app, person, now).await?;
     let letter = match why {
         Why::Forgotten => PasswordLetter::Link { href },
         Why::Expired => PasswordLetter::Expired { href },

@@ -83,6 +83,15 @@ impl Whence {
     }
 }
 
+/// Who resets somebody's second factors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResetBy {
+    /// The operator.
+    Operator,
+    /// An administrator of the organization of this name.
+    Organization(String),
+}
+
 /// A letter about second factors. Has no `Debug`: one carries a link.
 pub enum FactorLetter {
     /// They changed.
@@ -105,8 +114,10 @@ pub enum FactorLetter {
     },
     /// They were removed by mail.
     RemovedByMail(Whence),
-    /// An administrator removed them.
+    /// They were reset for somebody who lost them.
     Reset {
+        /// Whose act it was.
+        by: ResetBy,
         /// When.
         at: Timestamp,
         /// Where to sign in.
@@ -135,9 +146,9 @@ impl FactorLetter {
         Self::RemovedByMail(Whence::of(app, origin, now))
     }
 
-    /// The notice of a reset by an administrator.
-    pub fn reset(app: &App, now: Timestamp) -> Self {
-        Self::Reset { at: now, href: format!("{}/login", app.config.server.issuer) }
+    /// The notice of a reset.
+    pub fn reset(app: &App, by: ResetBy, now: Timestamp) -> Self {
+        Self::Reset { by, at: now, href: format!("{}/login", app.config.server.issuer) }
     }
 
     fn lines(&self, locale: Locale) -> Vec<String> {
@@ -159,8 +170,13 @@ impl FactorLetter {
                 href.clone(),
                 locale.text("mail-factor-removal-if-not"),
             ],
-            Self::Reset { at, href } => vec![
-                locale.text("mail-factor-reset"),
+            Self::Reset { by, at, href } => vec![
+                match by {
+                    ResetBy::Operator => locale.text("mail-factor-reset"),
+                    ResetBy::Organization(name) => {
+                        locale.text_with("mail-factor-reset-by-organization", &[("organization", name)])
+                    }
+                },
                 locale.text_with("mail-new-sign-in-when", &[("when", &paris(*at, locale))]),
                 locale.text("mail-factor-reset-next"),
                 href.clone(),
@@ -192,7 +208,8 @@ impl Letter for FactorLetter {
             Self::Guessed(_) => "second_step_guessed.1",
             Self::RemovalAsked { .. } => "second_factors_removal_asked.1",
             Self::RemovedByMail(_) => "second_factors_removed.1",
-            Self::Reset { .. } => "second_factors_reset.1",
+            Self::Reset { by: ResetBy::Operator, .. } => "second_factors_reset.2",
+            Self::Reset { by: ResetBy::Organization(_), .. } => "second_factors_reset_by_organization.1",
         }
     }
 
@@ -229,7 +246,12 @@ impl FactorLetter {
             Self::Guessed(whence.clone()),
             Self::RemovalAsked { href: href(), ready_at: Timestamp::UNIX_EPOCH },
             Self::RemovedByMail(whence),
-            Self::Reset { at: Timestamp::UNIX_EPOCH, href: href() },
+            Self::Reset { by: ResetBy::Operator, at: Timestamp::UNIX_EPOCH, href: href() },
+            Self::Reset {
+                by: ResetBy::Organization("Boulangeries Lefèvre".to_owned()),
+                at: Timestamp::UNIX_EPOCH,
+                href: href(),
+            },
         ]);
         letters
     }

@@ -78,6 +78,18 @@ pub enum SensitiveAct {
         /// How many accounts were closed.
         people: i64,
     },
+    /// The second factors of an administrator who lost them were reset (R035, R055).
+    FactorsReset {
+        /// The administrator's name.
+        person: String,
+        /// Who did it.
+        by: String,
+    },
+    /// The organization's rules about passwords or second factors were changed.
+    RulesChanged {
+        /// Who did it: a name, or the id of a client.
+        person: String,
+    },
     /// The list of members was exported (R055).
     MembersExported {
         /// Who did it: a name, or the id of a client.
@@ -115,6 +127,8 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::OverrideDone { .. } => "override_done.1",
             SensitiveAct::MembersImported { .. } => "members_imported.1",
             SensitiveAct::KillSwitch { .. } => "kill_switch.1",
+            SensitiveAct::FactorsReset { .. } => "administrator_factors_reset.1",
+            SensitiveAct::RulesChanged { .. } => "organization_rules_changed.1",
             SensitiveAct::MembersExported { .. } => "members_exported.1",
             SensitiveAct::ApiKeyIssued { .. } => "api_key_issued.1",
             SensitiveAct::SignatoryChanged { .. } => "signatory_changed.1",
@@ -130,6 +144,8 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::OverrideDone { .. } => "letter-override-done-subject",
             SensitiveAct::MembersImported { .. } => "letter-members-imported-subject",
             SensitiveAct::KillSwitch { .. } => "letter-kill-switch-subject",
+            SensitiveAct::FactorsReset { .. } => "letter-factors-reset-subject",
+            SensitiveAct::RulesChanged { .. } => "letter-rules-changed-subject",
             SensitiveAct::MembersExported { .. } => "letter-members-exported-subject",
             SensitiveAct::ApiKeyIssued { .. } => "letter-key-issued-subject",
             SensitiveAct::SignatoryChanged { .. } => "letter-signatory-changed-subject",
@@ -193,6 +209,15 @@ impl Letter for SensitiveActLetter {
             }
             SensitiveAct::KillSwitch { person, people } => vec![
                 locale.text_with("letter-kill-switch-what", &[organization, ("count", &people.to_string())]),
+                locale.text_with("letter-members-by", &[("person", person)]),
+            ],
+            SensitiveAct::FactorsReset { person, by } => vec![
+                locale.text_with("letter-factors-reset-what", &[organization]),
+                locale.text_with("letter-administrator-changed-person", &[("person", person)]),
+                locale.text_with("letter-members-by", &[("person", by)]),
+            ],
+            SensitiveAct::RulesChanged { person } => vec![
+                locale.text_with("letter-rules-changed-what", &[organization]),
                 locale.text_with("letter-members-by", &[("person", person)]),
             ],
             SensitiveAct::MembersExported { person } => vec![
@@ -376,6 +401,8 @@ impl SensitiveActLetter {
             SensitiveAct::SignatoryChanged { person: "Luc Roy".to_owned(), signatories: vec![name()] },
             SensitiveAct::SignatoryChanged { person: name(), signatories: Vec::new() },
             SensitiveAct::KillSwitch { person: name(), people: 240 },
+            SensitiveAct::FactorsReset { person: "Luc Roy".to_owned(), by: name() },
+            SensitiveAct::RulesChanged { person: name() },
             SensitiveAct::MembersExported { person: name() },
         ];
         acts.into_iter().map(|act| act.letter("Boulangeries Lefèvre", Timestamp::UNIX_EPOCH)).collect()

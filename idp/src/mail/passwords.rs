@@ -25,6 +25,13 @@ pub enum PasswordLetter {
         /// The one-time link.
         href: String,
     },
+    /// The link that an administrator sends.
+    Reissued {
+        /// The name of the administrator's organization.
+        organization: String,
+        /// The one-time link.
+        href: String,
+    },
     /// The link after a compromise was reported.
     Compromised {
         /// The one-time link.
@@ -88,6 +95,11 @@ impl PasswordLetter {
             }
             Self::Expired { href } => vec![text("mail-password-expired-what"), href.clone()],
             Self::Suspended { href } => vec![text("mail-password-suspended-what"), href.clone()],
+            Self::Reissued { organization, href } => vec![
+                locale.text_with("mail-password-reissued-what", &[("organization", organization)]),
+                href.clone(),
+                text("mail-password-reissued-if-not"),
+            ],
             Self::Compromised { href, removed } => {
                 let mut lines = vec![text("mail-password-compromised-what"), href.clone()];
                 lines.extend(removed.lines(locale));
@@ -130,12 +142,13 @@ impl Letter for PasswordLetter {
             Self::Changed { .. } => "password_changed.1",
             Self::Reminder { .. } => "password_reminder.1",
             Self::Suspended { .. } => "password_suspended.1",
+            Self::Reissued { .. } => "password_reissued.1",
         }
     }
 
     fn subject(&self, locale: Locale) -> String {
         locale.text(match self {
-            Self::Link { .. } => "mail-password-link-subject",
+            Self::Link { .. } | Self::Reissued { .. } => "mail-password-link-subject",
             Self::Expired { .. } => "mail-password-expired-subject",
             Self::Compromised { .. } => "mail-password-compromised-subject",
             Self::Changed { .. } => "mail-password-changed-subject",
@@ -147,9 +160,11 @@ impl Letter for PasswordLetter {
     fn kind(&self) -> Kind {
         match self {
             Self::Changed { .. } | Self::Expired { .. } => Kind::Security,
-            Self::Link { .. } | Self::Compromised { .. } | Self::Reminder { .. } | Self::Suspended { .. } => {
-                Kind::Other
-            }
+            Self::Link { .. }
+            | Self::Reissued { .. }
+            | Self::Compromised { .. }
+            | Self::Reminder { .. }
+            | Self::Suspended { .. } => Kind::Other,
         }
     }
 
@@ -175,6 +190,7 @@ impl PasswordLetter {
             },
             Self::Reminder { days: 7, date: Date::constant(2027, 12, 15), href: href() },
             Self::Suspended { href: href() },
+            Self::Reissued { organization: "Boulangeries Lefèvre".to_owned(), href: href() },
         ]
     }
 }

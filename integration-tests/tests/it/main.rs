@@ -80,6 +80,7 @@ mod cli;
 mod compromise;
 mod conformance;
 mod console;
+mod credentials;
 mod declarations;
 mod delegation;
 mod demo;

@@ -343,7 +343,7 @@ own_journeys! {
         server.kill();
     }
 
-    async fn an_administrator_resets_and_the_person_is_told_and_signed_out(mut server: TestServer) {
+    async fn the_operator_resets_on_the_command_line_and_the_person_is_told_and_signed_out(mut server: TestServer) {
         let person = server.learner().clone();
         let mut browser = Browser::new();
         local_sign_in(&server, &mut browser, &person.login, &person.password).await;
@@ -361,7 +361,7 @@ own_journeys! {
         let inbox = Inbox::of(&server);
         let mut told = false;
         for _ in 0..800 {
-            told = inbox.to(&person.login).await.iter().any(|mail| mail.text.contains("Un administrateur vient de retirer"));
+            told = inbox.to(&person.login).await.iter().any(|mail| mail.text.contains("Le support vient de retirer"));
             if told {
                 break;
             }

@@ -40,6 +40,8 @@ actions! {
     CreateOrganization "create_organization" "habilis.organizations.write",
     /// Reads an organization.
     ReadOrganization "read_organization" "habilis.organizations.read",
+    /// States the organization's own rules about passwords and second factors.
+    SetOrganizationRules "set_organization_rules" "habilis.organizations.write",
     /// Changes an organization's identity: names, identifiers, kind.
     UpdateOrganization "update_organization" "habilis.organizations.write",
     /// Suspends, reinstates or terminates an organization.
@@ -68,6 +70,12 @@ actions! {
     RemoveMember "remove_member" "habilis.members.write",
     /// Makes a member an administrator, or an administrator a member.
     SetMemberRole "set_member_role" "habilis.members.write",
+    /// Takes every second factor of a member away who lost them. The subject is the member.
+    ResetMemberFactors "reset_member_factors" "habilis.members.write",
+    /// Mails a member a link to choose another password. The subject is the member.
+    ReissuePassword "reissue_password" "habilis.members.write",
+    /// Reads whose password comes of age, and the figures of the campaign.
+    ReadPasswordRenewals "read_password_renewals" "habilis.members.read",
     /// Gives a member a role on a portal.
     GiveRight "give_right" "habilis.members.write",
     /// Takes a role on a portal away.
@@ -133,6 +141,8 @@ actions! {
     DecideDutyChange "decide_duty_change" "habilis.duties",
     /// Reads the changes of duties that were asked for.
     ReadDutyChanges "read_duty_changes" "habilis.people.read",
+    /// Takes every second factor of a person away who lost them, wherever they are a member.
+    ResetPersonFactors "reset_person_factors" "habilis.measures",
     /// Reads the state of long work. The subject is who started it.
     ReadJobs "read_jobs" "habilis.jobs.read",
     /// Issues an API key.

@@ -13,7 +13,8 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 30] = [
+const LOOKS: [Action; 31] = [
+    Action::ReadPasswordRenewals,
     Action::ListOrganizations,
     Action::ReadOrganization,
     Action::ReadContacts,
@@ -47,7 +48,11 @@ const LOOKS: [Action; 30] = [
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 16] = [
+const SENSITIVE: [Action; 20] = [
+    Action::SetOrganizationRules,
+    Action::ResetMemberFactors,
+    Action::ReissuePassword,
+    Action::ResetPersonFactors,
     Action::SetOrganizationStatus,
     Action::SetMemberRole,
     Action::ExportMembers,

@@ -3,13 +3,12 @@
 
 use habilis_policies::calendar;
 use habilis_policies::passwords::Cause;
-use jiff::civil::Date;
 
 use crate::cli::{open_migrated, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{organizations, passwords};
-use crate::login::rules;
+use crate::login::due::{self, Due};
 use crate::outcome::{Fault, Outcome};
 
 /// People read in one go: memory stays the same however many there are.
@@ -42,27 +41,31 @@ pub(super) async fn run(config: &Config, organization: &str, (days, shown): (u16
         return Err(Fault::new(format!("there is no organization {organization}")));
     }
     let mut figures = Figures::default();
-    let mut after = String::new();
+    let mut after = (-1, String::new());
     loop {
-        let holders = passwords::roster(&mut reader, (organization, &after), (BATCH, now)).await?;
-        for holder in holders.iter().filter(|holder| holder.status == "active") {
+        let found = due::batch(&mut reader, config, (organization, (after.0, &after.1)), (BATCH, now)).await?;
+        for standing in found.iter().filter(|standing| standing.holder.status == "active") {
             figures.active += 1;
-            let rule = rules::of_person(&mut reader, config, &holder.person_id, now).await?;
-            let Some((on, cause)) = rules::expires_on(config, &rule, holder.changed_at.into()) else { continue };
+            let Some((on, cause)) = standing.expires else { continue };
             figures.by_campaign += u64::from(cause == Cause::Campaign);
-            let left = days_until(today, on);
-            match left {
-                left if left <= 0 => figures.expired += 1,
-                left if left <= i64::from(days) => figures.soon += 1,
+            let said = match standing.due(today, days) {
+                Some(Due::Expired) => {
+                    figures.expired += 1;
+                    "expired"
+                }
+                Some(Due::Expiring) => {
+                    figures.soon += 1;
+                    "expires"
+                }
                 _ => continue,
-            }
+            };
             if shown == Shown::People {
-                let said = if left <= 0 { "expired" } else { "expires" };
+                let holder = &standing.holder;
                 say(format_args!("{said} {on}  {}  {} {}", holder.login, holder.given_name, holder.family_name));
             }
         }
-        match holders.last() {
-            Some(last) if holders.len() == BATCH as usize => after.clone_from(&last.person_id),
+        match found.last() {
+            Some(last) if found.len() == BATCH as usize => after = (last.place().0, last.place().1.to_owned()),
             _ => break,
         }
     }
@@ -74,9 +77,4 @@ pub(super) async fn run(config: &Config, organization: &str, (days, shown): (u16
     say(format_args!("due by the campaign:             {by_campaign}"));
     say(format_args!("suspended for not renewing:      {suspended}"));
     Ok(())
-}
-
-/// Civil days from `today` to `on`; a password has expired on the day itself.
-fn days_until(today: Date, on: Date) -> i64 {
-    today.duration_until(on).as_hours() / 24
 }
