@@ -42,7 +42,7 @@ pub(super) struct PasswordRule {
     /// How many previous passwords may not come back.
     history: u8,
     /// `yearly` or `off`.
-    renewal: RenewalName,
+    renewal: YearlyRenewal,
     /// Days an expired password may wait before the account is suspended.
     grace_days: u16,
 }
@@ -55,7 +55,7 @@ impl From<&PasswordPolicy> for PasswordRule {
             passphrase_words_min: rule.passphrase_words_min,
             strength_min: rule.strength_min,
             history: rule.history,
-            renewal: if rule.renewal == Renewal::Yearly { RenewalName::Yearly } else { RenewalName::Off },
+            renewal: if rule.renewal == Renewal::Yearly { YearlyRenewal::Yearly } else { YearlyRenewal::Off },
             grace_days: rule.grace_days,
         }
     }
@@ -63,7 +63,7 @@ impl From<&PasswordPolicy> for PasswordRule {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum RenewalName {
+pub(super) enum YearlyRenewal {
     Yearly,
     Off,
 }
@@ -121,7 +121,7 @@ pub(super) struct PasswordRulePatch {
     /// How many previous passwords may not come back.
     history: Option<u8>,
     /// `yearly` or `off`.
-    renewal: Option<RenewalName>,
+    renewal: Option<YearlyRenewal>,
     /// Days an expired password may wait before the account is suspended.
     grace_days: Option<u16>,
 }
@@ -140,8 +140,8 @@ impl PasswordRulePatch {
             strength_min: self.strength_min.unwrap_or(rule.strength_min),
             history: self.history.unwrap_or(rule.history),
             renewal: self.renewal.map_or(rule.renewal, |name| match name {
-                RenewalName::Yearly => Renewal::Yearly,
-                RenewalName::Off => Renewal::Off,
+                YearlyRenewal::Yearly => Renewal::Yearly,
+                YearlyRenewal::Off => Renewal::Off,
             }),
             grace_days: self.grace_days.unwrap_or(rule.grace_days),
         }
