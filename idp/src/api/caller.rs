@@ -285,9 +285,7 @@ impl Caller {
         requested_by: Option<&str>,
     ) -> Answer<OnMember> {
         let (organization, member) = self.member(app, action, (id, person)).await?;
-        let administrator = member.role == "administrator";
-        let (operator, privacy) = (member.operator, member.privacy);
-        let subject = Subject { id: &member.person_id, operator, privacy, administrator };
+        let subject = subject(&member);
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
         let context = Context { requested_by, ..self.context(&organization) };
         let policy = self.ask(app, action, (&resource, &context)).await?;
@@ -306,7 +304,7 @@ impl Caller {
         (id, person): (&str, &str),
     ) -> Answer<Result<OnMember, Refused>> {
         let (organization, member) = self.member(app, action, (id, person)).await?;
-        let subject = Subject { id: &member.person_id, operator: member.operator, privacy: member.privacy };
+        let subject = subject(&member);
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
         let policy = match self.decide(app, action, (&resource, &self.context(&organization)))? {
             Ok(policy) => policy,
@@ -577,6 +575,12 @@ impl Refused {
         }
         event
     }
+}
+
+/// A member, as the policies see whom an act is about.
+fn subject(member: &Member) -> Subject<'_> {
+    let (operator, privacy) = (member.operator, member.privacy);
+    Subject { id: &member.person_id, operator, privacy, administrator: member.role == "administrator" }
 }
 
 /// What is asked of the people of an organization.
