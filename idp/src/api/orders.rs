@@ -449,11 +449,10 @@ async fn create(
 }
 
 fn renewal(new: &NewOrderBody) -> &'static str {
-    match new.renewal {
-        Some(RenewalName::Tacit) => "tacit",
-        Some(RenewalName::None) => "none",
-        None if new.option_of.is_some() && new.last_day.is_some() => "none",
-        None => "tacit",
+    let ends = new.option_of.is_some() && new.last_day.is_some();
+    match new.renewal.as_ref().unwrap_or(if ends { &RenewalName::None } else { &RenewalName::Tacit }) {
+        RenewalName::Tacit => "tacit",
+        RenewalName::None => "none",
     }
 }
 

@@ -149,12 +149,10 @@ mod tests {
         letters.into_iter().map(|letter| (letter.template(), letter.kind()))
     }
 
-    /// Whoever writes a letter decides here whether it ends with the link to report a compromise. A letter that is not in the
-    /// table, or a line without its letter, fails.
-    #[test]
-    fn each_letter_is_of_the_kind_a_person_expects() {
+    /// Every letter by its template, in order, and what it is.
+    const EXPECTED: &[(&str, Kind)] = {
         use Kind::{Other, Security, Undoable};
-        let expected = [
+        &[
             ("access_closed.1", Other),
             ("access_ends.1", Other),
             ("account_already_known.1", Other),
@@ -211,7 +209,6 @@ mod tests {
             ("passkey_added.1", Security),
             ("passkey_removed.1", Security),
             ("password_changed.1", Security),
-            // Somebody knew the password that has expired.
             ("password_expired.1", Security),
             ("password_link.1", Other),
             ("password_reissued.1", Other),
@@ -237,7 +234,13 @@ mod tests {
             ("trial_ended.1", Other),
             ("trial_ends.1", Other),
             ("webhook_disabled.1", Other),
-        ];
+        ]
+    };
+
+    /// Whoever writes a letter decides here whether it ends with the link to report a compromise. A letter that is not in the
+    /// table, or a line without its letter, fails.
+    #[test]
+    fn each_letter_is_of_the_kind_a_person_expects() {
         let sign_in =
             NewSignIn { at: Timestamp::UNIX_EPOCH, address: "192.0.2.7".to_owned(), device: "Firefox".to_owned() };
         let mut found: Vec<_> = named(vec![sign_in])
@@ -257,7 +260,7 @@ mod tests {
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);
         found.dedup();
-        assert_eq!(found, expected);
+        assert_eq!(found, EXPECTED);
     }
 
     #[test]
