@@ -121,7 +121,11 @@ async fn keys_of_running(server: &mut TestServer, arguments: &[&str]) -> String 
     printed
 }
 
-own_journeys! {
+async fn rotating(engine: Engine) -> TestServer {
+    TestServer::own_with(engine, &["--set", "keys.sign_for_days=90"]).await
+}
+
+journeys_on! { rotating;
     async fn no_relying_party_meets_an_unknown_key_when_ninety_days_are_over(mut server: TestServer) {
         let old = published(&server).await;
         server.advance(88 * DAY).await;
