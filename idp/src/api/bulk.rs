@@ -63,7 +63,7 @@ pub(super) enum Operation {
         person: String,
         /// Last day; null for none.
         #[serde(deserialize_with = "fields::optional")]
-        #[schema(value_type = Option<String>, format = Date)]
+        #[schema(value_type = Option<String>, format = Date, required = true)]
         ends_on: Option<Date>,
     },
     /// Give exactly these roles in a portal.

@@ -217,7 +217,6 @@ macro_rules! from_word {
 from_word! {
     SecurityProfile, "oidc, fapi2_security, fapi2_message_signing, legacy";
     ClaimsProfile, "standard, minimal";
-    Level, "one_factor, two_factors";
 }
 
 /// The value of an `acr`: a short text without spaces.
@@ -243,10 +242,27 @@ pub(super) struct AcrName {
     #[serde(deserialize_with = "fields::parsed")]
     #[schema(value_type = String, min_length = 1, max_length = 256)]
     acr: AcrValue,
-    /// `one_factor` or `two_factors`: the least it promises.
-    #[serde(deserialize_with = "fields::parsed")]
-    #[schema(value_type = String, max_length = 20)]
-    level: Level,
+    /// The least it promises.
+    level: LevelName,
+}
+
+/// A level of sign-in.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LevelName {
+    /// One factor.
+    OneFactor,
+    /// Two factors, or a key that checks its holder.
+    TwoFactors,
+}
+
+impl LevelName {
+    fn level(self) -> Level {
+        match self {
+            Self::OneFactor => Level::OneFactor,
+            Self::TwoFactors => Level::TwoFactors,
+        }
+    }
 }
 
 /// What the operator decides; what is absent stays, or has its default in a new portal.
@@ -296,7 +312,7 @@ impl SettingsPatch {
             if names.is_empty() || names.len() > acr::MAX_NAMES {
                 return Err(Problem::field("/settings/acr", "out_of_range", "1 to 16 names"));
             }
-            let name = |name: &AcrName| Name { acr: name.acr.0.clone(), level: name.level };
+            let name = |name: &AcrName| Name { acr: name.acr.0.clone(), level: name.level.level() };
             settings.acr = names.iter().map(name).collect::<Vocabulary>();
         }
         if let Some(required) = self.second_factor {
@@ -523,6 +539,7 @@ async fn update(
     let policy = caller.may(&app, Action::WritePortals).await?;
     let patch = &body.value;
     let seen = somebody(&mut app.db.reader().await?, &client_id).await?;
+    if_match.check(seen.version)?;
     let metadata = match &patch.metadata {
         Some(given) => metadata_of(given)?,
         None => serde_json::from_str(&seen.row.metadata)?,

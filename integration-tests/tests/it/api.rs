@@ -1013,6 +1013,9 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
     let enrolment = boss.post(&format!("{of}/enrolments"), &course).await.done(201)["id"].as_str().unwrap().to_owned();
     let team = json!({ "name": "Groupe isolé", "size_limit": 4 });
     let group = boss.post(&format!("{of}/groups"), &team).await.done(201)["id"].as_str().unwrap().to_owned();
+    let duties = json!({ "operator": false, "privacy": true, "reason": "nomination" });
+    let duties =
+        chief.put(&format!("/people/{member}/duties"), &duties).await.done(202)["id"].as_str().unwrap().to_owned();
     let made = made.map(|(name, answer)| {
         (name, if name == "{offer}" { answer.done(202) } else { answer.done(201) }["id"].as_str().unwrap().to_owned())
     });
@@ -1037,6 +1040,7 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
         ("{order}", order),
         ("{product}", product),
         ("{enrolment}", enrolment),
+        ("{duty_change}", duties),
     ];
     made.into_iter().chain(others).collect()
 }

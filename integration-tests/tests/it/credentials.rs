@@ -7,7 +7,7 @@ use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::{Answer, Api, Browser, Inbox, Person, TestServer};
 use serde_json::{Value, json};
 
-use crate::api::{invited, new_member, of_kind, operator};
+use crate::api::{give_duties, invited, new_member, of_kind, operator, two_operators};
 use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
 
 /// Somebody of this kind in an organization.
@@ -89,7 +89,8 @@ own_journeys! {
     async fn who_belongs_elsewhere_as_well_or_works_for_the_operator_is_reset_by_the_operator_alone(mut server: TestServer) {
         let boss = operator(&server).await;
         let chief_person = of_kind(&server, "second factor operator");
-        let chief = Api::of_person(&server, &chief_person, ALL).await;
+        let operators = two_operators(&server).await;
+        let chief = &operators.0;
         let several = of_kind(&server, "two organizations");
         let organization = several.organization.clone().unwrap().id;
         let of = format!("/organizations/{organization}");
@@ -101,7 +102,7 @@ own_journeys! {
         // Staff of the operator are out of reach, even as members.
         let learner = id_of(&boss, &in_organization(&server, &organization, "learner")).await;
         let duties = json!({ "operator": false, "privacy": true, "reason": "nomination" });
-        chief.put(&format!("/people/{learner}/duties"), &duties).await.done(200);
+        give_duties(&operators, &learner, &duties).await;
         administrator.post(&format!("{of}/members/{learner}/second-factors/reset"), &reason).await.problem(404, "not_found");
         // The operator: everybody but oneself, with two factors, and never by a program.
         let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": "signataire@societe.example" });

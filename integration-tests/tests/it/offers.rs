@@ -111,7 +111,7 @@ own_journeys! {
         let boss = operator(&server).await;
         let (_, members) = organization(&boss, "Curieuse").await;
         let stranger = |login: &str| json!({ "email": "moi@mal.example", "login": login, "given_name": "Nom", "family_name": "Supposé" });
-        for login in [OWNER, " PDG@Grande.Example", "pdg＠grande.example", "pdg@interne"] {
+        for login in [OWNER, "PDG@Grande.Example", "pdg＠grande.example", "pdg@interne"] {
             let problem = boss.post(&members, &stranger(login)).await.problem(422, "invalid_fields");
             assert_eq!((&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]), (&json!("/login"), &json!("not_theirs")));
         }
