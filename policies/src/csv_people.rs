@@ -25,6 +25,10 @@ pub const MAX_PROBLEMS: usize = 10_000;
 const MAX_LOGIN_CHARACTERS: usize = 256;
 /// The most products of a person.
 const MAX_PRODUCTS: usize = 20;
+/// The most rights of a person.
+const MAX_RIGHTS: usize = 100;
+/// The longest cell of products or rights, in characters.
+const MAX_LIST_CHARACTERS: usize = 40_000;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,12 +51,14 @@ pub enum Column {
     Phone,
     /// The products a seat is taken of.
     Products,
+    /// The rights in portals.
+    Rights,
     /// Day of birth.
     Birthdate,
 }
 
 /// Headers as they are written, folded by [`search::words`] and put together without spaces.
-const HEADERS: [(Column, &[&str]); 10] = [
+const HEADERS: [(Column, &[&str]); 11] = [
     (Column::Family, &["nom", "nomdefamille", "nomusage", "nomdusage", "familyname", "lastname", "surname"]),
     (Column::Given, &["prenom", "prenoms", "givenname", "firstname"]),
     (
@@ -78,6 +84,7 @@ const HEADERS: [(Column, &[&str]); 10] = [
         &["telephone", "tel", "mobile", "portable", "telephoneportable", "numerodetelephone", "phone", "phonenumber"],
     ),
     (Column::Products, &["produit", "produits", "product", "products"]),
+    (Column::Rights, &["droit", "droits", "right", "rights"]),
     (
         Column::Birthdate,
         &["datedenaissance", "naissance", "datenaissance", "nele", "neele", "birthdate", "dateofbirth", "birthday"],
@@ -125,6 +132,8 @@ pub struct Row {
     pub phone: Option<String>,
     /// Products as typed, each once; empty when the cell is.
     pub products: Vec<String>,
+    /// Rights as typed, [`right`] of each, each once; empty when the cell is.
+    pub rights: Vec<String>,
     /// Day of birth.
     pub birthdate: Option<Date>,
 }
@@ -152,6 +161,8 @@ pub enum Wrong {
     Phone,
     /// No list of products: too many.
     Products,
+    /// No list of rights, such as `portal:role, portal:role`, or too many.
+    Rights,
     /// An external without a last day (R056).
     EndMissing,
     /// A cell of more than [`MAX_CELL_CHARACTERS`].
@@ -179,6 +190,7 @@ impl Wrong {
             Self::Date => "date",
             Self::Phone => "phone",
             Self::Products => "products",
+            Self::Rights => "rights",
             Self::EndMissing => "end_missing",
             Self::TooLong => "too_long",
             Self::ExtraCells => "extra_cells",
@@ -430,7 +442,12 @@ impl Reading<'_> {
             self.problems.push((None, Wrong::ExtraCells));
         }
         for (index, cell) in self.record.iter().enumerate().take(self.header.names.len()) {
-            if cell.chars().count() > MAX_CELL_CHARACTERS {
+            let column = self.header.known.iter().find(|(_, known)| *known == index).map(|(column, _)| *column);
+            let most = match column {
+                Some(Column::Products | Column::Rights) => MAX_LIST_CHARACTERS,
+                _ => MAX_CELL_CHARACTERS,
+            };
+            if cell.chars().count() > most {
                 self.problems.push((Some(self.header.names[index].clone()), Wrong::TooLong));
             }
         }
@@ -452,6 +469,7 @@ impl Reading<'_> {
         let ends_on = self.optional(Column::EndsOn, Wrong::Date, parse_date);
         let phone = self.optional(Column::Phone, Wrong::Phone, parse_phone);
         let products = self.optional(Column::Products, Wrong::Products, parse_products).unwrap_or_default();
+        let rights = self.optional(Column::Rights, Wrong::Rights, parse_rights).unwrap_or_default();
         let birthdate = self.optional(Column::Birthdate, Wrong::Date, parse_date);
         if self.cell(Column::Email).is_none() && self.cell(Column::Login).is_none() {
             let column = if self.header.find(Column::Email).is_some() { Column::Email } else { Column::Login };
@@ -480,6 +498,7 @@ impl Reading<'_> {
             phone,
             birthdate,
             products,
+            rights,
         })
     }
 
@@ -555,15 +574,49 @@ fn parse_phone(cell: &str) -> Option<String> {
     if lost { attributes::phone(&format!("0{cell}")) } else { attributes::phone(cell) }
 }
 
-/// Products between commas, semicolons, vertical bars or line breaks.
-fn parse_products(cell: &str) -> Option<Vec<String>> {
-    let mut products: Vec<String> = Vec::new();
-    for product in cell.split([',', ';', '|', '\n']).map(str::trim).filter(|product| !product.is_empty()) {
-        if !products.iter().any(|known| known == product) {
-            products.push(product.to_owned());
+/// What stands between commas, semicolons, vertical bars or line breaks, each once.
+fn list(cell: &str) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    for item in cell.split([',', ';', '|', '\n']).map(str::trim).filter(|item| !item.is_empty()) {
+        if !items.iter().any(|known| known == item) {
+            items.push(item.to_owned());
         }
     }
+    items
+}
+
+fn parse_products(cell: &str) -> Option<Vec<String>> {
+    let products = list(cell);
     (1..=MAX_PRODUCTS).contains(&products.len()).then_some(products)
+}
+
+fn parse_rights(cell: &str) -> Option<Vec<String>> {
+    let rights = list(cell);
+    let whole =
+        |right: &String| right.split_once(':').is_some_and(|(portal, role)| !portal.is_empty() && !role.is_empty());
+    ((1..=MAX_RIGHTS).contains(&rights.len()) && rights.iter().all(whole)).then_some(rights)
+}
+
+/// A right in a portal as a cell says it: `portal:role`. What would be taken for the end of either is written as in addresses, `%2C` for a
+/// comma.
+pub fn right(portal: &str, role: &str) -> String {
+    let mut text = String::with_capacity(portal.len() + 1 + role.len());
+    for (part, colon) in [(portal, "%3A"), (role, ":")] {
+        if !text.is_empty() {
+            text.push(':');
+        }
+        for character in part.chars() {
+            match character {
+                '%' => text.push_str("%25"),
+                ',' => text.push_str("%2C"),
+                ';' => text.push_str("%3B"),
+                '|' => text.push_str("%7C"),
+                ':' => text.push_str(colon),
+                other => text.push(other),
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -730,6 +783,36 @@ mod tests {
         let preview = read("Nom;Prénom;Mail;Produits\nA;B;a@b.fr;\"x;y\"\nC;D;c@d.fr;\n".as_bytes()).unwrap();
         assert_eq!(preview.rows[0].products, ["x", "y"]);
         assert!(preview.rows[1].products.is_empty());
+    }
+
+    #[test]
+    fn rights_are_a_list_in_a_cell() {
+        for (cell, expected) in [
+            ("portail:apprenant", Some(&["portail:apprenant"][..])),
+            ("a:x, b:y|a:x;;c:z:1", Some(&["a:x", "b:y", "c:z:1"])),
+            ("portail", None),
+            ("portail:, b:y", None),
+            (":apprenant", None),
+            (", ;", None),
+        ] {
+            let expected = expected.map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>());
+            assert_eq!(parse_rights(cell), expected, "{cell}");
+        }
+        let many: Vec<_> = (0..=MAX_RIGHTS).map(|number| format!("a:{number}")).collect();
+        assert_eq!(parse_rights(&many.join(",")), None);
+        for (portal, role, text) in [
+            ("portail", "apprenant", "portail:apprenant"),
+            ("https://p.example/a", "x:y", "https%3A//p.example/a:x:y"),
+            ("a,b", "c;d|e%", "a%2Cb:c%3Bd%7Ce%25"),
+        ] {
+            assert_eq!(right(portal, role), text);
+            assert_eq!(parse_rights(&right(portal, role)), Some(vec![text.to_owned()]));
+        }
+        // A cell of many rights is longer than others may be.
+        let long = (0..90).map(|number| format!("portail-de-formation:role-{number}")).collect::<Vec<_>>().join(", ");
+        let preview = read(format!("Nom;Prénom;Mail;Droits\nA;B;a@b.fr;{long}\nC;D;c@d.fr;x\n").as_bytes()).unwrap();
+        assert_eq!(preview.rows[0].rights.len(), 90);
+        assert_eq!(codes(&preview), [(3, Some("Droits"), "rights")]);
     }
 
     proptest! {

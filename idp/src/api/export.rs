@@ -1,9 +1,12 @@
 //! `/organizations/{organization}/members.csv`: the members as a spreadsheet, which the import takes again (R058, R157, R210).
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, State};
 use habilis_policies::attributes::{Asked as AttributeNames, Attribute};
 use habilis_policies::authorization::Action;
 use habilis_policies::csv_out::Sheet;
+use habilis_policies::csv_people;
 use jiff::civil::Date;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,13 +20,13 @@ use super::page::{self, Asked};
 use super::problem::{Answer, Problem};
 use crate::account::{attributes, signatories};
 use crate::app::App;
-use crate::db::audit;
 use crate::db::cursor::{Cursor, MAX_LIMIT, Order};
 use crate::db::members_list::{self, MemberFilter};
+use crate::db::{audit, members, seats};
 use crate::mail::organizations::SensitiveAct;
 
 /// Headers that the import knows, and two that it leaves out.
-const HEADERS: [&str; 11] = [
+const HEADERS: [&str; 13] = [
     "Nom",
     "Prénom",
     "Courriel",
@@ -33,6 +36,8 @@ const HEADERS: [&str; 11] = [
     "Date de fin",
     "Téléphone",
     "Date de naissance",
+    "Produits",
+    "Droits",
     "État du compte",
     "État de l’adhésion",
 ];
@@ -142,6 +147,18 @@ impl Pieces for Export {
         let place = (self.order, self.after.take());
         let mut reader = self.app.db.reader().await?;
         let found = members_list::list(&mut reader, (&self.organization, &filter), place, MAX_LIMIT).await?;
+        let people: Vec<&str> = found.rows.iter().map(|row| row.id.as_str()).collect();
+        let mut rights: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (person, client, role) in members::rights_of_many(&mut reader, &self.organization, &people).await? {
+            rights.entry(person).or_default().push(csv_people::right(&client, &role));
+        }
+        let mut products: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (person, product) in seats::of_many(&mut reader, &self.organization, &people).await? {
+            products.entry(person).or_default().push(product);
+        }
+        // Who sits nowhere where others do would be given a seat by an empty cell.
+        let seats = !seats::pools(&mut reader, &self.organization).await?.is_empty();
+        drop(reader);
         for row in found.rows.iter().filter(|row| self.caller.sees(&row.id, (row.operator, row.privacy))) {
             let ends_on = row.ends_on.as_deref().map(french_date).unwrap_or_default();
             // Nobody is told more of their people than their organization asks.
@@ -152,6 +169,9 @@ impl Pieces for Export {
             };
             let phone = said(Attribute::PhoneNumber);
             let birthdate = french_date(&said(Attribute::Birthdate));
+            let list = |of: &BTreeMap<String, Vec<String>>| of.get(&row.id).map(|items| items.join(", "));
+            let products = list(&products).unwrap_or_else(|| if seats { "aucun".to_owned() } else { String::new() });
+            let rights = list(&rights).unwrap_or_default();
             sheet.row([
                 row.family_name.as_str(),
                 &row.given_name,
@@ -162,6 +182,8 @@ impl Pieces for Export {
                 &ends_on,
                 &phone,
                 &birthdate,
+                &products,
+                &rights,
                 account_words(&row.account_status),
                 if row.status == "active" { "Active" } else { "Suspendue" },
             ]);

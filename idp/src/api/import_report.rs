@@ -241,6 +241,7 @@ fn explain(wrong: &RowProblem, locale: Locale) -> String {
         "product_unnamed" => "import-wrong-product-unnamed",
         "unknown_product" => "import-wrong-unknown-product",
         "products" => "import-wrong-products",
+        "rights" => "import-wrong-rights",
         "already_offered" => "import-wrong-already-offered",
         // A word of a newer version.
         other => return other.to_owned(),
@@ -281,6 +282,7 @@ mod tests {
             "product_unnamed",
             "unknown_product",
             "products",
+            "rights",
             "already_offered",
         ];
         for locale in Locale::ALL {

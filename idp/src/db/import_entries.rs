@@ -7,15 +7,15 @@ use super::{At, Conn, Tx};
 
 statements! {
     ADD = {
-        sqlite "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id)
+        sqlite "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id, rights)
                 SELECT $1, json_extract(value, '$.line'), json_extract(value, '$.login'), json_extract(value, '$.email'),
                        json_extract(value, '$.given'), json_extract(value, '$.family'), json_extract(value, '$.role'),
                        json_extract(value, '$.affiliation'), json_extract(value, '$.ends_on'), json_extract(value, '$.claims'), unhex(json_extract(value, '$.key')), json_extract(value, '$.person'),
-                       json_extract(value, '$.offer')
+                       json_extract(value, '$.offer'), json_extract(value, '$.rights')
                 FROM json_each($2)",
-        postgres "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id)
+        postgres "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id, rights)
                   SELECT $1, CAST(value->>'line' AS BIGINT), value->>'login', value->>'email', value->>'given', value->>'family',
-                         value->>'role', value->>'affiliation', value->>'ends_on', value->>'claims', decode(value->>'key', 'hex'), value->>'person', value->>'offer'
+                         value->>'role', value->>'affiliation', value->>'ends_on', value->>'claims', decode(value->>'key', 'hex'), value->>'person', value->>'offer', value->>'rights'
                   FROM jsonb_array_elements(CAST($2 AS TEXT)::jsonb)"
     };
     ADD_SEATS = {
@@ -42,6 +42,8 @@ statements! {
                       OR p.operator OR p.privacy OR p.id = $3 OR NOT p.email_verified OR p.email IS NULL OR LOWER(p.email) <> LOWER(e.email))
                UNION ALL
                SELECT e.line, 'past' AS code FROM import_entries e WHERE e.import_id = $1 AND e.ends_on < $4";
+    RIGHTS_SAID = "SELECT DISTINCT rights FROM import_entries WHERE import_id = $1 AND rights IS NOT NULL ORDER BY rights";
+    LINES_SAYING = "SELECT line FROM import_entries WHERE import_id = $1 AND rights = $2 ORDER BY line";
     LINES = "SELECT line FROM import_entries WHERE import_id = $1 ORDER BY line";
     SEATS_WANTED = "SELECT s.product_id, COUNT(*) AS wanted
                     FROM import_entry_seats s JOIN import_entries e ON e.import_id = s.import_id AND e.line = s.line
@@ -67,7 +69,7 @@ statements! {
                      FROM import_entries e WHERE e.import_id = $1 AND e.account_id IS NULL ORDER BY e.line";
     ENTER_OFFERS = "INSERT INTO membership_offers (id, organization_id, person_id, email, role, affiliation, ends_on, mandate, rights, offered_by,
                                                    created_at, expires_at, status)
-                    SELECT e.offer_id, $2, e.account_id, e.email, e.role, e.affiliation, e.ends_on, 'invitation', $3, $4, $5, $6, 'open'
+                    SELECT e.offer_id, $2, e.account_id, e.email, e.role, e.affiliation, e.ends_on, 'invitation', COALESCE(e.rights, $3), $4, $5, $6, 'open'
                     FROM import_entries e WHERE e.import_id = $1 AND e.account_id IS NOT NULL";
     ENTER_ROWS = "UPDATE import_rows SET state = CASE WHEN e.account_id IS NULL THEN 'made' ELSE 'offered' END,
                                          person_id = CASE WHEN e.account_id IS NULL THEN e.new_id END
@@ -83,7 +85,7 @@ statements! {
     DECIDED = "SELECT EXISTS (SELECT 1 FROM imports WHERE id = $1 AND state = 'applying' AND decided_at IS NOT NULL)";
 }
 
-/// Prepares rows, a JSON array of `line`, `login`, `email`, `given`, `family`, `role`, `affiliation`, `ends_on`, `claims`, `key` (hexadecimal), `person` and `offer`, and
+/// Prepares rows, a JSON array of `line`, `login`, `email`, `given`, `family`, `role`, `affiliation`, `ends_on`, `claims`, `key` (hexadecimal), `person`, `offer` and `rights`, and
 /// their seats, one of pairs of line and product.
 ///
 /// # Errors
@@ -119,6 +121,22 @@ pub async fn refused(
     (by, today): (&str, &str),
 ) -> sqlx::Result<Vec<(i64, String)>> {
     sql!(tx, all (i64, String): REFUSED, import, organization, by, today)
+}
+
+/// The rights that prepared rows say, each list once: lines of client and role.
+///
+/// # Errors
+/// The engine failed.
+pub async fn rights_said(tx: &mut Tx, import: &str) -> sqlx::Result<Vec<String>> {
+    Ok(sql!(tx, all (String,): RIGHTS_SAID, import)?.into_iter().map(|(rights,)| rights).collect())
+}
+
+/// The prepared lines that say these rights.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lines_saying(tx: &mut Tx, import: &str, rights: &str) -> sqlx::Result<Vec<i64>> {
+    Ok(sql!(tx, all (i64,): LINES_SAYING, import, rights)?.into_iter().map(|(line,)| line).collect())
 }
 
 /// Every prepared line.
@@ -162,7 +180,7 @@ pub struct Entering<'a> {
     pub organization: &'a str,
     /// Language of the letters.
     pub locale: &'a str,
-    /// Rights of offers, lines of client and role.
+    /// Rights of offers whose row says none, lines of client and role.
     pub rights: &'a str,
     /// In whose name.
     pub by: &'a str,

@@ -17,6 +17,13 @@ statements! {
             FROM memberships m JOIN people p ON p.id = m.person_id
             WHERE m.organization_id = $1 AND m.person_id = $2";
     RIGHTS = "SELECT client_id, role FROM rights WHERE organization_id = $1 AND person_id = $2 ORDER BY client_id, role";
+    RIGHTS_OF_MANY = {
+        sqlite "SELECT person_id, client_id, role FROM rights
+                WHERE organization_id = $1 AND person_id IN (SELECT value FROM json_each($2)) ORDER BY person_id, client_id, role",
+        postgres "SELECT person_id, client_id, role FROM rights
+                  WHERE organization_id = $1 AND person_id IN (SELECT jsonb_array_elements_text(CAST(CAST($2 AS TEXT) AS JSONB)))
+                  ORDER BY person_id, client_id, role"
+    };
     LOCK_ORGANIZATION = "UPDATE organizations SET updated_at = updated_at WHERE id = $1";
     ADMINISTRATORS = "SELECT m.person_id
                       FROM memberships m JOIN people p ON p.id = m.person_id
@@ -226,6 +233,19 @@ pub async fn pending(
 /// The engine failed.
 pub async fn rights(c: &mut impl Conn, organization: &str, person: &str) -> sqlx::Result<Vec<Right>> {
     sql!(c, all Right: RIGHTS, organization, person)
+}
+
+/// What members may do in portals, in order: person, client and role.
+///
+/// # Errors
+/// The engine failed.
+pub async fn rights_of_many(
+    c: &mut impl Conn,
+    organization: &str,
+    people: &[&str],
+) -> sqlx::Result<Vec<(String, String, String)>> {
+    let people = serde_json::to_string(people).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sql!(c, all (String, String, String): RIGHTS_OF_MANY, organization, people)
 }
 
 /// Keeps others from changing who administers `organization` until the transaction ends.

@@ -53,6 +53,13 @@ statements! {
     ASSIGN = "UPDATE seats SET state = 'assigned', since = $2 WHERE person_id = $1 AND state = 'held' AND ($3 = '' OR organization_id = $3)
               RETURNING organization_id, product_id, person_id, state, since";
     OF_MEMBER = "SELECT organization_id, product_id, person_id, state, since FROM seats WHERE organization_id = $1 AND person_id = $2 ORDER BY product_id";
+    OF_MANY = {
+        sqlite "SELECT person_id, product_id FROM seats
+                WHERE organization_id = $1 AND person_id IN (SELECT value FROM json_each($2)) ORDER BY person_id, product_id",
+        postgres "SELECT person_id, product_id FROM seats
+                  WHERE organization_id = $1 AND person_id IN (SELECT jsonb_array_elements_text(CAST(CAST($2 AS TEXT) AS JSONB)))
+                  ORDER BY person_id, product_id"
+    };
     HOLDERS = "SELECT s.person_id, p.login, p.given_name, p.family_name, p.operator, p.privacy, s.state, s.since,
                       (SELECT COUNT(*) FROM seat_history h WHERE h.person_id = s.person_id AND h.organization_id = s.organization_id
                               AND h.product_id = s.product_id AND h.event = 'taken_over') AS taken_over
@@ -261,6 +268,15 @@ pub async fn assign(tx: &mut Tx, person: &str, organization: &str, now: Timestam
 /// The engine failed.
 pub async fn of_member(c: &mut impl Conn, organization: &str, person: &str) -> sqlx::Result<Vec<Seat>> {
     sql!(c, all Seat: OF_MEMBER, organization, person)
+}
+
+/// The seats of some people in an organization, in order: person and product.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_many(c: &mut impl Conn, organization: &str, people: &[&str]) -> sqlx::Result<Vec<(String, String)>> {
+    let people = serde_json::to_string(people).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sql!(c, all (String, String): OF_MANY, organization, people)
 }
 
 /// Who sits, for the list.

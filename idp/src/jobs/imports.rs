@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::clients::{self, MANAGES_ALL};
 use crate::db::imports::{self, Found, Import, Login, Row};
-use crate::db::members::{self, Terms};
+use crate::db::members::{self, Right, Terms};
 use crate::db::membership_offers::NewOffer;
 use crate::db::{TURN, Tx, jobs, organizations, people, portal_grants, products, seats};
 use crate::mail::organizations::SensitiveAct;
@@ -53,6 +53,9 @@ const ATTRIBUTE_MISSING: &str = "attribute_missing";
 
 /// Portals and roles.
 type Rights<'a> = &'a [(String, String)];
+
+/// What a file calls no product at all, folded.
+const NO_PRODUCT: [&str; 3] = ["aucun", "aucune", "none"];
 
 /// How an import is applied, and in whose name.
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,6 +92,12 @@ pub(super) struct Cells {
     /// Products of the organization; empty when the file says nothing.
     #[serde(default)]
     products: Vec<String>,
+    /// That they take no seat, in so many words.
+    #[serde(default)]
+    seatless: bool,
+    /// Portals and roles; empty when the file says nothing.
+    #[serde(default)]
+    rights: Vec<(String, String)>,
     #[serde(default)]
     phone: Option<String>,
     #[serde(default)]
@@ -145,7 +154,22 @@ impl Cells {
 
     /// The products a seat is taken of: those of the row, else those of the plan, else none, which is the only one.
     pub(super) fn products<'a>(&'a self, plan: &'a Plan) -> Option<&'a [String]> {
-        if self.products.is_empty() { plan.products.as_deref() } else { Some(&self.products) }
+        if self.products.is_empty() && !self.seatless { plan.products.as_deref() } else { Some(&self.products) }
+    }
+
+    /// What they may do in portals: what the row says, else what the plan does.
+    pub(super) fn rights<'a>(&'a self, plan: &'a Plan) -> Rights<'a> {
+        if self.rights.is_empty() { &plan.rights } else { &self.rights }
+    }
+
+    /// The rights that the row says, as offers keep them; none when it says none.
+    pub(super) fn own_rights(&self) -> Option<String> {
+        (!self.rights.is_empty()).then(|| as_lines(&self.rights))
+    }
+
+    /// Whether the organization may still give what the row says.
+    fn may_be_given(&self, granted: &HashSet<(String, String)>) -> bool {
+        self.rights.iter().all(|right| granted.contains(right))
     }
 
     /// The invitation of a row.
@@ -235,9 +259,9 @@ pub(super) async fn check(app: &App, job: &Job) -> Outcome<()> {
     // Of the others no more is known than that they are wrong.
     let told: HashSet<u64> = preview.problems.iter().map(|problem| problem.line).collect();
     found.invalid = i64::try_from(preview.bad_rows.saturating_sub(told.len()))?;
-    let products = products_of(app, organization).await?;
+    let (products, rights) = (products_of(app, organization).await?, rights_of(app, organization).await?);
     let asked = attributes::asked_by(&mut app.db.reader().await?, &app.config, organization).await?;
-    let rows = checked_rows(preview, (&asked, &products, calendar::date_at(now)));
+    let rows = checked_rows(preview, (&asked, (&products, &rights), calendar::date_at(now)));
     let stored = imports::find(&mut app.db.reader().await?, organization, id).await?;
     let Some(Import { created_by, .. }) = stored else { return give_up(app, job).await };
     let total = i64::try_from(rows.len())?;
@@ -298,13 +322,25 @@ async fn products_of(app: &App, organization: &str) -> Outcome<BTreeMap<String, 
     Ok(products)
 }
 
+/// What an organization may give in portals, each right by what a file may call it: as [`csv_people::right`] writes it, or as it is.
+async fn rights_of(app: &App, organization: &str) -> Outcome<BTreeMap<String, (String, String)>> {
+    let granted = portal_grants::list(&mut app.db.reader().await?, organization).await?;
+    let named = |text: String, right: Right| (text, (right.client_id, right.role));
+    let mut rights: BTreeMap<_, _> =
+        granted.iter().map(|one| named(format!("{}:{}", one.client_id, one.role), one.clone())).collect();
+    // What only one right is written as is that right, whatever another one looks like.
+    rights.extend(granted.into_iter().map(|one| named(csv_people::right(&one.client_id, &one.role), one)));
+    Ok(rights)
+}
+
 /// Every row of the file that is good, or whose problems are told, by line.
-fn checked_rows(preview: Preview, (asked, products, today): Known<'_>) -> Vec<Checked> {
+fn checked_rows(preview: Preview, (asked, names, today): Known<'_>) -> Vec<Checked> {
     let column = |wanted| preview.columns.iter().find(|(column, _)| *column == wanted).map(|(_, name)| name.clone());
     let columns = Columns {
         mail: column(csv_people::Column::Email),
         end: column(csv_people::Column::EndsOn),
         products: column(csv_people::Column::Products),
+        rights: column(csv_people::Column::Rights),
         birthdate: column(csv_people::Column::Birthdate),
     };
     let mut rows = BTreeMap::new();
@@ -319,23 +355,27 @@ fn checked_rows(preview: Preview, (asked, products, today): Known<'_>) -> Vec<Ch
         row.wrong.push(wrong);
     }
     for row in preview.rows {
-        rows.insert(row.line, checked_row(row, &columns, (asked, products, today)));
+        rows.insert(row.line, checked_row(row, &columns, (asked, names, today)));
     }
     rows.into_values().collect()
 }
 
-/// What is known when a row is judged: what is asked of people, the products by what they may be called, and the day.
-type Known<'a> = (&'a Asked, &'a BTreeMap<String, String>, Date);
+/// Products and rights of an organization, by what they may be called.
+type Names<'a> = (&'a BTreeMap<String, String>, &'a BTreeMap<String, (String, String)>);
+
+/// What is known when a row is judged: what is asked of people, what things may be called, and the day.
+type Known<'a> = (&'a Asked, Names<'a>, Date);
 
 /// Headers as they are written, of the columns whose cells are judged here.
 struct Columns {
     mail: Option<String>,
     end: Option<String>,
     products: Option<String>,
+    rights: Option<String>,
     birthdate: Option<String>,
 }
 
-fn checked_row(row: Person, columns: &Columns, (asked, products, today): Known<'_>) -> Checked {
+fn checked_row(row: Person, columns: &Columns, (asked, (products, rights), today): Known<'_>) -> Checked {
     let wrong = |column: &Option<String>, code: &str| Wrong { column: column.clone(), ..Wrong::of_row(code) };
     let mut wrongs = Vec::new();
     match row.ends_on {
@@ -344,9 +384,17 @@ fn checked_row(row: Person, columns: &Columns, (asked, products, today): Known<'
         _ => {}
     }
     let named: Vec<_> = row.products.iter().map(|name| products.get(&name.to_lowercase())).collect();
-    if named.contains(&None) {
+    let seatless = named == [None] && NO_PRODUCT.contains(&row.products[0].to_lowercase().as_str());
+    if named.contains(&None) && !seatless {
         wrongs.push(wrong(&columns.products, "unknown_product"));
     }
+    let given: Vec<_> = row.rights.iter().map(|text| rights.get(text)).collect();
+    if given.contains(&None) {
+        wrongs.push(wrong(&columns.rights, "not_granted"));
+    }
+    let mut given: Vec<_> = given.into_iter().flatten().cloned().collect();
+    given.sort_unstable();
+    given.dedup();
     let mut named: Vec<String> = named.into_iter().flatten().cloned().collect();
     named.sort_unstable();
     named.dedup();
@@ -368,6 +416,8 @@ fn checked_row(row: Person, columns: &Columns, (asked, products, today): Known<'
         external: row.affiliation == Affiliation::External,
         ends_on: row.ends_on,
         products: named,
+        seatless,
+        rights: given,
         phone: row.phone,
         birthdate,
     };
@@ -485,6 +535,7 @@ async fn batch(
     // What the operator grants the organization, and that it is active, must stay while people are invited.
     members::lock(tx, organization).await?;
     let barred = barred(tx, (import, plan), now).await?;
+    let granted = granted(tx, organization).await?;
     let cells = rows.iter().map(|row| Cells::of(row.data.as_deref())).collect::<Outcome<Vec<_>>>()?;
     let logins: Value = cells.iter().map(|cells| cells.login.as_str()).collect();
     let taken = imports::taken(tx, (organization, &plan.by), &logins.to_string(), now).await?;
@@ -496,6 +547,7 @@ async fn batch(
         let late = cells.ends_on.is_some_and(|day| day < today).then_some("past");
         let code = barred.or_else(|| cells.wrong_login());
         let code = code.or_else(|| login.and_then(|login| taken_code(login, cells))).or(late);
+        let code = code.or_else(|| (!cells.may_be_given(&granted)).then_some("not_granted"));
         let done = match (code, login) {
             (Some(code), _) => Done::Refused(problems(&[Wrong::of_row(code)])?),
             (None, Some(_)) => offer(app, tx, (import, plan), (cells, now)).await?,
@@ -561,10 +613,15 @@ pub(super) async fn barred(
     if plan.rights.is_empty() {
         return Ok(None);
     }
-    let granted = portal_grants::list(tx, organization).await?;
-    let granted: HashSet<_> = granted.iter().map(|one| (one.client_id.as_str(), one.role.as_str())).collect();
-    let given = plan.rights.iter().all(|(client, role)| granted.contains(&(client.as_str(), role.as_str())));
+    let granted = granted(tx, organization).await?;
+    let given = plan.rights.iter().all(|right| granted.contains(right));
     Ok((!given).then_some("not_granted"))
+}
+
+/// What an organization may give in portals: client and role.
+pub(super) async fn granted(tx: &mut Tx, organization: &str) -> Outcome<HashSet<(String, String)>> {
+    let granted = portal_grants::list(tx, organization).await?;
+    Ok(granted.into_iter().map(|one| (one.client_id, one.role)).collect())
 }
 
 /// Whether somebody is of the operator's staff or administers the organization now, or software that manages it: work that goes on for
@@ -588,7 +645,7 @@ async fn admit(
     (cells, now): (&Cells, Timestamp),
 ) -> Outcome<Done> {
     let (parsed, ends_on, attributes) = (cells.parsed()?, cells.ends_on(), cells.attributes());
-    let invitation = cells.invitation((import, plan), &parsed, (&attributes, &plan.rights));
+    let invitation = cells.invitation((import, plan), &parsed, (&attributes, cells.rights(plan)));
     let event = plan.event("member.invited", import);
     let asked = (&invitation, &cells.terms(ends_on.as_deref()), event);
     match invite::admit(tx, app.into(), asked, now).await? {
@@ -615,7 +672,7 @@ async fn offer(
     let Some(organization) = organizations::find(tx, &import.organization_id).await? else {
         return Err(Fault::new("an import of no organization"));
     };
-    let (ends_on, rights) = (cells.ends_on(), plan.rights_as_lines());
+    let (ends_on, rights) = (cells.ends_on(), as_lines(cells.rights(plan)));
     let new = NewOffer {
         id: "",
         organization: &organization.id,
@@ -643,13 +700,12 @@ async fn offer(
     }
 }
 
-impl Plan {
-    /// The rights as offers keep them.
-    pub(super) fn rights_as_lines(&self) -> String {
-        let rights: Vec<_> = self.rights.iter().map(|(client, role)| format!("{client} {role}")).collect();
-        rights.join("\n")
-    }
+/// Rights as offers keep them.
+pub(super) fn as_lines(rights: Rights<'_>) -> String {
+    rights.iter().map(|(client, role)| format!("{client} {role}")).collect::<Vec<_>>().join("\n")
+}
 
+impl Plan {
     /// An event of this import.
     pub(super) fn event(&self, name: &'static str, import: &Import) -> Event {
         let mut event = Event::new(name).by(&self.by).in_organization(&import.organization_id);

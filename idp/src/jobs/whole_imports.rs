@@ -18,16 +18,16 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::imports::{self as rows_of, BATCH, Cells, LOOKS, Plan, Wrong, barred, problems, seat_code};
+use super::imports::{
+    self as rows_of, BATCH, Cells, LOOKS, Plan, Wrong, as_lines, barred, granted, problems, seat_code,
+};
 use super::work::Job;
 use crate::account::{attributes, invite, offers};
 use crate::app::App;
 use crate::db::import_entries::{self, Entering, ToTell};
 use crate::db::imports::{self, Import, Row};
 use crate::db::organizations::Organization;
-use crate::db::{
-    TURN, Tx, audit, is_unique_violation, members, membership_offers, organizations, people, portal_grants,
-};
+use crate::db::{TURN, Tx, audit, is_unique_violation, members, membership_offers, organizations, people};
 use crate::lifecycle;
 use crate::outcome::{Fault, Outcome};
 use crate::seats;
@@ -146,7 +146,7 @@ async fn put_aside(
             "line": row.line, "login": cells.login, "email": cells.email, "given": cells.given, "family": cells.family,
             "role": cells.role(), "affiliation": cells.affiliation(), "ends_on": cells.ends_on(),
             "claims": Value::Object(claims).to_string(), "key": hexadecimal(&search::sort_key(&cells.family, &cells.given)),
-            "person": random::id("usr", now), "offer": random::id("off", now),
+            "person": random::id("usr", now), "offer": random::id("off", now), "rights": cells.own_rights(),
         }));
     }
     import_entries::add(tx, &import.id, (&Value::from(entries).to_string(), &Value::from(taken).to_string())).await?;
@@ -202,7 +202,7 @@ async fn enter(app: &App, job: &Job, (import, plan): (&Import, &Plan), asked: &A
             import: &import.id,
             organization: &import.organization_id,
             locale: &plan.locale,
-            rights: &plan.rights_as_lines(),
+            rights: &as_lines(&plan.rights),
             by: &plan.by,
             offers_until: offers::open_until(app.into(), now)?,
         };
@@ -232,7 +232,16 @@ async fn refused(tx: &mut Tx, (import, plan): (&Import, &Plan), now: Timestamp) 
     import_entries::resolve(tx, &import.id).await?;
     let today = calendar::date_at(now).to_string();
     let whose = (import.id.as_str(), import.organization_id.as_str());
-    let found = import_entries::refused(tx, whose, (&plan.by, &today)).await?;
+    let mut found = import_entries::refused(tx, whose, (&plan.by, &today)).await?;
+    let granted = granted(tx, &import.organization_id).await?;
+    // Many rows say the same.
+    for rights in import_entries::rights_said(tx, &import.id).await? {
+        let mut given = rights.lines().filter_map(|line| line.split_once(' '));
+        if !given.all(|(client, role)| granted.contains(&(client.to_owned(), role.to_owned()))) {
+            let lines = import_entries::lines_saying(tx, &import.id, &rights).await?;
+            found.extend(lines.into_iter().map(|line| (line, "not_granted".to_owned())));
+        }
+    }
     found.into_iter().map(|(line, code)| Ok((line, problems(&[Wrong::of_row(&code)])?))).collect()
 }
 
@@ -281,12 +290,9 @@ async fn tell(app: &App, job: &Job, (import, plan): (&Import, &Plan)) -> Outcome
         let Some(organization) = organizations::find(&mut tx, &import.organization_id).await? else {
             return Err(Fault::new("an import of no organization"));
         };
-        let granted = portal_grants::list(&mut tx, &organization.id).await?;
-        let granted: HashSet<_> = granted.iter().map(|one| (one.client_id.as_str(), one.role.as_str())).collect();
-        let given = |(client, role): &&(String, String)| granted.contains(&(client.as_str(), role.as_str()));
-        let rights: Vec<_> = plan.rights.iter().filter(given).cloned().collect();
+        let granted = granted(&mut tx, &organization.id).await?;
         for row in &rows {
-            tell_one(app, &mut tx, (import, plan), (row, &organization, &rights), now).await?;
+            tell_one(app, &mut tx, (import, plan), (row, &organization, &granted), now).await?;
             import_entries::told(&mut tx, &import.id, row.line).await?;
             line = row.line;
             done += 1;
@@ -304,7 +310,7 @@ async fn tell_one(
     app: &App,
     tx: &mut Tx,
     (import, plan): (&Import, &Plan),
-    (row, organization, rights): (&ToTell, &Organization, &[(String, String)]),
+    (row, organization, granted): (&ToTell, &Organization, &HashSet<(String, String)>),
     now: Timestamp,
 ) -> Outcome<()> {
     let cells = Cells::of(row.data.as_deref())?;
@@ -313,7 +319,8 @@ async fn tell_one(
         let person = row.new_id.as_str();
         seats::tell_held(tx, (&organization.id, person), &products, (&plan.by, "invited"), now).await?;
         let (parsed, ends_on, attributes) = (cells.parsed()?, cells.ends_on(), cells.attributes());
-        let invitation = cells.invitation((import, plan), &parsed, (&attributes, rights));
+        let rights: Vec<_> = cells.rights(plan).iter().filter(|right| granted.contains(*right)).cloned().collect();
+        let invitation = cells.invitation((import, plan), &parsed, (&attributes, &rights));
         let event = plan.event("member.invited", import);
         let told = (&invitation, &cells.terms(ends_on.as_deref()), event);
         return invite::announce(tx, app.into(), (person, told), now).await;
