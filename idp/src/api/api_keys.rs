@@ -81,7 +81,7 @@ pub(super) struct ApiKey {
 }
 
 impl ApiKey {
-    fn new(row: Row, now: Timestamp) -> Self {
+    pub(super) fn new(row: Row, now: Timestamp) -> Self {
         let words = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect();
         let status = match row.revoked_at {
             Some(_) => "revoked",

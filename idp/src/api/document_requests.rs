@@ -131,7 +131,7 @@ pub(super) struct RequestedDocument {
 }
 
 impl DocumentRequest {
-    fn new(row: rows::DocumentRequest, documents: Vec<rows::DocumentFacts>) -> Self {
+    pub(super) fn new(row: rows::DocumentRequest, documents: Vec<rows::DocumentFacts>) -> Self {
         let documents = documents.into_iter().map(|document| RequestedDocument {
             id: document.id,
             name: document.name,

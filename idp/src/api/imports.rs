@@ -115,7 +115,7 @@ pub(super) struct Progress {
 }
 
 impl Import {
-    fn new(row: Stored, first_problems: Vec<RowShown>) -> Answer<Self> {
+    pub(super) fn new(row: Stored, first_problems: Vec<RowShown>) -> Answer<Self> {
         let form = row.form.as_deref().map(serde_json::from_str).transpose()?;
         Ok(Self {
             id: row.id,

@@ -493,6 +493,11 @@ pub(super) struct MeasureTaken {
 }
 
 impl MeasureTaken {
+    /// As the organization itself sees it.
+    pub(super) fn for_its_subject(self) -> Self {
+        Self { reason: None, imposed_by: None, ..self }
+    }
+
     /// As the operator sees it.
     pub(super) async fn shown(c: &mut impl Conn, row: rows::Measure) -> Answer<Self> {
         let mut notices = Vec::new();
@@ -595,9 +600,7 @@ async fn of_organization(
     let found = rows::of_organization(&mut reader, &acting.organization.id, (at, &id, limit + 1)).await?;
     let mut page = shown(&mut reader, found, limit).await?;
     if !caller.is_operator() {
-        for measure in &mut page.items {
-            (measure.reason, measure.imposed_by) = (None, None);
-        }
+        page.items = page.items.into_iter().map(MeasureTaken::for_its_subject).collect();
     }
     Ok(page.into_response())
 }

@@ -52,6 +52,7 @@ mod trail;
 mod trials;
 mod webhooks;
 mod whole;
+mod whole_kinds;
 pub mod write;
 
 use std::collections::BTreeMap;

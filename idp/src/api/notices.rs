@@ -123,7 +123,7 @@ impl NoticeQuery {
 }
 
 /// A page of notices with their mails. Whoever may not know of a person does not learn that one of the mails went to them.
-async fn shown(c: &mut impl Conn, caller: &Caller, (rows, limit): (Vec<Row>, u32)) -> Answer<Page<Notice>> {
+pub(super) async fn shown(c: &mut impl Conn, caller: &Caller, (rows, limit): (Vec<Row>, u32)) -> Answer<Page<Notice>> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let mut mails: HashMap<String, Vec<NoticeMail>> = HashMap::new();
     for mail in outbox::of_notices(c, &ids, MAILS).await? {

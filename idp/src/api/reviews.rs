@@ -225,7 +225,7 @@ async fn show(c: &mut impl Conn, organization: &str, id: &str) -> Answer<Review>
     Ok(shown(row, counts))
 }
 
-fn shown(row: reviews::Review, (members, decided): (i64, i64)) -> Review {
+pub(super) fn shown(row: reviews::Review, (members, decided): (i64, i64)) -> Review {
     Review {
         id: row.id,
         opened_by: row.opened_by,

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use futures_util::stream;
+use habilis_policies::attributes::Attribute;
 use habilis_policies::authorization::Action;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,9 +17,10 @@ use utoipa_axum::routes;
 use super::Problems;
 use super::caller::Caller;
 use super::contacts::Contact;
+use super::data_return::DataReturn;
 use super::enrolments::Enrolment;
 use super::members::MemberListed;
-use super::orders::Order;
+use super::orders::{Order, Removal};
 use super::organizations::Organization;
 use super::page;
 use super::problem::{Answer, Problem};
@@ -26,13 +28,16 @@ use super::rights::RightGiven;
 use super::seats::{SeatEvent, Seats};
 use super::trail::AuditLine;
 use super::trials::Trial;
+use super::whole_kinds::{Asked, Place};
+use super::{instant, webhooks};
 use crate::account::attributes;
 use crate::account::signatories;
 use crate::app::App;
 use crate::db::cursor::{Cursor, MAX_LIMIT, Order as Sorting};
 use crate::db::members_list::{self, MemberFilter};
 use crate::db::{
-    audit, contacts, data_returns, enrolments, members, orders, organizations, portal_grants, seats, trials,
+    Conn, audit, consents, contacts, data_returns, declarations, enrolments, members, orders, organizations,
+    portal_grants, purges, seats, subscription_ends, trials,
 };
 use crate::mail::organizations::SensitiveAct;
 
@@ -41,8 +46,10 @@ pub(super) fn router() -> OpenApiRouter<App> {
 }
 
 /// Export everything that is kept of an organization: one JSON object a line, `{"type": …, "data": …}`, where `type` is `organization`,
-/// `contact`, `portal_right`, `order`, `trial`, `seats`, `member`, `enrolment`, `seat_event`, `audit` and last `end` with the number of lines
-/// before it: without that line the export broke off.
+/// `contact`, `portal_right`, `order`, `trial`, `seats`, `subscription_end`, `data_return`, `data_removal`, `webhook`, `member`,
+/// `declaration`, `consent`, `enrolment`, `seat_event`, `invitation`, `offer`, `group`, `group_member`, `document_request`, `measure`, `review`,
+/// `review_item`, `succession`, `override`, `api_key`, `notice`, `import`, `audit` and last `end` with the number of lines before it: without
+/// that line the export broke off. No secret is in it, and no digest of one.
 #[utoipa::path(
     get, path = "/organizations/{organization}/export.jsonl", tag = "organizations",
     params(("organization" = String, Path, description = "`org_…`")),
@@ -89,6 +96,8 @@ enum Part {
     Enrolments(i64, String),
     /// Products whose history is left, and where that of the first goes on.
     SeatHistory(Vec<String>, (i64, String)),
+    /// The lists of [`super::whole_kinds`].
+    Lists(Place),
     Audit(i64, String),
     End,
 }
@@ -105,10 +114,10 @@ struct Export {
 
 /// Lines in the making.
 #[derive(Default)]
-struct Lines(Vec<u8>, u64);
+pub(super) struct Lines(Vec<u8>, u64);
 
 impl Lines {
-    fn add(&mut self, kind: &str, data: &impl Serialize) -> Answer<()> {
+    pub(super) fn add(&mut self, kind: &str, data: &impl Serialize) -> Answer<()> {
         serde_json::to_writer(&mut self.0, &json!({ "type": kind, "data": serde_json::to_value(data)? }))?;
         self.0.push(b'\n');
         self.1 += 1;
@@ -145,7 +154,7 @@ impl Export {
                 }
             }
             Part::SeatHistory(mut products, (at, id)) => match products.last() {
-                None => Part::Audit(first.0, first.1),
+                None => Part::Lists(Place::first()),
                 Some(product) => {
                     let of = (self.organization.as_str(), product.as_str());
                     let rows = seats::history(&mut self.app.db.reader().await?, of, (at, &id, MAX_LIMIT)).await?;
@@ -165,6 +174,13 @@ impl Export {
                     }
                 }
             },
+            Part::Lists(place) => {
+                let asked = Asked { organization: &self.organization, caller: &self.caller, now: self.now };
+                match place.tell(&mut self.app.db.reader().await?, &asked, &mut lines).await? {
+                    Some(next) => Part::Lists(next),
+                    None => Part::Audit(first.0, first.1),
+                }
+            }
             Part::Audit(at, id) => {
                 let mut reader = self.app.db.reader().await?;
                 let rows = audit::in_organization(&mut reader, &self.organization, (at, &id), MAX_LIMIT).await?;
@@ -211,6 +227,16 @@ impl Export {
         for pool in seats::pools(&mut reader, id).await? {
             lines.add("seats", &Seats::of(&pool, self.now))?;
         }
+        if let Some(last_day) = subscription_ends::find(&mut reader, id).await? {
+            lines.add("subscription_end", &json!({ "last_day": last_day.to_string() }))?;
+        }
+        lines.add("data_return", &DataReturn::from(data_returns::find(&mut reader, id).await?))?;
+        for row in purges::list(&mut reader, id).await? {
+            lines.add("data_removal", &Removal::from(row))?;
+        }
+        for shown in webhooks::exported(&mut reader, id).await? {
+            lines.add("webhook", &shown)?;
+        }
         Ok(())
     }
 
@@ -220,18 +246,44 @@ impl Export {
         let asked = attributes::asked_by(&mut reader, &self.app.config, &self.organization).await?;
         let of = (self.organization.as_str(), &filter);
         let found = members_list::list(&mut reader, of, (self.sorting, after), MAX_LIMIT).await?;
+        let mut seen = Vec::with_capacity(found.rows.len());
         for row in found.rows {
             if !self.caller.sees(&row.id, (row.operator, row.privacy)) {
                 continue;
             }
             let rights = members::rights(&mut reader, &self.organization, &row.id).await?;
             let held = seats::of_member(&mut reader, &self.organization, &row.id).await?;
+            seen.push(row.id.clone());
+            // Nobody is told more of their people than their organization asks.
+            let said = [Attribute::PhoneNumber, Attribute::Birthdate].into_iter().filter(|one| asked.includes(*one));
+            let said: Vec<_> = said.map(|one| (one.claim(), attributes::claimed(&row.claims, one))).collect();
             let mut data = serde_json::to_value(MemberListed::new(row, &asked)?)?;
+            for (claim, value) in said {
+                data[claim] = value.into();
+            }
             let right = |right: &members::Right| json!({ "client_id": right.client_id, "role": right.role });
             data["rights"] = rights.iter().map(right).collect();
             data["seats"] = held.iter().map(|seat| Value::from(seat.product_id.clone())).collect();
             lines.add("member", &data)?;
         }
+        let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
+        accepted(&mut reader, (&self.organization, &seen), lines).await?;
         Ok(found.next)
     }
+}
+
+/// What members declared, and what they allowed the portals of the organization: what they allowed others is none of its business.
+async fn accepted(c: &mut impl Conn, (organization, people): (&str, &[&str]), lines: &mut Lines) -> Answer<()> {
+    for row in declarations::of_many(c, people).await? {
+        let data = json!({
+            "person": row.person_id, "id": row.id, "made_on": row.made_on, "text_version": row.text_version,
+            "text_sha256": row.text_sha256, "locale": row.locale, "declared_at": instant(row.declared_at),
+        });
+        lines.add("declaration", &data)?;
+    }
+    for (person, client_id, scope, at) in consents::of_members(c, organization, people).await? {
+        let data = json!({ "person": person, "client_id": client_id, "scope": scope, "created_at": instant(at) });
+        lines.add("consent", &data)?;
+    }
+    Ok(())
 }

@@ -16,6 +16,16 @@ statements! {
             WHERE person_id = $1 AND client_id = $2 AND (used_at IS NULL OR used_at <= $4)";
     OF_PERSON = "SELECT client_id, scope, created_at, used_at FROM consents WHERE person_id = $1
                  ORDER BY created_at DESC, client_id LIMIT $2";
+    OF_MEMBERS = {
+        sqlite "SELECT c.person_id, c.client_id, c.scope, c.created_at FROM consents c
+                WHERE c.person_id IN (SELECT value FROM json_each($2))
+                  AND EXISTS (SELECT 1 FROM portal_grants g WHERE g.organization_id = $1 AND g.client_id = c.client_id)
+                ORDER BY c.person_id, c.client_id",
+        postgres "SELECT c.person_id, c.client_id, c.scope, c.created_at FROM consents c
+                  WHERE c.person_id IN (SELECT jsonb_array_elements_text(CAST(CAST($2 AS TEXT) AS JSONB)))
+                    AND EXISTS (SELECT 1 FROM portal_grants g WHERE g.organization_id = $1 AND g.client_id = c.client_id)
+                  ORDER BY c.person_id, c.client_id"
+    };
     REVOKE = "DELETE FROM consents WHERE person_id = $1 AND client_id = $2";
 }
 
@@ -77,6 +87,19 @@ pub async fn used(c: &mut impl Conn, (person, client): (&str, &str), now: Timest
 /// The engine failed.
 pub async fn of_person(c: &mut impl Conn, person: &str, limit: u32) -> sqlx::Result<Vec<Consent>> {
     sql!(c, all Consent: OF_PERSON, person, i64::from(limit))
+}
+
+/// What some people allowed the portals in which an organization may give rights: person, client, scopes and since when.
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_members(
+    c: &mut impl Conn,
+    organization: &str,
+    people: &[&str],
+) -> sqlx::Result<Vec<(String, String, String, At)>> {
+    let people = serde_json::to_string(people).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sql!(c, all (String, String, String, At): OF_MEMBERS, organization, people)
 }
 
 /// Takes back what `person` allowed `client`; false when there was nothing.

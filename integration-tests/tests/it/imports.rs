@@ -484,6 +484,107 @@ journeys! {
         };
         assert_eq!(sorted(&back.body), sorted(&exported.body));
     }
+
+    async fn seats_and_rights_come_back_with_the_people_who_had_them(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Retour").await;
+        let of = format!("/organizations/{organization}");
+        for (number, id) in [("BC-RETOUR-1", "retour-cours"), ("BC-RETOUR-2", "retour-atelier")] {
+            product(&api, id).await;
+            open_order(&api, server, &organization, (number, id, 6)).await;
+        }
+        api.put(&format!("{of}/portals/demo-portal"), &json!({ "roles": ["apprenant", "formateur"] })).await.done(200);
+        api.put(&format!("{of}/portals/demo-post"), &json!({ "roles": ["apprenant", "jury,oral"] })).await.done(200);
+        let file = |rows: &[(&str, &str, &str)]| {
+            let row = |(who, products, rights): &(&str, &str, &str)| format!("Gall;Zoé;{who}@retour.example;{products};{rights}\r\n");
+            "Nom;Prénom;Courriel;Produits;Droits\r\n".to_owned() + &rows.iter().map(row).collect::<String>()
+        };
+        let wrong = file(&[
+            ("faux1", "chant", ""),
+            ("faux2", "retour-cours", "demo-post:formateur"),
+            ("faux3", "retour-cours", "demo-portal:apprenant, apprenant"),
+            ("faux4", "aucun, retour-cours", ""),
+        ]);
+        let import = checked(&api, &organization, wrong).await;
+        let problems = ["unknown_product", "not_granted", "rights", "unknown_product"];
+        let problems: Vec<_> = (2_i64..).zip(problems.map(str::to_owned)).collect();
+        assert_eq!(codes(&import), problems, "{import}");
+        assert_eq!(import["first_problems"][1]["problems"][0]["column"], "Droits", "{import}");
+
+        // What a row says goes before what the application does.
+        let good = file(&[
+            ("zoe", "retour-cours, retour-atelier", "demo-portal:apprenant, demo-portal:formateur, demo-post:jury%2Coral"),
+            ("loic", "retour-cours", "demo-post:apprenant"),
+            ("ana", "Aucun", "demo-portal:formateur"),
+            ("luc", "", ""),
+        ]);
+        let import = checked(&api, &organization, good).await;
+        assert_eq!((&import["rows"]["ready"], &import["rows"]["invalid"]), (&json!(4), &json!(0)), "{import}");
+        let mut how = mode("valid_rows");
+        how["products"] = json!(["retour-atelier"]);
+        how["rights"] = json!([{ "client_id": "demo-portal", "role": "apprenant" }]);
+        let import = applied(&api, &organization, &import, &how).await;
+        assert_eq!((&import["rows"]["made"], &import["rows"]["refused"]), (&json!(4), &json!(0)), "{import}");
+        let exported = api.get(&format!("{of}/members.csv")).await;
+        assert_eq!((exported.status, exported.body.lines().count()), (200, 7), "{}", exported.body);
+        for (who, held) in [
+            ("zoe", "\"retour-atelier, retour-cours\";\"demo-portal:apprenant, demo-portal:formateur, demo-post:jury%2Coral\""),
+            ("loic", "retour-cours;demo-post:apprenant"),
+            ("ana", "aucun;demo-portal:formateur"),
+            ("luc", "retour-atelier;demo-portal:apprenant"),
+        ] {
+            let line = exported.body.lines().find(|line| line.contains(&format!("{who}@retour.example"))).unwrap();
+            assert!(line.ends_with(&format!(";{held};Invitation envoyée;Active")), "{line}");
+        }
+
+        // All but the last administrator leave, and come back from the file alone.
+        let operations: Vec<_> =
+            members(&api, &organization).await.iter().map(|member| json!({ "operation": "remove", "person": member["id"] })).collect();
+        let done = api.post(&format!("{of}/members/bulk"), &json!({ "operations": operations })).await.done(200);
+        assert_eq!((&done["done"], &done["refused"]), (&json!(5), &json!(1)), "{done}");
+        let staying = members(&api, &organization).await[0]["login"].as_str().unwrap().to_owned();
+        let gone: String = exported.body.split_inclusive("\r\n").filter(|line| !line.contains(&staying)).collect();
+        let again = checked(&api, &organization, gone).await;
+        assert_eq!((&again["rows"]["ready"], &again["rows"]["invalid"]), (&json!(5), &json!(0)), "{again}");
+        let again = applied(&api, &organization, &again, &mode("all_or_nothing")).await;
+        assert_eq!((&again["state"], &again["rows"]["made"]), (&json!("applied"), &json!(5)), "{again}");
+        let back = api.get(&format!("{of}/members.csv")).await;
+        let sorted = |text: &str| {
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        assert_eq!(sorted(&back.body), sorted(&exported.body));
+
+        // The whole export tells the same, and what else is the organization's.
+        let people = members(&api, &organization).await;
+        let group = api.post(&format!("{of}/groups"), &json!({ "name": "Oral", "size_limit": 4 })).await.done(201);
+        let join = format!("{of}/groups/{}/members/{}", group["id"].as_str().unwrap(), people[0]["id"].as_str().unwrap());
+        api.send(api.request("PUT", &join)).await.done(200);
+        api.post(&format!("{of}/reviews"), &json!({})).await.done(201);
+        let whole = api.get(&format!("{of}/export.jsonl")).await;
+        let lines: Vec<Value> = whole.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of_type = |kind: &str| lines.iter().filter(|line| line["type"] == kind).map(|line| &line["data"]).collect::<Vec<_>>();
+        let counts = ["member", "invitation", "import", "group", "group_member", "review", "review_item", "data_return"];
+        assert_eq!(counts.map(|kind| of_type(kind).len()), [6, 6, 3, 1, 1, 1, 6, 1], "{}", whole.body);
+        assert_eq!(of_type("group_member")[0]["group"], group["id"]);
+        let zoe = of_type("member").into_iter().find(|member| member["login"] == "zoe@retour.example").unwrap();
+        assert_eq!(zoe["seats"], json!(["retour-atelier", "retour-cours"]));
+        assert!(zoe["rights"].as_array().unwrap().contains(&json!({ "client_id": "demo-post", "role": "jury,oral" })), "{zoe}");
+        assert_eq!(lines.last().unwrap()["data"]["lines"], json!(lines.len() - 1));
+
+        // A right that is taken back between the check and the application is given to nobody.
+        let late = |who| file(&[(who, "retour-cours", "demo-post:apprenant")]);
+        let whole = checked(&api, &organization, late("tard1")).await;
+        let valid = checked(&api, &organization, late("tard2")).await;
+        api.put(&format!("{of}/portals/demo-post"), &json!({ "roles": ["jury,oral"] })).await.done(200);
+        let whole = applied(&api, &organization, &whole, &mode("all_or_nothing")).await;
+        assert_eq!((&whole["state"], &whole["failure"]), (&json!("checked"), &json!("rows_refused")), "{whole}");
+        assert_eq!(codes(&whole), [(2, "not_granted".to_owned())]);
+        let valid = applied(&api, &organization, &valid, &mode("valid_rows")).await;
+        assert_eq!((&valid["rows"]["made"], &valid["rows"]["refused"]), (&json!(0), &json!(1)), "{valid}");
+        assert_eq!(members(&api, &organization).await.len(), 6);
+    }
 }
 
 own_journeys! {

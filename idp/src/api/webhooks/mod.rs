@@ -21,6 +21,7 @@ use super::problem::Answer;
 use crate::app::App;
 use crate::db::audit::Event;
 use crate::db::events::OPERATOR;
+use crate::db::{Conn, webhooks};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -64,6 +65,12 @@ impl Holder {
         let event = self.caller.event(name).about(webhook).with("policy", Value::from(self.policy.clone()));
         if self.audience == OPERATOR { event } else { event.in_organization(&self.audience) }
     }
+}
+
+/// The webhooks of an organization as the list shows them, for its export.
+pub(super) async fn exported(c: &mut impl Conn, organization: &str) -> Answer<Vec<Value>> {
+    let rows = webhooks::list(c, organization).await?;
+    rows.into_iter().map(|row| Ok(serde_json::to_value(Webhook::new(row)?)?)).collect()
 }
 
 /// List the webhooks.
