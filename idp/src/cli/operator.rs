@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Subcommand;
 use habilis_keys::secret::Secret;
@@ -16,7 +17,9 @@ use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, NewPerson};
 use crate::db::{Tx, is_unique_violation, passwords};
+use crate::login::change::judge_first;
 use crate::login::hasher::Hasher;
+use crate::login::leaked::LeakedList;
 use crate::mail::Post;
 use crate::outcome::{Fault, Outcome};
 use crate::web::text::Locale;
@@ -40,7 +43,8 @@ pub(super) enum Command {
         /// Family name.
         #[arg(long, value_parser = name)]
         family_name: Name,
-        /// For scripted set-up: a file that holds the password, `-` for standard input. No link is sent.
+        /// For scripted set-up: a file that holds the password, `-` for standard input. No link is sent. It is judged as any other
+        /// password is; whoever wrote the script knows it, so choose another one on the account page at once.
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
@@ -77,6 +81,8 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         ));
         return Ok(());
     };
+    let personal = [login.as_str(), email.as_str(), given_name.as_str(), family_name.as_str()].map(str::to_owned);
+    judge(&config, (&password, personal.into())).await?;
     let phc = Hasher::new(&config.password_hash, config.hash_params()).hash(password).await?;
     let id = habilis_keys::random::id("usr", now);
     let new = NewPerson {
@@ -97,6 +103,17 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     db.close().await;
     say(format_args!("created operator {login} ({id})"));
     Ok(())
+}
+
+/// Refuses a password that its person could not choose either (R025, R040).
+async fn judge(config: &Config, (password, personal): (&Secret<String>, Vec<String>)) -> Outcome<()> {
+    let list = LeakedList::open(config.passwords.leaked_file.as_ref()).map_err(Fault::new)?;
+    let refusals = judge_first(&config.password_policy(), Arc::new(list), (password, personal)).await?;
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    Err(Fault::new(format!("the password is not accepted: {}; nothing was created", why.join(", "))))
 }
 
 async fn insert(tx: &mut Tx, new: NewPerson<'_>, now: jiff::Timestamp) -> Outcome<()> {

@@ -1,10 +1,13 @@
 //! Choosing a password: what is refused and why, and everything that happens with a change (R040, R049, Q03).
 
+use std::sync::Arc;
+
 use habilis_keys::password::Verdict;
 use habilis_keys::secret::Secret;
-use habilis_policies::passwords::{self, Candidate, Earlier, Leaked, PasswordRefusal};
+use habilis_policies::passwords::{self, Candidate, Earlier, Leaked, PasswordPolicy, PasswordRefusal};
 use jiff::Timestamp;
 
+use super::leaked::LeakedList;
 use super::{rules, session};
 use crate::app::App;
 use crate::db::account_links::{self, Purpose};
@@ -59,7 +62,7 @@ pub async fn judge(app: &App, person: &Person, typed: Typed) -> Outcome<Result<S
     let mut personal = vec![person.login.clone(), person.given_name.clone(), person.family_name.clone()];
     personal.extend(person.email.clone());
     personal.extend(organizations.into_iter().map(|membership| membership.name));
-    let (strength, leaked) = look_up(app, &password, personal.clone()).await?;
+    let (strength, leaked) = look_up(app.leaked.clone(), &password, personal.clone()).await?;
     let personal: Vec<&str> = personal.iter().map(String::as_str).collect();
     let candidate = |earlier| Candidate { text: password.expose(), personal: &personal, strength, leaked, earlier };
     // What costs a digest each comes last.
@@ -77,9 +80,24 @@ pub async fn judge(app: &App, person: &Person, typed: Typed) -> Outcome<Result<S
     Ok(Ok(app.hasher.hash(password).await?))
 }
 
+/// Says why an account that is being made may not have this password; nothing when it may.
+///
+/// # Errors
+/// The list of leaked passwords cannot be read.
+pub(crate) async fn judge_first(
+    policy: &PasswordPolicy,
+    list: Arc<LeakedList>,
+    (password, personal): (&Secret<String>, Vec<String>),
+) -> Outcome<Vec<PasswordRefusal>> {
+    let (strength, leaked) = look_up(list, password, personal.clone()).await?;
+    let personal: Vec<&str> = personal.iter().map(String::as_str).collect();
+    let candidate = Candidate { text: password.expose(), personal: &personal, strength, leaked, earlier: &[] };
+    Ok(passwords::check(&candidate, policy).err().unwrap_or_default())
+}
+
 /// How guessable a password is, and whether it is on the list of leaked ones.
-async fn look_up(app: &App, password: &Secret<String>, personal: Vec<String>) -> Outcome<(u8, Leaked)> {
-    let (password, list) = (password.clone(), app.leaked.clone());
+async fn look_up(list: Arc<LeakedList>, password: &Secret<String>, personal: Vec<String>) -> Outcome<(u8, Leaked)> {
+    let password = password.clone();
     let found = tokio::task::spawn_blocking(move || {
         let scored = Secret::new(password.expose().chars().take(SCORED).collect::<String>());
         let personal: Vec<&str> = personal.iter().map(String::as_str).collect();

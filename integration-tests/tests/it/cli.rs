@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const LOGIN: &str = "exploitation@identite.example";
-const PASSWORD: &str = "douze-moulins-et-un-voilier";
+const PASSWORD: &str = "Zk7!rouvent-Pliq";
 const OPERATOR: [&str; 12] = [
     "operator",
     "create",
@@ -210,6 +210,14 @@ async fn a_scripted_set_up_gives_an_operator_a_long_password_from_a_file_or_stan
     write(folder.path(), "password", &format!("{PASSWORD}\n"));
     run_in(folder.path(), &arguments, &[]).await.printed();
     run_with_input(folder.path(), &OPERATOR, "too short\n").await.assert_refused(&["16"]);
+    // No pattern, among the first guesses, a name of its person.
+    for (weak, word) in [
+        ("douze-moulins-et-un-voilier", "none of the accepted patterns"),
+        ("Password1!Password1!", "too easy to guess"),
+        ("Zk7!rouvent-Garnier", "a personal word"),
+    ] {
+        run_with_input(folder.path(), &OPERATOR, weak).await.assert_refused(&[word]);
+    }
     let outcome = run_with_input(folder.path(), &OPERATOR, PASSWORD).await;
     assert!(!outcome.out.contains(PASSWORD) && !outcome.err.contains(PASSWORD));
     outcome.printed();

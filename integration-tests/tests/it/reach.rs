@@ -9,7 +9,7 @@ use habilis_integration_tests::{Browser, Client, Http, Listener, database};
 use serde_json::json;
 
 const LOGIN: &str = "exploitation@identite.example";
-const PASSWORD: &str = "douze-moulins-et-un-voilier";
+const PASSWORD: &str = "Zk7!rouvent-Pliq";
 const OPERATOR: [&str; 12] = [
     "operator",
     "create",
