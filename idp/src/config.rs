@@ -58,6 +58,8 @@ pub struct Config {
     pub api: Api,
     /// `[imports]`
     pub imports: Imports,
+    /// `[orders]`
+    pub orders: Orders,
     /// `[reviews]`
     pub reviews: Reviews,
     /// `[api_keys]`
@@ -311,7 +313,8 @@ impl Config {
     /// When simultaneous use is worth telling.
     pub fn sharing_rule(&self) -> habilis_policies::sharing::Rule {
         habilis_policies::sharing::Rule {
-            networks: self.accounts.sharing_networks,
+            by: self.accounts.sharing_by,
+            least: self.accounts.sharing_networks,
             window: SignedDuration::from_mins(i64::from(self.accounts.sharing_window_minutes)),
         }
     }
@@ -428,6 +431,7 @@ mod tests {
             ("sessions_per_person = 101", "sessions_per_person"),
             ("sessions_beyond = \"shrug\"", "shrug"),
             ("sharing_networks = 1", "sharing_networks"),
+            ("sharing_by = \"people\"", "people"),
             ("sharing_window_minutes = 0", "sharing_window_minutes"),
             ("mandatory = [\"blood_type\"]", "blood_type"),
             ("contract_required_of = [\"club\"]", "club"),

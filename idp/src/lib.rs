@@ -17,6 +17,7 @@ pub mod demo;
 pub mod events;
 pub mod fetch;
 pub mod gateway;
+pub mod incidents;
 pub mod jobs;
 pub mod keyring;
 pub mod lifecycle;

@@ -75,6 +75,8 @@ pub const UNTOLD: &[&str] = &[
     "account.invited_again",
     "account.sharing_suspected",
     "enrolment.notice_sent",
+    "incident.handled",
+    "incident.reported",
     "member.declined",
     "member.end_reminder_sent",
     "member.offer_lapsed",
@@ -93,11 +95,12 @@ pub const UNTOLD: &[&str] = &[
 ];
 
 /// Families of the audit trail of which every line is either told or in [`UNTOLD`].
-pub const FAMILIES: [&str; 14] = [
+pub const FAMILIES: [&str; 15] = [
     "account",
     "contact",
     "enrolment",
     "group",
+    "incident",
     "member",
     "membership",
     "operator",

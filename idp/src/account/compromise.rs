@@ -17,12 +17,13 @@ use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person};
 use crate::db::{Tx, browsers, compromise_links, factor_removals, grants, password_links, passwords, sign_in_steps};
+use crate::incidents;
 use crate::login::factors::Removed;
 use crate::login::forgot::ui_locales;
 use crate::login::links::{self, Why};
 use crate::login::password_pages::{Telling, Told};
 use crate::login::{factors, session};
-use crate::mail::incidents;
+use crate::mail::incidents::About;
 use crate::outcome::Outcome;
 use crate::web::page::{Chrome, Sample, sample_chrome};
 use crate::web::text::Locale;
@@ -95,7 +96,7 @@ pub async fn post(State(app): State<App>, origin: Origin, Path(token): Path<Stri
     closed(&app, &origin)
 }
 
-/// Shuts the account, see [`shut`]. Sends a link to choose another password, and tells the data protection officer. The link of a
+/// Shuts the account, see [`shut`]. Sends a link to choose another password, and tells the data protection officer through their queue. The link of a
 /// mail that takes a changed address back stays good. The caller holds the lock on the person, and commits.
 ///
 /// # Errors
@@ -108,8 +109,9 @@ pub async fn close(
 ) -> Outcome<()> {
     let shut = shut(tx, app, person, now).await?;
     links::send(tx, app, (&person.id, Why::Compromised(shut.removed)), now).await?;
-    incidents::tell_dpo(tx, app, (person, origin), now).await?;
+    let incident = incidents::of_account(tx, app, (person, origin), About::Compromise, now).await?;
     let event = Event::new("account.compromise_reported").by(&person.id).about(&person.id).from(origin).with("by", by);
+    let event = event.with("incident", incident);
     Ok(audit::record(tx, shut.tell(event), now).await?)
 }
 

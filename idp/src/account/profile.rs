@@ -25,11 +25,13 @@ use crate::db::failures::{self, Subject};
 use crate::db::people::{self, Person, Profile, fold_login};
 use crate::db::sessions::Session;
 use crate::db::{Tx, is_unique_violation, password_links};
+use crate::incidents;
 use crate::login::forgot::ui_locales;
 use crate::login::links::{self, Why};
 use crate::login::local::Place;
 use crate::login::password::recent;
 use crate::mail::accounts::AccountLetter;
+use crate::mail::incidents::About;
 use crate::mail::{self, Recipient};
 use crate::oidc::error::PageError;
 use crate::outcome::Outcome;
@@ -424,7 +426,7 @@ pub(super) async fn undo_page(
 }
 
 /// Gives the account back to the former address, shut as after a report: see [`compromise::shut`]. A link to choose another password
-/// goes there. The address that loses it is told too.
+/// goes there. The address that loses it is told too, and the data protection officer.
 pub(super) async fn undo(State(app): State<App>, origin: Origin, Path(token): Path<String>) -> Outcome {
     let now = app.clock.now();
     let Some((person, Address { email, login: Some(login) })) = find(&app, (&token, Purpose::UndoEmail), now).await?
@@ -446,7 +448,8 @@ pub(super) async fn undo(State(app): State<App>, origin: Origin, Path(token): Pa
     let person = Person { email: Some(email), ..person };
     let shut = compromise::shut(&mut tx, &app, &person, now).await?;
     links::send(&mut tx, &app, (&person.id, Why::Compromised(shut.removed)), now).await?;
-    let event = Event::new("account.email_restored").about(&person.id).from(&origin);
+    let incident = incidents::of_account(&mut tx, &app, (&person, &origin), About::AddressRestored, now).await?;
+    let event = Event::new("account.email_restored").about(&person.id).from(&origin).with("incident", incident);
     audit::record(&mut tx, shut.tell(event), now).await?;
     tx.commit().await?;
     app.mail_waiting.notify_one();

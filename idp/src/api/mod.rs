@@ -24,6 +24,7 @@ mod groups;
 mod import_report;
 mod imports;
 mod inactivity;
+mod incidents;
 mod invitations;
 mod jobs;
 mod me;
@@ -118,6 +119,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(enrolments::router())
         .merge(groups::router())
         .merge(measures::router())
+        .merge(incidents::router())
         .merge(formal_notices::router())
         .merge(api_keys::router())
         .merge(trail::router())

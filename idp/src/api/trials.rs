@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::db::orders::Order;
 use crate::db::trials::{self, NewTrial};
 use crate::db::{audit, is_unique_violation, members, orders, products};
-use crate::seats;
+use crate::seats::{self, letters};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(change))
@@ -109,7 +109,8 @@ pub(super) struct NewTrialBody {
     terms_accepted_at: Timestamp,
 }
 
-/// Begin a trial. The clock starts now, whenever people are invited.
+/// Begin a trial. The clock starts now, whenever people are invited. The organization's administrators and its API client may do so where
+/// `orders.self_service_trials` says so; otherwise it is the operator's. Administrators and signatories are told by mail.
 #[utoipa::path(
     post, path = "/organizations/{organization}/trials", tag = "orders", request_body = NewTrialBody,
     params(("organization" = String, Path, description = "`org_…`")),
@@ -122,7 +123,9 @@ async fn create(
     Path(organization): Path<String>,
     body: Body<NewTrialBody>,
 ) -> Answer {
-    let acting = caller.in_organization(&app, Action::WriteOrders, &organization).await?;
+    let own = app.config.orders.self_service_trials && !caller.is_operator();
+    let action = if own { Action::RequestTrial } else { Action::WriteOrders };
+    let acting = caller.in_organization(&app, action, &organization).await?;
     let (organization, new) = (acting.organization.id.as_str(), &body.value);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     members::lock(&mut write.tx, organization).await?;
@@ -164,7 +167,11 @@ async fn create(
     let shown = Trial::of(&row, &orders, write.now);
     let event = acting.event(&caller, "trial.started").about(&id);
     audit::record(&mut write.tx, event.changed(Value::Null, serde_json::to_value(&shown)?), write.now).await?;
-    write.finish(Written::created(format!("/api/v1/organizations/{organization}/trials"), &shown)?).await
+    letters::trial_begun(&mut write.tx, (&app).into(), &row, write.now).await?;
+    let location = format!("/api/v1/organizations/{organization}/trials");
+    let answer = write.finish(Written::created(location, &shown)?).await;
+    app.mail_waiting.notify_one();
+    answer
 }
 
 /// What changes of a trial.

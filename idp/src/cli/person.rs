@@ -37,7 +37,7 @@ pub(super) enum Command {
         /// Id, login or mail address.
         person: String,
     },
-    /// List accounts that were used at the same time from distinct networks (R002).
+    /// List accounts that were used at the same time from distinct networks or devices (R002).
     Sharing {
         /// So many days back.
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=90))]
@@ -153,7 +153,8 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         Command::Sharing { days } => {
             let since = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(days)))?;
             for found in sharing_suspicions::since(&mut db.reader().await?, since).await? {
-                say(format_args!("{}  {}  {}  {} networks", found.day, found.person_id, found.login, found.devices));
+                let (many, counted) = (found.devices, found.counted);
+                say(format_args!("{}  {}  {}  {many} {counted}", found.day, found.person_id, found.login));
             }
         }
     }
@@ -231,7 +232,8 @@ async fn show(c: &mut impl Conn, person: &Person) -> Outcome<()> {
         say(format_args!("mail: {}  {}  written {written}  {what}  {answer}{digest}", mail.id, mail.template));
     }
     for found in sharing_suspicions::of_person(c, &person.id).await? {
-        say(format_args!("sharing suspected: {}  {} networks at the same time", found.day, found.devices));
+        let (day, many, counted) = (found.day, found.devices, found.counted);
+        say(format_args!("sharing suspected: {day}  {many} {counted} at the same time"));
     }
     Ok(())
 }

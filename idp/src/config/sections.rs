@@ -80,6 +80,7 @@ pub struct Accounts {
     pub unproven_per_hour: u32,
     pub sessions_per_person: u32,
     pub sessions_beyond: SessionsBeyond,
+    pub sharing_by: habilis_policies::sharing::By,
     pub sharing_networks: usize,
     pub sharing_window_minutes: u32,
     pub mandatory: Vec<habilis_policies::attributes::Attribute>,
@@ -205,6 +206,13 @@ pub struct Api {
 #[expect(missing_docs, reason = "each field is documented in habilis.toml")]
 pub struct Imports {
     pub keep_days: u16,
+}
+
+/// `[orders]`
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "each field is documented in habilis.toml")]
+pub struct Orders {
+    pub self_service_trials: bool,
 }
 
 /// `[reviews]`

@@ -67,6 +67,7 @@ const MIGRATIONS: &[Migration] = migrations![
     36 "0036_seat_leases",
     39 "0039_client_versions",
     42 "0042_import_rights",
+    43 "0043_incidents",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -199,6 +199,7 @@ tables! {
     groups,
     idempotency_keys,
     import_entries,
+    incidents,
     initial_access_tokens,
     imports,
     interactions,

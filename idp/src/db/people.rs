@@ -10,6 +10,7 @@ statements! {
     OPERATORS = "SELECT id FROM people WHERE operator AND status = 'active' ORDER BY id LIMIT 50";
     STAFF = "SELECT id FROM people WHERE operator AND status = 'active'
              UNION SELECT id FROM people WHERE privacy AND status = 'active' ORDER BY id LIMIT 200";
+    OFFICERS = "SELECT id FROM people WHERE privacy AND status = 'active' AND email IS NOT NULL ORDER BY id LIMIT 200";
     INSERT = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at,
                                   indexed_at, sort_key)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $11, $12)";
@@ -377,6 +378,15 @@ pub async fn withdraw(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<boo
 /// The engine failed.
 pub async fn operators(c: &mut impl Conn) -> sqlx::Result<Vec<String>> {
     let found = sql!(c, all (String,): OPERATORS)?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
+/// The active data protection officers who have an address, at most two hundred.
+///
+/// # Errors
+/// The engine failed.
+pub async fn officers(c: &mut impl Conn) -> sqlx::Result<Vec<String>> {
+    let found = sql!(c, all (String,): OFFICERS)?;
     Ok(found.into_iter().map(|(id,)| id).collect())
 }
 

@@ -6,12 +6,12 @@ use jiff::civil::Date;
 use super::{At, Conn, Tx};
 
 statements! {
-    INSERT = "INSERT INTO sharing_suspicions (person_id, day, raised_at, devices) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    SINCE = "SELECT s.person_id, p.login, s.day, s.devices
+    INSERT = "INSERT INTO sharing_suspicions (person_id, day, raised_at, devices, counted) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    SINCE = "SELECT s.person_id, p.login, s.day, s.devices, s.counted
              FROM sharing_suspicions s JOIN people p ON p.id = s.person_id
              WHERE s.raised_at >= $1
              ORDER BY s.raised_at DESC, s.person_id LIMIT 1000";
-    OF_PERSON = "SELECT s.person_id, p.login, s.day, s.devices
+    OF_PERSON = "SELECT s.person_id, p.login, s.day, s.devices, s.counted
                  FROM sharing_suspicions s JOIN people p ON p.id = s.person_id
                  WHERE s.person_id = $1
                  ORDER BY s.raised_at DESC LIMIT 100";
@@ -27,16 +27,23 @@ pub struct Suspicion {
     pub login: String,
     /// The day, in Paris.
     pub day: String,
-    /// How many networks it was used from at the same time.
+    /// How many networks or devices it was used from at the same time.
     pub devices: i64,
+    /// Which of the two: `networks` or `devices`.
+    pub counted: String,
 }
 
 /// Notes a suspicion; false when there is one of that day.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn insert(tx: &mut Tx, person: &str, (day, devices): (Date, i64), now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute INSERT, person, day.to_string(), At::from(now), devices).map(|rows| rows == 1)
+pub async fn insert(
+    tx: &mut Tx,
+    person: &str,
+    (day, many, counted): (Date, i64, &str),
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    sql!(tx, execute INSERT, person, day.to_string(), At::from(now), many, counted).map(|rows| rows == 1)
 }
 
 /// The suspicions since then, newest first, a thousand at most.

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::db::events as event_rows;
 use crate::db::{
     account_links, api_key_uses, browsers, compromise_links, device_requests, document_requests, factor_removals,
-    failures, grants, idempotency_keys, imports as import_files, initial_access_tokens, interactions,
+    failures, grants, idempotency_keys, imports as import_files, incidents, initial_access_tokens, interactions,
     jobs as long_work, logout_outbox, membership_offers, notices, overrides, passkeys, password_links, pushed_requests,
     refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices,
     used_tokens, webhook_deliveries, webhooks,
@@ -57,6 +57,8 @@ const FORGET_JOB: SignedDuration = SignedDuration::from_hours(24 * 90);
 const FORGET_SHARING: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// An offer of a membership that was answered so long ago is of no use any more: the audit trail has it.
 const FORGET_OFFER: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// How long an incident is kept after it was handled: three years.
+const FORGET_INCIDENT: SignedDuration = SignedDuration::from_hours(24 * (3 * 365 + 1));
 /// How long the uses of API keys are told by day.
 const FORGET_USES: SignedDuration = SignedDuration::from_hours(24 * 400);
 /// An ID token older than this is no hint any more.
@@ -151,6 +153,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += totp_devices::purge(&mut tx, before).await?;
     rows += factor_removals::purge(&mut tx, before).await?;
     rows += account_links::purge(&mut tx, before).await?;
+    rows += incidents::purge(&mut tx, now.saturating_sub(FORGET_INCIDENT)?).await?;
     rows += sharing_suspicions::purge(&mut tx, now.saturating_sub(FORGET_SHARING)?).await?;
     rows += event_rows::purge(&mut tx, now.saturating_sub(app.config.events.keep())?).await?;
     rows += webhook_deliveries::purge(&mut tx, now.saturating_sub(FORGET_DELIVERY)?).await?;

@@ -139,6 +139,7 @@ mod tests {
     use crate::mail::documents::DocumentLetter;
     use crate::mail::duties::DutyLetter;
     use crate::mail::factors::FactorLetter;
+    use crate::mail::incidents::IncidentLetter;
     use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
     use crate::mail::organizations::{MembershipEnds, ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
@@ -182,6 +183,10 @@ mod tests {
             ("documents_overdue.1", Other),
             ("documents_refused.1", Other),
             ("documents_reminder.1", Other),
+            ("dpo_address_restored.1", Other),
+            ("dpo_compromise.2", Other),
+            ("dpo_kill_switch.2", Other),
+            ("dpo_report.1", Other),
             ("duties_done.1", Other),
             ("duties_refused.1", Other),
             ("duties_requested.1", Other),
@@ -231,6 +236,7 @@ mod tests {
             ("signatory_changed.1", Other),
             ("succession_done.1", Other),
             ("succession_requested.1", Other),
+            ("trial_begun.1", Other),
             ("trial_ended.1", Other),
             ("trial_ends.1", Other),
             ("webhook_disabled.1", Other),
@@ -252,6 +258,7 @@ mod tests {
             .chain(named(ReviewLetter::samples()))
             .chain(named(DocumentLetter::samples()))
             .chain(named(DutyLetter::samples()))
+            .chain(named(IncidentLetter::samples()))
             .chain(named(SubscriptionLetter::samples()))
             .chain(named(MeasureLetter::samples()))
             .chain(named(AccessClosedLetter::samples()))

@@ -29,6 +29,8 @@ pub enum Notice {
     Interrupted,
     /// Seats of the order are open; the date is its last day, when it has one.
     Opened,
+    /// The trial has begun; the date is its last day, and `seats` has how many there are.
+    TrialBegun,
     /// The trial ends soon; the date is its last day.
     TrialEnds,
     /// The trial has ended; data are frozen.
@@ -85,6 +87,9 @@ impl Notice {
                 "order_opened.1",
                 ["letter-order-opened-subject", "letter-order-opened-what", "letter-order-opened-then"],
             ),
+            Self::TrialBegun => {
+                ("trial_begun.1", ["letter-trial-begun-subject", "letter-trial-begun-what", "letter-trial-begun-then"])
+            }
             Self::TrialEnds => {
                 ("trial_ends.1", ["letter-trial-ends-subject", "letter-trial-ends-what", "letter-trial-ends-then"])
             }
@@ -190,6 +195,7 @@ impl SubscriptionLetter {
             Notice::Unpaid,
             Notice::Interrupted,
             Notice::Opened,
+            Notice::TrialBegun,
             Notice::TrialEnds,
             Notice::TrialEnded,
             Notice::AccessEnds,

@@ -11,9 +11,10 @@ use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::organizations::Organization;
 use crate::db::{Tx, clients, jobs, members, membership_offers, organizations, successions};
+use crate::incidents::{self, Kind, Reported};
 use crate::jobs::imports::APPLY;
 use crate::lifecycle::seats;
-use crate::mail::incidents;
+use crate::mail::incidents::About;
 use crate::mail::organizations::SensitiveAct;
 use crate::outcome::Outcome;
 
@@ -77,9 +78,12 @@ pub async fn close(
     for duty in ["signatory", "dpo"] {
         signatories::tell_duty(tx, app, (organization, duty, act.clone()), now).await?;
     }
-    incidents::tell_dpo_of_kill_switch(tx, app, (organization, people), now).await?;
+    let of = Reported { kind: Kind::of(tx, by).await?, by, person: None, organization: Some(id) };
+    let about = About::KillSwitch { organization: format!("{}, {id}", organization.name), people };
+    let incident = incidents::open(tx, app, (of, about), now).await?;
     let event = event
         .about(id)
+        .with("incident", incident)
         .with("people", closed.people)
         .with("sessions", closed.sessions)
         .with("grants", closed.grants)

@@ -5,13 +5,18 @@ use habilis_policies::seats::{self as rules, Level};
 use jiff::Timestamp;
 
 use crate::db::seats::Pool;
+use crate::db::trials::Trial;
 use crate::db::{Tx, members, organizations, people, products};
 use crate::lifecycle;
 use crate::lifecycle::seats::NOTICE;
 use crate::mail::subscriptions::{Notice, SubscriptionLetter};
 use crate::mail::{self, Post, Recipient};
+use crate::measures;
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
+
+/// The kind of the notice that a trial has begun, and so many days before its end that is.
+const TRIAL: (&str, u16) = ("trial", 15);
 
 /// What a letter is about, before the names are known.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +64,25 @@ pub async fn letter(
         deadline: None,
         seats,
     }))
+}
+
+/// Tells administrators and signatories that a trial has begun: the notice with its mails is the proof of it (R070).
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn trial_begun(tx: &mut Tx, post: Post<'_>, trial: &Trial, now: Timestamp) -> Outcome<()> {
+    let organization = trial.organization_id.as_str();
+    let about = About { organization, product: &trial.product_id, number: "" };
+    let Some(mut letter) = letter(tx, about, Notice::TrialBegun, (0, u64::from(trial.seats()))).await? else {
+        return Ok(());
+    };
+    // The last day is the one before the cut.
+    letter.date = Some(calendar::add_days(calendar::date_at(trial.rule().closes_at()), -1));
+    let notice = lifecycle::keep_at_once(tx, (TRIAL.0, &trial.id, TRIAL.1), (organization, now), now).await?;
+    for to in measures::of_organization(tx, organization, now).await? {
+        mail::write_notice_to(tx, post, (&to.recipient(), &letter, &notice), now).await?;
+    }
+    Ok(())
 }
 
 /// Writes to everybody who administers an organization today, in the name of a notice.

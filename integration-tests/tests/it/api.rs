@@ -1031,7 +1031,9 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
         let shown = own.send(file.body("%PDF-1.7 isolée")).await.done(201);
         shown["documents"][0]["id"].as_str().unwrap().clone_into(&mut document);
     }
+    let reported = boss.post(&format!("{of}/incidents"), &json!({ "description": "Essai" })).await.done(201);
     let others = [
+        ("{incident}", reported["id"].as_str().unwrap().to_owned()),
         ("{document_request}", asked),
         ("{document}", document),
         ("{import}", import),

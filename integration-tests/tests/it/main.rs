@@ -100,6 +100,7 @@ mod forgot;
 mod gateway;
 mod groups;
 mod imports;
+mod incidents;
 mod introspect;
 mod jwks_uri;
 mod legacy;

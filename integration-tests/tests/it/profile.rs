@@ -93,6 +93,8 @@ own_journeys! {
         for login in [ANEW, &person.login] {
             assert_eq!(local_sign_in(&server, &mut Browser::new(), login, &person.password).await.status, 401, "{login}");
         }
+        let queue = crate::api::operator(&server).await.get("/incidents?status=open").await.done(200);
+        assert_eq!((&queue["items"][0]["cause"], &queue["items"][1]), (&"address_restored".into(), &serde_json::Value::Null));
         let chosen = choose(&mut Browser::new(), &link_to(&server, (&person.login, "/password/new/"), 1).await, NEW).await;
         assert!(chosen.has("password-changed-page"), "{}", chosen.summary());
         let page = local_sign_in(&server, &mut Browser::new(), &person.login, NEW).await;

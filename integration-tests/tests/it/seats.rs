@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::activation::activate;
-use crate::api::{in_days, new_member, new_organization, of_kind, operator, organization_of_kind};
+use crate::api::{in_days, new_member, new_organization, of_kind, operator, organization_of_kind, personnel};
 use crate::forgot::{NEW, ask, local_sign_in};
 
 const DAY: u64 = 86_400;
@@ -619,6 +619,10 @@ own_journeys! {
         let accepted = server.now().await.to_string();
         let body = json!({ "product": "lms", "terms_version": "cgu-3", "terms_accepted_at": accepted });
         boss.post(&trials, &json!({ "product": "lms", "terms_version": "cgu-3", "terms_accepted_at": "2099-01-01T00:00:00Z" })).await.problem(409, "conflict");
+        // The operator's affair, unless the settings say otherwise.
+        let inside = |person: &&Person| person.organization.as_ref().is_some_and(|it| it.id == organization);
+        let chief = server.people.iter().filter(inside).find(|person| person.kind == "administrator").unwrap();
+        Api::of_person(&server, chief, ALL).await.post(&trials, &body).await.problem(403, "forbidden");
         let trial = boss.post(&trials, &body).await.done(201);
         assert_eq!((&trial["state"], &trial["seats"]), (&json!("running"), &json!(3)));
         boss.post(&trials, &body).await.problem(409, "conflict");
@@ -1016,3 +1020,56 @@ async fn two_servers_on_one_database_give_ten_seats_to_fifty() {
     one.kill();
     other.kill();
 }
+
+async fn an_organization_begins_a_trial_itself_where_the_operator_lets_it(engine: Engine) {
+    let mut server = TestServer::own_with(engine, &["--set", "orders.self_service_trials=true"]).await;
+    let boss = operator(&server).await;
+    product(&boss, "lms").await;
+    boss.post("/products", &json!({ "id": "sans", "name": "Sans essai" })).await.done(201);
+    let person = of_kind(&server, "administrator");
+    let organization = person.organization.clone().unwrap().id;
+    let of = format!("/organizations/{organization}");
+    let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": "signataire@essai.example" });
+    boss.post(&format!("{of}/contacts"), &contact).await.done(201);
+    let administrator = Api::of_person(&server, &person, ALL).await;
+    let trials = format!("{of}/trials");
+    let accepted = server.now().await.to_string();
+    let body = |product: &str| json!({ "product": product, "terms_version": "cgu-3", "terms_accepted_at": accepted });
+    // The same rules as the operator's: a trial there is, with the conditions accepted, once.
+    administrator.post(&trials, &body("sans")).await.problem(422, "invalid_fields");
+    let early = json!({ "product": "lms", "terms_version": "cgu-3", "terms_accepted_at": "2099-01-01T00:00:00Z" });
+    administrator.post(&trials, &early).await.problem(409, "conflict");
+    let learner = server.people.iter().find(|person| {
+        person.kind == "learner" && person.organization.as_ref().is_some_and(|it| it.id == organization)
+    });
+    let learner = Api::of_person(&server, learner.unwrap(), ALL).await;
+    assert!([403, 404].contains(&learner.post(&trials, &body("lms")).await.status), "a member");
+    let other = new_organization(&boss, "Autre").await;
+    administrator.post(&format!("/organizations/{other}/trials"), &body("lms")).await.problem(404, "not_found");
+    let trial = administrator.post(&trials, &body("lms")).await.done(201);
+    assert_eq!((&trial["state"], &trial["seats"]), (&json!("running"), &json!(3)));
+    administrator.post(&trials, &body("lms")).await.problem(409, "conflict");
+    // Extending and ending it stay the operator's.
+    let patch = json!({ "extra_days": 3, "reason": "codes en retard" });
+    let path = format!("{trials}/{}", trial["id"].as_str().unwrap());
+    administrator.patch(&path, "*", &patch).await.problem(403, "forbidden");
+    // The letter is the evidence, and the notice tells what became of it.
+    server.advance(60).await;
+    for address in [person.login.as_str(), "signataire@essai.example"] {
+        let mails = Inbox::of(&server).to(address).await;
+        let letters = mails.iter().filter(|mail| mail.subject.starts_with("Essai de Plateforme lms ouvert jusqu’au"));
+        assert_eq!(letters.count(), 1, "{mails:?}");
+    }
+    let notices = administrator.get(&format!("{of}/notices?kind=trial")).await.done(200);
+    let notice = &notices["items"][0];
+    assert_eq!((&notice["subject"], &notice["days_before"]), (&trial["id"], &json!(15)), "{notices}");
+    assert!(notice["mails"].as_array().unwrap().len() >= 2, "{notices}");
+    // An organization's own program, and one that has ordered.
+    let (software, company) = personnel(&server).await;
+    let path = format!("/organizations/{company}/trials");
+    open_order(&boss, &server, &company, ("BC-DEJA", "lms", 2)).await;
+    software.post(&path, &body("lms")).await.problem(409, "conflict");
+    server.kill();
+}
+
+on_both_engines! { an_organization_begins_a_trial_itself_where_the_operator_lets_it }

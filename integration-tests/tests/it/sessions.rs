@@ -207,3 +207,35 @@ own_journeys! {
         server.kill();
     }
 }
+
+async fn two_devices_of_one_network_are_told_where_devices_are_counted(engine: Engine) {
+    let mut server = TestServer::own_with(engine, &["--set", "accounts.sharing_by=devices"]).await;
+    let at = |host: u8| Browser::from_address(Ipv4Addr::new(127, 72, 1, host));
+    server.set_clock(&serde_json::json!({ "set": "2027-03-02T08:00:00Z" })).await;
+    // One browser that is used alone, and one that loses its cookies on the way.
+    let (other, third) = (server.learner_number(1).clone(), server.learner_number(2).clone());
+    let (mut alone, mut forgetful) = (at(7), at(8));
+    local_sign_in(&server, &mut alone, &other.login, &other.password).await;
+    local_sign_in(&server, &mut forgetful, &third.login, &third.password).await;
+    server.advance(61).await;
+    assert!(is_signed_in(&server, &mut alone).await && is_signed_in(&server, &mut forgetful).await);
+    forgetful.forget_cookies();
+    local_sign_in(&server, &mut forgetful, &third.login, &third.password).await;
+    server.advance(61).await;
+    assert!(is_signed_in(&server, &mut alone).await && is_signed_in(&server, &mut forgetful).await);
+    assert_eq!(counter(&server, SUSPECTED).await, 0);
+    // A computer and a phone at home.
+    let person = server.learner().clone();
+    let (mut computer, mut phone) = (at(5), at(6));
+    for browser in [&mut computer, &mut phone] {
+        local_sign_in(&server, browser, &person.login, &person.password).await;
+    }
+    server.advance(61).await;
+    assert!(is_signed_in(&server, &mut computer).await && is_signed_in(&server, &mut phone).await, "never blocked");
+    assert_eq!(counter(&server, SUSPECTED).await, 1);
+    let shown = server.manage(&["person", "show", &person.login]).await.printed();
+    assert!(shown.contains("sharing suspected: 2027-03-02  2 devices"), "{shown}");
+    server.kill();
+}
+
+on_both_engines! { two_devices_of_one_network_are_told_where_devices_are_counted }

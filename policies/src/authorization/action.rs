@@ -165,6 +165,8 @@ actions! {
     ReadOrders "read_orders" "habilis.orders",
     /// Records orders.
     WriteOrders "write_orders" "habilis.orders",
+    /// Asks for a trial of a product, where the operator lets organizations do so themselves (R070).
+    RequestTrial "request_trial" "habilis.orders",
     /// Says whether an organization has its data back at the end or only destroyed.
     ChooseDataReturn "choose_data_return" "habilis.orders",
     /// Reads the seats of an organization: how many, who holds them, what happened to them.
@@ -181,6 +183,12 @@ actions! {
     WriteEnrolments "write_enrolments" "habilis.members.write",
     /// Ends every session, token and key of an organization at once (R033).
     KillSwitch "kill_switch" "habilis.members.write",
+    /// Reports a security flaw or a misuse of credentials in an organization (R032).
+    ReportIncident "report_incident" "habilis.organizations.write",
+    /// Reads the queue of the data protection officer: what was reported (R034).
+    ReadIncidents "read_incidents" "habilis.audit.read",
+    /// Says that such an incident was handled.
+    HandleIncident "handle_incident" "habilis.measures",
     /// Reads a person's consents.
     ReadConsents "read_consents" "habilis.privacy",
     /// Answers a person's request about their data.
