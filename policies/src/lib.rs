@@ -30,6 +30,7 @@ pub mod reminders;
 pub mod request_objects;
 pub mod resources;
 pub mod response_types;
+pub mod restitution;
 pub mod sanctions;
 pub mod scopes;
 pub mod search;

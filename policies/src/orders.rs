@@ -352,6 +352,42 @@ impl<'a> Orders<'a> {
         last
     }
 
+    /// When all that the organization subscribed to is over, options that go on longer included; none while anything goes on, be it
+    /// interrupted or not, and where no subscription was ever concluded. A last day that was `said` beside the orders, and when, is that of
+    /// what was signed by then.
+    ///
+    /// Requirements R023, R066, R067, R087.
+    pub fn over_at(&self, said: Option<(Date, Timestamp)>) -> Option<Timestamp> {
+        self.contracts().next()?;
+        let mut over = None::<Timestamp>;
+        for order in self.0.iter().filter(|order| !order.follows() && order.acknowledged_at.is_some()) {
+            let Some(signed_at) = order.signed_at else { continue };
+            let end = match self.end(order) {
+                Some((_, Closing::Superseded)) => continue,
+                end => end.map(|(at, _)| at),
+            };
+            let said = said.filter(|&(_, said_at)| signed_at <= said_at).map(|(day, _)| calendar::cut_after(day));
+            over = over.max(Some(end.into_iter().chain(said).min()?));
+        }
+        over
+    }
+
+    /// Whether the subscription ended, or is to end, by a termination for a breach: nothing goes on longer than what was terminated.
+    ///
+    /// Requirements R086, R211.
+    pub fn ended_for_breach(&self) -> bool {
+        let Some(over_at) = self.over_at(None) else { return false };
+        let terminated = |order: &&Order| order.suspended_at.is_some() && order.terminated_on.is_some();
+        self.contracts().filter(terminated).any(|order| self.end(order).is_some_and(|(at, _)| at == over_at))
+    }
+
+    /// Whether an invoice of a contract is unpaid.
+    ///
+    /// Requirements R074, R211.
+    pub fn owes(&self) -> bool {
+        self.contracts().any(|order| order.unpaid_since.is_some())
+    }
+
     /// Whether all that the organization subscribed to is interrupted at `now`, unpaid or suspended, and until when that answer
     /// holds; none when no change is known.
     ///
@@ -1017,6 +1053,53 @@ pub(crate) mod tests {
         ];
         for (orders, expected) in table {
             assert_eq!(Orders(&orders).last_day(), expected, "{orders:?}");
+        }
+    }
+
+    #[test]
+    fn all_is_over_when_the_last_contract_is_and_not_before() {
+        let fixed = order("a", START);
+        let tacit = Order { renewal: Renewal::Tacit, ..order("b", START) };
+        let longer = order("c", date(2027, 1, 1));
+        let replacing = Order { supersedes: Some("b".into()), ..longer.clone() };
+        let option = Order { kind: Kind::Option { of: "a".into() }, ..order("o", START) };
+        let stated = Order { last_day: Some(date(2028, 2, 29)), ..option.clone() };
+        let unsigned = Order { signed_at: None, ..tacit.clone() };
+        let (end, later) = (midnight(date(2027, 9, 1)), midnight(date(2028, 1, 1)));
+        let breach = date(2027, 2, 3);
+        let broken = Order { suspended_at: Some(midnight(breach)), terminated_on: Some(breach), ..order("x", START) };
+        let signed = fixed.signed_at.unwrap();
+        let moment = std::time::Duration::from_nanos(1);
+        let table = [
+            // orders, what was said; when all is over, and whether for a breach
+            (vec![], None, (None, false)),
+            (vec![unsigned.clone()], None, (None, false)),
+            (vec![Order { acknowledged_at: None, ..fixed.clone() }], None, (None, false)),
+            (vec![fixed.clone()], None, (Some(end), false)),
+            (vec![tacit.clone()], None, (None, false)),
+            (vec![fixed.clone(), tacit.clone()], None, (None, false)),
+            (vec![fixed.clone(), unsigned], None, (Some(end), false)),
+            (vec![fixed.clone(), longer.clone()], None, (Some(later), false)),
+            (vec![tacit.clone(), replacing], None, (Some(later), false)),
+            (vec![Order { unpaid_since: Some(date(2027, 1, 5)), ..fixed.clone() }], None, (Some(end), false)),
+            // An option ends with its subscription, or on a day of its own; alone it is no subscription.
+            (vec![fixed.clone(), option], None, (Some(end), false)),
+            (vec![fixed.clone(), stated.clone()], None, (Some(midnight(date(2028, 3, 1))), false)),
+            (vec![stated], None, (None, false)),
+            // What was said is said of what there was.
+            (vec![tacit.clone()], Some((breach, signed)), (Some(cut_after(breach)), false)),
+            (vec![fixed.clone()], Some((breach, signed)), (Some(cut_after(breach)), false)),
+            (vec![fixed.clone()], Some((date(2028, 1, 1), signed)), (Some(end), false)),
+            (vec![fixed.clone()], Some((breach, signed - moment)), (Some(end), false)),
+            (vec![], Some((breach, signed)), (None, false)),
+            // Terminated for a breach, with nothing that goes on, or with something.
+            (vec![broken.clone()], None, (Some(cut_after(breach)), true)),
+            (vec![broken.clone(), fixed], None, (Some(end), false)),
+            (vec![broken, tacit], None, (None, false)),
+        ];
+        for (orders, said, expected) in table {
+            let found = Orders(&orders);
+            assert_eq!((found.over_at(said), found.ended_for_breach()), expected, "{said:?} {orders:?}");
         }
     }
 

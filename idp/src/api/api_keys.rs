@@ -32,6 +32,7 @@ use crate::app::App;
 use crate::db::api_keys::{self, ApiKey as Row, Live, NewApiKey};
 use crate::db::{api_key_uses, audit, is_unique_violation, members, orders, subscription_ends as said};
 use crate::mail::organizations::SensitiveAct;
+use crate::seats;
 
 /// Days of usage told at once, at the most.
 const MAX_DAYS: i32 = 400;
@@ -516,6 +517,8 @@ async fn end_with_subscription(
     members::lock(&mut write.tx, organization).await?;
     said::say(&mut write.tx, organization, (last_day, caller.id()), write.now).await?;
     let shortened = subscription_ends(&mut write.tx, (organization, last_day, caller.id()), write.now).await?;
+    let all: Vec<_> = orders::all(&mut write.tx, organization).await?.iter().map(orders::Order::rule).collect();
+    seats::set_over(&mut write.tx, (organization, &all)).await?;
     let event = acting.event(&caller, "subscription.ends").about(organization);
     let event = event.with("last_day", last_day.to_string()).with("keys", u64::try_from(shortened).unwrap_or(u64::MAX));
     audit::record(&mut write.tx, event, write.now).await?;

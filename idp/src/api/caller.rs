@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use habilis_policies::acr::Level;
 use habilis_policies::attributes::Asked;
 use habilis_policies::authorization::{
-    Action, Context, Decision, OrganizationStatus, Principal, PrincipalKind, Resource, Subject,
+    Action, Context, Decision, OrganizationStatus, Principal, PrincipalKind, Resource, Subject, Subscription,
 };
 use habilis_policies::calendar;
 use jiff::Timestamp;
@@ -46,8 +46,8 @@ pub struct Caller {
     /// What the client calls a sign-in with two factors.
     strong: Option<String>,
     access: Access,
-    /// Where leave was asked for: the organization, and whether it was active.
-    asked_in: OnceLock<(String, bool)>,
+    /// Where leave was asked for: the organization, whether it was active, and how far its data were open.
+    asked_in: OnceLock<(String, bool, Subscription)>,
 }
 
 /// Who calls, for what is read of the request afterwards.
@@ -236,7 +236,7 @@ impl Caller {
     pub async fn in_organization(&self, app: &App, action: Action, id: &str) -> Answer<Acting> {
         let organization = self.organization(app, action, id).await?;
         let resource = Resource { organization: Some(&organization.id), subject: None };
-        let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
+        let policy = self.ask(app, action, (&resource, &self.context(app, &organization))).await?;
         Ok(Acting { asked: asked(app, &organization), organization, policy })
     }
 
@@ -248,7 +248,7 @@ impl Caller {
         let organization = self.organization(app, action, id).await?;
         let subject = Subject { id: "newcomer", operator: false, privacy: false, administrator: false };
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
-        let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
+        let policy = self.ask(app, action, (&resource, &self.context(app, &organization))).await?;
         Ok(Acting { asked: asked(app, &organization), organization, policy })
     }
 
@@ -260,7 +260,7 @@ impl Caller {
         let organization = self.organization(app, action, id).await?;
         let subject = Subject { id: "administrators", operator: false, privacy: false, administrator: true };
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
-        let policy = self.ask(app, action, (&resource, &self.context(&organization))).await?;
+        let policy = self.ask(app, action, (&resource, &self.context(app, &organization))).await?;
         Ok(Acting { asked: asked(app, &organization), organization, policy })
     }
 
@@ -287,7 +287,7 @@ impl Caller {
         let (organization, member) = self.member(app, action, (id, person)).await?;
         let subject = subject(&member);
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
-        let context = Context { requested_by, ..self.context(&organization) };
+        let context = Context { requested_by, ..self.context(app, &organization) };
         let policy = self.ask(app, action, (&resource, &context)).await?;
         Ok(OnMember { asked: asked(app, &organization), organization, member, policy })
     }
@@ -306,7 +306,7 @@ impl Caller {
         let (organization, member) = self.member(app, action, (id, person)).await?;
         let subject = subject(&member);
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
-        let policy = match self.decide(app, action, (&resource, &self.context(&organization)))? {
+        let policy = match self.decide(app, action, (&resource, &self.context(app, &organization)))? {
             Ok(policy) => policy,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -392,7 +392,8 @@ impl Caller {
         }
         let found = organizations::find(&mut app.db.reader().await?, id).await?.ok_or_else(Problem::not_found)?;
         // Of several in one request all are the same.
-        let _ = self.asked_in.set((found.id.clone(), found.status == "active"));
+        let subscription = found.subscription(app.clock.now());
+        let _ = self.asked_in.set((found.id.clone(), found.status == "active", subscription));
         Ok(found)
     }
 
@@ -413,8 +414,8 @@ impl Caller {
         }
         let administers = |id: &str| self.administers.iter().any(|it| it == id);
         let asked_in =
-            self.asked_in.get().filter(|(id, _)| administers(id) || self.member_of.iter().any(|it| it == id));
-        if let Some((id, _)) = asked_in.filter(|(id, _)| administers(id)) {
+            self.asked_in.get().filter(|(id, ..)| administers(id) || self.member_of.iter().any(|it| it == id));
+        if let Some((id, ..)) = asked_in.filter(|(id, ..)| administers(id)) {
             members::lock(tx, id).await?;
         }
         if self.grant_is_over(tx, now).await? {
@@ -430,7 +431,7 @@ impl Caller {
         if !person.as_ref().is_some_and(staff) {
             return Ok(Some(Problem::bare(Code::Forbidden)));
         }
-        let Some((id, active)) = asked_in else { return Ok(None) };
+        let Some((id, active, subscription)) = asked_in else { return Ok(None) };
         let found = members::in_force(tx, &self.id, &calendar::date_at(now).to_string()).await?;
         let role = found.into_iter().find(|of| of.organization_id == *id).map(|of| of.role);
         let lost = match role.as_deref() {
@@ -442,10 +443,16 @@ impl Caller {
         if lost.is_some() && !self.operator && !self.privacy {
             return Ok(lost);
         }
-        let inactive = *active
-            && !self.operator
-            && organizations::find(tx, id).await?.is_none_or(|organization| organization.status != "active");
-        Ok(inactive.then(|| Problem::bare(Code::OrganizationNotActive)))
+        if self.operator {
+            return Ok(None);
+        }
+        let found = organizations::find(tx, id).await?;
+        if *active && found.as_ref().is_none_or(|organization| organization.status != "active") {
+            return Ok(Some(Problem::bare(Code::OrganizationNotActive)));
+        }
+        let over = *subscription == Subscription::Open
+            && found.is_none_or(|organization| organization.subscription(now) != Subscription::Open);
+        Ok(over.then(|| Problem::bare(Code::SubscriptionOver)))
     }
 
     /// Whether the grant behind the token ended since the token was looked at, by a report of its person or a kill switch. Whoever
@@ -466,7 +473,7 @@ impl Caller {
     /// A fault.
     pub async fn record_lost(&self, app: &App, now: Timestamp) -> Outcome<()> {
         let mut event = self.event("authorization.refused").with("reason", "taken_away_meanwhile");
-        if let Some((organization, _)) = self.asked_in.get() {
+        if let Some((organization, ..)) = self.asked_in.get() {
             event = event.in_organization(organization);
         }
         let mut tx = app.db.begin().await?;
@@ -474,14 +481,15 @@ impl Caller {
         Ok(tx.commit().await?)
     }
 
-    fn context<'a>(&self, organization: &Organization) -> Context<'a> {
+    fn context<'a>(&self, app: &App, organization: &Organization) -> Context<'a> {
         // A status this program does not know counts as terminated.
         let organization_status = match organization.status.as_str() {
             "active" => Some(OrganizationStatus::Active),
             "suspended" => Some(OrganizationStatus::Suspended),
             _ => Some(OrganizationStatus::Terminated),
         };
-        Context { step_up: self.step_up, organization_status, ..Context::default() }
+        let subscription = Some(organization.subscription(app.clock.now()));
+        Context { step_up: self.step_up, organization_status, subscription, ..Context::default() }
     }
 
     async fn ask(&self, app: &App, action: Action, about: (&Resource<'_>, &Context<'_>)) -> Answer<String> {
@@ -525,10 +533,16 @@ impl Caller {
                 policy
             }
         };
-        let hidden = !app.authorization.knows(&principal, resource, context);
+        // Who is told that the subscription is over knows what there was before.
+        let open = Context { subscription: Some(Subscription::Open), ..*context };
+        let hidden = !app.authorization.knows(&principal, resource, &open);
         let inactive =
             !self.operator && context.organization_status.is_some_and(|status| status != OrganizationStatus::Active);
-        let code = if inactive { Code::OrganizationNotActive } else { Code::Forbidden };
+        let code = match policy.as_deref() {
+            _ if inactive => Code::OrganizationNotActive,
+            Some("subscription-over" | "subscription-export") => Code::SubscriptionOver,
+            _ => Code::Forbidden,
+        };
         let problem = match &policy {
             _ if hidden => Problem::not_found(),
             Some(policy) => Problem::bare(code).with("policy", policy.clone()),

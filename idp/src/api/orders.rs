@@ -79,7 +79,7 @@ pub(super) struct Order {
     closed: Option<String>,
     /// When it opens, or since when it is closed, RFC 3339.
     at: Option<String>,
-    /// When its data are removed, once it has ended and nothing follows (R156).
+    /// When its data are removed, once it has ended and nothing follows (R156); later where `data-return` has a later `reversibility_until`.
     purge_on: Option<String>,
     /// RFC 3339.
     acknowledged_at: Option<String>,

@@ -64,6 +64,9 @@ codes! {
     Forbidden = "forbidden", FORBIDDEN, "Not allowed";
     /// The organization is suspended or terminated: nothing can be changed in it.
     OrganizationNotActive = "organization_not_active", FORBIDDEN, "The organization is not active";
+    /// The subscription of the organization is over: its data are closed to its administrators and programs. For thirty days after the end,
+    /// where the operator agreed in writing, they read and export (R087).
+    SubscriptionOver = "subscription_over", FORBIDDEN, "The subscription is over";
     /// API keys are for apprenticeship centres, and this organization is none (R101).
     NotAnApprenticeshipCentre = "not_an_apprenticeship_centre", FORBIDDEN, "Not an apprenticeship centre";
     /// There is nothing at this address, or nothing that the caller may know of.
@@ -87,6 +90,9 @@ codes! {
     /// A termination follows a formal notice that was left without effect for thirty days, or an irreparable breach; `from` is the first
     /// day on which it may, when that is known (R086).
     FormalNoticeNeeded = "formal_notice_needed", CONFLICT, "A formal notice must have been left without effect";
+    /// The data are not given back: `why` is `breach` (the subscription was terminated for one), `unpaid` (while an invoice is), or
+    /// `extra_too_late` (an extra reversibility is asked for fifteen days before the end at the latest) (R211).
+    RestitutionExcluded = "restitution_excluded", CONFLICT, "The data are not given back";
     /// The person belongs to another organization as well, which this would concern: the operator does it (R035).
     InOtherOrganizations = "in_other_organizations", CONFLICT, "The operator does this";
     /// The account was not opened yet: send the invitation again instead (R025).

@@ -66,6 +66,7 @@ const MIGRATIONS: &[Migration] = migrations![
     35 "0035_subscription_ends",
     36 "0036_seat_leases",
     39 "0039_client_versions",
+    41 "0041_subscription_over",
     42 "0042_import_rights",
     43 "0043_incidents",
 ];

@@ -1,6 +1,8 @@
 //! Organizations, who belongs to them, and the rights each person has in each portal.
 
 use habilis_policies::attributes::Asked;
+use habilis_policies::authorization::Subscription;
+use habilis_policies::restitution;
 use jiff::Timestamp;
 
 use super::{At, Conn, Tx, search};
@@ -22,8 +24,10 @@ statements! {
     LIST = "SELECT id, kind, name, siret, status, password_policy FROM organizations ORDER BY name, id LIMIT $1";
     PASSWORD_POLICY = "SELECT password_policy FROM organizations WHERE id = $1";
     SET_PASSWORD_POLICY = "UPDATE organizations SET password_policy = $2, version = version + 1 WHERE id = $1";
-    FIND = "SELECT id, kind, name, siret, siren, nda, uai, status, second_factor, mandatory_attributes, version, created_at, updated_at
-            FROM organizations WHERE id = $1";
+    FIND = "SELECT o.id, o.kind, o.name, o.siret, o.siren, o.nda, o.uai, o.status, o.second_factor, o.mandatory_attributes, o.version, o.created_at,
+                   o.updated_at, o.subscription_over_at, d.export_agreed_at
+            FROM organizations o LEFT JOIN data_returns d ON d.organization_id = o.id WHERE o.id = $1";
+    OVER_AT = "UPDATE organizations SET subscription_over_at = $2 WHERE id = $1";
     CREATE = "INSERT INTO organizations (id, kind, name, siret, siren, nda, uai, mandatory_attributes, status, version, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', 1, $9, $9)";
     UPDATE = "UPDATE organizations SET name = $3, siret = $4, siren = $5, nda = $6, uai = $7, mandatory_attributes = $8, updated_at = $9,
@@ -160,6 +164,18 @@ pub struct Organization {
     pub created_at: At,
     /// Last change; 0 when never.
     pub updated_at: At,
+    /// When all that it subscribed to is over; none while something goes on, and where there never was a contract.
+    pub subscription_over_at: Option<At>,
+    /// Since when it is agreed that it exports for thirty days after that (Q10).
+    pub export_agreed_at: Option<At>,
+}
+
+impl Organization {
+    /// How far its data are open to its own at `now` (R087).
+    pub fn subscription(&self, now: Timestamp) -> Subscription {
+        let over_at = self.subscription_over_at.map(Timestamp::from);
+        restitution::subscription(over_at, self.export_agreed_at.is_some(), now)
+    }
 }
 
 /// What an organization is written from.
@@ -468,6 +484,14 @@ pub async fn set_member(
 /// The engine failed.
 pub async fn find(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Organization>> {
     sql!(c, optional Organization: FIND, id)
+}
+
+/// Keeps when all that an organization subscribed to is over.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_over_at(tx: &mut Tx, id: &str, over_at: Option<Timestamp>) -> sqlx::Result<()> {
+    sql!(tx, execute OVER_AT, id, over_at.map(At::from)).map(drop)
 }
 
 /// Adds an organization of a kind.

@@ -14,7 +14,8 @@ statements! {
             FROM webhooks WHERE audience = $1 AND id = $2";
     FIND_ANYWHERE = "SELECT id, audience, url, types, description, active, disabled, secret, earlier_secret, earlier_until, failing_since, version, created_at, updated_at
                      FROM webhooks WHERE id = $1";
-    LISTENING = "SELECT id, audience, types, created_at FROM webhooks WHERE active AND audience IN (SELECT audience FROM events WHERE position > $1) ORDER BY id";
+    LISTENING = "SELECT id, audience, types, created_at FROM webhooks WHERE active AND audience IN (SELECT audience FROM events WHERE position > $1)
+                 AND NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = webhooks.audience AND o.subscription_over_at <= $2) ORDER BY id";
     UPDATE = "UPDATE webhooks SET url = $4, types = $5, description = $6, active = $7, version = version + 1, updated_at = $8,
                      disabled = CASE WHEN $7 THEN NULL ELSE disabled END, failures = 0, failing_since = NULL, wait_until = NULL
               WHERE audience = $1 AND id = $2 AND version = $3";
@@ -27,12 +28,14 @@ statements! {
                 WHERE id IN (SELECT w.id FROM webhooks w
                              WHERE w.active AND (w.claimed_until IS NULL OR w.claimed_until < $1) AND (w.wait_until IS NULL OR w.wait_until <= $1)
                              AND EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.next_attempt_at <= $1)
+                             AND NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = w.audience AND o.subscription_over_at <= $1)
                              ORDER BY w.turned_at, w.id LIMIT $3)
                 RETURNING id",
         postgres "UPDATE webhooks SET claimed_until = $2
                   WHERE id IN (SELECT w.id FROM webhooks w
                                WHERE w.active AND (w.claimed_until IS NULL OR w.claimed_until < $1) AND (w.wait_until IS NULL OR w.wait_until <= $1)
                                AND EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.next_attempt_at <= $1)
+                               AND NOT EXISTS (SELECT 1 FROM organizations o WHERE o.id = w.audience AND o.subscription_over_at <= $1)
                                ORDER BY w.turned_at, w.id LIMIT $3 FOR UPDATE SKIP LOCKED)
                   RETURNING id"
     };
@@ -154,8 +157,8 @@ pub async fn find_in_any_organization(c: &mut impl Conn, id: &str) -> sqlx::Resu
 ///
 /// # Errors
 /// The engine failed.
-pub async fn listening(tx: &mut Tx, position: i64) -> sqlx::Result<Vec<Listening>> {
-    sql!(tx, all Listening: LISTENING, position)
+pub async fn listening(tx: &mut Tx, position: i64, now: Timestamp) -> sqlx::Result<Vec<Listening>> {
+    sql!(tx, all Listening: LISTENING, position, At::from(now))
 }
 
 /// Changes the webhook from `version`; false when somebody was faster. What failed before is forgotten.

@@ -93,7 +93,8 @@ async fn place_all(app: &App) -> Outcome<()> {
         let mut tx = app.db.begin().await?;
         let placed = events::place(&mut tx, AT_ONCE).await?;
         let Some(first) = placed.first() else { return Ok(()) };
-        let listening = webhooks::listening(&mut tx, first.position.saturating_sub(1)).await?;
+        let now = app.clock.now();
+        let listening = webhooks::listening(&mut tx, first.position.saturating_sub(1), now).await?;
         for webhook in listening {
             let types: Vec<String> = serde_json::from_str(&webhook.types)?;
             let Ok(selection) = Selection::parse(&types) else { continue };

@@ -88,7 +88,7 @@ async fn finish(app: &App, job: &Job, (mut tx, purge): (Tx, &Purge), now: Timest
     let instant = |at: Option<At>| at.map(|at| Timestamp::from(at).to_string());
     let certificate = json!({
         "choice": wanted.choice, "chosen_by": wanted.chosen_by, "chosen_at": instant(wanted.chosen_at),
-        "exported_at": instant(wanted.exported_at),
+        "exported_at": instant(wanted.exported_at), "requested_on": wanted.requested_on, "reversibility_until": wanted.reversibility_until,
         "organization": organization, "name": found.name, "siret": found.siret, "last_day": purge.last_day,
         "started_at": Timestamp::from(purge.started_at).to_string(), "finished_at": now.to_string(), "memberships": purge.memberships,
         "accounts_erased": purge.accounts, "removed": ["memberships", "accounts", "contacts", "enrolments", "offers", "api_keys", "documents"],

@@ -10,8 +10,10 @@ use habilis_policies::enrolments::Status;
 use habilis_policies::orders::Moment::Purges;
 use habilis_policies::orders::{self as rules, Closing, Orders as All, Standing, notice_deadline, purge_on};
 use habilis_policies::reminders::{Ladder, Notice};
+use habilis_policies::restitution::removal;
 use habilis_policies::trials::TrialState;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::json;
 
 use super::{Concerns, Ended, Facts, Kind, Page, Row, Saying};
@@ -21,8 +23,9 @@ use crate::db::audit::{self, Event};
 use crate::db::contract_moments::{self as moments, Moment};
 use crate::db::jobs::{self, NewJob};
 use crate::db::orders::Order;
-use crate::db::{At, Conn, Tx, enrolments, orders, organizations, purges, trials};
+use crate::db::{At, Conn, Tx, data_returns, enrolments, orders, organizations, people, purges, trials};
 use crate::jobs::purges::KIND as PURGE;
+use crate::mail;
 use crate::mail::subscriptions::{Notice as Told, SubscriptionLetter};
 use crate::outcome::Outcome;
 use crate::seats;
@@ -163,14 +166,20 @@ impl Kind for Orders {
                 let last_day = calendar::add_days(calendar::date_at(facts.due), -1);
                 let mut letter = Self::letter(saying, &order, Told::Ended).await?;
                 if let Some(letter) = &mut letter {
-                    letter.date = Some(purge_on(last_day));
+                    letter.date = Some(calendar::date_at(removed_at(saying.tx, &order, last_day).await?));
                 }
                 Self::tell(saying, &order, letter).await?;
+                tell_awaited(saying, (&order, &all)).await?;
             }
             "purges" => {
                 let mut moments = All(&all).moments(&order.rule(), saying.now).into_iter();
-                if moments.any(|(moment, at)| moment == Purges && at <= saying.now) {
-                    begin_purge(saying, (&order.organization_id, facts)).await?;
+                if let Some((_, due)) = moments.find(|(moment, _)| *moment == Purges) {
+                    // The day after the first anniversary of the last day.
+                    let last_day = calendar::add_years(calendar::add_days(calendar::date_at(due), -1), -1);
+                    let kept = data_returns::find(saying.tx, &order.organization_id).await?.kept_until();
+                    if removal(due, kept) <= saying.now {
+                        begin_purge(saying, (&order.organization_id, last_day)).await?;
+                    }
                 }
             }
             _ => {}
@@ -199,13 +208,40 @@ impl Kind for Orders {
     }
 }
 
+/// When the data of an organization are removed whose last day this is (R156).
+async fn removed_at(tx: &mut Tx, order: &Order, last_day: Date) -> Outcome<Timestamp> {
+    let kept = data_returns::find(tx, &order.organization_id).await?.kept_until();
+    Ok(removal(calendar::midnight(purge_on(last_day)), kept))
+}
+
+/// Tells the operators, once everything is over, of data that are wanted back and were never taken (R157, R211).
+async fn tell_awaited(saying: &mut Saying<'_>, (order, all): (&Order, &[rules::Order])) -> Outcome<()> {
+    let mut moments = All(all).moments(&order.rule(), saying.now).into_iter();
+    let organization = order.organization_id.as_str();
+    let last = moments.any(|(moment, _)| moment == Purges);
+    if !last || !data_returns::find(saying.tx, organization).await?.is_awaited() {
+        return Ok(());
+    }
+    let Some(mut letter) = Orders::letter(saying, order, Told::ReturnDue).await? else { return Ok(()) };
+    let removed = match order.rule().final_day() {
+        Some(last_day) => Some(removed_at(saying.tx, order, last_day).await?),
+        None => None,
+    };
+    letter.date = removed.map(calendar::date_at);
+    for person in people::operators(saying.tx).await? {
+        mail::write(saying.tx, saying.app, (&person, &letter), saying.now).await?;
+    }
+    let event = Event::new("organization.data_return_due").by("lifecycle").in_organization(organization);
+    let event = event.about(organization).with("removed_on", letter.date.map(|day| day.to_string()));
+    Ok(audit::record(saying.tx, event, saying.now).await?)
+}
+
 /// Puts the removal of an organization's data to work, unless it is under way.
-async fn begin_purge(saying: &mut Saying<'_>, (organization, facts): (&str, &Facts)) -> Outcome<()> {
+async fn begin_purge(saying: &mut Saying<'_>, (organization, last_day): (&str, Date)) -> Outcome<()> {
     if purges::list(saying.tx, organization).await?.iter().any(|purge| purge.finished_at.is_none()) {
         return Ok(());
     }
-    // The day after the first anniversary of the last day.
-    let last_day = calendar::add_years(calendar::add_days(calendar::date_at(facts.due), -1), -1).to_string();
+    let last_day = last_day.to_string();
     let (purge, job) = (random::id("pur", saying.now), random::id("job", saying.now));
     purges::start(saying.tx, (&purge, organization, &last_day), saying.now).await?;
     let new = NewJob { id: &job, organization, kind: PURGE, subject: &purge, total: 0, by: "lifecycle" };

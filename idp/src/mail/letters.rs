@@ -178,6 +178,7 @@ mod tests {
             ("credentials_due.1", Other),
             ("credentials_late.1", Other),
             ("data_removed.1", Other),
+            ("data_return_due.1", Other),
             ("documents_accepted.1", Other),
             ("documents_opened.1", Other),
             ("documents_overdue.1", Other),

@@ -43,6 +43,8 @@ pub enum Notice {
     CredentialsDue,
     /// Nor within 96 hours.
     CredentialsLate,
+    /// The subscription is over, and the data are wanted back and were never taken; the date is the day they are removed. For operators.
+    ReturnDue,
     /// The organization's data were removed; `seats` are memberships and accounts, `number` the digest of the certificate.
     Purged,
 }
@@ -110,6 +112,10 @@ impl Notice {
             Self::CredentialsDue => (
                 "credentials_due.1",
                 ["letter-credentials-due-subject", "letter-credentials-due-what", "letter-credentials-due-then"],
+            ),
+            Self::ReturnDue => (
+                "data_return_due.1",
+                ["letter-data-return-due-subject", "letter-data-return-due-what", "letter-data-return-due-then"],
             ),
             Self::Purged => (
                 "data_removed.1",
@@ -202,6 +208,7 @@ impl SubscriptionLetter {
             Notice::RegistrationLapsed,
             Notice::CredentialsDue,
             Notice::CredentialsLate,
+            Notice::ReturnDue,
             Notice::Purged,
         ];
         let letter = |notice| Self {

@@ -11,14 +11,17 @@
 pub mod admission;
 pub mod letters;
 
-use habilis_policies::orders::{Order, Orders};
+use habilis_policies::orders::{Moment, Order, Orders};
+use habilis_policies::restitution::removal;
 use habilis_policies::seats::{self as rules, Grant, Level, Mode, Seats, SeatsExhausted, Taken};
 use habilis_policies::trials::{self as trial_rules, TrialState};
 use jiff::Timestamp;
 
 use crate::api_keys;
 use crate::db::seats::{self, Happened, Pool, Seat};
-use crate::db::{Tx, contract_moments, members, orders as order_rows, people, trials};
+use crate::db::{
+    Tx, contract_moments, data_returns, members, orders as order_rows, organizations, people, subscription_ends, trials,
+};
 use crate::mail::Post;
 use crate::outcome::Outcome;
 
@@ -431,7 +434,20 @@ pub async fn refresh(tx: &mut Tx, post: Post<'_>, organization: &str, now: Times
             level(tx, post, &pool, now).await?;
         }
     }
+    set_over(tx, (organization, &all)).await?;
     api_keys::follow_subscription(tx, (organization, &all), now).await.map(drop)
+}
+
+/// Keeps when all that an organization subscribed to or tries is over, for who asks for its data (R087). The caller holds the organization.
+///
+/// # Errors
+/// The database failed.
+pub async fn set_over(tx: &mut Tx, (organization, all): (&str, &[Order])) -> Outcome<()> {
+    let said = subscription_ends::said(tx, organization).await?;
+    let tried = trials::of_organization(tx, organization).await?;
+    let trials_close = tried.iter().map(|trial| trial.rule().closes_at()).max();
+    let over_at = Orders(all).over_at(said).map(|at| at.max(trials_close.unwrap_or(at)));
+    Ok(organizations::set_over_at(tx, organization, over_at).await?)
 }
 
 /// Says when something is due about an order, among all orders of its organization.
@@ -439,8 +455,10 @@ pub async fn refresh(tx: &mut Tx, post: Post<'_>, organization: &str, now: Times
 /// # Errors
 /// The database failed.
 pub async fn plan(tx: &mut Tx, organization: &str, (order, all): (&Order, &[Order]), now: Timestamp) -> Outcome<()> {
-    let due = Orders(all).moments(order, now).into_iter();
-    let due: Vec<_> = due.map(|(moment, at)| (moment.name(), at)).collect();
+    let mut due: Vec<_> = Orders(all).moments(order, now).into_iter().map(|(moment, at)| (moment.name(), at)).collect();
+    if let Some((_, at)) = due.iter_mut().find(|(moment, _)| *moment == Moment::Purges.name()) {
+        *at = removal(*at, data_returns::find(tx, organization).await?.kept_until());
+    }
     Ok(contract_moments::set(tx, ("order", &order.id, organization), &due, now).await?)
 }
 

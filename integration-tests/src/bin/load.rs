@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use habilis_integration_tests::protocol::{AuthorizationRequest, Proof};
 use habilis_integration_tests::{Client, Engine, Http, Person, TestServer, jose};
 use habilis_policies::authorization::{
-    Action, Context, Engine as Policies, OrganizationStatus, Principal, PrincipalKind, Resource, Subject,
+    Action, Context, Engine as Policies, OrganizationStatus, Principal, PrincipalKind, Resource, Subject, Subscription,
 };
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -472,7 +472,8 @@ fn decisions() -> impl Fn() + Sync {
         };
         let subject = Subject { id: "usr_01k0member", operator: false, privacy: false, administrator: false };
         let resource = Resource { organization: Some("org_01k0training"), subject: Some(subject) };
-        let context = Context { organization_status: Some(OrganizationStatus::Active), ..Context::default() };
+        let (organization_status, subscription) = (Some(OrganizationStatus::Active), Some(Subscription::Open));
+        let context = Context { organization_status, subscription, ..Context::default() };
         let decision = policies.decide(&principal, Action::GiveRight, &resource, &context);
         assert!(decision.is_permitted(), "{decision:?}");
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use habilis_integration_tests::{Api, Inbox, TestServer};
+use habilis_integration_tests::api::ALL;
+use habilis_integration_tests::{Api, Inbox, Person, TestServer};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
 
-use crate::api::{in_days, new_member, new_organization, operator};
+use crate::api::{in_days, invited, new_member, new_organization, of_kind, operator, personnel};
 use crate::seats::{product, step};
 
 const DAY: u64 = 86_400;
@@ -206,8 +207,8 @@ own_journeys! {
             "supersedes": first,
         });
         set_out(&boss, &organization, form).await;
-        let staying = crate::api::of_kind(&server, "trainer");
-        let api = Api::of_person(&server, &staying, habilis_integration_tests::api::ALL).await;
+        let staying = of_kind(&server, "trainer");
+        let api = Api::of_person(&server, &staying, ALL).await;
         let body = json!({ "email": staying.login, "given_name": "Nom", "family_name": "Supposé" });
         let offer = boss.post(&format!("{of}/members"), &body).await.done(202)["id"].as_str().unwrap().to_owned();
         assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
@@ -264,6 +265,177 @@ own_journeys! {
         assert_eq!(boss.get(&format!("/people?q={}", staying.login)).await.done(200)["items"].as_array().unwrap().len(), 1);
         let mails = Inbox::of(&server).to("signataire@client.example").await;
         assert_eq!(mails.iter().filter(|mail| mail.subject.contains("données supprimées")).count(), 1);
+        server.kill();
+    }
+
+    async fn data_are_closed_to_an_organization_whose_subscription_is_over(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let boss = operator(&server).await;
+        product(&boss, "clos").await;
+        let (program, organization) = personnel(&server).await;
+        let of = format!("/organizations/{organization}");
+        let (members, whole) = (format!("{of}/members"), format!("{of}/export.jsonl"));
+        let agreements = format!("{of}/data-return/agreements");
+        // No order: nothing is over.
+        program.get(&members).await.done(200);
+        let (today, last) = (in_days(&server, 0).await, in_days(&server, 2).await);
+        let form = json!({ "number": "BC-CLOS", "product": "clos", "seats": 5, "effect_on": today, "last_day": last, "renewal": "none" });
+        set_out(&boss, &organization, form).await;
+        let person = invited(&program, &organization, &new_member("clos")).await;
+        program.put(&agreements, &json!({ "export_after_end": true, "reference": "Avenant 3" })).await.problem(403, "forbidden");
+        server.advance(2 * DAY).await;
+        let (program, _) = personnel(&server).await;
+        program.get(&members).await.done(200);
+
+        // From midnight on, what they need to go on is left to them (R087).
+        server.advance(DAY).await;
+        let (program, _) = personnel(&server).await;
+        let refused = program.get(&members).await.problem(403, "subscription_over");
+        assert_eq!(refused["policy"], "subscription-over", "{refused}");
+        program.get(&format!("{members}/{person}")).await.problem(403, "subscription_over");
+        program.get(&whole).await.problem(403, "subscription_over");
+        program.get(&format!("{of}/contacts")).await.problem(403, "subscription_over");
+        program.post(&members, &new_member("tard")).await.problem(403, "subscription_over");
+        for open in ["", "/orders", "/notices", "/document-requests", "/data-return"] {
+            program.get(&format!("{of}{open}")).await.done(200);
+        }
+        let chosen = program.put(&format!("{of}/data-return"), &json!({ "choice": "destruction" })).await.done(200);
+        assert_eq!((&chosen["choice"], &chosen["restitution"]), (&json!("destruction"), &Value::Null));
+        let inside = |person: &&Person| person.organization.as_ref().is_some_and(|it| it.id == organization);
+        let administrator = server.people.iter().filter(inside).find(|person| person.kind == "second factor administrator");
+        let administrator = administrator.expect("an administrator of the company").clone();
+        let chief = Api::of_person(&server, &administrator, ALL).await;
+        chief.get(&members).await.problem(403, "subscription_over");
+        let myself = chief.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
+        chief.get(&format!("{members}/{myself}")).await.done(200);
+        let boss = operator(&server).await;
+        boss.get(&members).await.done(200);
+        boss.get(&format!("{members}/{person}")).await.done(200);
+
+        // Agreed in writing: they read and export for thirty days, and change nothing (Q10).
+        boss.put(&agreements, &json!({ "export_after_end": true })).await.problem(422, "invalid_fields");
+        let agreed = json!({ "export_after_end": true, "reference": "Avenant 3" });
+        let shown = boss.put(&agreements, &agreed).await.done(200);
+        assert!(shown["export_after_end"] == true && shown["export_agreed_at"].is_string(), "{shown}");
+        let until = paris(shown["export_until"].as_str().unwrap().parse().unwrap());
+        assert_eq!(until.to_string(), in_days(&server, 30).await);
+        program.get(&members).await.done(200);
+        assert_eq!(program.get(&whole).await.status, 200);
+        assert_eq!(chief.get(&whole).await.status, 200);
+        let refused = program.post(&members, &new_member("tard")).await.problem(403, "subscription_over");
+        assert_eq!(refused["policy"], "subscription-export", "{refused}");
+        // Taken back, and given again.
+        boss.put(&agreements, &json!({ "export_after_end": false, "reference": "Erreur" })).await.done(200);
+        program.get(&members).await.problem(403, "subscription_over");
+        boss.put(&agreements, &agreed).await.done(200);
+        server.advance(29 * DAY).await;
+        personnel(&server).await.0.get(&members).await.done(200);
+        server.advance(DAY).await;
+        let (program, _) = personnel(&server).await;
+        program.get(&members).await.problem(403, "subscription_over");
+
+        // A new order: everything is as it was.
+        let boss = operator(&server).await;
+        let form = json!({ "number": "BC-CLOS-2", "product": "clos", "seats": 5, "effect_on": in_days(&server, 0).await });
+        let id = boss.post(&format!("{of}/orders"), &form).await.done(201)["id"].as_str().unwrap().to_owned();
+        step(&boss, &organization, &id, json!({ "step": "acknowledged" })).await.done(200);
+        program.get(&members).await.problem(403, "subscription_over");
+        step(&boss, &organization, &id, json!({ "step": "signed" })).await.done(200);
+        program.get(&members).await.done(200);
+        invited(&program, &organization, &new_member("retour")).await;
+        server.kill();
+    }
+
+    async fn data_are_given_back_to_who_asks_in_time_and_kept_as_long_as_was_agreed(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let boss = operator(&server).await;
+        product(&boss, "rendu").await;
+        let organization = new_organization(&boss, "Rendue").await;
+        let fate = format!("/organizations/{organization}/data-return");
+        let back = json!({ "choice": "return" });
+        let eligibility = |shown: &Value| shown["restitution"]["eligibility"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(eligibility(&boss.put(&fate, &back).await.done(200)), "early", "no end is known");
+        let form = json!({
+            "number": "BC-RENDU", "product": "rendu", "seats": 5, "effect_on": in_days(&server, 0).await, "last_day": in_days(&server, 50).await,
+            "renewal": "none",
+            "administrator": { "email": "bc-rendu@client.example", "given_name": "Anne", "family_name": "Prévost" },
+        });
+        let order = set_out(&boss, &organization, form).await;
+        assert_eq!(eligibility(&boss.put(&fate, &back).await.done(200)), "early");
+        for days in [1, -400] {
+            let on = json!({ "choice": "return", "requested_on": in_days(&server, days).await });
+            boss.put(&fate, &on).await.problem(422, "invalid_fields");
+        }
+
+        // In the month before the end (R211).
+        server.advance(25 * DAY).await;
+        let boss = operator(&server).await;
+        let (yesterday, due) = (in_days(&server, -1).await, in_days(&server, 14).await);
+        let extra = json!({ "choice": "return", "requested_on": yesterday, "extra_reversibility": true });
+        let shown = boss.put(&fate, &extra).await.done(200);
+        let restitution = &shown["restitution"];
+        assert_eq!((eligibility(&shown), &restitution["due_on"]), ("owed".to_owned(), &json!(due)), "{shown}");
+        assert_eq!((&restitution["requested_on"], &restitution["extra_reversibility"]), (&json!(yesterday), &json!(true)));
+        // Not while an invoice is unpaid; nothing stands in the way of their destruction.
+        step(&boss, &organization, &order, json!({ "step": "unpaid" })).await.done(200);
+        let refused = boss.put(&fate, &back).await.problem(409, "restitution_excluded");
+        assert_eq!(refused["why"], "unpaid", "{refused}");
+        let shown = boss.get(&fate).await.done(200);
+        assert_eq!((eligibility(&shown), &shown["restitution"]["excluded"]), ("excluded".to_owned(), &json!("unpaid")));
+        step(&boss, &organization, &order, json!({ "step": "paid" })).await.done(200);
+        assert_eq!(eligibility(&boss.get(&fate).await.done(200)), "owed");
+        server.advance(15 * DAY).await;
+        let boss = operator(&server).await;
+        let late = json!({ "choice": "return", "extra_reversibility": true });
+        assert_eq!(boss.put(&fate, &late).await.problem(409, "restitution_excluded")["why"], "extra_too_late");
+        assert_eq!(eligibility(&boss.put(&fate, &back).await.done(200)), "owed");
+
+        // Terminated for a breach: nothing is given back.
+        let other = new_organization(&boss, "Rompue").await;
+        let form = json!({
+            "number": "BC-ROMPU", "product": "rendu", "seats": 5, "effect_on": in_days(&server, 0).await,
+            "administrator": { "email": "bc-rompu@client.example", "given_name": "Anne", "family_name": "Prévost" },
+        });
+        let broken = set_out(&boss, &other, form).await;
+        let over = json!({ "status": "terminated", "reason": "fraude", "breach": "faux", "irreparable": "faux documents" });
+        boss.put(&format!("/organizations/{other}/orders/{broken}/status"), &over).await.done(200);
+        let fate_of_other = format!("/organizations/{other}/data-return");
+        assert_eq!(boss.put(&fate_of_other, &back).await.problem(409, "restitution_excluded")["why"], "breach");
+        boss.put(&fate_of_other, &json!({ "choice": "destruction" })).await.done(200);
+
+        // Kept longer, as agreed (R156); the operators are told that nobody took the data.
+        let agreements = format!("{fate}/agreements");
+        let day = |until: String| json!({ "export_after_end": false, "reversibility_until": until, "reference": "Avenant 7" });
+        boss.put(&agreements, &day(in_days(&server, -1).await)).await.problem(422, "invalid_fields");
+        let until = in_days(&server, 500).await;
+        let shown = boss.put(&agreements, &day(until.clone())).await.done(200);
+        assert_eq!((&shown["reversibility_until"], &shown["choice"]), (&json!(until), &json!("return")), "{shown}");
+        server.advance(12 * DAY).await;
+        let boss = operator(&server).await;
+        assert_eq!(eligibility(&boss.put(&fate, &back).await.done(200)), "late");
+        let told = of_kind(&server, "second factor operator").login;
+        let mails = Inbox::of(&server).to(&told).await;
+        assert_eq!(mails.iter().filter(|mail| mail.subject.contains("Rendue") && mail.subject.contains("données à rendre")).count(), 1, "{mails:?}");
+        let removals = format!("/organizations/{organization}/data-removals");
+        for days in [400, 88] {
+            server.advance(days * DAY).await;
+            let boss = operator(&server).await;
+            assert_eq!(boss.get(&removals).await.done(200)["items"], json!([]), "after {days}");
+        }
+        server.advance(2 * DAY).await;
+        let removed = loop {
+            let boss = operator(&server).await;
+            let found = boss.get(&removals).await.done(200);
+            if found["items"][0]["finished_at"].is_string() {
+                break found["items"][0].clone();
+            }
+            tokio::task::yield_now().await;
+        };
+        let certificate: Value = serde_json::from_str(removed["certificate"].as_str().unwrap()).unwrap();
+        assert_eq!((&certificate["reversibility_until"], &certificate["choice"]), (&json!(until), &json!("return")), "{certificate}");
+        assert_eq!(certificate["exported_at"], Value::Null);
+        let boss = operator(&server).await;
+        boss.put(&agreements, &day(in_days(&server, 9).await)).await.problem(409, "conflict");
         server.kill();
     }
 }

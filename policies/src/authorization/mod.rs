@@ -84,13 +84,27 @@ pub enum OrganizationStatus {
     Terminated,
 }
 
-/// The circumstances. The default is the strictest: no recent sign-in, no permission, no status (which counts as terminated).
+/// How far the subscription of an organization opens its data to its administrators, members and programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subscription {
+    /// As usual: a contract goes on, or there never was one.
+    Open,
+    /// Ended within thirty days, with an agreement: they read and export.
+    Export,
+    /// Ended: their data are closed to them.
+    Over,
+}
+
+/// The circumstances. The default is the strictest: no recent sign-in, no permission, no status (which counts as terminated), no
+/// subscription (which counts as over).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Context<'a> {
     /// The person proved a few minutes ago, with a strong second factor, who they are (RFC 9470).
     pub step_up: bool,
     /// The status of the organization the act is about.
     pub organization_status: Option<OrganizationStatus>,
+    /// How far the subscription of that organization opens its data.
+    pub subscription: Option<Subscription>,
     /// The person who asked for what is being approved.
     pub requested_by: Option<&'a str>,
     /// The person holds the special permission to see identity documents (R124), which needs certificates (R176).
@@ -149,6 +163,9 @@ struct Names {
     active: EntityUid,
     suspended: EntityUid,
     terminated: EntityUid,
+    subscribed: EntityUid,
+    exporting: EntityUid,
+    over: EntityUid,
 }
 
 impl Engine {
@@ -341,6 +358,9 @@ impl Names {
             active: uid_in("Status", "active")?,
             suspended: uid_in("Status", "suspended")?,
             terminated: uid_in("Status", "terminated")?,
+            subscribed: uid_in("Subscription", "open")?,
+            exporting: uid_in("Subscription", "export")?,
+            over: uid_in("Subscription", "over")?,
         })
     }
 
@@ -400,6 +420,14 @@ impl Names {
                 OrganizationStatus::Terminated => &self.terminated,
             };
             pairs.push(("organization_status".to_owned(), RestrictedExpression::new_entity_uid(status.clone())));
+        }
+        if let Some(subscription) = context.subscription {
+            let subscription = match subscription {
+                Subscription::Open => &self.subscribed,
+                Subscription::Export => &self.exporting,
+                Subscription::Over => &self.over,
+            };
+            pairs.push(("subscription".to_owned(), RestrictedExpression::new_entity_uid(subscription.clone())));
         }
         if let Some(person) = context.requested_by {
             pairs.push(("requested_by".to_owned(), text(person)));

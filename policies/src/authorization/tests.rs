@@ -149,8 +149,11 @@ fn subjects<'a>(whom: &str, principal: &Principal<'a>) -> Vec<Option<Subject<'a>
     }
 }
 
+/// How an organization stands: its status, its subscription.
+type At = (Option<OrganizationStatus>, Option<Subscription>);
+
 /// What the engine says, as a cell of the matrix.
-fn cell(engine: &Engine, line: &Line, principal: &Principal, status: Option<OrganizationStatus>) -> String {
+fn cell(engine: &Engine, line: &Line, principal: &Principal, (status, subscription): At) -> String {
     if line.whom == "self" && principal.kind == PrincipalKind::Client {
         return ".".to_owned();
     }
@@ -158,6 +161,7 @@ fn cell(engine: &Engine, line: &Line, principal: &Principal, status: Option<Orga
     let context = Context {
         step_up: false,
         organization_status: status.filter(|_| organization.is_some()),
+        subscription: subscription.filter(|_| organization.is_some()),
         requested_by: match line.with {
             "asked" => Some("usr_asker"),
             "asked-self" => Some(principal.id),
@@ -190,19 +194,19 @@ fn cell(engine: &Engine, line: &Line, principal: &Principal, status: Option<Orga
 }
 
 /// Compares every cell with `expected` and shows what differs, line by line.
-fn compare(status: Option<OrganizationStatus>, expected: impl Fn(&Line, &str, &str) -> String) {
+fn compare(at: At, expected: impl Fn(&Line, &str, &str) -> String) {
     let engine = engine();
     let mut differences = String::new();
     for line in lines() {
         for (index, (column, principal)) in principals().iter().enumerate() {
-            let (want, got) = (expected(&line, column, line.cells[index]), cell(engine, &line, principal, status));
+            let (want, got) = (expected(&line, column, line.cells[index]), cell(engine, &line, principal, at));
             if want != got {
                 let Line { action, place, whom, with, .. } = &line;
                 writeln!(differences, "{action} {place} {whom} {with}, {column}: expected {want}, is {got}").unwrap();
             }
         }
     }
-    assert!(differences.is_empty(), "with status {status:?}:\n{differences}");
+    assert!(differences.is_empty(), "standing at {at:?}:\n{differences}");
 }
 
 #[test]
@@ -265,12 +269,12 @@ fn a_scope_to_read_is_never_enough_to_change_something() {
 
 #[test]
 fn the_policies_say_what_the_matrix_says() {
-    compare(Some(OrganizationStatus::Active), |_, _, cell| cell.to_owned());
+    compare((Some(OrganizationStatus::Active), Some(Subscription::Open)), |_, _, cell| cell.to_owned());
 }
 
 #[test]
 fn in_a_suspended_organization_its_own_read_and_change_nothing() {
-    compare(Some(OrganizationStatus::Suspended), |line, column, cell| {
+    compare((Some(OrganizationStatus::Suspended), Some(Subscription::Open)), |line, column, cell| {
         // It was suspended for not having answered, perhaps: so it can. And credentials are misused there as elsewhere.
         let open = [Action::AnswerDocumentRequest, Action::ReportIncident].contains(&line.action);
         let changes = line.place == "here" && !LOOKS.contains(&line.action) && !open;
@@ -282,10 +286,86 @@ fn in_a_suspended_organization_its_own_read_and_change_nothing() {
 #[test]
 fn a_terminated_organization_is_there_for_the_operator_and_the_data_protection_officer_only() {
     for status in [Some(OrganizationStatus::Terminated), None] {
-        compare(status, |line, column, cell| {
+        compare((status, Some(Subscription::Open)), |line, column, cell| {
             let bound = line.place == "here" && !["op", "dpo", "aut"].contains(&column);
             if bound && cell != "." { "-".to_owned() } else { cell.to_owned() }
         });
+    }
+}
+
+/// What the people and programs of an organization still do when its subscription is over, by hand, and whether it is open to them while
+/// they export. Their own membership besides.
+const WHEN_OVER: [Action; 7] = [
+    Action::ReadOrganization,
+    Action::ReadOrders,
+    Action::ReadNotices,
+    Action::ReadDocumentRequests,
+    Action::AnswerDocumentRequest,
+    Action::ReportIncident,
+    Action::ChooseDataReturn,
+];
+
+#[test]
+fn data_are_closed_to_the_organization_when_its_subscription_is_over() {
+    for subscription in [Some(Subscription::Over), None] {
+        compare((Some(OrganizationStatus::Active), subscription), |line, column, cell| {
+            let own = line.action == Action::ReadMember && line.whom == "self";
+            let closed = line.place == "here" && !WHEN_OVER.contains(&line.action) && !own;
+            let bound = !["op", "dpo", "aut"].contains(&column);
+            if closed && bound && cell != "." { "-".to_owned() } else { cell.to_owned() }
+        });
+    }
+}
+
+#[test]
+fn an_organization_that_exports_after_the_end_reads_and_changes_nothing() {
+    compare((Some(OrganizationStatus::Active), Some(Subscription::Export)), |line, column, cell| {
+        let changes = line.place == "here" && !LOOKS.contains(&line.action) && !WHEN_OVER.contains(&line.action);
+        let bound = !["op", "dpo", "aut"].contains(&column);
+        if changes && bound && cell != "." { "-".to_owned() } else { cell.to_owned() }
+    });
+}
+
+#[test]
+fn what_the_end_of_a_subscription_closes_row_by_row() {
+    let engine = engine();
+    let asking = |column: &str| principals().into_iter().find(|(name, _)| *name == column).unwrap().1;
+    let here = Resource { organization: Some(HERE), subject: None };
+    let (other, own) = (about("usr_other"), about("usr_member"));
+    let table = [
+        // act, who, about what; open, export, over
+        (Action::ListMembers, "adm", here, [true, true, false]),
+        (Action::ListMembers, "cli", here, [true, true, false]),
+        (Action::ReadMember, "adm", other, [true, true, false]),
+        (Action::ReadMember, "mem", own, [true, true, true]),
+        (Action::ExportMembers, "adm", here, [true, true, false]),
+        (Action::ExportMembers, "cli", here, [true, true, false]),
+        (Action::ReadAudit, "adm", here, [true, true, false]),
+        (Action::ReadEvents, "cli", here, [true, true, false]),
+        (Action::ReadRequestedDocument, "adm", here, [true, true, false]),
+        (Action::InviteMember, "adm", here, [true, false, false]),
+        (Action::UpdateMember, "cli", other, [true, false, false]),
+        (Action::IssueApiKey, "adm", here, [true, false, false]),
+        (Action::KillSwitch, "adm", here, [true, false, false]),
+        (Action::ReadOrganization, "adm", here, [true, true, true]),
+        (Action::ReadOrders, "cli", here, [true, true, true]),
+        (Action::ReadNotices, "adm", here, [true, true, true]),
+        (Action::ReadDocumentRequests, "adm", here, [true, true, true]),
+        (Action::AnswerDocumentRequest, "adm", here, [true, true, true]),
+        (Action::ChooseDataReturn, "adm", here, [true, true, true]),
+        (Action::ListMembers, "op", here, [true, true, true]),
+        (Action::InviteMember, "aut", here, [true, true, true]),
+        (Action::ListMembers, "dpo", here, [true, true, true]),
+        (Action::ReadConsents, "dpo", other, [true, true, true]),
+        (Action::AnswerDataRequest, "dpo", other, [true, true, true]),
+    ];
+    let states = [Subscription::Open, Subscription::Export, Subscription::Over];
+    for (action, column, resource, expected) in table {
+        let permitted = states.map(|subscription| {
+            let context = Context { subscription: Some(subscription), ..generous() };
+            engine.decide(&asking(column), action, &resource, &context).is_permitted()
+        });
+        assert_eq!(permitted, expected, "{action} {column}");
     }
 }
 
@@ -367,6 +447,7 @@ fn generous() -> Context<'static> {
     Context {
         step_up: true,
         organization_status: Some(OrganizationStatus::Active),
+        subscription: Some(Subscription::Open),
         requested_by: Some("usr_asker"),
         identity_images: true,
     }
@@ -455,6 +536,8 @@ fn the_deciding_policy_is_named() {
     let (weak, organization) = (Context { step_up: false, ..generous() }, Resource { subject: None, ..about("") });
     let suspended = Context { organization_status: Some(OrganizationStatus::Suspended), ..weak };
     let terminated = Context { organization_status: Some(OrganizationStatus::Terminated), ..weak };
+    let over = Context { subscription: Some(Subscription::Over), ..weak };
+    let exporting = Context { subscription: Some(Subscription::Export), ..weak };
     let asked_self = Context { requested_by: Some("usr_operator"), ..generous() };
     let own = about("usr_administrator");
     for (column, action, resource, context, expected) in [
@@ -473,6 +556,11 @@ fn the_deciding_policy_is_named() {
         ("adm", Action::KillSwitch, organization, suspended, refusal(Some("organization-suspended"))),
         ("adm", Action::ListMembers, organization, suspended, permit("administrator")),
         ("adm", Action::ListMembers, organization, terminated, refusal(Some("organization-terminated"))),
+        ("adm", Action::ListMembers, organization, over, refusal(Some("subscription-over"))),
+        // Nor would a strong sign-in help here.
+        ("adm", Action::ExportMembers, organization, over, refusal(Some("subscription-over"))),
+        ("adm", Action::ExportMembers, organization, exporting, Decision::StepUp { policy: "step-up".to_owned() }),
+        ("cli", Action::InviteMember, organization, exporting, refusal(Some("subscription-export"))),
         ("op", Action::OverrideAdministrator, about("usr_other"), asked_self, refusal(Some("four-eyes-override"))),
         ("op", Action::DecideDutyChange, about("usr_other"), asked_self, refusal(Some("four-eyes-duties"))),
         ("aut", Action::DecideDutyChange, about("usr_other"), generous(), refusal(Some("people-decide"))),
@@ -674,6 +762,10 @@ fn status() -> impl Strategy<Value = Option<OrganizationStatus>> {
     ])
 }
 
+fn subscription() -> impl Strategy<Value = Option<Subscription>> {
+    proptest::sample::select(vec![None, Some(Subscription::Open), Some(Subscription::Export), Some(Subscription::Over)])
+}
+
 proptest! {
     #[test]
     fn nobody_without_a_relation_to_an_organization_is_ever_permitted_there(
@@ -684,6 +776,7 @@ proptest! {
         (own, named) in (any::<bool>(), any::<bool>()),
         flags in any::<[bool; 4]>(),
         status in status(),
+        subscription in subscription(),
     ) {
         let engine = engine();
         let elsewhere: Vec<&str> = others.iter().map(String::as_str).filter(|id| *id != HERE).collect();
@@ -699,7 +792,7 @@ proptest! {
         let subject = named.then(|| Subject { id: if own { &id } else { "usr_other" }, operator, privacy, administrator: step_up });
         let resource = Resource { organization: Some(HERE), subject };
         let requested_by = own.then_some("usr_asker");
-        let context = Context { step_up, organization_status: status, requested_by, identity_images };
+        let context = Context { step_up, organization_status: status, subscription, requested_by, identity_images };
         let decision = engine.decide(&principal, Action::ALL[act], &resource, &context);
         let refused = matches!(&decision, Decision::Refuse { errors, .. } if errors.is_empty());
         prop_assert!(refused, "{decision:?}");
@@ -717,6 +810,7 @@ proptest! {
         client in any::<bool>(),
         flags in any::<[bool; 8]>(),
         status in status(),
+        subscription in subscription(),
     ) {
         let engine = engine();
         let [operator, privacy, administers, member, organization, subject, asked, own] = flags;
@@ -733,7 +827,7 @@ proptest! {
             subject: subject.then_some(Subject { id: if own { "usr_a" } else { "usr_b" }, operator: asked, privacy: own, administrator: administers }),
         };
         let requested_by = asked.then_some("usr_c");
-        let context = Context { step_up: false, organization_status: status, requested_by, identity_images: own };
+        let context = Context { step_up: false, organization_status: status, subscription, requested_by, identity_images: own };
         // Against the schema, which a decision does not spend time on.
         let (request, _) = engine.ask(&principal, Action::ALL[act], &resource, &context).unwrap();
         let entities = [engine.names.principal(&principal).unwrap(), engine.names.record(&resource).unwrap()];
