@@ -186,7 +186,7 @@ impl DataReturn {
         }
     }
 
-    async fn shown(c: &mut impl Conn, organization: &str) -> Outcome<Self> {
+    pub(super) async fn shown(c: &mut impl Conn, organization: &str) -> Outcome<Self> {
         let row = data_returns::find(c, organization).await?;
         Ok(Self::of(row, &Contract::of(c, organization).await?))
     }

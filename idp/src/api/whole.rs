@@ -230,7 +230,7 @@ impl Export {
         if let Some(last_day) = subscription_ends::find(&mut reader, id).await? {
             lines.add("subscription_end", &json!({ "last_day": last_day.to_string() }))?;
         }
-        lines.add("data_return", &DataReturn::from(data_returns::find(&mut reader, id).await?))?;
+        lines.add("data_return", &DataReturn::shown(&mut reader, id).await?)?;
         for row in purges::list(&mut reader, id).await? {
             lines.add("data_removal", &Removal::from(row))?;
         }

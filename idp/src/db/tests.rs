@@ -371,10 +371,14 @@ const EXPORTED_BESIDE: [&str; 8] =
     ["organization", "webhook", "declaration", "consent", "invitation", "measure", "review_item", "end"];
 
 /// What is not told, and why.
-const NOT_EXPORTED: [(&str, &str); 11] = [
+const NOT_EXPORTED: [(&str, &str); 12] = [
     ("contract_moments", "reckoned from orders, trials and enrolments"),
     ("events", "what webhooks and the list of events tell of the audit trail, for some days"),
     ("grants", "tokens of an application in use"),
+    (
+        "incidents",
+        "what people reported in confidence to the data protection officer; that they did is in the audit trail",
+    ),
     ("interactions", "a sign-in under way"),
     ("jobs", "work on imports and reviews, told with them and by the audit trail"),
     ("member_words", "an index for searches"),

@@ -1050,9 +1050,9 @@ async fn an_organization_begins_a_trial_itself_where_the_operator_lets_it(engine
     assert_eq!((&trial["state"], &trial["seats"]), (&json!("running"), &json!(3)));
     administrator.post(&trials, &body("lms")).await.problem(409, "conflict");
     // Extending and ending it stay the operator's.
-    let patch = json!({ "extra_days": 3, "reason": "codes en retard" });
-    let path = format!("{trials}/{}", trial["id"].as_str().unwrap());
-    administrator.patch(&path, "*", &patch).await.problem(403, "forbidden");
+    let longer = json!({ "extra_days": 3, "reason": "codes en retard" });
+    let running = format!("{trials}/{}", trial["id"].as_str().unwrap());
+    administrator.patch(&running, "*", &longer).await.problem(403, "forbidden");
     // The letter is the evidence, and the notice tells what became of it.
     server.advance(60).await;
     for address in [person.login.as_str(), "signataire@essai.example"] {
@@ -1061,9 +1061,9 @@ async fn an_organization_begins_a_trial_itself_where_the_operator_lets_it(engine
         assert_eq!(letters.count(), 1, "{mails:?}");
     }
     let notices = administrator.get(&format!("{of}/notices?kind=trial")).await.done(200);
-    let notice = &notices["items"][0];
-    assert_eq!((&notice["subject"], &notice["days_before"]), (&trial["id"], &json!(15)), "{notices}");
-    assert!(notice["mails"].as_array().unwrap().len() >= 2, "{notices}");
+    let proof = &notices["items"][0];
+    assert_eq!((&proof["subject"], &proof["days_before"]), (&trial["id"], &json!(15)), "{notices}");
+    assert!(proof["mails"].as_array().unwrap().len() >= 2, "{notices}");
     // An organization's own program, and one that has ordered.
     let (software, company) = personnel(&server).await;
     let path = format!("/organizations/{company}/trials");
