@@ -602,7 +602,7 @@ fn spawn(folder: &Path, listen: &str, (options, environment): (&[String], &[(Str
     habilis()
         .args(["demo", "--listen", listen, "--data"])
         .arg(&data)
-        // Years pass in journeys, and making RSA keys again and again took a sixth of the time. Who is about keys says so.
+        // Years pass in journeys, and RSA keys take long to make. A journey about keys says itself how often they change.
         .args(["--set", "keys.sign_for_days=1825"])
         .args(options)
         .envs(environment.iter().map(|(name, value)| (name, value)))

@@ -155,10 +155,8 @@ pub async fn accept(
     }
     // The one that the offer held, unless it was made before there were seats.
     let seat = Taking::again((organization, person), State::Assigned, "joined");
-    match seats::take(tx, app.into(), &seat, now).await? {
-        // Of several products the offer named none: they come without a seat.
-        Ok(()) | Err(SeatRefusal::ProductUnnamed(_)) => {}
-        Err(refusal) => return Ok(Err(refusal.into())),
+    if let Err(refusal) = seats::take(tx, app.into(), &seat, now).await? {
+        return Ok(Err(refusal.into()));
     }
     seats::taken_up(tx, person, organization, now).await?;
     organizations::add_member(tx, person, (organization, &offer.role), now).await?;

@@ -156,8 +156,6 @@ impl Pieces for Export {
         for (person, product) in seats::of_many(&mut reader, &self.organization, &people).await? {
             products.entry(person).or_default().push(product);
         }
-        // Who sits nowhere where others do would be given a seat by an empty cell.
-        let seats = !seats::pools(&mut reader, &self.organization).await?.is_empty();
         drop(reader);
         for row in found.rows.iter().filter(|row| self.caller.sees(&row.id, (row.operator, row.privacy))) {
             let ends_on = row.ends_on.as_deref().map(french_date).unwrap_or_default();
@@ -170,7 +168,7 @@ impl Pieces for Export {
             let phone = said(Attribute::PhoneNumber);
             let birthdate = french_date(&said(Attribute::Birthdate));
             let list = |of: &BTreeMap<String, Vec<String>>| of.get(&row.id).map(|items| items.join(", "));
-            let products = list(&products).unwrap_or_else(|| if seats { "aucun".to_owned() } else { String::new() });
+            let products = list(&products).unwrap_or_default();
             let rights = list(&rights).unwrap_or_default();
             sheet.row([
                 row.family_name.as_str(),

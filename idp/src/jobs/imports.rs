@@ -54,9 +54,6 @@ const ATTRIBUTE_MISSING: &str = "attribute_missing";
 /// Portals and roles.
 type Rights<'a> = &'a [(String, String)];
 
-/// What a file calls no product at all, folded.
-const NO_PRODUCT: [&str; 3] = ["aucun", "aucune", "none"];
-
 /// How an import is applied, and in whose name.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Plan {
@@ -92,9 +89,6 @@ pub(super) struct Cells {
     /// Products of the organization; empty when the file says nothing.
     #[serde(default)]
     products: Vec<String>,
-    /// That they take no seat, in so many words.
-    #[serde(default)]
-    seatless: bool,
     /// Portals and roles; empty when the file says nothing.
     #[serde(default)]
     rights: Vec<(String, String)>,
@@ -154,7 +148,7 @@ impl Cells {
 
     /// The products a seat is taken of: those of the row, else those of the plan, else none, which is the only one.
     pub(super) fn products<'a>(&'a self, plan: &'a Plan) -> Option<&'a [String]> {
-        if self.products.is_empty() && !self.seatless { plan.products.as_deref() } else { Some(&self.products) }
+        if self.products.is_empty() { plan.products.as_deref() } else { Some(&self.products) }
     }
 
     /// What they may do in portals: what the row says, else what the plan does.
@@ -384,8 +378,7 @@ fn checked_row(row: Person, columns: &Columns, (asked, (products, rights), today
         _ => {}
     }
     let named: Vec<_> = row.products.iter().map(|name| products.get(&name.to_lowercase())).collect();
-    let seatless = named == [None] && NO_PRODUCT.contains(&row.products[0].to_lowercase().as_str());
-    if named.contains(&None) && !seatless {
+    if named.contains(&None) {
         wrongs.push(wrong(&columns.products, "unknown_product"));
     }
     let given: Vec<_> = row.rights.iter().map(|text| rights.get(text)).collect();
@@ -416,7 +409,6 @@ fn checked_row(row: Person, columns: &Columns, (asked, (products, rights), today
         external: row.affiliation == Affiliation::External,
         ends_on: row.ends_on,
         products: named,
-        seatless,
         rights: given,
         phone: row.phone,
         birthdate,

@@ -179,7 +179,7 @@ journeys! {
     }
 }
 
-own_journeys! {
+journeys_on! { crate::rotation::rotating;
     async fn a_token_that_has_ended_is_renewed_unseen_and_the_provider_may_change_its_keys(mut server: TestServer) {
         let mut browser = Browser::new();
         sign_in_at_console(&mut browser, &server).await;

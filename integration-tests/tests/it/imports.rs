@@ -503,7 +503,7 @@ journeys! {
             ("faux1", "chant", ""),
             ("faux2", "retour-cours", "demo-post:formateur"),
             ("faux3", "retour-cours", "demo-portal:apprenant, apprenant"),
-            ("faux4", "aucun, retour-cours", ""),
+            ("faux4", "aucun", ""),
         ]);
         let import = checked(&api, &organization, wrong).await;
         let problems = ["unknown_product", "not_granted", "rights", "unknown_product"];
@@ -515,7 +515,7 @@ journeys! {
         let good = file(&[
             ("zoe", "retour-cours, retour-atelier", "demo-portal:apprenant, demo-portal:formateur, demo-post:jury%2Coral"),
             ("loic", "retour-cours", "demo-post:apprenant"),
-            ("ana", "Aucun", "demo-portal:formateur"),
+            ("ana", "Retour-Atelier", "demo-portal:formateur"),
             ("luc", "", ""),
         ]);
         let import = checked(&api, &organization, good).await;
@@ -530,7 +530,7 @@ journeys! {
         for (who, held) in [
             ("zoe", "\"retour-atelier, retour-cours\";\"demo-portal:apprenant, demo-portal:formateur, demo-post:jury%2Coral\""),
             ("loic", "retour-cours;demo-post:apprenant"),
-            ("ana", "aucun;demo-portal:formateur"),
+            ("ana", "retour-atelier;demo-portal:formateur"),
             ("luc", "retour-atelier;demo-portal:apprenant"),
         ] {
             let line = exported.body.lines().find(|line| line.contains(&format!("{who}@retour.example"))).unwrap();

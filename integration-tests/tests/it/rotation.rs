@@ -121,7 +121,8 @@ async fn keys_of_running(server: &mut TestServer, arguments: &[&str]) -> String 
     printed
 }
 
-async fn rotating(engine: Engine) -> TestServer {
+/// A server whose keys are replaced as often as the configuration has it by default.
+pub(crate) async fn rotating(engine: Engine) -> TestServer {
     TestServer::own_with(engine, &["--set", "keys.sign_for_days=90"]).await
 }
 

@@ -547,6 +547,9 @@ own_journeys! {
         Tokens::from(&refresh(&server, &client, tokens.refresh_token()).await);
     }
 
+}
+
+journeys_on! { crate::rotation::rotating;
     async fn the_next_key_is_published_before_it_signs_and_the_old_one_stays_for_its_tokens(mut server: TestServer) {
         let kids = async |server: &TestServer| {
             let jwks = Http::new().get(&server.url("/jwks")).await.ok_json();
