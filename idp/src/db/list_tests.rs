@@ -436,8 +436,9 @@ async fn no_list_reads_a_large_table_from_end_to_end() {
     }
 }
 
-/// What is forgotten of somebody is found word by word, also in an organization that has grown since the planner last looked: it
-/// thinks that hardly anybody is there, and would read them all.
+/// What is forgotten of somebody is found word by word, also in an organization that has grown since the planner last looked: a plan that
+/// reads the words of the others as well, or the whole table, is told by the blocks of the index. (The one that a million people showed does
+/// not come about at this size.)
 #[tokio::test]
 async fn forgetting_somebody_reads_no_more_than_their_own_words() {
     let db = postgres("forgetting").await;
