@@ -5,7 +5,8 @@ use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::{Answer, Api, Engine, Http, TestServer};
 use serde_json::{Value, json};
 
-use crate::api::{example, of_kind, operator, organization_of_kind, things_of};
+use crate::api::{of_kind, operator, organization_of_kind};
+use crate::things::{example, things_of};
 
 /// What a schema is once names and alternatives with null are followed.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {

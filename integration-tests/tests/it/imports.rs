@@ -8,7 +8,7 @@ use habilis_integration_tests::{Api, Browser, Engine, Inbox, TestServer, databas
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::api::{invited, new_member, new_organization, of_kind, operator};
+use crate::api::{all, invited, new_member, new_organization, of_kind, operator};
 use crate::seats::{open_order, product};
 
 const HEADER: &str = "Nom;Prénom;Courriel;Identifiant;Rôle;Affiliation;Date de fin\r\n";
@@ -49,18 +49,6 @@ async fn applied(api: &Api, organization: &str, import: &Value, how: &Value) -> 
     let path = format!("{}/apply", path_of(organization, import));
     let begun = api.post(&path, how).await.done(202);
     left(api, organization, &begun, "applying").await
-}
-
-/// Every item of a list.
-async fn all(api: &Api, path: &str) -> Vec<Value> {
-    let (mut items, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let separator = if path.contains('?') { '&' } else { '?' };
-        let page = api.get(&format!("{path}{separator}limit=200{cursor}")).await.done(200);
-        items.extend(page["items"].as_array().unwrap().iter().cloned());
-        let Some(next) = page["next"].as_str() else { return items };
-        cursor = format!("&cursor={next}");
-    }
 }
 
 async fn members(api: &Api, organization: &str) -> Vec<Value> {
