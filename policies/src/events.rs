@@ -73,6 +73,7 @@ pub const UNTOLD: &[&str] = &[
     "account.invitation_resent",
     "account.invitation_lapsed",
     "account.invited_again",
+    "account.link_handed_over",
     "account.sharing_suspected",
     "enrolment.notice_sent",
     "incident.handled",

@@ -180,7 +180,8 @@ pub async fn post(
     let arrival = Arrival { origin: &origin, browser: &browser, old };
     let person = &found.person.id;
     let mut tx = app.db.begin().await?;
-    hold_organizations(&mut tx, person).await?;
+    // Nobody closes them while the account opens: the link is looked at after that (R033).
+    members::lock_all(&mut tx, person).await?;
     people::lock(&mut tx, person).await?;
     if !account_links::use_up(&mut tx, &digest(&token), now).await? {
         return tell(&app, &origin, Told::LinkOver);
@@ -236,16 +237,6 @@ enum Opened {
     NoContract,
 }
 
-/// Keeps the organizations of somebody from being closed while the account opens: the link is looked at after that (R033).
-async fn hold_organizations(tx: &mut Tx, person: &str) -> Outcome<()> {
-    let mut ids: Vec<_> = organizations::all_of_person(tx, person).await?.into_iter().map(|one| one.id).collect();
-    ids.sort_unstable();
-    for id in ids {
-        members::lock(tx, &id).await?;
-    }
-    Ok(())
-}
-
 /// What somebody chose and declared.
 struct Made<'a> {
     /// The digest of the password.
@@ -281,7 +272,7 @@ async fn open(
         }
         let event = Event::new("account.created").by(&person.id).about(&person.id).from(origin).with("by", "sign_up");
         audit::record(tx, event, now).await?;
-    } else if !people::activate(tx, &person.id, now).await? {
+    } else if !people::activate(tx, &person.id, !found.landing.by_hand, now).await? {
         return Ok(Opened::NotPending);
     } else if !found.missing.is_empty() {
         let names = (person.given_name.as_str(), person.family_name.as_str());

@@ -2,6 +2,7 @@
 //!
 //! One operation for every way in: command line, management API, imports. Into an organization the way is [`admit`].
 
+use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
 use habilis_policies::attributes::Attribute;
 use habilis_policies::contact::{Email, Name};
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::attributes;
 use super::landing::Landing;
+use crate::config::Config;
 use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::members::{self, Terms};
@@ -292,6 +294,7 @@ pub async fn invite_again(
     if person.status != "pending" || person.email.is_none() {
         return Ok(Ok(None));
     }
+    members::lock_all(tx, &person.id).await?;
     people::lock(tx, &person.id).await?;
     for membership in organizations::all_of_person(tx, &person.id).await? {
         let (organization, person) = (membership.id.as_str(), person.id.as_str());
@@ -325,26 +328,49 @@ async fn send_fresh(tx: &mut Tx, post: Post<'_>, person: &Person, now: Timestamp
     let landing = account_links::latest_detail(tx, &person.id, Purpose::Activate).await?;
     let landing: Landing = landing.and_then(|detail| serde_json::from_str(&detail).ok()).unwrap_or_default();
     account_links::void(tx, &person.id, Purpose::Activate, now).await?;
+    let landing = Landing { by_hand: false, ..landing };
     Ok(Some(send(tx, post, (person, &landing), now).await?))
 }
 
-async fn send(tx: &mut Tx, post: Post<'_>, (person, landing): (&Person, &Landing), now: Timestamp) -> Outcome<String> {
-    let days = post.config.accounts.invitation_days;
+/// Makes one more link for somebody invited, to be handed over where no mail goes out yet. Like the one that was mailed it opens the
+/// account once, and proves no address. The caller commits.
+///
+/// # Errors
+/// The database failed.
+pub async fn hand_over(tx: &mut Tx, config: &Config, person: &str, now: Timestamp) -> Outcome<Secret<String>> {
+    let landing = Landing { by_hand: true, ..Landing::default() };
+    link(tx, config, (person, &landing), now).await
+}
+
+/// Makes a link, and gives its address.
+async fn link(
+    tx: &mut Tx,
+    config: &Config,
+    (person, landing): (&str, &Landing),
+    now: Timestamp,
+) -> Outcome<Secret<String>> {
+    let days = config.accounts.invitation_days;
     let token = habilis_keys::random::token();
     let link = NewLink {
         digest: &digest(token.expose()),
         purpose: Purpose::Activate,
-        person: Some(&person.id),
+        person: Some(person),
         detail: &serde_json::to_string(landing)?,
         expires_at: now.saturating_add(SignedDuration::from_hours(24 * i64::from(days)))?,
     };
     account_links::insert(tx, &link, now).await?;
+    Ok(Secret::new(format!("{}{PATH}{}", config.server.issuer, token.expose())))
+}
+
+async fn send(tx: &mut Tx, post: Post<'_>, (person, landing): (&Person, &Landing), now: Timestamp) -> Outcome<String> {
+    let days = post.config.accounts.invitation_days;
+    let href = link(tx, post.config, (&person.id, landing), now).await?;
     let organization = organizations::of_person(tx, &person.id, now).await?.into_iter().next();
     let letter = AccountLetter::Invitation {
         login: person.login.clone(),
         organization: organization.map(|membership| membership.name),
         days,
-        href: format!("{}{PATH}{}", post.config.server.issuer, token.expose()),
+        href: href.expose().clone(),
     };
     let to = Recipient {
         address: person.email.as_deref().unwrap_or_default(),

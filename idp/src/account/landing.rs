@@ -27,6 +27,9 @@ pub struct Landing {
     /// An authorization request that waits in the browser it began in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interaction: Option<String>,
+    /// The link was handed over by whoever made it, not mailed: it proves no address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
 }
 
 impl Landing {

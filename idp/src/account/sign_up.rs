@@ -125,6 +125,7 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
         client: waiting.map(|open| open.client.id.clone()),
         target: None,
         interaction: Some(interaction).filter(|id| !id.is_empty()),
+        by_hand: false,
     };
     let told = if proven { Told::SignUpSent } else { Told::SignUpQueued };
     let delay = if proven { 0 } else { i64::from(app.config.accounts.unproven_delay_minutes) };

@@ -119,7 +119,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
                 products: (!options.product.is_empty()).then_some(&options.product[..]),
                 initial_of: None,
                 operator: false,
-                landing: Landing { client: options.portal, target: options.target, interaction: None },
+                landing: Landing { client: options.portal, target: options.target, interaction: None, by_hand: false },
                 by: "cli",
             };
             let post = Post { config: &config, master: &master_key(&config.keys)? };

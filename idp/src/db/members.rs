@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{At, Conn, Tx, search};
+use super::{At, Conn, Tx, organizations, search};
 
 statements! {
     IN_FORCE = "SELECT m.organization_id, m.role
@@ -254,6 +254,19 @@ pub async fn rights_of_many(
 /// The engine failed.
 pub async fn lock(tx: &mut Tx, organization: &str) -> sqlx::Result<()> {
     sql!(tx, execute LOCK_ORGANIZATION, organization).map(drop)
+}
+
+/// Holds every organization of `person`, as [`lock`] does: before the person, as whoever ends or closes an organization goes.
+///
+/// # Errors
+/// The engine failed.
+pub async fn lock_all(tx: &mut Tx, person: &str) -> sqlx::Result<()> {
+    let mut ids: Vec<_> = organizations::all_of_person(tx, person).await?.into_iter().map(|one| one.id).collect();
+    ids.sort_unstable();
+    for id in ids {
+        lock(tx, &id).await?;
+    }
+    Ok(())
 }
 
 /// Who administers `organization` on the civil day `today` (ISO 8601, Paris) and can sign in or will: at most 200.

@@ -39,7 +39,7 @@ statements! {
     SET_STATUS = "UPDATE people SET status = $3, updated_at = $4, version = version + 1 WHERE id = $1 AND status = $2";
     ASK_RENEWAL = "UPDATE people SET renewal_since = $2 WHERE id = $1 AND renewal_since IS NULL";
     RENEWED = "UPDATE people SET renewal_since = NULL WHERE id = $1 AND renewal_since IS NOT NULL";
-    ACTIVATE = "UPDATE people SET status = 'active', email_verified = TRUE, email_bounced_at = NULL, updated_at = $2, version = version + 1 WHERE id = $1 AND status = 'pending'";
+    ACTIVATE = "UPDATE people SET status = 'active', email_verified = $3, email_bounced_at = CASE WHEN $3 THEN NULL ELSE email_bounced_at END, updated_at = $2, version = version + 1 WHERE id = $1 AND status = 'pending'";
     SET_PROFILE = "UPDATE people SET given_name = $2, family_name = $3, locale = $4, claims = $5, updated_at = $6, version = version + 1 WHERE id = $1";
     SET_EMAIL = "UPDATE people SET email = $2, email_verified = TRUE, email_bounced_at = NULL, login = $3, updated_at = $4, version = version + 1 WHERE id = $1";
     SET_LOGIN = "UPDATE people SET login = $2, updated_at = $3, version = version + 1 WHERE id = $1";
@@ -285,12 +285,12 @@ pub async fn renewed(tx: &mut Tx, id: &str) -> sqlx::Result<()> {
     sql!(tx, execute RENEWED, id).map(drop)
 }
 
-/// Opens a pending account whose address was proven; false when it is not pending.
+/// Opens a pending account, whose address was `proven` by the link or not; false when it is not pending.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn activate(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute ACTIVATE, id, At::from(now)).map(|rows| rows == 1)
+pub async fn activate(tx: &mut Tx, id: &str, proven: bool, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute ACTIVATE, id, At::from(now), proven).map(|rows| rows == 1)
 }
 
 /// What a person says of themselves.

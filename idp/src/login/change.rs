@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use habilis_keys::password::Verdict;
 use habilis_keys::secret::Secret;
-use habilis_policies::passwords::{self, Candidate, Earlier, Leaked, PasswordPolicy, PasswordRefusal};
+use habilis_policies::passwords::{self, Candidate, Earlier, Leaked, PasswordRefusal};
 use jiff::Timestamp;
 
 use super::leaked::LeakedList;
@@ -78,21 +78,6 @@ pub async fn judge(app: &App, person: &Person, typed: Typed) -> Outcome<Result<S
         return Ok(Err(refusals.into_iter().map(Problem::Refused).collect()));
     }
     Ok(Ok(app.hasher.hash(password).await?))
-}
-
-/// Says why an account that is being made may not have this password; nothing when it may.
-///
-/// # Errors
-/// The list of leaked passwords cannot be read.
-pub(crate) async fn judge_first(
-    policy: &PasswordPolicy,
-    list: Arc<LeakedList>,
-    (password, personal): (&Secret<String>, Vec<String>),
-) -> Outcome<Vec<PasswordRefusal>> {
-    let (strength, leaked) = look_up(list, password, personal.clone()).await?;
-    let personal: Vec<&str> = personal.iter().map(String::as_str).collect();
-    let candidate = Candidate { text: password.expose(), personal: &personal, strength, leaked, earlier: &[] };
-    Ok(passwords::check(&candidate, policy).err().unwrap_or_default())
 }
 
 /// How guessable a password is, and whether it is on the list of leaked ones.

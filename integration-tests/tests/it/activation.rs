@@ -182,6 +182,20 @@ own_journeys! {
         let page = activate(&mut browser, &link, NEW).await.page();
         assert!(page.has("account-page"), "{}", page.summary());
         assert!(page.all_text().contains("Odile Garnier"), "{}", page.summary());
+
+        // Where no mail goes out yet, a link is printed: it opens the account once, and proves no address.
+        let email = "yann@identite.example";
+        let create = ["operator", "create", "--login", email, "--email", email, "--given-name", "Yann", "--family-name", "Garnier", "--print-link"];
+        let link = server.manage(&create).await.printed().lines().last().unwrap().to_owned();
+        let mailed = link_to(&server, (email, "/activate/"), 1).await;
+        assert_ne!(link, mailed);
+        activate(&mut Browser::new(), &link, NEW).await.page();
+        for link in [link, mailed] {
+            assert_eq!(Browser::new().get(&link).await.page().status, 410);
+        }
+        let found = operator(&server).await.get(&format!("/people?q={email}")).await.done(200);
+        let found = found["items"].as_array().unwrap();
+        assert_eq!(found.iter().map(|one| &one["email_verified"]).collect::<Vec<_>>(), [&json!(false)], "{found:?}");
         server.kill();
     }
 

@@ -5,14 +5,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Proof, Tokens};
-use habilis_integration_tests::server::{free_port, habilis, run_in, run_with_input};
+use habilis_integration_tests::server::{free_port, habilis, run_in};
 use habilis_integration_tests::{Authenticator, Browser, Client, Http, database};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::activation::activate;
+
 const LOGIN: &str = "exploitation@identite.example";
 const PASSWORD: &str = "Zk7!rouvent-Pliq";
-const OPERATOR: [&str; 12] = [
+const OPERATOR: [&str; 11] = [
     "operator",
     "create",
     "--login",
@@ -23,8 +25,7 @@ const OPERATOR: [&str; 12] = [
     "Odile",
     "--family-name",
     "Garnier",
-    "--password-file",
-    "-",
+    "--print-link",
 ];
 
 fn folder() -> TempDir {
@@ -202,26 +203,15 @@ async fn client_metadata_that_cannot_work_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_scripted_set_up_gives_an_operator_a_long_password_from_a_file_or_standard_input() {
+async fn a_set_up_without_mail_gets_the_first_operators_link_printed_and_never_a_password() {
     let folder = installed(None).await;
-    let from_file = ["--login", "autre", "--password-file", "password"];
-    let arguments = [&OPERATOR[..2], &from_file[..2], &OPERATOR[4..10], &from_file[2..]].concat();
-    run_in(folder.path(), &arguments, &[]).await.assert_refused(&["password"]);
-    write(folder.path(), "password", &format!("{PASSWORD}\n"));
-    run_in(folder.path(), &arguments, &[]).await.printed();
-    run_with_input(folder.path(), &OPERATOR, "too short\n").await.assert_refused(&["16"]);
-    // No pattern, among the first guesses, a name of its person.
-    for (weak, word) in [
-        ("douze-moulins-et-un-voilier", "none of the accepted patterns"),
-        ("Password1!Password1!", "too easy to guess"),
-        ("Zk7!rouvent-Garnier", "a personal word"),
-    ] {
-        run_with_input(folder.path(), &OPERATOR, weak).await.assert_refused(&[word]);
-    }
-    let outcome = run_with_input(folder.path(), &OPERATOR, PASSWORD).await;
-    assert!(!outcome.out.contains(PASSWORD) && !outcome.err.contains(PASSWORD));
-    outcome.printed();
-    run_with_input(folder.path(), &OPERATOR, PASSWORD).await.assert_refused(&["exists"]);
+    let printed = run_in(folder.path(), &OPERATOR, &[]).await.printed();
+    let link = printed.lines().last().unwrap();
+    assert!(link.starts_with("https://") && link.contains("/activate/"), "{printed}");
+    run_in(folder.path(), &OPERATOR, &[]).await.assert_refused(&["exists"]);
+    let mailed = OPERATOR.map(|word| if word == LOGIN { "autre@identite.example" } else { word });
+    let printed = run_in(folder.path(), &mailed[..10], &[]).await.printed();
+    assert!(!printed.contains("/activate/"), "{printed}");
 }
 
 #[tokio::test]
@@ -239,12 +229,15 @@ struct Served {
     /// Where it listens, as `http://127.0.0.1:port`.
     address: String,
     client: Client,
+    /// The path of the operator's link.
+    link: String,
 }
 
 /// Starts `habilis serve` with an operator and a portal; `environment` sees the address it will listen on.
 async fn served(environment: impl Fn(&str) -> Vec<(&'static str, String)>) -> Served {
     let folder = installed(None).await;
-    run_with_input(folder.path(), &OPERATOR, PASSWORD).await.printed();
+    let printed = run_in(folder.path(), &OPERATOR, &[]).await.printed();
+    let link = printed[printed.find("/activate/").unwrap()..].trim().to_owned();
     let metadata = r#"{"client_id":"portail","redirect_uris":["https://p.example/cb"]}"#;
     write(folder.path(), "client.json", metadata);
     let created = run_in(folder.path(), &["client", "create", "client.json", "--first-party"], &[]).await.printed();
@@ -265,7 +258,7 @@ async fn served(environment: impl Fn(&str) -> Vec<(&'static str, String)>) -> Se
     loop {
         let request = http.request("GET", &format!("{address}/readyz"));
         if http.try_send(request).await.is_ok_and(|answer| answer.status == 200) {
-            return Served { folder, process, address, client };
+            return Served { folder, process, address, client, link };
         }
         assert!(process.try_wait().unwrap().is_none(), "the server ended");
         assert!(began.elapsed() < Duration::from_mins(1), "not ready after a minute");
@@ -284,6 +277,7 @@ fn authorize(issuer: &str, request: &AuthorizationRequest) -> String {
 async fn a_minimal_production_set_up_signs_its_operator_in() {
     let mut served = served(|issuer| vec![("HABILIS__SERVER__ISSUER", issuer.to_owned())]).await;
     let issuer = served.address.replace("127.0.0.1", "localhost");
+    activate(&mut Browser::new(), &format!("{issuer}{}", served.link), PASSWORD).await.page();
     let request = AuthorizationRequest::of(&served.client);
     let mut browser = Browser::new();
     browser.get(&authorize(&issuer, &request)).await.page();
@@ -324,6 +318,7 @@ async fn an_address_that_tries_many_accounts_is_slowed_and_others_are_not() {
     };
     let mut served = served(environment).await;
     let issuer = served.address.replace("127.0.0.1", "localhost");
+    activate(&mut Browser::new(), &format!("{issuer}{}", served.link), PASSWORD).await.page();
     let url = authorize(&issuer, &AuthorizationRequest::of(&served.client));
     let mut guesser = Browser::new();
     guesser.get(&url).await.page();

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Proof, Tokens, proven};
-use habilis_integration_tests::server::{free_port, habilis, run_in, run_with_input};
+use habilis_integration_tests::server::{free_port, habilis, run_in};
 use habilis_integration_tests::{Browser, Client, Http, Listener, database};
 use serde_json::json;
 
+use crate::activation::activate;
+
 const LOGIN: &str = "exploitation@identite.example";
 const PASSWORD: &str = "Zk7!rouvent-Pliq";
-const OPERATOR: [&str; 12] = [
+const OPERATOR: [&str; 11] = [
     "operator",
     "create",
     "--login",
@@ -21,8 +23,7 @@ const OPERATOR: [&str; 12] = [
     "Odile",
     "--family-name",
     "Garnier",
-    "--password-file",
-    "-",
+    "--print-link",
 ];
 
 /// `habilis serve` in `folder` with these settings, until it is ready.
@@ -68,7 +69,8 @@ async fn sign_out_with_a_logout_address_inside(database: &str, allowed: &str) ->
         format!("[database]\nurl = \"{database}\"\n[second_factor]\nrequired_of = []\n"),
     )
     .unwrap();
-    run_with_input(folder.path(), &OPERATOR, PASSWORD).await.printed();
+    let open = settings("true");
+    let link = run_in(folder.path(), &OPERATOR, &open).await.printed().lines().last().unwrap().to_owned();
     let metadata = json!({
         "client_id": "portail", "redirect_uris": ["https://p.example/cb"],
         "backchannel_logout_uri": format!("{}/back", listener.base),
@@ -80,6 +82,7 @@ async fn sign_out_with_a_logout_address_inside(database: &str, allowed: &str) ->
         serde_json::from_str(&run_in(folder.path(), &arguments, &settings("true")).await.printed()).unwrap();
     let mut process = serve(folder.path(), &settings(allowed), &issuer).await;
 
+    activate(&mut Browser::new(), &link, PASSWORD).await.page();
     let request = AuthorizationRequest::of(&client);
     let mut url = url::Url::parse(&format!("{issuer}/authorize")).unwrap();
     url.query_pairs_mut().extend_pairs(&request.parameters);
