@@ -268,7 +268,6 @@ impl Bounds {
         let rows = i64::from(limit.clamp(1, MAX_LIMIT)) + 1;
         let scanned = match density {
             Density::Every => rows,
-            Density::Most => rows * 2,
             Density::Some => SCANNED,
         };
         Self { scanned, rows }
@@ -290,8 +289,6 @@ pub(super) fn are_few(rows: usize) -> bool {
 pub(super) enum Density {
     /// All of them.
     Every,
-    /// All but those of people who were found by two words.
-    Most,
     /// Those that pass the filters.
     Some,
 }

@@ -131,6 +131,16 @@ statements! {
     REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
     REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
     BY_WORD = { sqlite (by_word!(sqlite)), postgres (by_word!(postgres)) };
+    // One word and no filter: whoever is found is shown, so the range itself is read until the page is full.
+    BY_ONE_WORD = (concat!(
+        columns!("k.word"),
+        "FROM (SELECT k.word, k.sort_key, k.person_id FROM member_words k
+               WHERE k.organization_id = $1 AND (k.word, k.sort_key, k.person_id) > ($4, $5, $6) AND k.word < $3 AND k.word = ", first_word!("$2"), "
+               ORDER BY k.word, k.sort_key, k.person_id LIMIT $7) k
+         JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
+         JOIN people p ON p.id = k.person_id
+         ORDER BY k.word, k.sort_key, k.person_id"
+    ));
     REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, person_id AS id, word FROM member_words
                        WHERE organization_id = $1 AND (word, sort_key, person_id) > ($3, $4, $5) AND word < $2
                        ORDER BY word, sort_key, person_id LIMIT 1 OFFSET $6";
@@ -326,6 +336,6 @@ walk::searched!(
         organization, filter.status, filter.role, filter.affiliation, filter.ends_before,
         filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role), filter.missing
     ),
-    REACHED_BY_WORD, WEIGH, scope(organization),
+    REACHED_BY_WORD, WEIGH, BY_ONE_WORD, scope(organization),
     words filter.words, open filter.is_open(), drivers cursor::drivers
 );

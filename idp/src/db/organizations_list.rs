@@ -76,6 +76,14 @@ statements! {
         JOIN organizations p ON p.id = k.id
         ORDER BY k.word, k.sort_key, k.id"
     ));
+    BY_ONE_WORD = (concat!(
+        columns!("k.word"),
+        "FROM (SELECT k.word, k.sort_key, k.id FROM (SELECT word, sort_key, organization_id AS id FROM organization_words) k
+               WHERE (k.word, k.sort_key, k.id) > ($3, $4, $5) AND k.word < $2 AND k.word = ", first_word!("$1"), "
+               ORDER BY k.word, k.sort_key, k.id LIMIT $6) k
+         JOIN organizations p ON p.id = k.id
+         ORDER BY k.word, k.sort_key, k.id"
+    ));
     REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, organization_id AS id, word FROM organization_words
                        WHERE (word, sort_key, organization_id) > ($2, $3, $4) AND word < $1
                        ORDER BY word, sort_key, organization_id LIMIT 1 OFFSET $5";
@@ -177,6 +185,6 @@ way!(by_time_descending, BY_TIME_DESCENDING, REACHED_BY_TIME_DESCENDING, Order::
 
 walk::searched!(
     (filter, &OrganizationFilter<'_>) -> OrganizationRow,
-    BY_WORD(filter.status, filter.kind), REACHED_BY_WORD, WEIGH, scope(),
+    BY_WORD(filter.status, filter.kind), REACHED_BY_WORD, WEIGH, BY_ONE_WORD, scope(),
     words filter.words, open filter.is_open(), drivers <[String]>::to_vec
 );

@@ -84,6 +84,14 @@ statements! {
         JOIN people p ON p.id = k.id
         ORDER BY k.word, k.sort_key, k.id"
     ));
+    BY_ONE_WORD = (concat!(
+        columns!("k.word"),
+        "FROM (SELECT k.word, k.sort_key, k.id FROM (SELECT word, sort_key, person_id AS id FROM person_words) k
+               WHERE (k.word, k.sort_key, k.id) > ($3, $4, $5) AND k.word < $2 AND k.word = ", first_word!("$1"), "
+               ORDER BY k.word, k.sort_key, k.id LIMIT $6) k
+         JOIN people p ON p.id = k.id
+         ORDER BY k.word, k.sort_key, k.id"
+    ));
     REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, person_id AS id, word FROM person_words
                        WHERE (word, sort_key, person_id) > ($2, $3, $4) AND word < $1
                        ORDER BY word, sort_key, person_id LIMIT 1 OFFSET $5";
@@ -213,6 +221,6 @@ async fn few(c: &mut impl Conn, filter: &PersonFilter<'_>) -> sqlx::Result<Optio
 
 walk::searched!(
     (filter, &PersonFilter<'_>) -> PersonRow,
-    BY_WORD(filter.status, filter.operator), REACHED_BY_WORD, WEIGH, scope(),
+    BY_WORD(filter.status, filter.operator), REACHED_BY_WORD, WEIGH, BY_ONE_WORD, scope(),
     words filter.words, open filter.is_open(), drivers cursor::drivers
 );

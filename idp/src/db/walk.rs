@@ -31,11 +31,12 @@ pub(super) use ordered;
 /// The way through a list by the words of a search: the word, or the pair of words, that the fewest have drives it.
 ///
 /// `page` takes its values, how many rows to look at and to give, the range of the driver, the place to go on from, and the ranges of
-/// the other words. `reached` and `weigh` begin with the scope of the list, if it has one.
+/// the other words. `reached` and `weigh` begin with the scope of the list, if it has one; so does `one`, for a single word where the
+/// filter lets everything pass: the range of the driver, the place to go on from, and how many rows to give.
 macro_rules! searched {
     (
         ($asked:pat_param, $kind:ty) -> $row:ty,
-        $page:ident($($value:expr),*), $reached:ident, $weigh:ident, scope($($scope:ident),*),
+        $page:ident($($value:expr),*), $reached:ident, $weigh:ident, $one:ident, scope($($scope:ident),*),
         words $words:expr, open $open:expr, drivers $drivers:expr
     ) => {
         async fn search(
@@ -50,12 +51,19 @@ macro_rules! searched {
                 None => rarest(c, $($scope,)* words).await?,
             };
             let Some(Driven { driver, others }) = driven else { return Ok(Page { rows: Vec::new(), next: None }) };
-            let alone = words.len() == 1 && $open;
-            let bounds = Bounds::new(limit, if alone { Density::Most } else { Density::Some });
             let end = end_of_prefix(&driver);
             // The empty key and id come before those of every row.
             let (word, key, id) = after
                 .map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
+            if words.len() == 1 && $open {
+                let bounds = Bounds::new(limit, Density::Every);
+                let rows = sql!(
+                    c,
+                    all $row: $one $(, $scope)*, driver.as_bytes(), &end, &word, &key, &id, bounds.rows,
+                )?;
+                return Ok(cursor::page(rows, Order::Match, bounds, None));
+            }
+            let bounds = Bounds::new(limit, Density::Some);
             let [second, third, fourth, fifth, sixth] = &others;
             let rows = sql!(
                 c,
