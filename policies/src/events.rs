@@ -228,6 +228,7 @@ const SOURCES: &[Source] = &[
     ("order.recorded", Kind::One("order.changed"), &[], Change::Members(ORDER)),
     ("order.acknowledged", Kind::One("order.changed"), &[], Change::Members(ORDER)),
     ("order.signed", Kind::One("order.changed"), &[], Change::Members(ORDER)),
+    ("order.informed", Kind::One("order.changed"), &[], Change::Members(ORDER)),
     ("order.paid", Kind::One("order.changed"), &[], Change::Members(ORDER)),
     ("order.unpaid", Kind::One("order.changed"), &[], Change::Members(ORDER)),
     ("order.non_renewal", Kind::One("order.changed"), &[], Change::Members(ORDER)),

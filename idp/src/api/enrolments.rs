@@ -9,6 +9,7 @@ use habilis_policies::calendar;
 use habilis_policies::enrolments::{
     Delivery, Registration, Status, credentials_due, delivery, registration, withdrawal_ends,
 };
+use habilis_policies::information;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use super::body::{Body, fields};
 use super::caller::Caller;
 use super::page::{self, Asked, Page, Paging};
 use super::precondition::stale;
+use super::prior_information::{keep, said, uninformed};
 use super::problem::{Answer, Code, Problem};
 use super::seats::seat_problem;
 use super::write::{Write, Written, found};
@@ -67,6 +69,10 @@ pub(super) struct Enrolment {
     return_by: Option<String>,
     /// RFC 3339.
     signed_at: Option<String>,
+    /// When who pays was first told what comes before the payment (R028), RFC 3339.
+    informed_at: Option<String>,
+    /// The version of what they were told then.
+    informed_version: Option<String>,
     /// RFC 3339.
     paid_at: Option<String>,
     /// Whether the learner may withdraw within fourteen days of the payment (R089).
@@ -108,6 +114,8 @@ impl Enrolment {
             sent_on: row.sent_on.clone(),
             return_by: rule.return_by().map(|day| day.to_string()),
             signed_at: row.signed_at.map(instant),
+            informed_at: row.informed_at.map(instant),
+            informed_version: row.informed_version.clone(),
             paid_at: row.paid_at.map(instant),
             withdrawal: row.withdrawal,
             withdrawal_ends_at: rule.paid_at.filter(|_| row.withdrawal).map(|paid| withdrawal_ends(paid).to_string()),
@@ -137,6 +145,7 @@ fn traced(row: &Row) -> Value {
         "portal": row.client_id, "status": row.status, "not_before": row.not_before, "not_after": row.not_after, "sent_on": row.sent_on,
         "signed_at": row.signed_at.map(instant), "paid_at": row.paid_at.map(instant), "waived_at": row.waived_at.map(instant),
         "closed_on": row.closed_on, "credentials_sent_at": row.credentials_sent_at.map(instant),
+        "informed_at": row.informed_at.map(instant), "informed_version": row.informed_version,
     })
 }
 
@@ -316,7 +325,9 @@ enum EnrolmentStepName {
     Sent,
     /// It came back signed: the learner is registered, and access codes leave (R020).
     Signed,
-    /// The course was paid.
+    /// Who pays was told how to pay and how to start (R028).
+    Informed,
+    /// The course was paid. Who may withdraw, or waived that, was told before.
     Paid,
     /// The learner waived the right to withdraw.
     Waived,
@@ -338,7 +349,11 @@ pub(super) struct EnrolmentStep {
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, format = Date)]
     on: Option<Date>,
-    /// Version of the text of the waiver; needed to waive.
+    /// At which instant, RFC 3339, in the place of `on`; for `informed` and `paid`, where the order counts within a day.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, format = DateTime, max_length = 40)]
+    at: Option<Timestamp>,
+    /// Version of the text of the waiver, or of what was told; needed to waive and to inform.
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     text_version: Option<fields::Line>,
@@ -377,6 +392,9 @@ async fn step(
     let after = enrolments::find(&mut write.tx, organization, &id).await?;
     let Some(after) = after else { return Err(Problem::not_found().into()) };
     let mut event = acting.event(&caller, "enrolment.changed").about(&row.person_id).with("enrolment", id);
+    if let Some(version) = asked.text_version.as_ref().filter(|_| asked.step == EnrolmentStepName::Informed) {
+        event = event.with("text_version", version.0.clone());
+    }
     if let Some(reason) = &asked.reason {
         event = event.with("reason", reason.0.clone());
     }
@@ -395,7 +413,11 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
     if !ahead && (on > today || on < calendar::add_years(today, -1)) {
         return Err(Problem::field("/on", "out_of_range", "not in the future, and within a year").into());
     }
-    let at = if on == today { now } else { calendar::midnight(on) };
+    if asked.at.is_some() && !matches!(asked.step, EnrolmentStepName::Informed | EnrolmentStepName::Paid) {
+        return Err(Problem::field("/at", "contradiction", "of `informed` and `paid` alone").into());
+    }
+    let said = said((asked.on, asked.at), now)?;
+    let at = said.earliest();
     let conflict = |detail: &str| Err(Problem::new(Code::Conflict, detail).into());
     let status = Status::parse(&row.status);
     match status {
@@ -417,7 +439,17 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
             Status::Registered.name().clone_into(&mut row.status);
         }
         EnrolmentStepName::Paid if row.paid_at.is_some() => return conflict("the course is paid already"),
-        EnrolmentStepName::Paid => row.paid_at = Some(at.into()),
+        EnrolmentStepName::Paid => {
+            let (duty, informed_at) = (row.rule().withdrawal.into(), row.informed_at.map(Timestamp::from));
+            information::payment(duty, informed_at, at).map_err(uninformed)?;
+            row.paid_at = Some(at.into());
+        }
+        EnrolmentStepName::Informed => {
+            let Some(version) = &asked.text_version else {
+                return Err(Problem::field("/text_version", "missing", "which version they were told (R028)").into());
+            };
+            keep((&mut row.informed_at, &mut row.informed_version), (said.latest(), &version.0), row.paid_at)?;
+        }
         EnrolmentStepName::Waived if !row.withdrawal => return conflict("the learner has no right to withdraw"),
         EnrolmentStepName::Waived if row.waived_at.is_some() => return conflict("it is waived already"),
         EnrolmentStepName::Waived => {

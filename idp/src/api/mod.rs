@@ -42,6 +42,7 @@ mod password_renewals;
 mod people;
 mod portals;
 pub mod precondition;
+mod prior_information;
 pub mod problem;
 mod products;
 mod requests;

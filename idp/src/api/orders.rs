@@ -85,6 +85,10 @@ pub(super) struct Order {
     acknowledged_at: Option<String>,
     /// RFC 3339.
     signed_at: Option<String>,
+    /// When who pays was first told what comes before the payment (R028), RFC 3339.
+    informed_at: Option<String>,
+    /// The version of what they were told then.
+    informed_version: Option<String>,
     /// When it was first paid, RFC 3339.
     paid_at: Option<String>,
     /// When the administrator's access codes were sent (R024), RFC 3339.
@@ -194,6 +198,8 @@ impl Order {
             purge_on: final_day.filter(|_| Orders(&rules).has_ended(&rule, now)).map(|day| purge_on(day).to_string()),
             acknowledged_at: row.acknowledged_at.map(instant),
             signed_at: row.signed_at.map(instant),
+            informed_at: row.informed_at.map(instant),
+            informed_version: row.informed_version.clone(),
             paid_at: row.paid_at.map(instant),
             credentials_sent_at: row.credentials_sent_at.map(instant),
             credentials_mail: row.credentials_mail.clone(),
@@ -213,8 +219,8 @@ impl Order {
     pub(super) fn traced(&self) -> Value {
         json!({
             "number": self.number, "product": self.product, "seats": self.seats, "standing": self.standing, "closed": self.closed,
-            "final_day": self.final_day, "acknowledged_at": self.acknowledged_at, "signed_at": self.signed_at, "paid_at": self.paid_at,
-            "credentials_sent_at": self.credentials_sent_at, "notice_presented_on": self.notice_presented_on,
+            "final_day": self.final_day, "acknowledged_at": self.acknowledged_at, "signed_at": self.signed_at,
+            "informed_at": self.informed_at, "informed_version": self.informed_version, "paid_at": self.paid_at, "credentials_sent_at": self.credentials_sent_at, "notice_presented_on": self.notice_presented_on,
             "unpaid_since": self.unpaid_since, "terminated_on": self.terminated_on, "suspended_at": self.suspended_at,
         })
     }

@@ -103,6 +103,9 @@ codes! {
     ReviewIncomplete = "review_incomplete", CONFLICT, "The review is not complete";
     /// Every seat that orders open now is taken: `limit` and `taken` say how it stands. Free one, or sign a larger order (R060, R061).
     SeatLimitReached = "seat_limit_reached", CONFLICT, "No seat is left";
+    /// Who pays is told before how to pay and how to start: record `informed`, then `paid`. When both were on one day, say `at` which
+    /// instant; `informed_at` is when they were told, if they were (R028).
+    NotInformed = "not_informed", CONFLICT, "The information comes before the payment";
     /// Fewer seats than are taken now, `taken`: free some first (R061).
     SeatsBelowUse = "seats_below_use", CONFLICT, "More seats are taken";
     /// The group has as many members as it may have, or would be left with more than its new limit: `size` says how many (R016).

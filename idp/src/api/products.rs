@@ -3,16 +3,17 @@
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_policies::authorization::Action;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::{Body, fields};
+use super::body::{Body, fields, fields::Patched};
 use super::caller::Caller;
 use super::page::{self, Asked, Page, Paging};
 use super::precondition::{IfMatch, stale};
+use super::prior_information::PriorInformation;
 use super::problem::{Answer, Code, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
@@ -34,17 +35,21 @@ pub(super) struct Product {
     trial_seats: i64,
     /// Whether it can be ordered anew (R078).
     sold: bool,
+    /// What its buyers are told before they pay (R028).
+    prior_information: Option<PriorInformation>,
     /// RFC 3339.
     created_at: String,
 }
 
 impl From<products::Product> for Product {
     fn from(row: products::Product) -> Self {
+        let prior_information = row.information().map(PriorInformation::from);
         Self {
             id: row.id,
             name: row.name,
             trial_seats: row.trial_seats,
             sold: row.sold,
+            prior_information,
             created_at: instant(row.created_at),
         }
     }
@@ -79,6 +84,8 @@ pub(super) struct NewProduct {
     /// Seats of a trial; 0 when absent: no trials.
     #[schema(minimum = 0, maximum = 1000)]
     trial_seats: Option<u16>,
+    /// What its buyers are told before they pay, by a letter when the order's step `informed` says so; then nobody pays before (R028).
+    prior_information: Option<PriorInformation>,
 }
 
 /// What changes of a product.
@@ -94,6 +101,15 @@ pub(super) struct ProductPatch {
     trial_seats: Option<u16>,
     /// Whether it can be ordered anew; what runs goes on.
     sold: Option<bool>,
+    /// What buyers are told from now on before they pay; null: nothing (R028).
+    #[serde(default, deserialize_with = "patched")]
+    #[schema(value_type = Option<PriorInformation>)]
+    prior_information: Patched<PriorInformation>,
+}
+
+fn patched<'de, D: Deserializer<'de>>(reader: D) -> Result<Patched<PriorInformation>, D::Error> {
+    let patch = Option::<PriorInformation>::deserialize(reader)?;
+    Ok(patch.map_or(Patched::Removed, Patched::Set))
 }
 
 fn trial_seats(seats: Option<u16>, before: i64) -> Result<i64, Problem> {
@@ -126,7 +142,15 @@ async fn list(State(app): State<App>, caller: Caller, Asked(paging): Asked<Pagin
 async fn create(State(app): State<App>, caller: Caller, body: Body<NewProduct>) -> Answer {
     let policy = caller.may(&app, Action::WriteOrders).await?;
     let new = &body.value;
-    let written = products::Written { name: &new.name.0, trial_seats: trial_seats(new.trial_seats, 0)?, sold: true };
+    if let Some(information) = &new.prior_information {
+        information.check()?;
+    }
+    let written = products::Written {
+        name: &new.name.0,
+        trial_seats: trial_seats(new.trial_seats, 0)?,
+        sold: true,
+        information: new.prior_information.as_ref().map(PriorInformation::parts),
+    };
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     match products::insert(&mut write.tx, &new.id.0, written, write.now).await {
         Err(error) if is_unique_violation(&error) => {
@@ -174,6 +198,9 @@ async fn update(
 ) -> Answer {
     let policy = caller.may(&app, Action::WriteOrders).await?;
     let patch = &body.value;
+    if let Patched::Set(information) = &patch.prior_information {
+        information.check()?;
+    }
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     let before = products::find(&mut write.tx, &product).await?;
     let Some(before) = before else { return Err(Problem::not_found().into()) };
@@ -182,6 +209,7 @@ async fn update(
         name: patch.name.as_ref().map_or(before.name.as_str(), |name| &name.0),
         trial_seats: trial_seats(patch.trial_seats, before.trial_seats)?,
         sold: patch.sold.unwrap_or(before.sold),
+        information: patch.prior_information.over(before.information(), PriorInformation::parts),
     };
     if !products::update(&mut write.tx, (&before.id, before.version), written, write.now).await? {
         return Err(stale(before.version).into());

@@ -13,7 +13,7 @@ macro_rules! enrolments {
     () => {
         "SELECT e.id, e.organization_id, e.person_id, e.client_id, e.title, e.not_before, e.not_after, e.at_end, e.contract, e.sent_on, e.signed_at,
                 e.paid_at, e.withdrawal, e.waived_at, e.waiver_version, e.status, e.closed_on, e.closed_reason, e.credentials_sent_at, e.credentials_mail,
-                e.opens_at, e.closes_at, e.version, e.created_by, e.created_at, e.updated_at
+                e.informed_at, e.informed_version, e.opens_at, e.closes_at, e.version, e.created_by, e.created_at, e.updated_at
          FROM enrolments e "
     };
 }
@@ -32,7 +32,7 @@ statements! {
                                       AND (e.created_at < $4 OR (e.created_at = $4 AND e.id < $5)) ORDER BY e.created_at DESC, e.id DESC LIMIT $6"));
     RECORD = "UPDATE enrolments SET sent_on = $4, signed_at = $5, paid_at = $6, waived_at = $7, waiver_version = $8, status = $9, closed_on = $10, closed_reason = $11,
                      credentials_sent_at = $12, credentials_mail = $13, opens_at = $14, closes_at = $15, not_before = $16, not_after = $17,
-                     updated_at = $18, version = version + 1
+                     informed_at = $18, informed_version = $19, updated_at = $20, version = version + 1
               WHERE organization_id = $1 AND id = $2 AND version = $3";
     DROP_CODES = "DELETE FROM contract_moments
                   WHERE moment IN ('codes_due', 'codes_late')
@@ -70,6 +70,10 @@ pub struct Enrolment {
     pub sent_on: Option<String>,
     /// When it came back signed.
     pub signed_at: Option<At>,
+    /// When the learner was first told what comes before the payment (R028).
+    pub informed_at: Option<At>,
+    /// The version of what they were told.
+    pub informed_version: Option<String>,
     /// When the course was paid.
     pub paid_at: Option<At>,
     /// Whether the learner may withdraw.
@@ -220,6 +224,8 @@ pub async fn record(tx: &mut Tx, row: &Enrolment, now: Timestamp) -> sqlx::Resul
         window.until.map(At::from),
         &row.not_before,
         &row.not_after,
+        row.informed_at,
+        row.informed_version.as_deref(),
         At::from(now),
     )?;
     plan(tx, row, now).await?;

@@ -12,16 +12,16 @@ statements! {
                                   administrator, version, created_by, created_at, updated_at)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $16, $16)";
     FIND = "SELECT id, organization_id, number, product_id, seats, mode, options, option_of, supersedes, opening, renewal, effect_on, last_day, administrator,
-                   acknowledged_at, signed_at, paid_at, credentials_sent_at, credentials_mail, notice_presented_on, terminated_on, termination_reason,
-                   unpaid_since, suspended_at, version, created_by, created_at, updated_at
+                   acknowledged_at, signed_at, informed_at, informed_version, paid_at, credentials_sent_at, credentials_mail, notice_presented_on,
+                   terminated_on, termination_reason, unpaid_since, suspended_at, version, created_by, created_at, updated_at
             FROM orders WHERE organization_id = $1 AND id = $2";
     OF_ORGANIZATION = "SELECT id, organization_id, number, product_id, seats, mode, options, option_of, supersedes, opening, renewal, effect_on, last_day, administrator,
-                  acknowledged_at, signed_at, paid_at, credentials_sent_at, credentials_mail, notice_presented_on, terminated_on, termination_reason,
-                  unpaid_since, suspended_at, version, created_by, created_at, updated_at
+                  acknowledged_at, signed_at, informed_at, informed_version, paid_at, credentials_sent_at, credentials_mail, notice_presented_on,
+                  terminated_on, termination_reason, unpaid_since, suspended_at, version, created_by, created_at, updated_at
            FROM orders WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2";
     WHOSE = "SELECT organization_id FROM orders WHERE id = $1";
     RECORD = "UPDATE orders SET acknowledged_at = $4, signed_at = $5, paid_at = $6, credentials_sent_at = $7, credentials_mail = $8, notice_presented_on = $9,
-                     terminated_on = $10, termination_reason = $11, unpaid_since = $12, suspended_at = $13, administrator = $14, updated_at = $15,
+                     terminated_on = $10, termination_reason = $11, unpaid_since = $12, suspended_at = $13, administrator = $14, informed_at = $15, informed_version = $16, updated_at = $17,
                      version = version + 1
               WHERE organization_id = $1 AND id = $2 AND version = $3";
 }
@@ -64,6 +64,10 @@ pub struct Order {
     pub acknowledged_at: Option<At>,
     /// When it was signed.
     pub signed_at: Option<At>,
+    /// When who pays was first told what comes before the payment (R028).
+    pub informed_at: Option<At>,
+    /// The version of what they were told.
+    pub informed_version: Option<String>,
     /// When it was first paid.
     pub paid_at: Option<At>,
     /// When the administrator's credentials were sent (R024).
@@ -244,6 +248,8 @@ pub async fn record(tx: &mut Tx, order: &Order, now: Timestamp) -> sqlx::Result<
         order.unpaid_since.as_deref(),
         order.suspended_at,
         order.administrator.as_deref(),
+        order.informed_at,
+        order.informed_version.as_deref(),
         At::from(now),
     )?;
     Ok(rows == 1)

@@ -5,10 +5,13 @@ use jiff::Timestamp;
 use super::{At, Conn, Tx};
 
 statements! {
-    INSERT = "INSERT INTO products (id, name, trial_seats, sold, version, created_at, updated_at) VALUES ($1, $2, $3, $4, 1, $5, $5)";
-    FIND = "SELECT id, name, trial_seats, sold, version, created_at, updated_at FROM products WHERE id = $1";
-    LIST = "SELECT id, name, trial_seats, sold, version, created_at, updated_at FROM products WHERE id > $1 ORDER BY id LIMIT $2";
-    UPDATE = "UPDATE products SET name = $3, trial_seats = $4, sold = $5, updated_at = $6, version = version + 1
+    INSERT = "INSERT INTO products (id, name, trial_seats, sold, information_url, information_version, version, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7)";
+    FIND = "SELECT id, name, trial_seats, sold, information_url, information_version, version, created_at, updated_at FROM products WHERE id = $1";
+    LIST = "SELECT id, name, trial_seats, sold, information_url, information_version, version, created_at, updated_at FROM products
+            WHERE id > $1 ORDER BY id LIMIT $2";
+    UPDATE = "UPDATE products SET name = $3, trial_seats = $4, sold = $5, information_url = $6, information_version = $7, updated_at = $8,
+                     version = version + 1
               WHERE id = $1 AND version = $2";
 }
 
@@ -23,12 +26,23 @@ pub struct Product {
     pub trial_seats: i64,
     /// Whether it can be ordered.
     pub sold: bool,
+    /// Where the tutorial is that buyers are told of before they pay; none when nothing is to be told (R028).
+    pub information_url: Option<String>,
+    /// Its version.
+    pub information_version: Option<String>,
     /// For `ETag`.
     pub version: i64,
     /// Since when.
     pub created_at: At,
     /// Last change.
     pub updated_at: At,
+}
+
+impl Product {
+    /// What buyers are told before they pay: the address of the tutorial, and its version.
+    pub fn information(&self) -> Option<(&str, &str)> {
+        self.information_url.as_deref().zip(self.information_version.as_deref())
+    }
 }
 
 /// What a product is written from.
@@ -40,6 +54,8 @@ pub struct Written<'a> {
     pub trial_seats: i64,
     /// See [`Product::sold`].
     pub sold: bool,
+    /// See [`Product::information`].
+    pub information: Option<(&'a str, &'a str)>,
 }
 
 /// Adds a product.
@@ -47,7 +63,8 @@ pub struct Written<'a> {
 /// # Errors
 /// A unique violation when the id exists; the engine failed.
 pub async fn insert(tx: &mut Tx, id: &str, new: Written<'_>, now: Timestamp) -> sqlx::Result<()> {
-    sql!(tx, execute INSERT, id, new.name, new.trial_seats, new.sold, At::from(now)).map(drop)
+    let (url, version) = new.information.unzip();
+    sql!(tx, execute INSERT, id, new.name, new.trial_seats, new.sold, url, version, At::from(now)).map(drop)
 }
 
 /// Finds a product.
@@ -75,6 +92,7 @@ pub async fn list(c: &mut impl Conn, after: &str, limit: u32) -> sqlx::Result<Ve
 /// # Errors
 /// The engine failed.
 pub async fn update(tx: &mut Tx, (id, version): (&str, i64), new: Written<'_>, now: Timestamp) -> sqlx::Result<bool> {
-    let rows = sql!(tx, execute UPDATE, id, version, new.name, new.trial_seats, new.sold, At::from(now))?;
+    let (url, told) = new.information.unzip();
+    let rows = sql!(tx, execute UPDATE, id, version, new.name, new.trial_seats, new.sold, url, told, At::from(now))?;
     Ok(rows == 1)
 }

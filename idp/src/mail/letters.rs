@@ -140,6 +140,7 @@ mod tests {
     use crate::mail::duties::DutyLetter;
     use crate::mail::factors::FactorLetter;
     use crate::mail::incidents::IncidentLetter;
+    use crate::mail::information::InformationLetter;
     use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
     use crate::mail::organizations::{MembershipEnds, ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
@@ -204,6 +205,7 @@ mod tests {
             ("new_sign_in.1", Security),
             ("order_ended.1", Other),
             ("order_ends.1", Other),
+            ("order_information.1", Other),
             ("order_interrupted.1", Other),
             ("order_opened.1", Other),
             ("order_renewed.1", Other),
@@ -260,6 +262,7 @@ mod tests {
             .chain(named(DocumentLetter::samples()))
             .chain(named(DutyLetter::samples()))
             .chain(named(IncidentLetter::samples()))
+            .chain(named(InformationLetter::samples()))
             .chain(named(SubscriptionLetter::samples()))
             .chain(named(MeasureLetter::samples()))
             .chain(named(AccessClosedLetter::samples()))

@@ -9,6 +9,7 @@ pub mod documents;
 pub mod duties;
 pub mod factors;
 pub mod incidents;
+pub mod information;
 pub mod letters;
 pub mod measures;
 pub mod organizations;

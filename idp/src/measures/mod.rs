@@ -32,6 +32,7 @@ use crate::mail::letters::Letter as _;
 use crate::mail::measures::{About, MeasureLetter};
 use crate::mail::{self, Post, Recipient};
 use crate::oidc::client::Client;
+use crate::orders::Administrator;
 use crate::outcome::Outcome;
 use crate::seats;
 use crate::web::text::Locale;
@@ -358,12 +359,38 @@ pub(crate) async fn of_organization(tx: &mut Tx, id: &str, now: Timestamp) -> Ou
         let locale = Locale::negotiate(Some(&person.locale), None);
         to.extend(person.email.map(|address| To { address, person: Some(person.id), locale }));
     }
-    for signatory in contacts::of_duty(tx, id, "signatory").await? {
-        if !to.iter().any(|known| people::fold_login(&known.address) == people::fold_login(&signatory.email)) {
-            to.push(To { address: signatory.email, person: signatory.person_id, locale: Locale::Fr });
-        }
+    add_contacts(tx, &mut to, (id, "signatory")).await?;
+    Ok(to)
+}
+
+/// The same with those who see to invoices and the administrator that an order form names: whom an order concerns before it is paid.
+pub(crate) async fn of_buyer(
+    tx: &mut Tx,
+    (id, named): (&str, Option<&Administrator>),
+    now: Timestamp,
+) -> Outcome<Vec<To>> {
+    let mut to = of_organization(tx, id, now).await?;
+    add_contacts(tx, &mut to, (id, "billing")).await?;
+    if let Some(named) = named {
+        let locale = Locale::negotiate(Some(&named.locale), None);
+        add(&mut to, To { address: named.email.clone(), person: None, locale });
     }
     Ok(to)
+}
+
+/// Adds the contacts of a duty.
+async fn add_contacts(tx: &mut Tx, to: &mut Vec<To>, (organization, duty): (&str, &str)) -> Outcome<()> {
+    for contact in contacts::of_duty(tx, organization, duty).await? {
+        add(to, To { address: contact.email, person: contact.person_id, locale: Locale::Fr });
+    }
+    Ok(())
+}
+
+/// Adds somebody whose address is not there yet.
+fn add(to: &mut Vec<To>, new: To) {
+    if !to.iter().any(|known| people::fold_login(&known.address) == people::fold_login(&new.address)) {
+        to.push(new);
+    }
 }
 
 /// The formal notice that a termination of the subject can rest on: the one presented first.

@@ -1,4 +1,4 @@
-//! Enrolments: access to a portal inside the window of a course. Issue 6; R020, R021, R080–R082, R088, R089.
+//! Enrolments: access to a portal inside the window of a course. Issue 6; R020, R021, R028, R080–R082, R088, R089.
 
 use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::protocol::{AuthorizationRequest, Tokens, post_as, refresh, tokens_for, userinfo};
@@ -128,6 +128,8 @@ own_journeys! {
         let id = school.enrol(span.clone()).await;
         school.step(&id, json!({ "step": "signed" })).await.done(200);
         assert!(school.turned_away(&server).await.is_some(), "not paid");
+        school.step(&id, json!({ "step": "informed", "text_version": "tutoriel-1" })).await.done(200);
+        server.advance(1).await;
         let shown = school.step(&id, json!({ "step": "paid" })).await.done(200);
         assert_eq!(shown["opens_at"], shown["withdrawal_ends_at"]);
         for day in 0..15 {
@@ -151,6 +153,56 @@ own_journeys! {
         let third = school.enrol(json!({ "not_before": in_days(&server, 0).await, "not_after": in_days(&server, 9).await, "withdrawal": true })).await;
         assert_eq!(school.step(&third, json!({ "step": "withdrawn" })).await.done(200)["status"], "withdrawn");
         school.step(&third, json!({ "step": "signed" })).await.problem(409, "conflict");
+        server.kill();
+    }
+
+    async fn a_consumer_is_told_how_to_pay_and_start_before_they_pay(mut server: TestServer) {
+        let mut school = School::of(&mut server).await;
+        server.advance_to_noon().await;
+        school.again(&server).await;
+        let (today, yesterday) = (in_days(&server, 0).await, in_days(&server, -1).await);
+        let ends = in_days(&server, 60).await;
+        let span = |withdrawal: bool| json!({ "not_before": today, "not_after": ends, "withdrawal": withdrawal });
+        let now = server.now().await;
+        let ago = |hours: i64| (now - jiff::SignedDuration::from_hours(hours)).to_string();
+        // Paid first: refused, also of who waived the right to withdraw.
+        let id = school.enrol(span(true)).await;
+        school.step(&id, json!({ "step": "paid" })).await.problem(409, "not_informed");
+        school.step(&id, json!({ "step": "waived", "text_version": "renonciation-2" })).await.done(200);
+        school.step(&id, json!({ "step": "paid" })).await.problem(409, "not_informed");
+        let problem = school.step(&id, json!({ "step": "informed" })).await.problem(422, "invalid_fields");
+        assert_eq!(problem["errors"][0]["pointer"], "/text_version");
+        for wrong in [json!({ "step": "paid", "at": ago(1), "on": today }), json!({ "step": "signed", "at": ago(1) }), json!({ "step": "informed", "text_version": "1", "at": "2999-01-01T00:00:00Z" })] {
+            let problem = school.step(&id, wrong.clone()).await.problem(422, "invalid_fields");
+            assert_eq!(problem["errors"][0]["pointer"], "/at", "{wrong}");
+        }
+        let told = school.step(&id, json!({ "step": "informed", "text_version": "tutoriel-1", "at": ago(3) })).await.done(200);
+        assert_eq!(told["informed_version"], "tutoriel-1", "{told}");
+        // Told again: the first time counts.
+        let again = school.step(&id, json!({ "step": "informed", "text_version": "tutoriel-2" })).await.done(200);
+        assert_eq!((&again["informed_at"], &again["informed_version"]), (&told["informed_at"], &json!("tutoriel-1")));
+        for when in [json!({ "at": ago(4) }), json!({ "at": ago(3) }), json!({ "on": yesterday })] {
+            let mut body = when.clone();
+            body["step"] = json!("paid");
+            let refused = school.step(&id, body).await.problem(409, "not_informed");
+            assert_eq!(refused["informed_at"], told["informed_at"], "{when}");
+        }
+        assert_eq!(school.read(&id).await["paid_at"], Value::Null);
+        let paid = school.step(&id, json!({ "step": "paid", "at": ago(2) })).await.done(200);
+        let instant = |shown: &Value| shown.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        assert!(instant(&paid["informed_at"]) < instant(&paid["paid_at"]), "{paid}");
+        school.step(&id, json!({ "step": "informed", "text_version": "tutoriel-2" })).await.problem(409, "conflict");
+
+        // Who is no consumer pays as ever; who was told all the same, was told before.
+        let id = school.enrol(span(false)).await;
+        school.step(&id, json!({ "step": "paid", "on": yesterday })).await.done(200);
+        let id = school.enrol(span(false)).await;
+        school.step(&id, json!({ "step": "informed", "text_version": "tutoriel-1", "on": yesterday })).await.done(200);
+        school.step(&id, json!({ "step": "paid", "on": yesterday })).await.problem(409, "not_informed");
+        school.step(&id, json!({ "step": "paid", "at": ago(1) })).await.done(200);
+        let trail = school.boss.get(&format!("/organizations/{}/audit?limit=200", school.organization)).await.done(200);
+        let line = trail["items"].as_array().unwrap().iter().find(|line| line["detail"]["text_version"] == "tutoriel-2").unwrap();
+        assert_eq!((&line["event"], &line["detail"]["after"]["informed_version"]), (&json!("enrolment.changed"), &json!("tutoriel-1")), "{line}");
         server.kill();
     }
 

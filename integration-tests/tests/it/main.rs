@@ -123,6 +123,7 @@ mod passkeys;
 mod passwords;
 mod policy;
 mod portals;
+mod prior_information;
 mod profile;
 mod reach;
 mod registration;
