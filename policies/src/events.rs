@@ -74,6 +74,7 @@ pub const UNTOLD: &[&str] = &[
     "account.invitation_lapsed",
     "account.invited_again",
     "account.sharing_suspected",
+    "enrolment.link_sent",
     "enrolment.notice_sent",
     "incident.handled",
     "incident.reported",
@@ -247,6 +248,7 @@ const SOURCES: &[Source] = &[
     ("group.left", Kind::One("group.left"), &["group"], Change::Nothing),
     ("enrolment.recorded", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
     ("enrolment.changed", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
+    ("enrolment.opened", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
     ("webhook.disabled", Kind::One("webhook.disabled"), &["webhook", "reason"], Change::Nothing),
 ];
 
