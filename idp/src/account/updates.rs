@@ -205,6 +205,20 @@ pub struct Updates {
 }
 
 impl Updates {
+    fn heading(&self) -> String {
+        self.chrome.t(match self.step {
+            Step::Ask { .. } => "updates-title",
+            Step::Opened { .. } => "updates-opened-title",
+        })
+    }
+
+    fn marker(&self) -> &'static str {
+        match self.step {
+            Step::Ask { .. } => "updates",
+            Step::Opened { .. } => "updates-opened",
+        }
+    }
+
     fn what(&self, organization: &str) -> String {
         let values = [("organization", organization), ("title", self.title.as_str())];
         self.chrome.locale.text_with("updates-what", &values)
