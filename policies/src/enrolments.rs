@@ -4,6 +4,7 @@
 //! the course, not before the signature, and not before fourteen days have passed from the payment, unless the learner waived that
 //! or has no such right (R089). It closes at 00:00 in Paris on the day after the last, where the portal's operator lets access end by
 //! itself (R080, R081), and earlier when the course is given up (R088). Access codes are due 96 hours after the signature (R020).
+//! What counts from the opening of a link instead is in [`crate::updates`] (R077).
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -67,11 +68,22 @@ pub enum Withdrawal {
     Waived,
 }
 
+/// What an enrolment counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// Its first day, once the contract is signed.
+    FirstDay,
+    /// The opening of a link; none while nobody opened it (R077).
+    Opening(Option<Timestamp>),
+}
+
 /// What is known of an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolment {
     /// Where it stands.
     pub status: Status,
+    /// What it counts from.
+    pub counts: Counts,
     /// First day of access.
     pub not_before: Date,
     /// Last day of access.
@@ -95,14 +107,13 @@ pub struct Enrolment {
 impl Enrolment {
     /// From when until when it gives access.
     ///
-    /// Requirements R080, R081, R088, R089.
+    /// Requirements R077, R080, R081, R088, R089.
     pub fn window(&self) -> Window {
         let closed = || Window { from: None, until: None };
         if !matches!(self.status, Status::Registered | Status::Closed) {
             return closed();
         }
-        let Some(signed) = self.signed_at else { return closed() };
-        let mut from = calendar::midnight(self.not_before).max(signed);
+        let Some(mut from) = self.begins() else { return closed() };
         if self.withdrawal == Withdrawal::Waits {
             let Some(paid) = self.paid_at else { return closed() };
             from = from.max(withdrawal_ends(paid));
@@ -110,6 +121,14 @@ impl Enrolment {
         let by_itself = Some(self.not_after).filter(|_| self.ends_by_itself);
         let last_day = by_itself.into_iter().chain(self.closed_on).min();
         Window { from: Some(from), until: last_day.map(calendar::cut_after) }
+    }
+
+    /// The first instant that its days give; none while the signature or the opening is missing.
+    fn begins(&self) -> Option<Timestamp> {
+        match self.counts {
+            Counts::FirstDay => Some(calendar::midnight(self.not_before).max(self.signed_at?)),
+            Counts::Opening(opened) => opened,
+        }
     }
 
     /// The last day on which the contract may come back signed; none when it has, or was not sent.
@@ -241,6 +260,7 @@ mod tests {
     fn enrolment() -> Enrolment {
         Enrolment {
             status: Status::Registered,
+            counts: Counts::FirstDay,
             not_before: date(2027, 3, 1),
             not_after: date(2027, 6, 30),
             ends_by_itself: true,

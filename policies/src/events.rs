@@ -75,6 +75,7 @@ pub const UNTOLD: &[&str] = &[
     "account.invited_again",
     "account.link_handed_over",
     "account.sharing_suspected",
+    "enrolment.link_sent",
     "enrolment.notice_sent",
     "incident.handled",
     "incident.reported",
@@ -249,6 +250,7 @@ const SOURCES: &[Source] = &[
     ("group.left", Kind::One("group.left"), &["group"], Change::Nothing),
     ("enrolment.recorded", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
     ("enrolment.changed", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
+    ("enrolment.opened", Kind::One("enrolment.changed"), &["enrolment"], Change::Members(ENROLMENT)),
     ("webhook.disabled", Kind::One("webhook.disabled"), &["webhook", "reason"], Change::Nothing),
 ];
 

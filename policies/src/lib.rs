@@ -42,4 +42,5 @@ pub mod sharing;
 pub mod subjects;
 pub mod tokens;
 pub mod trials;
+pub mod updates;
 pub mod webhooks;

@@ -32,6 +32,7 @@ activity-account-email-changed = Mail address changed
 activity-account-email-restored = Former mail address restored
 activity-account-login-yielded = Login changed
 activity-account-sharing-suspected = Used from several networks or devices at the same time
+activity-enrolment-opened = Access to updates opened by its link
 activity-consent-given = Application let in
 activity-consent-revoked = Access of an application taken back
 activity-device-allowed = Device let in

@@ -32,6 +32,7 @@ activity-account-email-changed = Adresse électronique modifiée
 activity-account-email-restored = Adresse électronique précédente rétablie
 activity-account-login-yielded = Identifiant changé
 activity-account-sharing-suspected = Usage simultané depuis plusieurs réseaux ou appareils
+activity-enrolment-opened = Accès aux mises à jour ouvert par son lien
 activity-consent-given = Accès donné à une application
 activity-consent-revoked = Accès d’une application retiré
 activity-device-allowed = Appareil autorisé

@@ -53,6 +53,7 @@ const WORDS: &[(&str, &str)] = &[
     ("account.email_restored", "activity-account-email-restored"),
     ("account.login_yielded", "activity-account-login-yielded"),
     ("account.sharing_suspected", "activity-account-sharing-suspected"),
+    ("enrolment.opened", "activity-enrolment-opened"),
     ("consent.given", "activity-consent-given"),
     ("consent.revoked", "activity-consent-revoked"),
     ("device.allowed", "activity-device-allowed"),

@@ -80,12 +80,20 @@ impl Landing {
             open.interaction.authenticated_at = Some(now.into());
             return proceed(tx, app, (&open, session), now).await;
         }
+        Ok(see_other(&self.address(app).await?))
+    }
+
+    /// The address at the portal; that of the account when there is none, or it is closed.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn address(&self, app: &App) -> Outcome<String> {
         let client = match &self.client {
             Some(id) => app.client(id).await?.filter(|client| client.active),
             None => None,
         };
         let href = client.and_then(|client| self.href(&app.config.server.issuer, &client));
-        Ok(see_other(href.as_deref().unwrap_or(Place::Account.path())))
+        Ok(href.unwrap_or_else(|| Place::Account.path().to_owned()))
     }
 }
 

@@ -28,6 +28,7 @@ pub mod sharing;
 pub mod sign_up;
 pub mod signatories;
 pub mod succession;
+pub mod updates;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -68,6 +69,7 @@ pub fn router() -> Router<App> {
         .route("/account/email/{token}", get(profile::confirm_page).post(profile::confirm))
         .route("/account/email/undo/{token}", get(profile::undo_page).post(profile::undo))
         .route("/activate/{token}", get(activation::get).post(activation::post))
+        .route("/updates/{token}", get(updates::get).post(updates::post))
         .route("/sign-up", get(sign_up::get).post(sign_up::post))
         .merge(security::router())
 }

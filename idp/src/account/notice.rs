@@ -30,10 +30,14 @@ pub enum Told {
     NoSeat,
     /// The contract is not signed yet (R006).
     NoContract,
+    /// The link to an account for updates is over, or void (R077).
+    UpdatesOver,
+    /// It cannot be opened while the account is not active there.
+    UpdatesNotNow,
 }
 
 impl Told {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::LinkOver,
         Self::SignUpSent,
         Self::SignUpQueued,
@@ -43,6 +47,8 @@ impl Told {
         Self::EmailRestored,
         Self::NoSeat,
         Self::NoContract,
+        Self::UpdatesOver,
+        Self::UpdatesNotNow,
     ];
 
     /// Status, marker, title, text.
@@ -64,6 +70,10 @@ impl Told {
             Self::NoContract => {
                 (StatusCode::CONFLICT, "account-no-contract", "activation-unsigned-title", "activation-unsigned-text")
             }
+            Self::UpdatesOver => (StatusCode::GONE, "updates-over", "updates-over-title", "updates-over-text"),
+            Self::UpdatesNotNow => {
+                (StatusCode::CONFLICT, "updates-not-now", "updates-not-now-title", "updates-not-now-text")
+            }
             Self::EmailRestored => {
                 (StatusCode::OK, "email-restored", "profile-email-restored-title", "profile-email-restored-text")
             }
@@ -76,7 +86,13 @@ impl Told {
             Self::AccountExists => Some(("/login", "login-home-sign-in")),
             Self::EmailSent => Some((super::profile::PATH, "profile-back")),
             Self::EmailChanged => Some(("/account", "login-home-account")),
-            Self::SignUpSent | Self::SignUpQueued | Self::EmailRestored | Self::NoSeat | Self::NoContract => None,
+            Self::SignUpSent
+            | Self::SignUpQueued
+            | Self::EmailRestored
+            | Self::NoSeat
+            | Self::NoContract
+            | Self::UpdatesOver
+            | Self::UpdatesNotNow => None,
         }
     }
 }

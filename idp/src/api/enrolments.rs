@@ -1,7 +1,8 @@
-//! `/organizations/{organization}/enrolments`: from when until when a member has access to a portal for a course (R020, R021, R080,
-//! R081, R088, R089).
+//! `/organizations/{organization}/enrolments`: from when until when a member has access to a portal for a course (R020, R021, R077,
+//! R080, R081, R088, R089).
 
 use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use habilis_keys::random;
 use habilis_policies::authorization::Action;
@@ -10,16 +11,17 @@ use habilis_policies::enrolments::{
     Delivery, Registration, Status, credentials_due, delivery, registration, withdrawal_ends,
 };
 use habilis_policies::information;
-use jiff::Timestamp;
+use habilis_policies::updates::{MOST_YEARS, YEARS};
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::{Body, fields};
-use super::caller::Caller;
+use super::body::{Body, NoBody, fields};
+use super::caller::{Acting, Caller};
 use super::page::{self, Asked, Page, Paging};
 use super::precondition::stale;
 use super::prior_information::{keep, said, uninformed};
@@ -27,12 +29,14 @@ use super::problem::{Answer, Code, Problem};
 use super::seats::seat_problem;
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
-use crate::account::invite;
+use crate::account::{invite, updates};
 use crate::app::App;
-use crate::db::enrolments::{self, Enrolment as Row, NewEnrolment};
-use crate::db::{Tx, audit, members, people, portal_grants};
+use crate::db::enrolments::{self, Enrolment as Row, NewEnrolment, Span};
+use crate::db::{Tx, audit, enrolment_links, members, people, portal_grants};
 
 const STATUSES: &[&str] = &["pre_registered", "registered", "lapsed", "withdrawn", "closed"];
+/// How long a link waits before it is sent again: a mailbox is not to be flooded.
+const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -40,6 +44,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(report))
         .routes(routes!(read))
         .routes(routes!(step))
+        .routes(routes!(resend))
 }
 
 /// An enrolment.
@@ -53,10 +58,20 @@ pub(super) struct Enrolment {
     portal: String,
     /// Of the course.
     title: String,
-    /// First day of access.
-    not_before: String,
-    /// Last day of access.
-    not_after: String,
+    /// `first_day`, or `opening`: the days follow from when the person opens a link (R077).
+    counts_from: String,
+    /// How many years there are from the opening; absent when it counts from its first day.
+    years: Option<u8>,
+    /// When the link was opened, RFC 3339; absent until then.
+    opened_at: Option<String>,
+    /// Until when the link works, RFC 3339; absent when none is on its way.
+    link_expires_at: Option<String>,
+    /// First day of access; null until the link is opened.
+    #[schema(required = true)]
+    not_before: Option<String>,
+    /// Last day of access; null until the link is opened.
+    #[schema(required = true)]
+    not_after: Option<String>,
     /// `close`, or `keep`: then access stays until the enrolment is closed (R081).
     at_end: String,
     /// `pre_registered`, `registered`, `lapsed`, `withdrawn` or `closed`.
@@ -106,8 +121,12 @@ impl Enrolment {
             person: row.person_id.clone(),
             portal: row.client_id.clone(),
             title: row.title.clone(),
-            not_before: row.not_before.clone(),
-            not_after: row.not_after.clone(),
+            counts_from: if row.opens_years.is_some() { "opening" } else { "first_day" }.to_owned(),
+            years: row.opens_years.map(|_| row.years()),
+            opened_at: row.opened_at.map(instant),
+            link_expires_at: row.link_expires_at.filter(|end| waits(row) && Timestamp::from(*end) > now).map(instant),
+            not_before: row.first_day().map(str::to_owned),
+            not_after: row.last_day().map(str::to_owned),
             at_end: row.at_end.clone(),
             status: row.status.clone(),
             contract: row.contract.clone(),
@@ -139,13 +158,19 @@ impl Enrolment {
     }
 }
 
+/// Whether it waits for its link to be opened.
+fn waits(row: &Row) -> bool {
+    row.opens_years.is_some() && row.opened_at.is_none() && Status::parse(&row.status) == Status::Registered
+}
+
 /// What of it the trail keeps.
 fn traced(row: &Row) -> Value {
     json!({
-        "portal": row.client_id, "status": row.status, "not_before": row.not_before, "not_after": row.not_after, "sent_on": row.sent_on,
+        "portal": row.client_id, "status": row.status, "not_before": row.first_day(), "not_after": row.last_day(), "sent_on": row.sent_on,
         "signed_at": row.signed_at.map(instant), "paid_at": row.paid_at.map(instant), "waived_at": row.waived_at.map(instant),
         "closed_on": row.closed_on, "credentials_sent_at": row.credentials_sent_at.map(instant),
         "informed_at": row.informed_at.map(instant), "informed_version": row.informed_version,
+        "counts_from_opening": row.opens_years.is_some(), "opened_at": row.opened_at.map(instant),
     })
 }
 
@@ -216,6 +241,15 @@ enum AtEnd {
     Keep,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CountsFrom {
+    /// The first day that is stated.
+    FirstDay,
+    /// The day on which the person opens the link that is mailed to them: an account for updates (R077).
+    Opening,
+}
+
 /// Somebody to enrol.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -232,15 +266,21 @@ pub(super) struct NewEnrolmentBody {
     #[serde(deserialize_with = "fields::parsed")]
     #[schema(value_type = String, min_length = 1, max_length = 200)]
     title: fields::Line,
-    /// First day of access, from a year back to three years ahead.
-    #[serde(deserialize_with = "fields::parsed")]
-    #[schema(value_type = String, format = Date)]
-    not_before: Date,
-    /// Last day of access, within ten years of the first.
-    #[serde(deserialize_with = "fields::parsed")]
-    #[schema(value_type = String, format = Date)]
-    not_after: Date,
-    /// `close` when absent.
+    /// What the access counts from; `first_day` when absent. From `opening` there are `years` in the place of days, and no contract to be
+    /// sent, paid or withdrawn from: that of the course before is behind it.
+    counts_from: Option<CountsFrom>,
+    /// With `opening`: how many years from it; 5 when absent.
+    #[schema(minimum = 1, maximum = 10)]
+    years: Option<u8>,
+    /// With `first_day`, needed: first day of access, from a year back to three years ahead.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, format = Date)]
+    not_before: Option<Date>,
+    /// With `first_day`, needed: last day of access, within ten years of the first.
+    #[serde(default, deserialize_with = "fields::optional")]
+    #[schema(value_type = Option<String>, format = Date)]
+    not_after: Option<Date>,
+    /// `close` when absent; `keep` with `first_day` alone.
     at_end: Option<AtEnd>,
     /// Reference of the contract.
     #[serde(default, deserialize_with = "fields::optional")]
@@ -255,7 +295,56 @@ pub(super) struct NewEnrolmentBody {
     withdrawal: bool,
 }
 
-/// Enrol a member in a course. Access opens once the contract is signed.
+impl NewEnrolmentBody {
+    /// Which days there will be, or what is wrong with what was said of them.
+    fn span(&self, today: Date) -> Answer<Span> {
+        if self.counts_from == Some(CountsFrom::Opening) {
+            return self.years();
+        }
+        if self.years.is_some() {
+            return Err(Problem::field("/years", "invalid", "they count from the opening of a link alone").into());
+        }
+        let missing =
+            |pointer: &str| Problem::field(pointer, "missing", "the days of access have a first and a last one");
+        let (first, last) = (
+            self.not_before.ok_or_else(|| missing("/not_before"))?,
+            self.not_after.ok_or_else(|| missing("/not_after"))?,
+        );
+        if first < calendar::add_years(today, -1) || first > calendar::add_years(today, 3) {
+            return Err(Problem::field("/not_before", "out_of_range", "from a year back to three years ahead").into());
+        }
+        if last < first.max(today) || last > calendar::add_years(first, 10) {
+            let detail = "not past, not before the first day, within ten years of it";
+            return Err(Problem::field("/not_after", "out_of_range", detail).into());
+        }
+        if self.sent_on.is_some_and(|sent| sent > today || sent < calendar::add_days(today, -15)) {
+            return Err(Problem::field("/sent_on", "out_of_range", "within the last fifteen days").into());
+        }
+        Ok(Span::Days(first, last))
+    }
+
+    /// The same for an account for updates: nothing of it but its years is stated.
+    fn years(&self) -> Answer<Span> {
+        let not_said = [
+            ("/not_before", self.not_before.is_some()),
+            ("/not_after", self.not_after.is_some()),
+            ("/at_end", self.at_end == Some(AtEnd::Keep)),
+            ("/sent_on", self.sent_on.is_some()),
+            ("/withdrawal", self.withdrawal),
+        ];
+        if let Some((pointer, _)) = not_said.into_iter().find(|(_, said)| *said) {
+            let detail = "what counts from the opening of a link ends with its years, and has no contract of its own";
+            return Err(Problem::field(pointer, "invalid", detail).into());
+        }
+        let years = self.years.unwrap_or(YEARS);
+        if !(1..=MOST_YEARS).contains(&years) {
+            return Err(Problem::field("/years", "out_of_range", "1 to 10").into());
+        }
+        Ok(Span::Years(years))
+    }
+}
+
+/// Enrol a member in a course. Access opens once the contract is signed; from the opening of a link, which is mailed to the member now.
 #[utoipa::path(
     post, path = "/organizations/{organization}/enrolments", tag = "enrolments", request_body = NewEnrolmentBody,
     params(("organization" = String, Path, description = "`org_…`")),
@@ -271,17 +360,7 @@ async fn create(
     let acting = caller.in_organization(&app, Action::WriteEnrolments, &organization).await?;
     let (organization, new) = (acting.organization.id.as_str(), &body.value);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    let today = calendar::date_at(write.now);
-    if new.not_before < calendar::add_years(today, -1) || new.not_before > calendar::add_years(today, 3) {
-        return Err(Problem::field("/not_before", "out_of_range", "from a year back to three years ahead").into());
-    }
-    if new.not_after < new.not_before.max(today) || new.not_after > calendar::add_years(new.not_before, 10) {
-        let detail = "not past, not before the first day, within ten years of it";
-        return Err(Problem::field("/not_after", "out_of_range", detail).into());
-    }
-    if new.sent_on.is_some_and(|sent| sent > today || sent < calendar::add_days(today, -15)) {
-        return Err(Problem::field("/sent_on", "out_of_range", "within the last fifteen days").into());
-    }
+    let span = new.span(calendar::date_at(write.now))?;
     let member = members::find(&mut write.tx, organization, &new.person.0).await?;
     let member = member.filter(|member| caller.sees(&member.person_id, (member.operator, member.privacy)));
     let Some(member) = member else {
@@ -299,8 +378,7 @@ async fn create(
         person: &member.person_id,
         client: &new.portal.0,
         title: &new.title.0,
-        not_before: new.not_before,
-        not_after: new.not_after,
+        span,
         at_end: if new.at_end == Some(AtEnd::Keep) { "keep" } else { "close" },
         contract: new.contract.as_ref().map(|line| line.0.as_str()),
         sent_on: new.sent_on,
@@ -309,13 +387,78 @@ async fn create(
     };
     enrolments::insert(&mut write.tx, &row, write.now).await?;
     let row = enrolments::find(&mut write.tx, organization, &id).await?;
-    let Some(row) = row else { return Err(Problem::not_found().into()) };
+    let Some(mut row) = row else { return Err(Problem::not_found().into()) };
     enrolments::plan(&mut write.tx, &row, write.now).await?;
-    let event = acting.event(&caller, "enrolment.recorded").about(&row.person_id).with("enrolment", id.clone());
+    let mut event = acting.event(&caller, "enrolment.recorded").about(&row.person_id).with("enrolment", id.clone());
+    if waits(&row) {
+        let mail = send_link(&mut write.tx, &app, (&mut row, &acting), write.now).await?;
+        event = event.with("mail", mail);
+    }
     audit::record(&mut write.tx, event.changed(Value::Null, traced(&row)), write.now).await?;
     let location = format!("/api/v1/organizations/{organization}/enrolments/{id}");
     let shown = Enrolment::of(&row, write.now);
-    write.finish(Written::created(location, &shown)?.with_version(row.version)).await
+    let answer = write.finish(Written::created(location, &shown)?.with_version(row.version)).await;
+    app.mail_waiting.notify_one();
+    answer
+}
+
+/// Mails the link that opens an account for updates; gives the mail's id. The row says afterwards until when the link works.
+async fn send_link(tx: &mut Tx, app: &App, (row, acting): (&mut Row, &Acting), now: Timestamp) -> Answer<String> {
+    let organization = &acting.organization;
+    let sent = match people::find(tx, &row.person_id).await? {
+        Some(person) => updates::send(tx, app.into(), (row, &person, &organization.name), now).await?,
+        None => None,
+    };
+    let Some(mail) = sent else {
+        let detail = "the link is mailed, and the member has no mail address";
+        return Err(Problem::new(Code::Conflict, detail).into());
+    };
+    if let Some(sent) = enrolments::find(tx, &organization.id, &row.id).await? {
+        *row = sent;
+    }
+    Ok(mail)
+}
+
+/// Send the link that opens an account for updates again; earlier links are void.
+#[utoipa::path(
+    post, path = "/organizations/{organization}/enrolments/{enrolment}/link", tag = "enrolments",
+    params(("organization" = String, Path, description = "`org_…`"), ("enrolment" = String, Path, description = "`enr_…`")),
+    responses((status = 200, description = "On its way", body = Enrolment), Problems),
+    security(("oauth2" = ["habilis.members.write"]))
+)]
+async fn resend(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, id)): Path<(String, String)>,
+    request: NoBody,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::WriteEnrolments, &organization).await?;
+    let organization = acting.organization.id.as_str();
+    let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
+    let row = enrolments::find(&mut write.tx, organization, &id).await?;
+    let Some(row) = row else { return Err(Problem::not_found().into()) };
+    // Who opens it holds the person, too: it is looked at after that.
+    people::lock(&mut write.tx, &row.person_id).await?;
+    let row = enrolments::find(&mut write.tx, organization, &id).await?;
+    let Some(mut row) = row else { return Err(Problem::not_found().into()) };
+    if !waits(&row) {
+        let detail = "nothing waits to be opened: it counts from its first day, or was opened or closed";
+        return Err(Problem::new(Code::Conflict, detail).into());
+    }
+    let last = enrolment_links::latest_made(&mut write.tx, &row.id).await?;
+    let waited = last.map_or(RESEND_AFTER, |last| write.now.duration_since(last));
+    if waited < RESEND_AFTER {
+        let left = HeaderValue::from((RESEND_AFTER - waited).as_secs() + 1);
+        let detail = "the link was sent less than five minutes ago";
+        return Err(Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, left).into());
+    }
+    let mail = send_link(&mut write.tx, &app, (&mut row, &acting), write.now).await?;
+    let event = acting.event(&caller, "enrolment.link_sent").about(&row.person_id).with("enrolment", id);
+    audit::record(&mut write.tx, event.with("mail", mail), write.now).await?;
+    let shown = Enrolment::of(&row, write.now);
+    let answer = write.finish(Written::changed(&shown)?.with_version(row.version)).await;
+    app.mail_waiting.notify_one();
+    answer
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -426,6 +569,12 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
         Status::Closed => return conflict("the enrolment is closed"),
         Status::PreRegistered | Status::Registered => {}
     }
+    if row.opens_years.is_some() && !ahead {
+        return conflict("it counts from the opening of a link, and has no contract of its own");
+    }
+    if waits(row) && asked.step == EnrolmentStepName::Moved {
+        return conflict("the link was not opened: there is no last day to be moved");
+    }
     match asked.step {
         EnrolmentStepName::Sent if row.sent_on.is_some() => return conflict("the contract was sent already"),
         EnrolmentStepName::Sent => row.sent_on = Some(on.to_string()),
@@ -471,7 +620,7 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
             let Some(reason) = &asked.reason else {
                 return Err(Problem::field("/reason", "missing", "say why").into());
             };
-            let first: Date = row.rule().not_before;
+            let first = if waits(row) { today } else { row.rule().not_before };
             if on < today
                 || on > calendar::add_years(first.max(today), 10)
                 || (asked.step == EnrolmentStepName::Moved && on < first)

@@ -1,8 +1,9 @@
-//! Enrolments: from when until when somebody has access to a portal for a course (R020, R021, R080, R088, R089). The rules are in
+//! Enrolments: from when until when somebody has access to a portal for a course (R020, R021, R077, R080, R088, R089). The rules are in
 //! `policies::enrolments`; the window they give is kept with the row.
 
 use habilis_policies::admission::Window;
-use habilis_policies::enrolments::{CODES_HOURS, Enrolment as Rule, Status, Withdrawal};
+use habilis_policies::enrolments::{CODES_HOURS, Counts, Enrolment as Rule, Status, Withdrawal};
+use habilis_policies::updates;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -13,7 +14,8 @@ macro_rules! enrolments {
     () => {
         "SELECT e.id, e.organization_id, e.person_id, e.client_id, e.title, e.not_before, e.not_after, e.at_end, e.contract, e.sent_on, e.signed_at,
                 e.paid_at, e.withdrawal, e.waived_at, e.waiver_version, e.status, e.closed_on, e.closed_reason, e.credentials_sent_at, e.credentials_mail,
-                e.informed_at, e.informed_version, e.opens_at, e.closes_at, e.version, e.created_by, e.created_at, e.updated_at
+                 e.informed_at, e.informed_version, e.opens_at, e.closes_at, e.opens_years, e.opened_at, e.version, e.created_by, e.created_at, e.updated_at,
+                 (SELECT MAX(l.expires_at) FROM enrolment_links l WHERE l.enrolment_id = e.id AND l.void_at IS NULL) AS link_expires_at
          FROM enrolments e "
     };
 }
@@ -25,8 +27,8 @@ statements! {
     SIGNED = "SELECT COUNT(*) FROM enrolments
               WHERE organization_id = $1 AND person_id = $2 AND signed_at IS NOT NULL AND status = 'registered'";
     INSERT = "INSERT INTO enrolments (id, organization_id, person_id, client_id, title, not_before, not_after, at_end, contract, sent_on, withdrawal, status,
-                                      version, created_by, created_at, updated_at)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pre_registered', 1, $12, $13, $13)";
+                                      opens_years, version, created_by, created_at, updated_at)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $15)";
     FIND = (concat!(enrolments!(), "WHERE e.organization_id = $1 AND e.id = $2"));
     LIST = (concat!(enrolments!(), "WHERE e.organization_id = $1 AND (CAST($2 AS TEXT) IS NULL OR e.status = $2) AND (CAST($3 AS TEXT) IS NULL OR e.person_id = $3)
                                       AND (e.created_at < $4 OR (e.created_at = $4 AND e.id < $5)) ORDER BY e.created_at DESC, e.id DESC LIMIT $6"));
@@ -34,6 +36,8 @@ statements! {
                      credentials_sent_at = $12, credentials_mail = $13, opens_at = $14, closes_at = $15, not_before = $16, not_after = $17,
                      informed_at = $18, informed_version = $19, updated_at = $20, version = version + 1
               WHERE organization_id = $1 AND id = $2 AND version = $3";
+    OPEN = "UPDATE enrolments SET opened_at = $2, not_before = $3, not_after = $4, opens_at = $5, closes_at = $6, updated_at = $2, version = version + 1
+            WHERE id = $1 AND opens_years IS NOT NULL AND opened_at IS NULL AND status = 'registered'";
     DROP_CODES = "DELETE FROM contract_moments
                   WHERE moment IN ('codes_due', 'codes_late')
                     AND subject_id IN (SELECT id FROM enrolments WHERE person_id = $1 AND status = 'registered' AND signed_at IS NOT NULL)";
@@ -58,9 +62,9 @@ pub struct Enrolment {
     pub client_id: String,
     /// Of the course.
     pub title: String,
-    /// First day, Paris.
+    /// First day, Paris; empty until the link is opened, where it counts from that.
     pub not_before: String,
-    /// Last day, Paris.
+    /// Last day, Paris; empty likewise.
     pub not_after: String,
     /// `close` or `keep`.
     pub at_end: String,
@@ -96,6 +100,12 @@ pub struct Enrolment {
     pub opens_at: Option<At>,
     /// The first instant after; none when it does not end by itself.
     pub closes_at: Option<At>,
+    /// How many years it counts from the opening of a link; none when it counts from a first day (R077).
+    pub opens_years: Option<i64>,
+    /// When that link was opened.
+    pub opened_at: Option<At>,
+    /// When the link stops working, if one is on its way.
+    pub link_expires_at: Option<At>,
     /// For `ETag`.
     pub version: i64,
     /// Who recorded it.
@@ -107,11 +117,30 @@ pub struct Enrolment {
 }
 
 impl Enrolment {
+    /// First day; none until the link is opened that it counts from.
+    pub fn first_day(&self) -> Option<&str> {
+        Some(self.not_before.as_str()).filter(|day| !day.is_empty())
+    }
+
+    /// Last day; none likewise.
+    pub fn last_day(&self) -> Option<&str> {
+        Some(self.not_after.as_str()).filter(|day| !day.is_empty())
+    }
+
+    /// How many years it counts from the opening of its link.
+    pub fn years(&self) -> u8 {
+        self.opens_years.and_then(|years| u8::try_from(years).ok()).unwrap_or(updates::YEARS)
+    }
+
     /// As the rules see it. Days that cannot be read give no access.
     pub fn rule(&self) -> Rule {
         let day = |text: &str, otherwise| text.parse::<Date>().unwrap_or(otherwise);
         Rule {
             status: Status::parse(&self.status),
+            counts: match self.opens_years {
+                None => Counts::FirstDay,
+                Some(_) => Counts::Opening(self.opened_at.map(Timestamp::from)),
+            },
             not_before: day(&self.not_before, Date::MAX),
             not_after: day(&self.not_after, Date::MIN),
             ends_by_itself: self.at_end != "keep",
@@ -129,6 +158,15 @@ impl Enrolment {
     }
 }
 
+/// The days of an enrolment to record.
+#[derive(Debug, Clone, Copy)]
+pub enum Span {
+    /// From a first day to a last one.
+    Days(Date, Date),
+    /// So many years from the opening of a link. There is no contract but that of the course before: it is registered at once.
+    Years(u8),
+}
+
 /// An enrolment to record.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "as in Enrolment")]
@@ -138,8 +176,7 @@ pub struct NewEnrolment<'a> {
     pub person: &'a str,
     pub client: &'a str,
     pub title: &'a str,
-    pub not_before: Date,
-    pub not_after: Date,
+    pub span: Span,
     pub at_end: &'a str,
     pub contract: Option<&'a str>,
     pub sent_on: Option<Date>,
@@ -153,6 +190,10 @@ pub struct NewEnrolment<'a> {
 /// The engine failed.
 pub async fn insert(tx: &mut Tx, new: &NewEnrolment<'_>, now: Timestamp) -> sqlx::Result<()> {
     let sent_on = new.sent_on.map(|day| day.to_string());
+    let (first, last, years, status) = match new.span {
+        Span::Days(first, last) => (first.to_string(), last.to_string(), None, Status::PreRegistered),
+        Span::Years(years) => (String::new(), String::new(), Some(i64::from(years)), Status::Registered),
+    };
     sql!(
         tx,
         execute INSERT,
@@ -161,12 +202,14 @@ pub async fn insert(tx: &mut Tx, new: &NewEnrolment<'_>, now: Timestamp) -> sqlx
         new.person,
         new.client,
         new.title,
-        new.not_before.to_string(),
-        new.not_after.to_string(),
+        first,
+        last,
         new.at_end,
         new.contract,
         sent_on.as_deref(),
         new.withdrawal,
+        status.name(),
+        years,
         new.by,
         At::from(now),
     )
@@ -230,6 +273,33 @@ pub async fn record(tx: &mut Tx, row: &Enrolment, now: Timestamp) -> sqlx::Resul
     )?;
     plan(tx, row, now).await?;
     Ok(rows == 1)
+}
+
+/// Opens an account for updates, with its days, its window and what is due about it; false when somebody was first, or it was closed
+/// meanwhile.
+///
+/// # Errors
+/// The engine failed.
+pub async fn open(tx: &mut Tx, row: &mut Enrolment, now: Timestamp) -> sqlx::Result<bool> {
+    let (first, last) = updates::days(now, row.years());
+    (row.not_before, row.not_after) = (first.to_string(), last.to_string());
+    row.opened_at = Some(now.into());
+    let window = row.rule().window();
+    (row.opens_at, row.closes_at) = (window.from.map(At::from), window.until.map(At::from));
+    let opened = sql!(
+        tx,
+        execute OPEN,
+        &row.id,
+        At::from(now),
+        &row.not_before,
+        &row.not_after,
+        row.opens_at,
+        row.closes_at,
+    )?;
+    if opened == 1 {
+        plan(tx, row, now).await?;
+    }
+    Ok(opened == 1)
 }
 
 /// Notes, about the signed contracts of somebody who had no way in when they were signed, that they have one now: they were sent a link, or

@@ -70,6 +70,7 @@ const MIGRATIONS: &[Migration] = migrations![
     42 "0042_import_rights",
     43 "0043_incidents",
     44 "0044_prior_information",
+    45 "0045_updates",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -191,6 +191,7 @@ tables! {
     device_requests,
     document_requests,
     duty_changes,
+    enrolment_links,
     enrolments,
     events,
     factor_removals,

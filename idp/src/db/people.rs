@@ -71,6 +71,7 @@ statements! {
     FORGET_PASSWORD = "DELETE FROM passwords WHERE person_id = $1";
     FORGET_HISTORY = "DELETE FROM password_history WHERE person_id = $1";
     FORGET_PASSWORD_LINKS = "DELETE FROM password_links WHERE person_id = $1";
+    FORGET_ENROLMENT_LINKS = "DELETE FROM enrolment_links WHERE enrolment_id IN (SELECT id FROM enrolments WHERE person_id = $1)";
     FORGET_PASSKEYS = "DELETE FROM passkeys WHERE person_id = $1";
     FORGET_APPS = "DELETE FROM totp_devices WHERE person_id = $1";
     FORGET_RECOVERY_CODES = "DELETE FROM recovery_codes WHERE person_id = $1";
@@ -352,6 +353,7 @@ pub async fn erase(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> 
     sql!(tx, execute FORGET_PASSWORD, id)?;
     sql!(tx, execute FORGET_HISTORY, id)?;
     sql!(tx, execute FORGET_PASSWORD_LINKS, id)?;
+    sql!(tx, execute FORGET_ENROLMENT_LINKS, id)?;
     sql!(tx, execute FORGET_PASSKEYS, id)?;
     sql!(tx, execute FORGET_APPS, id)?;
     sql!(tx, execute FORGET_RECOVERY_CODES, id)?;

@@ -19,11 +19,11 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::db::events as event_rows;
 use crate::db::{
-    account_links, api_key_uses, browsers, compromise_links, device_requests, document_requests, factor_removals,
-    failures, grants, idempotency_keys, imports as import_files, incidents, initial_access_tokens, interactions,
-    jobs as long_work, logout_outbox, membership_offers, notices, overrides, passkeys, password_links, pushed_requests,
-    refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys, totp_devices,
-    used_tokens, webhook_deliveries, webhooks,
+    account_links, api_key_uses, browsers, compromise_links, device_requests, document_requests, enrolment_links,
+    factor_removals, failures, grants, idempotency_keys, imports as import_files, incidents, initial_access_tokens,
+    interactions, jobs as long_work, logout_outbox, membership_offers, notices, overrides, passkeys, password_links,
+    pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys,
+    totp_devices, used_tokens, webhook_deliveries, webhooks,
 };
 use crate::events;
 use crate::lifecycle;
@@ -153,6 +153,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += totp_devices::purge(&mut tx, before).await?;
     rows += factor_removals::purge(&mut tx, before).await?;
     rows += account_links::purge(&mut tx, before).await?;
+    rows += enrolment_links::purge(&mut tx, before).await?;
     rows += incidents::purge(&mut tx, now.saturating_sub(FORGET_INCIDENT)?).await?;
     rows += sharing_suspicions::purge(&mut tx, now.saturating_sub(FORGET_SHARING)?).await?;
     rows += event_rows::purge(&mut tx, now.saturating_sub(app.config.events.keep())?).await?;

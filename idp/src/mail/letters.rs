@@ -145,6 +145,7 @@ mod tests {
     use crate::mail::organizations::{MembershipEnds, ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
     use crate::mail::subscriptions::SubscriptionLetter;
+    use crate::mail::updates::UpdatesLetter;
     use crate::mail::webhooks::Disabled;
 
     fn named<L: Letter>(letters: Vec<L>) -> impl Iterator<Item = (&'static str, Kind)> {
@@ -242,6 +243,7 @@ mod tests {
             ("trial_begun.1", Other),
             ("trial_ended.1", Other),
             ("trial_ends.1", Other),
+            ("updates_link.1", Other),
             ("webhook_disabled.1", Other),
         ]
     };
@@ -268,6 +270,7 @@ mod tests {
             .chain(named(AccessClosedLetter::samples()))
             .chain(named(MembershipEnds::samples()))
             .chain(named(Disabled::samples()))
+            .chain(named(UpdatesLetter::samples()))
             .collect();
         found.sort_unstable_by_key(|(template, _)| *template);
         found.dedup();

@@ -16,6 +16,7 @@ pub mod organizations;
 pub mod passwords;
 pub mod subscriptions;
 pub mod transport;
+pub mod updates;
 pub mod webhooks;
 
 use habilis_keys::seal::MasterKey;

@@ -202,6 +202,7 @@ mod tests {
             pages.extend(render::<crate::account::notice::Notice>(locale));
             pages.extend(render::<crate::account::profile::EmailPage>(locale));
             pages.extend(render::<crate::account::profile::ProfilePage>(locale));
+            pages.extend(render::<crate::account::updates::Updates>(locale));
             pages.extend(render::<crate::account::sign_up::SignUpForm>(locale));
             pages.extend(render::<crate::account::activity::Activity>(locale));
             pages.extend(render::<crate::api::document::Reference>(locale));

@@ -10,16 +10,16 @@ use crate::api::{in_days, new_member, operator};
 const DAY: u64 = 86_400;
 
 /// A portal that works by enrolment, a learner and the training body they belong to.
-struct School {
-    boss: Api,
-    organization: String,
-    client: Client,
-    learner: Person,
-    person: String,
+pub(crate) struct School {
+    pub(crate) boss: Api,
+    pub(crate) organization: String,
+    pub(crate) client: Client,
+    pub(crate) learner: Person,
+    pub(crate) person: String,
 }
 
 impl School {
-    async fn of(server: &mut TestServer) -> Self {
+    pub(crate) async fn of(server: &mut TestServer) -> Self {
         server.manage(&["client", "update", "demo-portal", "--enrolment", "true"]).await.printed();
         let boss = operator(server).await;
         let learner = server.learner().clone();
@@ -29,26 +29,26 @@ impl School {
         Self { boss, organization, client: server.client("demo-portal").clone(), learner, person }
     }
 
-    fn enrolments(&self) -> String {
+    pub(crate) fn enrolments(&self) -> String {
         format!("/organizations/{}/enrolments", self.organization)
     }
 
-    async fn enrol(&self, changes: Value) -> String {
+    pub(crate) async fn enrol(&self, changes: Value) -> String {
         let mut body = json!({ "person": self.person, "portal": "demo-portal", "title": "Anglais B2" });
         body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         self.boss.post(&self.enrolments(), &body).await.done(201)["id"].as_str().unwrap().to_owned()
     }
 
-    async fn step(&self, id: &str, body: Value) -> Answer {
+    pub(crate) async fn step(&self, id: &str, body: Value) -> Answer {
         self.boss.post(&format!("{}/{id}/steps", self.enrolments()), &body).await
     }
 
-    async fn read(&self, id: &str) -> Value {
+    pub(crate) async fn read(&self, id: &str) -> Value {
         self.boss.get(&format!("{}/{id}", self.enrolments())).await.done(200)
     }
 
     /// What the portal shows them: a page that says why not, or nothing when they get in.
-    async fn turned_away(&self, server: &TestServer) -> Option<String> {
+    pub(crate) async fn turned_away(&self, server: &TestServer) -> Option<String> {
         let mut browser = Browser::new();
         browser.get(&AuthorizationRequest::of(&self.client).url(server)).await;
         match browser.sign_in(&self.learner).await {
@@ -58,12 +58,12 @@ impl School {
         }
     }
 
-    async fn again(&mut self, server: &TestServer) {
+    pub(crate) async fn again(&mut self, server: &TestServer) {
         self.boss = operator(server).await;
     }
 }
 
-async fn lives(server: &TestServer, client: &Client, tokens: &Tokens) -> bool {
+pub(crate) async fn lives(server: &TestServer, client: &Client, tokens: &Tokens) -> bool {
     let told =
         post_as(server, client, ("/introspect", &[("token", tokens.access_token())])).await.ok_json()["active"] == true;
     assert_eq!(userinfo(server, tokens.access_token()).await.status == 200, told);

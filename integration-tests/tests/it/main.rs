@@ -150,5 +150,6 @@ mod timing;
 mod tls;
 mod token;
 mod token_status;
+mod updates;
 mod userinfo;
 mod webhooks;

@@ -179,7 +179,7 @@ actions! {
     WriteGroups "write_groups" "habilis.members.write",
     /// Reads enrolments.
     ReadEnrolments "read_enrolments" "habilis.members.read",
-    /// Enrols members in courses, and records what happens to enrolments.
+    /// Enrols members in courses, records what happens to enrolments, and sends the links that open them.
     WriteEnrolments "write_enrolments" "habilis.members.write",
     /// Ends every session, token and key of an organization at once (R033).
     KillSwitch "kill_switch" "habilis.members.write",
