@@ -83,12 +83,11 @@ pub fn read(
         }
         let read = if ended {
             Err(("", "after_end"))
-        } else if known.len() >= MAX_ROWS {
-            Err(("", "too_many"))
         } else {
             line(text, number, (&admit, now))
         };
         let read = read.and_then(|found| match found {
+            Found::Hash(_) if known.len() >= MAX_ROWS => Err(("", "too_many")),
             Found::Hash(line) if known.contains(&line.login) => Err(("login", "duplicate")),
             Found::End(told) if told != known.len() as u64 => Err(("lines", "incomplete")),
             found => Ok(found),
