@@ -81,11 +81,7 @@ pub fn read(
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let read = if ended {
-            Err(("", "after_end"))
-        } else {
-            line(text, number, (&admit, now))
-        };
+        let read = if ended { Err(("", "after_end")) } else { line(text, number, (&admit, now)) };
         let read = read.and_then(|found| match found {
             Found::Hash(_) if known.len() >= MAX_ROWS => Err(("", "too_many")),
             Found::Hash(line) if known.contains(&line.login) => Err(("login", "duplicate")),

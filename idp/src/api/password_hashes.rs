@@ -22,13 +22,13 @@ use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
+use super::Problems;
 use super::body::{Body, RawBody, fields};
 use super::caller::Caller;
 use super::imports::{self, Import};
 use super::jsonl::{Chunks, Lines, json_lines};
 use super::problem::{Answer, Code, FieldError, Problem};
 use super::write::{Write, Written};
-use super::Problems;
 use crate::account::signatories;
 use crate::app::App;
 use crate::db::audit::{self, Event};
