@@ -214,7 +214,7 @@ async fn people_keep_their_password_from_one_server_to_the_next(engine: Engine) 
         .map(|(_, row)| row)
         .collect();
     let more = file.lines().find(|row| row.contains(&logins[0])).unwrap().replace(&logins[0], &known);
-    file.push_str(&format!("{more}\r\n"));
+    file += &(more + "\r\n");
     let boss = operator(&second).await;
     let organization = new_organization(&boss, "Arrivée").await;
     let import = checked(&boss, &organization, file).await;
