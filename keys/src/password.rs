@@ -23,6 +23,11 @@ const MAX_PARALLELISM: u32 = 64;
 const MAX_WORK_KIB: u64 = 4 * 1024 * 1024;
 /// KiB written over all passes, below which a hash is cheaper than every setting OWASP lists (7 MiB five times).
 const MIN_WORK_KIB: u64 = 35 * 1024;
+/// What a hash made elsewhere may cost here, unless the server's own are dearer: memory in KiB, KiB written over all passes (half a second
+/// of one core), and lanes. Each place of the pool that computes it keeps the memory.
+const FOREIGN: (u32, u64, u32) = (128 * 1024, 512 * 1024, 16);
+/// The shortest salt and output of one. Its passes may be few: it is made anew, at the current cost, as soon as the password is typed.
+const FOREIGN_BYTES: (usize, usize) = (8, 16);
 const SALT_BYTES: usize = 16;
 const OUTPUT_BYTES: usize = 32;
 
@@ -121,6 +126,26 @@ pub fn hash(password: &Secret<String>, params: Params) -> Result<String, Passwor
 /// GiB of memory, 64 iterations, 64 lanes, or 4 GiB in all): a planted hash must not bring the server down.
 pub fn verify(password: &Secret<String>, phc: &str, current: Params) -> Result<Verdict, PasswordError> {
     Memory::default().verify(password, phc, current)
+}
+
+/// Says whether a hash that was made elsewhere may be kept here, to be compared with a password once: an Argon2id PHC string of version 19
+/// with a salt of 8 bytes or more and an output of 16 or more, of at most 128 MiB of memory, 512 MiB written over all passes and 16 lanes,
+/// or no more than `current` asks for: whoever fills in such texts must not bring the server down by them.
+///
+/// # Errors
+/// [`PasswordError::Stored`] when it is another text, [`PasswordError::Params`] when it asks for more.
+///
+/// Requirement R212.
+pub fn admit_foreign(phc: &str, current: Params) -> Result<(), PasswordError> {
+    let Stored { params, salt, output } = Stored::parse(phc)?;
+    if salt.len() < FOREIGN_BYTES.0 || output.len() < FOREIGN_BYTES.1 {
+        return Err(PasswordError::Stored);
+    }
+    let (memory_kib, work_kib, lanes) = FOREIGN;
+    let bounded = params.memory_kib <= memory_kib.max(current.memory_kib)
+        && params.work_kib() <= work_kib.max(current.work_kib())
+        && params.parallelism <= lanes.max(current.parallelism);
+    if bounded { Ok(()) } else { Err(PasswordError::Params) }
 }
 
 /// A hash that no password matches, for accounts that do not exist: verifying against it costs what a real one costs.
@@ -300,6 +325,40 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_from_elsewhere_is_kept_within_bounds_only() {
+        let tail = "c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        let phc = |params: &str| format!("$argon2id$v=19${params}${tail}");
+        let current = Params::default();
+        let table = [
+            (phc("m=19456,t=2,p=1"), Ok(())),
+            // What others' libraries make by default, and what they made long ago.
+            (phc("m=65536,t=3,p=4"), Ok(())),
+            (phc("m=4096,t=3,p=1"), Ok(())),
+            (phc("m=131072,t=4,p=16"), Ok(())),
+            (phc("m=131073,t=1,p=1"), Err(PasswordError::Params)),
+            (phc("m=131072,t=5,p=1"), Err(PasswordError::Params)),
+            (phc("m=65536,t=3,p=17"), Err(PasswordError::Params)),
+            (phc("m=1048576,t=1,p=1"), Err(PasswordError::Params)),
+            (phc("m=4294967295,t=4294967295,p=1"), Err(PasswordError::Params)),
+            (phc("m=0,t=1,p=1"), Err(PasswordError::Params)),
+            (phc("m=19456,t=0,p=1"), Err(PasswordError::Params)),
+            (format!("$argon2i$v=19$m=19456,t=2,p=1${tail}"), Err(PasswordError::Stored)),
+            ("$argon2id$v=19$m=19456,t=2,p=1$c29t$nf65EOgLrQMR/uIPnA4rEg".to_owned(), Err(PasswordError::Stored)),
+            ("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA".to_owned(), Err(PasswordError::Stored)),
+            ("Zk7!rouvent-Pliq".to_owned(), Err(PasswordError::Stored)),
+            (String::new(), Err(PasswordError::Stored)),
+        ];
+        for (phc, expected) in table {
+            assert_eq!(admit_foreign(&phc, current), expected, "{phc}");
+        }
+        // A server whose own are dearer takes back what it handed over.
+        let dear = Params { memory_kib: 262_144, iterations: 3, parallelism: 1 };
+        assert_eq!(admit_foreign(&phc("m=262144,t=3,p=1"), dear), Ok(()));
+        assert_eq!(admit_foreign(&phc("m=262144,t=4,p=1"), dear), Err(PasswordError::Params));
+        assert_eq!(admit_foreign(&hash(&password("a"), current).unwrap(), current), Ok(()));
+    }
+
+    #[test]
     fn other_algorithms_versions_and_broken_texts_are_refused() {
         let tail = "c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         for phc in [
@@ -351,6 +410,15 @@ mod tests {
         #[test]
         fn no_stored_text_makes_it_panic(phc in "(\\$argon2id\\$v=19\\$)?.{0,80}") {
             let _ = verify(&password("a"), &phc, CHEAP);
+        }
+
+        #[test]
+        fn no_text_from_elsewhere_makes_it_panic_and_what_is_kept_is_bounded(
+            phc in "(\\$argon2id\\$v=19\\$)?(m=[0-9]{1,10},t=[0-9]{1,3},p=[0-9]{1,3}\\$c29tZXNhbHQ\\$)?.{0,60}",
+        ) {
+            if admit_foreign(&phc, CHEAP).is_ok() {
+                prop_assert!(Stored::parse(&phc).is_ok_and(|stored| stored.params.memory_kib <= FOREIGN.0));
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod login;
 pub mod memberships;
 pub mod networks;
 pub mod orders;
+pub mod password_hashes;
 pub mod passwords;
 pub mod profiles;
 pub mod redirects;

@@ -25,6 +25,7 @@ activity-account-invited-again = Invitation sent again
 activity-account-activated = Account activated
 activity-account-suspended = Account suspended
 activity-account-reactivated = Account back in use
+activity-account-password-hash-exported = Digest of the password handed to your organization, for another service
 activity-account-compromise-reported = Compromise reported
 activity-account-profile-changed = Profile changed
 activity-account-email-change-asked = Change of address asked for

@@ -30,6 +30,7 @@ password-no-pattern = it follows none of the three patterns;
 password-personal = it contains a word about you: name, address or organization;
 password-guessable = it is too easy to guess;
 password-leaked = it is among leaked passwords;
+password-not-kept = it is not the one you had; choose a new one if you cannot find it.
 password-reused = you used it recently.
 password-present-label = Present password
 password-present-refused = This is not your present password, or there were too many attempts. Try again in a few minutes.

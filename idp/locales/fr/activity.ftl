@@ -25,6 +25,7 @@ activity-account-invited-again = Invitation renvoyée
 activity-account-activated = Compte activé
 activity-account-suspended = Compte suspendu
 activity-account-reactivated = Compte rétabli
+activity-account-password-hash-exported = Empreinte du mot de passe remise à votre organisation, pour un autre service
 activity-account-compromise-reported = Compromission signalée
 activity-account-profile-changed = Profil modifié
 activity-account-email-change-asked = Changement d’adresse demandé

@@ -30,6 +30,7 @@ password-no-pattern = il ne suit aucun des trois modèles ;
 password-personal = il contient un mot qui vous désigne : nom, adresse ou organisation ;
 password-guessable = il est trop facile à deviner ;
 password-leaked = il figure parmi des mots de passe divulgués ;
+password-not-kept = ce n’est pas celui que vous aviez ; choisissez-en un nouveau si vous ne le retrouvez pas.
 password-reused = vous l’avez déjà utilisé récemment.
 password-present-label = Mot de passe actuel
 password-present-refused = Ce n’est pas votre mot de passe actuel, ou il y a eu trop d’essais. Réessayez dans quelques minutes.

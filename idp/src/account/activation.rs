@@ -1,12 +1,15 @@
 //! `/activate/{token}`: an account opens (R005, R025): the link proves the address, the person chooses a password and accepts
 //! that the account is personal (R030). The same page ends a sign-up, whose account begins to exist here.
 //!
+//! Whoever comes from elsewhere with the digest of a password (R212) may keep it, by typing it here: the digest alone opens nothing.
+//!
 //! The link is used up by the choice itself, so that looking at the page, as some mail filters do, costs nothing.
 
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use habilis_keys::password::Verdict;
 use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
 use habilis_policies::attributes::Attribute;
@@ -25,10 +28,11 @@ use crate::app::App;
 use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, NewPerson, Person, Profile, fold_login};
-use crate::db::{Conn, Tx, browsers, enrolments, is_unique_violation, members, orders, organizations, passwords};
+use crate::db::{
+    Conn, Tx, browsers, enrolments, imported_passwords, is_unique_violation, members, orders, organizations, passwords,
+};
 use crate::login::change::{self, Problem, Typed};
 use crate::login::finish::{Arrival, Way, second_step};
-use crate::login::forgot::ui_locales;
 use crate::login::local::Place;
 use crate::login::password_pages::{PasswordRule, problem_texts};
 use crate::login::rules;
@@ -39,6 +43,7 @@ use crate::outcome::Outcome;
 use crate::seats::{self, State as SeatState, Taking};
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::params::Params;
 use crate::web::text::Locale;
 use crate::web::{Form, Origin, chrome, render};
 
@@ -97,6 +102,8 @@ struct Found {
     missing: Vec<Field>,
     /// What was declared at the sign-up.
     declared: Option<Declared>,
+    /// They came with the digest of a password that may still be kept.
+    keeps: bool,
 }
 
 impl Found {
@@ -124,7 +131,9 @@ pub async fn get(
         return tell(&app, &origin, Told::NoContract);
     }
     let browser = cookies.browser.unwrap_or_else(Browser::named_at_random);
-    let page = page(&app, (&origin, ui_locales(query).as_deref()), (&token, &found), &browser);
+    let query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let shown = page(&app, (&origin, query.get("ui_locales")), (&token, &found), &browser);
+    let page = Activate { keeps: found.keeps && query.get("choose").is_none(), ..shown };
     answer(&app, (StatusCode::OK, page), &browser)
 }
 
@@ -153,6 +162,7 @@ pub async fn post(
     let shown = Activate {
         declared: declared.is_some(),
         accepted: params.get("accept") == Some("yes"),
+        keeps: found.keeps && params.get("keep") == Some("yes"),
         ..page(&app, (&origin, language.as_deref()), (&token, &found), &browser)
     };
     if !known.is_some_and(|browser| browser.sent(&app, params.get("csrf"))) {
@@ -162,13 +172,11 @@ pub async fn post(
     if not_accepted || undeclared || !complete {
         return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { undeclared, not_accepted, ..shown });
     }
-    let typed = Typed {
-        password: Secret::new(params.take("password").unwrap_or_default()),
-        repeated: Secret::new(params.take("repeated").unwrap_or_default()),
-    };
-    let phc = match change::judge(&app, &found.person, typed).await? {
-        Ok(phc) => phc,
-        Err(problems) => return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { problems, ..shown }),
+    let (phc, chosen_at) = match password_of(&app, &found, &mut params, now).await? {
+        Ok(password) => password,
+        Err((problems, keeps)) => {
+            return render(StatusCode::UNPROCESSABLE_ENTITY, &Activate { problems, keeps, ..shown });
+        }
     };
     let waiting = match &found.landing.interaction {
         Some(id) => interaction::open(&app, &cookies, id, now).await?,
@@ -186,7 +194,7 @@ pub async fn post(
     if !account_links::use_up(&mut tx, &digest(&token), now).await? {
         return tell(&app, &origin, Told::LinkOver);
     }
-    let made = Made { phc: &phc, declared: declared.filter(|_| shown.declares) };
+    let made = Made { phc: &phc, chosen_at, declared: declared.filter(|_| shown.declares) };
     match open(&mut tx, &app, (&found, made, &origin), now).await? {
         Opened::Yes => {}
         Opened::NotPending => return tell(&app, &origin, Told::LinkOver),
@@ -225,6 +233,37 @@ pub async fn post(
     Ok(response)
 }
 
+/// The digest of the password the account opens with, and when it was chosen; or why there is none, and whether the one they had may be
+/// typed again.
+async fn password_of(
+    app: &App,
+    found: &Found,
+    params: &mut Params,
+    now: Timestamp,
+) -> Outcome<Result<(String, Timestamp), (Vec<Problem>, bool)>> {
+    let password = Secret::new(params.take("password").unwrap_or_default());
+    if params.get("keep") != Some("yes") {
+        let repeated = Secret::new(params.take("repeated").unwrap_or_default());
+        let judged = change::judge(app, &found.person, Typed { password, repeated }).await?;
+        return Ok(judged.map(|phc| (phc, now)).map_err(|problems| (problems, false)));
+    }
+    let not_kept = |again| Ok(Err((vec![Problem::NotKept], again)));
+    if !found.keeps {
+        return not_kept(false);
+    }
+    let mut tx = app.db.begin().await?;
+    let stored = imported_passwords::look(&mut tx, &found.person.id).await?;
+    let again = imported_passwords::find(&mut tx, &found.person.id).await?.is_some();
+    tx.commit().await?;
+    let Some((stored, changed_at)) = stored else { return not_kept(false) };
+    if app.hasher.verify(password.clone(), Some(stored)).await? == Verdict::Mismatch {
+        return not_kept(again);
+    }
+    // Held against the rules of here, and computed anew at the cost of here.
+    let judged = change::judge(app, &found.person, Typed { repeated: password.clone(), password }).await?;
+    Ok(judged.map(|phc| (phc, changed_at.into())).map_err(|problems| (problems, false)))
+}
+
 fn opened(found: &Found) {
     metrics::counter!("habilis_accounts_opened_total", "by" => found.purpose.name()).increment(1);
 }
@@ -241,6 +280,8 @@ enum Opened {
 struct Made<'a> {
     /// The digest of the password.
     phc: &'a str,
+    /// When it was chosen: before now when it is kept from elsewhere.
+    chosen_at: Timestamp,
     declared: Option<Declared>,
 }
 
@@ -290,7 +331,8 @@ async fn open(
         }
     }
     seats::taken_up(tx, &person.id, "", now).await?;
-    passwords::set(tx, &person.id, made.phc, now).await?;
+    passwords::set(tx, &person.id, made.phc, made.chosen_at).await?;
+    imported_passwords::forget(tx, &person.id).await?;
     let mut declarations = Vec::new();
     for (declared, made_on) in [(&found.declared, "sign_up"), (&made.declared, "activation")] {
         if let Some(declared) = declared {
@@ -305,7 +347,8 @@ async fn open(
         .from(origin)
         .with("accepted", ACCEPTED)
         .with("declarations", declarations)
-        .with("given", given);
+        .with("given", given)
+        .with("password_kept", made.chosen_at < now);
     audit::record(tx, event, now).await?;
     Ok(Opened::Yes)
 }
@@ -340,7 +383,8 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
         let policy = app.config.password_policy();
         let missing = attributes::fields(&attributes::asked_of_all(&app.config), &person)?;
         let purpose = Purpose::SignUp;
-        return Ok(Some(Found { purpose, person, landing, organization: None, policy, missing, declared }));
+        let (organization, keeps) = (None, false);
+        return Ok(Some(Found { purpose, person, landing, organization, policy, missing, declared, keeps }));
     }
     let Some(id) = link.person_id.as_deref().filter(|_| link.is_for(Purpose::Activate)) else { return Ok(None) };
     let Some(person) = people::find(&mut reader, id).await?.filter(|person| person.status == "pending") else {
@@ -349,9 +393,12 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     let organization = organizations::of_person(&mut reader, id, now).await?.into_iter().next();
     let policy = rules::of_person(&mut reader, &app.config, id, now).await?;
     let asked = attributes::asked_of(&mut reader, &app.config, (id, now)).await?;
+    let kept = imported_passwords::find(&mut reader, id).await?;
     Ok(Some(Found {
         purpose: Purpose::Activate,
         declared: None,
+        // One that has expired is renewed as any other.
+        keeps: kept.is_some_and(|chosen| rules::state(app, &policy, chosen.into(), now).may_sign_in()),
         missing: attributes::fields(&asked, &person)?,
         person,
         landing: serde_json::from_str(&link.detail)?,
@@ -378,6 +425,7 @@ fn page(
         login: found.person.login.clone(),
         fields: found.missing.clone(),
         problems: Vec::new(),
+        keeps: found.keeps,
         declares: found.declares(),
         declaration: declaration::shown(locale),
         declared: false,
@@ -417,6 +465,8 @@ pub struct Activate {
     pub rule: PasswordRule,
     /// Why the password was not taken.
     pub problems: Vec<Problem>,
+    /// Whether the one they had elsewhere is asked for, to be kept.
+    pub keeps: bool,
     /// Whether to declare that what is entered is true and exact.
     pub declares: bool,
     /// Which text of that is shown.
@@ -451,6 +501,7 @@ impl Sample for Activate {
             fields: Vec::new(),
             rule: PasswordRule { locale, policy: PasswordPolicy::DEFAULT },
             problems: Vec::new(),
+            keeps: false,
             declares: true,
             declaration: declaration::shown(locale),
             declared: false,
@@ -463,6 +514,7 @@ impl Sample for Activate {
             plain.clone(),
             Self { organization: None, not_accepted: true, declared: true, ..plain.clone() },
             Self { undeclared: true, accepted: true, ..plain.clone() },
+            Self { keeps: true, problems: vec![Problem::NotKept], ..plain.clone() },
             Self { stale: true, declares: false, ..plain.clone() },
             Self {
                 fields: Attribute::ALL

@@ -46,6 +46,7 @@ const WORDS: &[(&str, &str)] = &[
     ("account.suspended", "activity-account-suspended"),
     ("account.reactivated", "activity-account-reactivated"),
     ("person.status_changed", "activity-person-status-changed"),
+    ("account.password_hash_exported", "activity-account-password-hash-exported"),
     ("account.compromise_reported", "activity-account-compromise-reported"),
     ("account.profile_changed", "activity-account-profile-changed"),
     ("account.email_change_asked", "activity-account-email-change-asked"),

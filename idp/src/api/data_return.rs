@@ -110,6 +110,8 @@ pub(super) struct DataReturn {
     chosen_at: Option<String>,
     /// When the whole export was last taken to its end, RFC 3339.
     exported_at: Option<String>,
+    /// When an administrator last took the digests of its people's passwords, RFC 3339.
+    password_hashes_exported_at: Option<String>,
     /// What the request is worth, when the data are wanted back.
     restitution: Option<RestitutionShown>,
     /// Whether administrators and API clients read and export for thirty days after the end (Q10).
@@ -177,6 +179,7 @@ impl DataReturn {
             chosen_by: row.chosen_by,
             chosen_at: row.chosen_at.map(instant),
             exported_at: row.exported_at.map(instant),
+            password_hashes_exported_at: row.hashes_exported_at.map(instant),
             export_after_end,
             export_agreed_by: row.export_agreed_by,
             export_agreed_at: row.export_agreed_at.map(instant),

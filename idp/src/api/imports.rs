@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::db::imports::{self, Import as Stored, NewImport};
 use crate::db::jobs::{self, NewJob};
 use crate::db::{Conn, audit, import_entries};
-use crate::jobs::imports::{APPLY, CHECK, PURPOSE, Plan};
+use crate::jobs::imports::{APPLY, CHECK, Hashes, PURPOSE, Plan};
 use axum::response::IntoResponse as _;
 
 /// Jobs of an organization that wait or run.
@@ -101,6 +101,8 @@ pub(super) struct RowCounts {
     offered: i64,
     /// Refused while they were applied.
     refused: i64,
+    /// People who bring a password along, as a digest.
+    password_hashes: i64,
 }
 
 /// How far a job is.
@@ -130,6 +132,7 @@ impl Import {
                 made: row.made,
                 offered: row.offered,
                 refused: row.refused,
+                password_hashes: row.hash_count,
             },
             mode: row.mode,
             progress: Progress { job: row.job_id, done: row.done, total: row.total },
@@ -143,7 +146,7 @@ impl Import {
 }
 
 /// The import as it is now.
-async fn show(c: &mut impl Conn, organization: &str, id: &str) -> Answer<Import> {
+pub(super) async fn show(c: &mut impl Conn, organization: &str, id: &str) -> Answer<Import> {
     let row = found(c, organization, id).await?;
     let wrong = imports::rows(c, &row.id, (-1, Some("invalid"), SHOWN)).await?;
     let wrong = wrong.into_iter().map(RowShown::new).collect::<Answer<_>>()?;
@@ -361,6 +364,7 @@ fn plan(caller: &Caller, acting: &Acting, asked: &Application) -> Plan {
         locale: asked.locale.map_or("fr", |locale| locale.locale().tag()).to_owned(),
         rights: asked.rights.iter().map(|right| (right.client_id.clone(), right.role.clone())).collect(),
         products: asked.products.as_ref().map(|list| list.iter().map(|product| product.0.clone()).collect()),
+        hashes: Hashes::default(),
     }
 }
 

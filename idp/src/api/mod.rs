@@ -27,6 +27,7 @@ mod inactivity;
 mod incidents;
 mod invitations;
 mod jobs;
+mod jsonl;
 mod me;
 mod measures;
 mod members;
@@ -38,6 +39,7 @@ mod organization_rules;
 mod organizations;
 mod overrides;
 pub mod page;
+mod password_hashes;
 mod password_renewals;
 mod people;
 mod portals;
@@ -98,6 +100,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(bulk::router())
         .merge(export::router())
         .merge(whole::router())
+        .merge(password_hashes::router())
         .merge(successions::router())
         .merge(overrides::router())
         .merge(document_requests::router())

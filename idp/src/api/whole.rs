@@ -1,15 +1,11 @@
 //! `/organizations/{organization}/export.jsonl`: everything that is kept of an organization, one JSON object a line, in the shapes of the
 //! endpoints that read it (R157, R210, R212). What can be imported again are the members: `members.csv`.
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::IntoResponse;
-use futures_util::stream;
 use habilis_policies::attributes::Attribute;
 use habilis_policies::authorization::Action;
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,6 +15,7 @@ use super::caller::Caller;
 use super::contacts::Contact;
 use super::data_return::DataReturn;
 use super::enrolments::Enrolment;
+use super::jsonl::{Chunks, Lines, json_lines};
 use super::members::MemberListed;
 use super::orders::{Order, Removal};
 use super::organizations::Organization;
@@ -49,7 +46,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// `contact`, `portal_right`, `order`, `trial`, `seats`, `subscription_end`, `data_return`, `data_removal`, `webhook`, `member`,
 /// `declaration`, `consent`, `enrolment`, `seat_event`, `invitation`, `offer`, `group`, `group_member`, `document_request`, `measure`, `review`,
 /// `review_item`, `succession`, `override`, `api_key`, `notice`, `import`, `audit` and last `end` with the number of lines before it: without
-/// that line the export broke off. No secret is in it, and no digest of one.
+/// that line the export broke off. No secret is in it, and no digest of one: those of passwords are asked for by themselves.
 #[utoipa::path(
     get, path = "/organizations/{organization}/export.jsonl", tag = "organizations",
     params(("organization" = String, Path, description = "`org_…`")),
@@ -68,24 +65,9 @@ async fn whole(State(app): State<App>, caller: Caller, Path(organization): Path<
     app.mail_waiting.notify_one();
     let (sorting, _) = page::place((None, "joined"), None, &[])?;
     let organization = acting.organization.id;
-    let file = format!("attachment; filename=\"{organization}.jsonl\"");
+    let file = format!("{organization}.jsonl");
     let export = Export { app, caller, organization, now, sorting, part: Part::Few, lines: 0 };
-    let body = stream::try_unfold(Some(export), async |export| {
-        let Some(mut export) = export else { return Ok(None) };
-        match export.next().await {
-            Ok((bytes, more)) => Ok(Some((bytes, more.then_some(export)))),
-            Err(stop) => {
-                tracing::error!(event = "export_broken", cause = ?stop);
-                Err(std::io::Error::other("the export broke off"))
-            }
-        }
-    });
-    let headers = [
-        (header::CONTENT_TYPE, "application/jsonl".to_owned()),
-        (header::CONTENT_DISPOSITION, file),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    Ok((headers, Body::from_stream(body)).into_response())
+    Ok(json_lines(&file, export))
 }
 
 /// What comes next, and where it goes on.
@@ -112,21 +94,7 @@ struct Export {
     lines: u64,
 }
 
-/// Lines in the making.
-#[derive(Default)]
-pub(super) struct Lines(Vec<u8>, u64);
-
-impl Lines {
-    pub(super) fn add(&mut self, kind: &str, data: &impl Serialize) -> Answer<()> {
-        serde_json::to_writer(&mut self.0, &json!({ "type": kind, "data": serde_json::to_value(data)? }))?;
-        self.0.push(b'\n');
-        self.1 += 1;
-        Ok(())
-    }
-}
-
-impl Export {
-    /// The next lines, and whether there are more.
+impl Chunks for Export {
     async fn next(&mut self) -> Answer<(Bytes, bool)> {
         let mut lines = Lines::default();
         let first = (i64::MAX, String::new());
@@ -199,13 +167,15 @@ impl Export {
                 data_returns::exported(&mut tx, &self.organization, self.app.clock.now()).await?;
                 tx.commit().await?;
                 lines.add("end", &json!({ "lines": self.lines, "exported_at": self.now.to_string() }))?;
-                return Ok((lines.0.into(), false));
+                return Ok((lines.into_bytes(), false));
             }
         };
-        self.lines += lines.1;
-        Ok((lines.0.into(), true))
+        self.lines += lines.count();
+        Ok((lines.into_bytes(), true))
     }
+}
 
+impl Export {
     async fn few(&self, lines: &mut Lines) -> Answer<()> {
         let id = &self.organization;
         let mut reader = self.app.db.reader().await?;

@@ -10,6 +10,7 @@ use super::document_requests::DocumentRequest;
 use super::groups::{Group, InGroup};
 use super::imports::Import;
 use super::invitations::PendingInvitation;
+use super::jsonl::Lines;
 use super::measures::MeasureTaken;
 use super::notices;
 use super::offers::Offer;
@@ -17,7 +18,6 @@ use super::overrides::Override;
 use super::problem::Answer;
 use super::reviews::{self, ReviewItem};
 use super::successions::Succession;
-use super::whole::Lines;
 use crate::db::cursor::MAX_LIMIT;
 use crate::db::{
     At, Conn, api_keys, document_requests, groups, imports, measures, members, membership_offers,

@@ -157,7 +157,7 @@ impl Write {
     /// # Errors
     /// A fault.
     pub async fn finish(self, answer: Written) -> Answer {
-        self.commit(&answer).await?;
+        self.keep(&answer).await?;
         Ok(answer.into_response())
     }
 
@@ -166,11 +166,15 @@ impl Write {
     /// # Errors
     /// A fault.
     pub async fn finish_keeping(self, answer: Written, kept: Written) -> Answer {
-        self.commit(&kept).await?;
+        self.keep(&kept).await?;
         Ok(answer.into_response())
     }
 
-    async fn commit(mut self, kept: &Written) -> Answer<()> {
+    /// Keeps what a repeated request is given and commits: the answer itself is another one, which is written while it is sent.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn keep(mut self, kept: &Written) -> Answer<()> {
         if let Some(key) = &self.key {
             let (headers, body) = kept.parts();
             let status = i64::from(kept.status.as_u16());

@@ -8,7 +8,7 @@ use super::{At, Conn, Tx};
 
 statements! {
     FIND = "SELECT choice, chosen_by, chosen_at, exported_at, requested_on, extra_reversibility, export_agreed_by, export_agreed_at,
-                   reversibility_until, reversibility_agreed_by, reversibility_agreed_at
+                   reversibility_until, reversibility_agreed_by, reversibility_agreed_at, hashes_exported_at
             FROM data_returns WHERE organization_id = $1";
     CHOOSE = "INSERT INTO data_returns (organization_id, choice, chosen_by, chosen_at, requested_on, extra_reversibility)
               VALUES ($1, $2, $3, $4, $5, $6)
@@ -49,6 +49,8 @@ pub struct DataReturn {
     pub reversibility_agreed_by: Option<String>,
     /// When.
     pub reversibility_agreed_at: Option<At>,
+    /// When an administrator last took the digests of its people's passwords (R212).
+    pub hashes_exported_at: Option<At>,
 }
 
 impl DataReturn {

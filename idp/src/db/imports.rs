@@ -9,7 +9,7 @@ macro_rules! import {
         concat!(
             "SELECT i.id, i.organization_id, i.job_id, i.state, i.file_digest, i.size_bytes, i.form, i.failure, i.ready, i.invalid,
                     i.administrators, i.offers, i.made, i.offered, i.refused, i.decided_at, i.mode, i.plan, i.created_by, i.created_at, i.applied_at, i.expires_at,
-                    COALESCE(j.done, 0) AS done, COALESCE(j.total, 0) AS total
+                    i.hash_count, COALESCE(j.done, 0) AS done, COALESCE(j.total, 0) AS total
              FROM imports i LEFT JOIN jobs j ON j.id = i.job_id WHERE i.organization_id = $1 ",
             $rest
         )
@@ -36,6 +36,8 @@ statements! {
     FIND = (import!("AND i.id = $2"));
     LIST = (import!("AND (i.created_at < $2 OR (i.created_at = $2 AND i.id < $3)) ORDER BY i.created_at DESC, i.id DESC LIMIT $4"));
     FILE = "SELECT file FROM imports WHERE id = $1";
+    HASHES = "SELECT hashes FROM imports WHERE id = $1";
+    SET_HASHES = "UPDATE imports SET hashes = $3, hash_count = $4 WHERE organization_id = $1 AND id = $2 AND state = 'checked'";
     ADD_ROWS = {
         sqlite "INSERT INTO import_rows (import_id, line, state, data, problems, offer)
                 SELECT $1, json_extract(value, '$.line'), json_extract(value, '$.state'), json_extract(value, '$.data'),
@@ -67,11 +69,11 @@ statements! {
                            JOIN people p ON p.id = r.person_id
                            WHERE r.import_id = $1 AND r.state = 'made' AND m.role = 'administrator' ORDER BY r.line LIMIT $3";
     COUNTS = "SELECT state, COUNT(*) FROM import_rows WHERE import_id = $1 GROUP BY state";
-    APPLIED = "UPDATE imports SET state = 'applied', ready = 0, made = $2, offered = $3, refused = $4, applied_at = $5 WHERE id = $1 AND state = 'applying'";
+    APPLIED = "UPDATE imports SET state = 'applied', ready = 0, made = $2, offered = $3, refused = $4, applied_at = $5, hashes = NULL WHERE id = $1 AND state = 'applying'";
     FORGET_DATA = "UPDATE import_rows SET data = NULL WHERE import_id = $1 AND data IS NOT NULL";
     TURNED_DOWN = "UPDATE imports SET state = 'checked', failure = 'rows_refused', ready = ready - $2, invalid = invalid + $2, mode = NULL
                    WHERE id = $1 AND state = 'applying'";
-    FAILED = "UPDATE imports SET state = 'failed', failure = 'broken', file = NULL WHERE id = $1 AND state IN ('checking', 'applying')";
+    FAILED = "UPDATE imports SET state = 'failed', failure = 'broken', file = NULL, hashes = NULL WHERE id = $1 AND state IN ('checking', 'applying')";
     REMOVE = "DELETE FROM imports WHERE organization_id = $1 AND id = $2";
     PURGE = "DELETE FROM imports WHERE expires_at < $1
              AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = imports.job_id AND j.state IN ('waiting', 'running'))";
@@ -128,6 +130,8 @@ pub struct Import {
     pub applied_at: Option<At>,
     /// When it is forgotten.
     pub expires_at: At,
+    /// Digests of passwords that came beside the file.
+    pub hash_count: i64,
     /// Steps of the last job that are done.
     pub done: i64,
     /// Its steps.
@@ -269,6 +273,26 @@ pub async fn list(
 /// The engine failed.
 pub async fn file(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Vec<u8>>> {
     Ok(sql!(c, optional (Option<Vec<u8>>,): FILE, id)?.and_then(|(file,)| file))
+}
+
+/// The digests of passwords that came beside the file, sealed, until it was applied.
+///
+/// # Errors
+/// The engine failed.
+pub async fn hashes(c: &mut impl Conn, id: &str) -> sqlx::Result<Option<Vec<u8>>> {
+    Ok(sql!(c, optional (Option<Vec<u8>>,): HASHES, id)?.and_then(|(hashes,)| hashes))
+}
+
+/// Keeps digests of passwords, sealed, and how many; false when the import is not one that is about to be applied.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_hashes(
+    tx: &mut Tx,
+    (organization, id): (&str, &str),
+    (sealed, count): (&[u8], i64),
+) -> sqlx::Result<bool> {
+    sql!(tx, execute SET_HASHES, organization, id, sealed, count).map(|rows| rows == 1)
 }
 
 /// Adds rows, a JSON array of `line`, `state`, `data`, `problems` and `offer`.

@@ -71,6 +71,7 @@ const MIGRATIONS: &[Migration] = migrations![
     43 "0043_incidents",
     44 "0044_prior_information",
     45 "0045_updates",
+    46 "0046_password_hashes",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

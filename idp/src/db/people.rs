@@ -70,6 +70,7 @@ statements! {
              WHERE id = $1 AND NOT operator AND NOT privacy";
     FORGET_PASSWORD = "DELETE FROM passwords WHERE person_id = $1";
     FORGET_HISTORY = "DELETE FROM password_history WHERE person_id = $1";
+    FORGET_IMPORTED = "DELETE FROM imported_passwords WHERE person_id = $1";
     FORGET_PASSWORD_LINKS = "DELETE FROM password_links WHERE person_id = $1";
     FORGET_ENROLMENT_LINKS = "DELETE FROM enrolment_links WHERE enrolment_id IN (SELECT id FROM enrolments WHERE person_id = $1)";
     FORGET_PASSKEYS = "DELETE FROM passkeys WHERE person_id = $1";
@@ -352,6 +353,7 @@ pub async fn erase(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> 
     }
     sql!(tx, execute FORGET_PASSWORD, id)?;
     sql!(tx, execute FORGET_HISTORY, id)?;
+    sql!(tx, execute FORGET_IMPORTED, id)?;
     sql!(tx, execute FORGET_PASSWORD_LINKS, id)?;
     sql!(tx, execute FORGET_ENROLMENT_LINKS, id)?;
     sql!(tx, execute FORGET_PASSKEYS, id)?;
@@ -370,6 +372,9 @@ pub async fn erase(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> 
 /// The engine failed.
 pub async fn withdraw(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> {
     let rows = sql!(tx, execute WITHDRAW, id, At::from(now))?;
+    if rows == 1 {
+        sql!(tx, execute FORGET_IMPORTED, id)?;
+    }
     search::index(tx, id, now).await?;
     Ok(rows == 1)
 }

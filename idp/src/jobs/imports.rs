@@ -1,11 +1,12 @@
 //! Imports of people: a file is read and checked row by row, and applied when somebody has looked at that (R058).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use habilis_policies::attributes::{Asked, Attribute};
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
 use habilis_policies::csv_people::{self, Affiliation, Preview, Role, Row as Person};
+use habilis_policies::password_hashes;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ use crate::db::clients::{self, MANAGES_ALL};
 use crate::db::imports::{self, Found, Import, Login, Row};
 use crate::db::members::{self, Right, Terms};
 use crate::db::membership_offers::NewOffer;
-use crate::db::{TURN, Tx, jobs, organizations, people, portal_grants, products, seats};
+use crate::db::{TURN, Tx, imported_passwords, jobs, organizations, people, portal_grants, products, seats};
 use crate::mail::organizations::SensitiveAct;
 use crate::outcome::{Fault, Outcome};
 use crate::seats::SeatRefusal;
@@ -37,6 +38,8 @@ pub(crate) const CHECK: &str = "import_check";
 pub(crate) const APPLY: &str = "import_apply";
 /// What files are sealed for.
 pub(crate) const PURPOSE: &str = "import";
+/// What digests of passwords beside a file are sealed for.
+pub(crate) const HASHES: &str = "import_hashes";
 
 /// Rows applied in one transaction at most; fewer when they take longer than a [`TURN`].
 pub(super) const BATCH: u32 = 20;
@@ -74,6 +77,50 @@ pub(crate) struct Plan {
     /// The products everybody takes a seat of; none for the only one.
     #[serde(default)]
     pub(crate) products: Option<Vec<String>>,
+    /// The passwords that people bring along; they are kept beside it.
+    #[serde(skip)]
+    pub(crate) hashes: Hashes,
+}
+
+/// Digests of passwords and when these were chosen, by login.
+#[derive(Default)]
+pub(crate) struct Hashes(HashMap<String, (String, Timestamp)>);
+
+impl std::fmt::Debug for Hashes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} digests", self.0.len())
+    }
+}
+
+impl Hashes {
+    /// Those that were sent beside the file of an import.
+    async fn of(app: &App, import: &str) -> Outcome<Self> {
+        let Some(sealed) = imports::hashes(&mut app.db.reader().await?, import).await? else {
+            return Ok(Self::default());
+        };
+        let file = app.keys.master().open(HASHES, import.as_bytes(), &sealed)?;
+        // They were judged when they came.
+        let read =
+            tokio::task::spawn_blocking(move || password_hashes::read(file.expose(), |_| Ok(()), Timestamp::MAX));
+        let lines = read.await?.map_err(|_| Fault::new("digests that were taken cannot be read any more"))?;
+        Ok(Self(lines.into_iter().map(|line| (line.login, (line.phc, line.changed_at))).collect()))
+    }
+
+    /// Keeps what somebody brings along whose account was just made: it opens nothing before they typed the password at their link (R212).
+    pub(super) async fn keep(&self, tx: &mut Tx, (login, person): (&str, &str), now: Timestamp) -> Outcome<()> {
+        if let Some((phc, changed_at)) = self.0.get(login) {
+            imported_passwords::add(tx, person, (phc, *changed_at), now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The login of a row that was checked.
+///
+/// # Errors
+/// A row that is ready has no cells.
+pub(crate) fn login_of(row: &Row) -> Outcome<String> {
+    Ok(Cells::of(row.data.as_deref())?.login)
 }
 
 /// The cells of a row.
@@ -477,7 +524,7 @@ pub(super) async fn apply(app: &App, job: &Job) -> Outcome<()> {
     let found = imports::find(&mut app.db.reader().await?, organization, id).await?;
     let Some(import) = found.filter(|import| import.state == "applying") else { return give_up(app, job).await };
     let plan = import.plan.as_deref().ok_or_else(|| Fault::new("an import is applied without a plan"))?;
-    let plan: Plan = serde_json::from_str(plan)?;
+    let plan = Plan { hashes: Hashes::of(app, id).await?, ..serde_json::from_str(plan)? };
     if import.mode.as_deref() == Some("all_or_nothing") {
         whole_imports::run(app, job, (import, &plan)).await
     } else {
@@ -641,7 +688,10 @@ async fn admit(
     let event = plan.event("member.invited", import);
     let asked = (&invitation, &cells.terms(ends_on.as_deref()), event);
     match invite::admit(tx, app.into(), asked, now).await? {
-        Ok(invited) => Ok(Done::Made(invited.person)),
+        Ok(invited) => {
+            plan.hashes.keep(tx, (&cells.login, &invited.person), now).await?;
+            Ok(Done::Made(invited.person))
+        }
         Err(InviteRefusal::LoginTaken) => Ok(Done::Overtaken),
         Err(InviteRefusal::Seat(refusal)) => Ok(Done::Refused(problems(&[Wrong::of_row(seat_code(&refusal))])?)),
         // The organization has begun to ask for more since the preview.

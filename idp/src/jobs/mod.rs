@@ -20,10 +20,10 @@ use crate::app::App;
 use crate::db::events as event_rows;
 use crate::db::{
     account_links, api_key_uses, browsers, compromise_links, device_requests, document_requests, enrolment_links,
-    factor_removals, failures, grants, idempotency_keys, imports as import_files, incidents, initial_access_tokens,
-    interactions, jobs as long_work, logout_outbox, membership_offers, notices, overrides, passkeys, password_links,
-    pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions, sign_in_steps, signing_keys,
-    totp_devices, used_tokens, webhook_deliveries, webhooks,
+    factor_removals, failures, grants, idempotency_keys, imported_passwords, imports as import_files, incidents,
+    initial_access_tokens, interactions, jobs as long_work, logout_outbox, membership_offers, notices, overrides,
+    passkeys, password_links, pushed_requests, refresh_tokens, revoked_tokens, sessions, sharing_suspicions,
+    sign_in_steps, signing_keys, totp_devices, used_tokens, webhook_deliveries, webhooks,
 };
 use crate::events;
 use crate::lifecycle;
@@ -57,6 +57,8 @@ const FORGET_JOB: SignedDuration = SignedDuration::from_hours(24 * 90);
 const FORGET_SHARING: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// An offer of a membership that was answered so long ago is of no use any more: the audit trail has it.
 const FORGET_OFFER: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// A digest that came with somebody who did not open their account for so long is of no use any more.
+const FORGET_IMPORTED: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// How long an incident is kept after it was handled: three years.
 const FORGET_INCIDENT: SignedDuration = SignedDuration::from_hours(24 * (3 * 365 + 1));
 /// How long the uses of API keys are told by day.
@@ -162,6 +164,7 @@ async fn purge(app: &App, now: Timestamp) -> Outcome<()> {
     rows += import_files::purge(&mut tx, now).await?;
     rows += long_work::purge(&mut tx, now.saturating_sub(FORGET_JOB)?).await?;
     rows += idempotency_keys::purge(&mut tx, now).await?;
+    rows += imported_passwords::purge(&mut tx, now.saturating_sub(FORGET_IMPORTED)?).await?;
     rows += membership_offers::purge(&mut tx, now.saturating_sub(FORGET_OFFER)?).await?;
     rows += failures::purge(&mut tx, before).await?;
     let first_day = calendar::date_at(now.saturating_sub(FORGET_USES)?).to_string();

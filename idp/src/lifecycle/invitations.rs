@@ -9,7 +9,7 @@ use super::{Concerns, Ended, Facts, Kind, Page, Row, Saying, seats};
 use crate::app::App;
 use crate::db::account_links::{self, Lapsing};
 use crate::db::audit::{self, Event};
-use crate::db::{At, Conn, organizations};
+use crate::db::{At, Conn, imported_passwords, organizations};
 use crate::outcome::Outcome;
 
 /// See the module.
@@ -49,6 +49,7 @@ impl Kind for Invitations {
             return Ok(Ended::Gone);
         }
         let person = &link.person_id;
+        imported_passwords::forget(saying.tx, person).await?;
         let memberships = organizations::all_of_person(saying.tx, person).await?;
         for membership in &memberships {
             seats::release_held(saying.tx, (&membership.id, person), saying.now).await?;

@@ -36,6 +36,8 @@ pub struct Typed {
 pub enum Problem {
     /// The two fields differ.
     NotRepeated,
+    /// It is not the one they had elsewhere.
+    NotKept,
     /// The rule refuses it.
     Refused(PasswordRefusal),
 }

@@ -123,6 +123,7 @@ impl NewPassword {
 pub fn problem_texts(chrome: &Chrome, problems: &[Problem]) -> Vec<String> {
     let key = |problem: &Problem| match problem {
         Problem::NotRepeated => "password-not-repeated",
+        Problem::NotKept => "password-not-kept",
         Problem::Refused(PasswordRefusal::TooLong) => "password-too-long",
         Problem::Refused(PasswordRefusal::NoPattern(_)) => "password-no-pattern",
         Problem::Refused(PasswordRefusal::PersonalWord) => "password-personal",

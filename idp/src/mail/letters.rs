@@ -219,6 +219,7 @@ mod tests {
             ("passkey_removed.1", Security),
             ("password_changed.1", Security),
             ("password_expired.1", Security),
+            ("password_hashes_exported.1", Other),
             ("password_link.1", Other),
             ("password_reissued.1", Other),
             ("password_reminder.1", Other),

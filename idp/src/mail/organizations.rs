@@ -95,6 +95,15 @@ pub enum SensitiveAct {
         /// Who did it: a name, or the id of a client.
         person: String,
     },
+    /// The digests of people's passwords were taken away (R212).
+    PasswordHashesExported {
+        /// The administrator's name.
+        person: String,
+        /// Of how many people.
+        people: i64,
+        /// Why, in their words.
+        reason: String,
+    },
 }
 
 impl SensitiveAct {
@@ -130,6 +139,7 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::FactorsReset { .. } => "administrator_factors_reset.1",
             SensitiveAct::RulesChanged { .. } => "organization_rules_changed.1",
             SensitiveAct::MembersExported { .. } => "members_exported.1",
+            SensitiveAct::PasswordHashesExported { .. } => "password_hashes_exported.1",
             SensitiveAct::ApiKeyIssued { .. } => "api_key_issued.1",
             SensitiveAct::SignatoryChanged { .. } => "signatory_changed.1",
         }
@@ -147,6 +157,7 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::FactorsReset { .. } => "letter-factors-reset-subject",
             SensitiveAct::RulesChanged { .. } => "letter-rules-changed-subject",
             SensitiveAct::MembersExported { .. } => "letter-members-exported-subject",
+            SensitiveAct::PasswordHashesExported { .. } => "letter-hashes-exported-subject",
             SensitiveAct::ApiKeyIssued { .. } => "letter-key-issued-subject",
             SensitiveAct::SignatoryChanged { .. } => "letter-signatory-changed-subject",
         };
@@ -222,6 +233,12 @@ impl Letter for SensitiveActLetter {
             ],
             SensitiveAct::MembersExported { person } => vec![
                 locale.text_with("letter-members-exported-what", &[organization]),
+                locale.text_with("letter-members-by", &[("person", person)]),
+            ],
+            SensitiveAct::PasswordHashesExported { person, people, reason } => vec![
+                locale.text_with("letter-hashes-exported-what", &[organization, ("count", &people.to_string())]),
+                locale.text("letter-hashes-exported-means"),
+                locale.text_with("letter-hashes-exported-reason", &[("reason", reason)]),
                 locale.text_with("letter-members-by", &[("person", person)]),
             ],
         };
@@ -404,6 +421,7 @@ impl SensitiveActLetter {
             SensitiveAct::FactorsReset { person: "Luc Roy".to_owned(), by: name() },
             SensitiveAct::RulesChanged { person: name() },
             SensitiveAct::MembersExported { person: name() },
+            SensitiveAct::PasswordHashesExported { person: name(), people: 240, reason: "Départ".to_owned() },
         ];
         acts.into_iter().map(|act| act.letter("Boulangeries Lefèvre", Timestamp::UNIX_EPOCH)).collect()
     }

@@ -19,7 +19,7 @@ fn post_file(api: &Api, organization: &str, file: impl Into<Vec<u8>>) -> reqwest
 }
 
 /// Uploads a file and waits until it was read.
-async fn checked(api: &Api, organization: &str, file: impl Into<Vec<u8>>) -> Value {
+pub(crate) async fn checked(api: &Api, organization: &str, file: impl Into<Vec<u8>>) -> Value {
     let made = api.send(post_file(api, organization, file)).await.done(202);
     left(api, organization, &made, "checking").await
 }
@@ -37,15 +37,15 @@ async fn left(api: &Api, organization: &str, import: &Value, state: &str) -> Val
     panic!("still {state}: {}", api.get(&path).await.body);
 }
 
-fn path_of(organization: &str, import: &Value) -> String {
+pub(crate) fn path_of(organization: &str, import: &Value) -> String {
     format!("/organizations/{organization}/imports/{}", import["id"].as_str().unwrap())
 }
 
-fn mode(mode: &str) -> Value {
+pub(crate) fn mode(mode: &str) -> Value {
     json!({ "mode": mode, "people_informed": true })
 }
 
-async fn applied(api: &Api, organization: &str, import: &Value, how: &Value) -> Value {
+pub(crate) async fn applied(api: &Api, organization: &str, import: &Value, how: &Value) -> Value {
     let path = format!("{}/apply", path_of(organization, import));
     let begun = api.post(&path, how).await.done(202);
     left(api, organization, &begun, "applying").await

@@ -120,6 +120,7 @@ mod organization_choice;
 mod pairwise;
 mod par;
 mod passkeys;
+mod password_hashes;
 mod passwords;
 mod policy;
 mod portals;

@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 32] = [
+const LOOKS: [Action; 33] = [
     Action::ReadIncidents,
     Action::ReadPasswordRenewals,
     Action::ListOrganizations,
@@ -24,6 +24,7 @@ const LOOKS: [Action; 32] = [
     Action::ListInvitations,
     Action::ReadImport,
     Action::ExportMembers,
+    Action::ExportPasswordHashes,
     Action::ReadSuccessions,
     Action::ReadDocumentRequests,
     Action::ReadRequestedDocument,
@@ -49,7 +50,7 @@ const LOOKS: [Action; 32] = [
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 20] = [
+const SENSITIVE: [Action; 22] = [
     Action::SetOrganizationRules,
     Action::ResetMemberFactors,
     Action::ReissuePassword,
@@ -57,6 +58,8 @@ const SENSITIVE: [Action; 20] = [
     Action::SetOrganizationStatus,
     Action::SetMemberRole,
     Action::ExportMembers,
+    Action::ExportPasswordHashes,
+    Action::ImportPasswordHashes,
     Action::ApproveSuccession,
     Action::OverrideAdministrator,
     Action::ManageWebhooks,
@@ -340,6 +343,8 @@ fn what_the_end_of_a_subscription_closes_row_by_row() {
         (Action::ReadMember, "mem", own, [true, true, true]),
         (Action::ExportMembers, "adm", here, [true, true, false]),
         (Action::ExportMembers, "cli", here, [true, true, false]),
+        (Action::ExportPasswordHashes, "adm", here, [true, true, false]),
+        (Action::ImportPasswordHashes, "op", here, [true, true, true]),
         (Action::ReadAudit, "adm", here, [true, true, false]),
         (Action::ReadEvents, "cli", here, [true, true, false]),
         (Action::ReadRequestedDocument, "adm", here, [true, true, false]),
@@ -565,6 +570,10 @@ fn the_deciding_policy_is_named() {
         ("op", Action::DecideDutyChange, about("usr_other"), asked_self, refusal(Some("four-eyes-duties"))),
         ("aut", Action::DecideDutyChange, about("usr_other"), generous(), refusal(Some("people-decide"))),
         ("aut", Action::ManageDuties, about("usr_other"), weak, refusal(Some("people-decide"))),
+        ("adm", Action::ExportPasswordHashes, organization, weak, Decision::StepUp { policy: "step-up".to_owned() }),
+        ("adm", Action::ExportPasswordHashes, organization, over, refusal(Some("subscription-over"))),
+        ("cli", Action::ExportPasswordHashes, organization, generous(), refusal(Some("client-alone"))),
+        ("aut", Action::ImportPasswordHashes, organization, generous(), refusal(Some("people-decide"))),
     ] {
         let principal = asking(column);
         assert_eq!(engine.decide(&principal, action, &resource, &context), expected, "{column} {action}");
