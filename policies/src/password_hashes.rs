@@ -42,13 +42,13 @@ pub struct Wrong {
 #[derive(Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 enum Written {
-    PasswordHash(Hash),
+    PasswordHash(OfPerson),
     End(End),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Hash {
+struct OfPerson {
     login: String,
     password_hash: String,
     changed_at: String,
@@ -135,7 +135,9 @@ mod tests {
 
     const NOW: &str = "2027-05-03T08:00:00Z";
 
-    fn told(file: &str) -> Result<Vec<(u64, String)>, Vec<(u64, &'static str, &'static str)>> {
+    type Told = Result<Vec<(u64, String)>, Vec<(u64, &'static str, &'static str)>>;
+
+    fn told(file: &str) -> Told {
         let admit = |phc: &str| if phc.starts_with('$') { Ok(()) } else { Err("form") };
         let wrong = |one: Wrong| (one.line, one.member, one.code);
         read(file.as_bytes(), admit, NOW.parse().unwrap())

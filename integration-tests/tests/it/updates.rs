@@ -113,10 +113,10 @@ async fn an_account_for_updates_opens_by_its_link_and_ends_five_years_later(engi
     assert_eq!((&shown["not_before"], &shown["not_after"]), (&json!(last_day(opened, 0)), &json!(last)), "{shown}");
     let closes = instant(&shown["closes_at"]);
     assert_eq!(closes, last.tomorrow().unwrap().in_tz("Europe/Paris").unwrap().timestamp(), "{shown}");
-    let line = openings(&school).await.remove(0);
-    assert_eq!((&line["actor"], &line["subject"]), (&json!(school.person), &json!(school.person)), "{line}");
-    assert_eq!(line["detail"]["enrolment"], json!(id), "{line}");
-    assert_eq!(line["detail"]["after"]["not_after"], json!(last), "{line}");
+    let opening = openings(&school).await.remove(0);
+    assert_eq!((&opening["actor"], &opening["subject"]), (&json!(school.person), &json!(school.person)), "{opening}");
+    assert_eq!(opening["detail"]["enrolment"], json!(id), "{opening}");
+    assert_eq!(opening["detail"]["after"]["not_after"], json!(last), "{opening}");
     assert_eq!(school.turned_away(&server).await, None);
     let ahead = server.manage(&dry_run).await.printed();
     assert_eq!(
