@@ -69,6 +69,7 @@ const MIGRATIONS: &[Migration] = migrations![
     41 "0041_subscription_over",
     42 "0042_import_rights",
     43 "0043_incidents",
+    47 "0047_resources_and_versions",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

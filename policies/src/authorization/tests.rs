@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 32] = [
+const LOOKS: [Action; 33] = [
     Action::ReadIncidents,
     Action::ReadPasswordRenewals,
     Action::ListOrganizations,
@@ -37,6 +37,7 @@ const LOOKS: [Action; 32] = [
     Action::ListPeople,
     Action::ReadPerson,
     Action::ReadPortals,
+    Action::ReadSigningKeys,
     Action::ReadDutyChanges,
     Action::ReadMeasures,
     Action::ReadApiKeys,
@@ -49,7 +50,7 @@ const LOOKS: [Action; 32] = [
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 20] = [
+const SENSITIVE: [Action; 22] = [
     Action::SetOrganizationRules,
     Action::ResetMemberFactors,
     Action::ReissuePassword,
@@ -66,6 +67,8 @@ const SENSITIVE: [Action; 20] = [
     Action::SetPersonStatus,
     Action::WritePortals,
     Action::SetPortalStatus,
+    Action::ReadSigningKeys,
+    Action::RotateSigningKeys,
     Action::IssueApiKey,
     Action::ChooseDataReturn,
     Action::KillSwitch,
