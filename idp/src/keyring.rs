@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config;
 use crate::db::signing_keys::{self, NewSigningKey, SigningKeyRow};
-use crate::db::{Db, Tx};
+use crate::db::{Conn, Db, Tx};
 use crate::outcome::{Fault, Outcome};
 
 /// The algorithms this server keeps a key for.
@@ -45,13 +45,30 @@ struct Ring {
     public: HashMap<String, (Algorithm, Jwk)>,
 }
 
-/// A key as `habilis keys list` shows it.
+/// A key as it is listed.
 #[derive(Debug)]
 pub struct KeyLine {
     /// Its dates.
     pub dates: KeyDates,
-    /// `next`, `signing`, `retiring` or `withdrawn`.
+    /// `next`, `signing` or `retiring`.
     pub state: &'static str,
+    /// Its public half.
+    pub public: Jwk,
+}
+
+/// Keys that were made before the transaction that stores them.
+#[derive(Debug)]
+pub struct Made(Vec<(Algorithm, Secret<Vec<u8>>)>);
+
+async fn make(steps: &[Step]) -> Outcome<Made> {
+    let mut made = Vec::new();
+    for step in steps {
+        if let Step::Generate { algorithm, .. } = step {
+            let algorithm = *algorithm;
+            made.push((algorithm, tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await??));
+        }
+    }
+    Ok(Made(made))
 }
 
 impl KeyRing {
@@ -126,60 +143,77 @@ impl KeyRing {
     /// # Errors
     /// The database failed, or no key could be made.
     pub async fn rotate_if_due(&self, db: &Db, now: Timestamp) -> Outcome<bool> {
-        if keyring::plan(&self.current().dates, &ALGORITHMS, self.policy, now).is_empty() {
+        let plan = |dates: &[KeyDates]| keyring::plan(dates, &ALGORITHMS, self.policy, now);
+        let steps = plan(&self.current().dates);
+        if steps.is_empty() {
             return Ok(false);
         }
-        self.change(db, now, |dates| keyring::plan(dates, &ALGORITHMS, self.policy, now)).await
+        let made = make(&steps).await?;
+        let mut tx = db.begin().await?;
+        let steps = self.carry_out(&mut tx, made, plan, now).await?;
+        tx.commit().await?;
+        self.reload(db).await?;
+        Ok(!steps.is_empty())
     }
 
-    /// Rotates on an operator's wish; true when something changed.
+    /// Makes the keys that rotations on an operator's wish need as things stand here, for [`Self::rotate`]: those of RSA take a while.
     ///
     /// # Errors
-    /// The database failed, or no key could be made.
-    pub async fn rotate_now(&self, db: &Db, rotation: Rotation<'_>, now: Timestamp) -> Outcome<bool> {
-        self.change(db, now, |dates| keyring::rotate_now(dates, rotation, self.policy, now)).await
+    /// No key could be made.
+    pub async fn make_for(&self, wishes: &[Rotation<'_>], now: Timestamp) -> Outcome<Made> {
+        make(&self.steps(&self.current().dates, wishes, now)).await
     }
 
-    async fn change(&self, db: &Db, now: Timestamp, plan: impl Fn(&[KeyDates]) -> Vec<Step> + Send) -> Outcome<bool> {
-        // RSA keys take a while: made before the transaction, for what the plan will most likely ask.
-        let mut made = Vec::new();
-        for step in plan(&self.current().dates) {
-            if let Step::Generate { algorithm, .. } = step {
-                made.push((algorithm, tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await??));
-            }
-        }
-        let mut tx = db.begin().await?;
-        signing_keys::lock(&mut tx).await?;
-        let rows = signing_keys::list(&mut tx).await?;
+    /// Rotates on an operator's wish; true when something changes. After the commit, [`Self::reload`].
+    ///
+    /// # Errors
+    /// The database failed, or the ring is another one by now than the one that the keys were made for: then the same again may succeed.
+    pub async fn rotate(&self, tx: &mut Tx, (wishes, made): (&[Rotation<'_>], Made), now: Timestamp) -> Outcome<bool> {
+        let steps = self.carry_out(tx, made, |dates| self.steps(dates, wishes, now), now).await?;
+        Ok(!steps.is_empty())
+    }
+
+    fn steps(&self, dates: &[KeyDates], wishes: &[Rotation<'_>], now: Timestamp) -> Vec<Step> {
+        wishes.iter().flat_map(|wish| keyring::rotate_now(dates, *wish, self.policy, now)).collect()
+    }
+
+    async fn carry_out(
+        &self,
+        tx: &mut Tx,
+        Made(mut made): Made,
+        plan: impl Fn(&[KeyDates]) -> Vec<Step> + Send,
+        now: Timestamp,
+    ) -> Outcome<Vec<Step>> {
+        signing_keys::lock(tx).await?;
+        let rows = signing_keys::list(tx).await?;
         let live = rows.iter().filter(|row| row.private_key.is_some());
         let dates = live.map(|row| Ok(dates(row, algorithm(row)?))).collect::<Outcome<Vec<_>>>()?;
         let steps = plan(&dates);
         for step in &steps {
             match step {
                 Step::Retire { kid, sign_until, remove_at } => {
-                    signing_keys::retire(&mut tx, kid, *sign_until, *remove_at).await?;
+                    signing_keys::retire(tx, kid, *sign_until, *remove_at).await?;
                 }
                 Step::Remove { kid } => {
                     let compromised =
                         dates.iter().any(|key| key.kid == *kid && key.remove_at.is_none_or(|at| at > now));
                     if compromised {
-                        signing_keys::delete(&mut tx, kid).await?;
+                        signing_keys::delete(tx, kid).await?;
                     } else {
-                        signing_keys::withdraw(&mut tx, kid, now).await?;
+                        signing_keys::withdraw(tx, kid, now).await?;
                     }
                 }
                 Step::Generate { algorithm, sign_from } => {
+                    // The key ring changed since the keys were made.
                     let Some(at) = made.iter().position(|(made, _)| made == algorithm) else {
-                        return Err(Fault::new("the key ring changed meanwhile; it is tried again in a moment"));
+                        return Err(Fault::overloaded(1));
                     };
                     let (_, pkcs8) = made.swap_remove(at);
-                    self.store(&mut tx, (*algorithm, *sign_from), &pkcs8, now).await?;
+                    self.store(tx, (*algorithm, *sign_from), &pkcs8, now).await?;
                 }
             }
         }
-        tx.commit().await?;
-        self.reload(db).await?;
-        Ok(!steps.is_empty())
+        Ok(steps)
     }
 
     async fn store(
@@ -244,6 +278,11 @@ impl KeyRing {
         Ok(json!({ "keys": keys }))
     }
 
+    /// What a key signs with, if it is known here.
+    pub fn algorithm_of(&self, kid: &str) -> Option<Algorithm> {
+        self.current().public.get(kid).map(|(algorithm, _)| *algorithm)
+    }
+
     /// Whether a key of each algorithm signs at `now`.
     pub fn is_complete(&self, now: Timestamp) -> bool {
         let ring = self.current();
@@ -254,17 +293,24 @@ impl KeyRing {
     pub fn master(&self) -> &MasterKey {
         &self.master
     }
+}
 
-    /// Every key with a private half, oldest first.
-    pub fn list(&self, now: Timestamp) -> Vec<KeyLine> {
-        let ring = self.current();
-        let state = |key: &KeyDates| match keyring::signer(&ring.dates, key.algorithm, now) {
-            Some(signer) if signer == key => "signing",
-            _ if key.sign_from > now => "next",
-            _ => "retiring",
-        };
-        ring.dates.iter().map(|dates| KeyLine { dates: dates.clone(), state: state(dates) }).collect()
+/// Every key with a private half as it is stored, oldest first.
+///
+/// # Errors
+/// The database failed, or holds a key that cannot be read.
+pub async fn lines(c: &mut impl Conn, now: Timestamp) -> Outcome<Vec<KeyLine>> {
+    let mut all = Vec::new();
+    for row in signing_keys::list(c).await?.into_iter().filter(|row| row.private_key.is_some()) {
+        all.push((dates(&row, algorithm(&row)?), serde_json::from_str(&row.public_jwk)?));
     }
+    let ring: Vec<KeyDates> = all.iter().map(|(dates, _)| dates.clone()).collect();
+    let state = |key: &KeyDates| match keyring::signer(&ring, key.algorithm, now) {
+        Some(signer) if signer == key => "signing",
+        _ if key.sign_from > now => "next",
+        _ => "retiring",
+    };
+    Ok(all.into_iter().map(|(dates, public)| KeyLine { state: state(&dates), dates, public }).collect())
 }
 
 fn algorithm(row: &SigningKeyRow) -> Outcome<Algorithm> {

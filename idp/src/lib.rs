@@ -27,6 +27,8 @@ pub mod measures;
 pub mod oidc;
 pub mod orders;
 pub mod outcome;
+pub mod resources;
+pub mod rotation;
 pub mod seats;
 pub mod server;
 pub mod tls;

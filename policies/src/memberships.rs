@@ -7,6 +7,7 @@
 use jiff::civil::Date;
 
 use crate::admission::Closed;
+use crate::calendar;
 use crate::identifiers::OrganizationKind;
 
 /// The status of a membership, or of an organization, that counts.
@@ -32,6 +33,33 @@ pub fn in_force(facts: &Facts<'_>, today: Date) -> bool {
         Some(day) => day.parse::<Date>().is_ok_and(|last| today <= last),
     };
     facts.membership == ACTIVE && facts.organization == ACTIVE && lasts
+}
+
+/// Why a membership cannot end as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EndProblem {
+    /// Somebody external without a last day.
+    #[error("somebody external has a last day (R056)")]
+    Missing,
+    /// Before today.
+    #[error("the last day is today or later")]
+    Past,
+    /// Later than in ten years.
+    #[error("the last day is within ten years")]
+    TooFar,
+}
+
+/// Whether somebody of this affiliation may have this last day from `today` on, civil days in Paris (R056).
+///
+/// # Errors
+/// [`EndProblem`], each cause by its name.
+pub fn check_end(affiliation: &str, ends_on: Option<Date>, today: Date) -> Result<(), EndProblem> {
+    match ends_on {
+        None if affiliation == "external" => Err(EndProblem::Missing),
+        Some(day) if day < today => Err(EndProblem::Past),
+        Some(day) if day > calendar::add_years(today, 10) => Err(EndProblem::TooFar),
+        _ => Ok(()),
+    }
 }
 
 /// An organization somebody belongs to, by a membership that is in force.
@@ -184,6 +212,23 @@ mod tests {
     use super::*;
     use OrganizationKind::{Cfa, Company, TrainingBody};
     use jiff::civil::date;
+
+    #[test]
+    fn who_comes_from_outside_has_a_last_day_and_none_is_past_or_beyond_ten_years() {
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        let today = day("2027-03-01");
+        for (affiliation, ends_on, expected) in [
+            ("employee", None, Ok(())),
+            ("external", None, Err(EndProblem::Missing)),
+            ("external", Some("2027-03-01"), Ok(())),
+            ("employee", Some("2027-02-28"), Err(EndProblem::Past)),
+            ("external", Some("2027-02-28"), Err(EndProblem::Past)),
+            ("external", Some("2037-03-01"), Ok(())),
+            ("employee", Some("2037-03-02"), Err(EndProblem::TooFar)),
+        ] {
+            assert_eq!(check_end(affiliation, ends_on.map(day), today), expected, "{affiliation} {ends_on:?}");
+        }
+    }
 
     #[test]
     fn a_membership_counts_while_it_and_its_organization_are_active_and_to_the_end_of_its_last_day() {

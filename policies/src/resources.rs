@@ -5,6 +5,8 @@
 
 use url::Url;
 
+use crate::scopes::Scope;
+
 /// Most resources one request may name.
 pub const MAX: usize = 8;
 /// Longest address of a resource, in bytes.
@@ -28,6 +30,43 @@ pub enum TargetProblem {
     /// Several in one token request.
     #[error("an access token is for one resource: name one")]
     Several,
+}
+
+/// Why a resource cannot be made known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Its address is not one.
+    #[error("a resource is an absolute URI without fragment, of at most 512 bytes")]
+    Malformed,
+    /// Its address is this server's own.
+    #[error("this server is a resource of its own accord")]
+    Own,
+    /// Its scope is not one.
+    #[error("scope is a list of tokens separated by single spaces, of at most 4096 bytes")]
+    MalformedScope,
+    /// Its scope is empty: no token could be for it.
+    #[error("name at least one scope token")]
+    NoScope,
+}
+
+/// Whether `uri` can be made known as a resource at the server `issuer`.
+///
+/// # Errors
+/// [`Problem::Malformed`], [`Problem::Own`].
+pub fn check(uri: &str, issuer: &str) -> Result<(), Problem> {
+    if !is_resource(uri) {
+        return Err(Problem::Malformed);
+    }
+    if uri == issuer { Err(Problem::Own) } else { Ok(()) }
+}
+
+/// The scope tokens that mean something at a resource.
+///
+/// # Errors
+/// [`Problem::MalformedScope`], [`Problem::NoScope`].
+pub fn check_scope(text: &str) -> Result<Scope, Problem> {
+    let scope = Scope::parse(text).map_err(|_| Problem::MalformedScope)?;
+    if scope.is_empty() { Err(Problem::NoScope) } else { Ok(scope) }
 }
 
 /// Reads a `resource` parameter: addresses parted by spaces, which no address holds.
@@ -139,6 +178,33 @@ mod tests {
             let (resources, asked) = (list(granted), list(asked));
             let granted = Granted { resources: &resources, issuer: ISSUER, identifies };
             assert_eq!(choose(granted, &asked), expected, "{granted:?} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_resource_is_made_known_by_an_address_of_its_own_and_a_scope() {
+        for (uri, expected) in [
+            ("https://a.example/", Ok(())),
+            ("urn:x:a", Ok(())),
+            (ISSUER, Err(Problem::Own)),
+            ("https://op.example/", Ok(())),
+            ("texte", Err(Problem::Malformed)),
+            ("https://a.example/#f", Err(Problem::Malformed)),
+            ("", Err(Problem::Malformed)),
+        ] {
+            assert_eq!(check(uri, ISSUER), expected, "{uri}");
+        }
+        let long = "a".repeat(5000);
+        for (scope, expected) in [
+            ("b a", Ok("a b")),
+            ("a a", Ok("a")),
+            ("", Err(Problem::NoScope)),
+            (" ", Err(Problem::NoScope)),
+            ("a\u{0}b", Err(Problem::MalformedScope)),
+            ("\u{e9}", Err(Problem::MalformedScope)),
+            (&long, Err(Problem::MalformedScope)),
+        ] {
+            assert_eq!(check_scope(scope).map(|scope| scope.to_string()), expected.map(str::to_owned), "{scope}");
         }
     }
 }

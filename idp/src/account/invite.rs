@@ -209,7 +209,7 @@ pub async fn admit(
         Err(refusal) => return Ok(Err(refusal)),
     };
     if let Some((organization, _)) = invitation.organization {
-        members::update(tx, (organization, &invited.person, 1), terms, now).await?;
+        members::set_terms(tx, (organization, &invited.person), terms, now).await?;
         let event = event.about(&invited.person).with("mail", invited.mail.clone());
         audit::record(tx, admitted((invitation, terms, event)), now).await?;
     }

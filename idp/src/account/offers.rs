@@ -162,7 +162,7 @@ pub async fn accept(
     organizations::add_member(tx, person, (organization, &offer.role), now).await?;
     let terms =
         Terms { affiliation: &offer.affiliation, ends_on: offer.ends_on.as_deref(), mandate: Some(&offer.mandate) };
-    members::update(tx, (organization, person, 1), &terms, now).await?;
+    members::set_terms(tx, (organization, person), &terms, now).await?;
     let granted = portal_grants::list(tx, organization).await?;
     let mut rights = Vec::new();
     for (client, role) in offer.rights() {

@@ -198,6 +198,23 @@ impl Caller {
         &self.administers
     }
 
+    /// Of the organizations that the caller administers, those where the act is permitted as things stand. What is refused is no line of the
+    /// trail: nobody asked for it.
+    ///
+    /// # Errors
+    /// A challenge or a fault.
+    pub async fn administers_where(&self, app: &App, action: Action) -> Answer<Vec<String>> {
+        let mut permitted = Vec::new();
+        for id in &self.administers {
+            let Some(organization) = organizations::find(&mut app.db.reader().await?, id).await? else { continue };
+            let resource = Resource { organization: Some(&organization.id), subject: None };
+            if self.decide(app, action, (&resource, &self.context(app, &organization)))?.is_ok() {
+                permitted.push(organization.id);
+            }
+        }
+        Ok(permitted)
+    }
+
     /// Whether the token has the scope of an act; leave is to be asked for beside it.
     ///
     /// # Errors

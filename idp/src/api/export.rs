@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::Problems;
 use super::caller::Caller;
 use super::csv::{Pieces, table};
-use super::members::missing_filter;
+use super::members::{ADDRESSES, missing_filter};
 use super::page::{self, Asked};
 use super::problem::{Answer, Problem};
 use crate::account::{attributes, signatories};
@@ -72,6 +72,8 @@ pub(super) struct ExportQuery {
     /// Whose account does not say this attribute, or with `any` one of those that are asked here (R004).
     #[param(max_length = 20)]
     missing: Option<String>,
+    /// Whose mail address is `proven`, is there and `unproven`, or has `refused` a mail (R005).
+    address: Option<String>,
 }
 
 /// Export the members of an organization as a spreadsheet.
@@ -96,6 +98,7 @@ async fn members(
     page::one_of("status", query.status.as_deref(), &["active", "suspended"])?;
     page::one_of("role", query.role.as_deref(), &["administrator", "member"])?;
     page::one_of("affiliation", query.affiliation.as_deref(), &["employee", "external"])?;
+    page::one_of("address", query.address.as_deref(), ADDRESSES)?;
     let missing = missing_filter(query.missing.as_deref(), &acting.asked)?;
     let nul = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains('\0'));
     if query.portal.is_some() != query.right.is_some() || nul(&query.portal) || nul(&query.right) {
@@ -107,6 +110,7 @@ async fn members(
     let event = event.with("status", query.status.clone()).with("role", query.role.clone());
     let event = event.with("affiliation", query.affiliation.clone()).with("portal", query.portal.clone());
     let event = event.with("right", query.right.clone()).with("missing", query.missing.clone());
+    let event = event.with("address", query.address.clone());
     audit::record(&mut tx, event, now).await?;
     let person = signatories::actor(&mut tx, caller.id()).await?;
     let act = SensitiveAct::MembersExported { person };
@@ -143,6 +147,7 @@ impl Pieces for Export {
             right: self.query.portal.as_deref().zip(self.query.right.as_deref()),
             ends_before: self.ends_before.as_deref(),
             missing: self.missing.as_deref(),
+            address: self.query.address.as_deref(),
         };
         let place = (self.order, self.after.take());
         let mut reader = self.app.db.reader().await?;

@@ -171,6 +171,7 @@ fn refused(refusal: Refused) -> Stop {
     let problem = match refusal {
         Refused::Unknown => Problem::not_found(),
         Refused::Changed => Problem::new(Code::Conflict, CHANGED),
+        Refused::LastOperator => Problem::new(Code::Conflict, "no operator would be left who can sign in"),
         Refused::Rule(refusal @ Refusal::TermRuns { from }) => {
             Problem::new(Code::FormalNoticeNeeded, refusal.to_string()).with("from", from.to_string())
         }
@@ -327,7 +328,10 @@ impl PortalState {
 /// Suspend, reopen or close a portal: people read what the operator says, and what was granted to it ends at once and for good.
 #[utoipa::path(
     put, path = "/portals/{client_id}/status", tag = "measures", request_body = PortalStatusChange,
-    params(("client_id" = String, Path, description = "`client_id` of the portal")),
+    params(
+        ("client_id" = String, Path, description = "`client_id` of the portal"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the portal that was read; may be left out")
+    ),
     responses((status = 200, description = "As it is now", body = PortalState), Problems),
     security(("oauth2" = ["habilis.measures"]))
 )]
@@ -335,6 +339,7 @@ async fn set_portal_status(
     State(app): State<App>,
     caller: Caller,
     Path(client_id): Path<String>,
+    if_match: Option<IfMatch>,
     body: Body<PortalStatusChange>,
 ) -> Answer {
     let policy = caller.may(&app, Action::SetPortalStatus).await?;
@@ -358,10 +363,13 @@ async fn set_portal_status(
     }
     let subject = Subject::Portal(&client_id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    clients::lock(&mut write.tx, &client_id).await?;
+    let before = clients::find_managed(&mut write.tx, &client_id).await?.ok_or_else(Problem::not_found)?;
+    check_if_named(if_match.as_ref(), before.version)?;
     let event = caller.event(subject.event(act)).with("policy", policy);
     apply(&app, &mut write, (subject, &decision, event)).await?;
-    let Some(after) = clients::find(&mut write.tx, &client_id).await? else { return Err(Problem::not_found().into()) };
-    let answer = write.finish(Written::changed(&PortalState::of(after)?)?).await;
+    let after = clients::find_managed(&mut write.tx, &client_id).await?.ok_or_else(Problem::not_found)?;
+    let answer = write.finish(Written::changed(&PortalState::of(after.row)?)?.with_version(after.version)).await;
     measures::spread(&app, subject).await;
     answer
 }

@@ -6,6 +6,7 @@ use habilis_policies::attributes::{Asked as AttributeNames, Attribute};
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::Name;
+use habilis_policies::memberships::{self, EndProblem};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -30,6 +31,9 @@ use crate::db::members_list::{self, MemberFilter, MemberRow};
 use crate::db::people::{self, Profile};
 use crate::db::{Conn, Tx, audit, portal_grants};
 use crate::seats::{self, State as SeatState, Taking};
+
+/// How a mail address may stand, for lists.
+pub(super) const ADDRESSES: &[&str] = &["proven", "unproven", "refused"];
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -186,8 +190,17 @@ pub(super) struct MemberPatch {
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>, format = Date)]
     ends_on: fields::Patched<Date>,
-    /// On what basis they act for the organization (R011).
-    mandate: Option<MandateName>,
+    /// On what basis they act for the organization (R011); null for none: then tokens tell no role of theirs in it.
+    #[serde(default, deserialize_with = "fields::patched")]
+    #[schema(value_type = Option<MandateName>)]
+    mandate: fields::Patched<MandateName>,
+}
+
+impl fields::FromText for MandateName {
+    fn from_text(text: &str) -> Result<Self, String> {
+        serde_json::from_value(text.into())
+            .map_err(|_| "one of legal_representative, delegation, invitation".to_owned())
+    }
 }
 
 impl MemberPatch {
@@ -235,16 +248,14 @@ enum MembershipStatus {
 
 /// Rules about externals and last days (R056).
 pub(super) fn check_end(affiliation: &str, ends_on: Option<Date>, today: Date) -> Result<(), Problem> {
-    match ends_on {
-        None if affiliation == "external" => {
-            Err(Problem::field("/ends_on", "missing", "somebody external has a last day (R056)"))
-        }
-        Some(day) if day < today => Err(Problem::field("/ends_on", "past", "the last day is today or later")),
-        Some(day) if day > calendar::add_years(today, 10) => {
-            Err(Problem::field("/ends_on", "too_far", "the last day is within ten years"))
-        }
-        _ => Ok(()),
-    }
+    memberships::check_end(affiliation, ends_on, today).map_err(|problem| {
+        let code = match problem {
+            EndProblem::Missing => "missing",
+            EndProblem::Past => "past",
+            EndProblem::TooFar => "too_far",
+        };
+        Problem::field("/ends_on", code, problem.to_string())
+    })
 }
 
 /// The member as a caller sees it now.
@@ -286,6 +297,8 @@ pub(super) struct MemberQuery {
     /// Whose account does not say this attribute, or with `any` one of those that are asked here (R004).
     #[param(max_length = 20)]
     missing: Option<String>,
+    /// Whose mail address is `proven`, is there and `unproven`, or has `refused` a mail (R005).
+    address: Option<String>,
     /// `name`, `-name`, `joined` or `-joined`; by name when absent. A search has an order of its own.
     sort: Option<String>,
     /// Rows at the most, 1 to 200; 50 when absent.
@@ -391,6 +404,7 @@ async fn list(
         right,
         ends_before: ends_before.as_deref(),
         missing: missing.as_deref(),
+        address: page::one_of("address", query.address.as_deref(), ADDRESSES)?,
     };
     let limit = page::limit(query.limit)?;
     let mut reader = app.db.reader().await?;
@@ -497,7 +511,7 @@ pub(super) async fn change(
         needs_another(write, (organization, person), calendar::add_days(day, 1)).await?;
     }
     let ends_on = ends_on.map(|day| day.to_string());
-    let mandate = patch.mandate.map(MandateName::word).or(before.mandate.as_deref());
+    let mandate = patch.mandate.over(before.mandate.as_deref(), |mandate| mandate.word());
     let terms = Terms { affiliation, ends_on: ends_on.as_deref(), mandate };
     if !members::update(&mut write.tx, (organization, person, version), &terms, write.now).await? {
         return Err(stale(version).into());

@@ -4,6 +4,7 @@
 mod api_keys;
 mod attributes;
 pub mod body;
+mod bounces;
 mod bulk;
 pub mod caller;
 mod consents;
@@ -48,9 +49,11 @@ mod prior_information;
 pub mod problem;
 mod products;
 mod requests;
+mod resources;
 mod reviews;
 mod rights;
 mod seats;
+mod signing_keys;
 mod successions;
 mod trail;
 mod trials;
@@ -108,7 +111,10 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())
+        .merge(bounces::router())
         .merge(portals::router())
+        .merge(resources::router())
+        .merge(signing_keys::router())
         .merge(consents::router())
         .merge(duty_changes::router())
         .merge(credentials::router())

@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::declarations::Declaration;
+use super::members::ADDRESSES;
 use super::page::{self, Asked, Page};
 use super::problem::{Answer, Problem};
 use super::write::found;
@@ -113,6 +114,8 @@ pub(super) struct PersonQuery {
     status: Option<String>,
     /// Whether staff of the operator.
     operator: Option<bool>,
+    /// Whose mail address is `proven`, is there and `unproven`, or has `refused` a mail (R005).
+    address: Option<String>,
     /// `name`, `-name`, `created` or `-created`; by name when absent. A search has an order of its own.
     sort: Option<String>,
     /// Rows at the most, 1 to 200; 50 when absent.
@@ -135,7 +138,8 @@ async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<Person
     let (order, after) = page::place((query.sort.as_deref(), "created"), query.cursor.as_deref(), &words)?;
     let statuses = ["pending", "active", "suspended", "suspended_password", "terminated", "closed"];
     let status = page::one_of("status", query.status.as_deref(), &statuses)?;
-    let filter = PersonFilter { words: &words, status, operator: query.operator };
+    let address = page::one_of("address", query.address.as_deref(), ADDRESSES)?;
+    let filter = PersonFilter { words: &words, status, operator: query.operator, address };
     let limit = page::limit(query.limit)?;
     let found = people_list::list(&mut app.db.reader().await?, &filter, (order, after), limit).await?;
     Ok(Page::shown(found, PersonListed::from).into_response())

@@ -17,9 +17,9 @@ use super::body::Body;
 use super::caller::{Caller, OnMember};
 use super::members::{Member, check_granted, show, still};
 use super::page::Page;
-use super::precondition::IfMatch;
+use super::precondition::{IfMatch, check_if_named};
 use super::problem::{Answer, Problem};
-use super::write::{Write, Written};
+use super::write::{Write, Written, found};
 use crate::app::App;
 use crate::db::members::{self, Right};
 use crate::db::{audit, clients, organizations, portal_grants};
@@ -30,7 +30,7 @@ const MAX_ROLE: usize = 64;
 const MAX_CLIENT_ID: usize = 256;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(portals)).routes(routes!(grant)).routes(routes!(give))
+    OpenApiRouter::new().routes(routes!(portals)).routes(routes!(granted, grant)).routes(routes!(give))
 }
 
 /// A right of a member in a portal.
@@ -140,10 +140,34 @@ async fn portals(State(app): State<App>, caller: Caller, Path(organization): Pat
     Ok(Page { items, next: None }.into_response())
 }
 
+/// Read what the organization's administrators may give in a portal; 404 where nothing was ever granted.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/portals/{client_id}", tag = "rights",
+    params(("organization" = String, Path, description = "`org_…`"), ("client_id" = String, Path, description = "The portal")),
+    responses((status = 200, description = "Found", body = Portal), Problems),
+    security(("oauth2" = ["habilis.organizations.read"]))
+)]
+async fn granted(
+    State(app): State<App>,
+    caller: Caller,
+    Path((organization, client_id)): Path<(String, String)>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::ReadOrganization, &organization).await?;
+    let Some(client) = app.client(&client_id).await? else { return Err(Problem::not_found().into()) };
+    let mut reader = app.db.reader().await?;
+    let version = portal_grants::version(&mut reader, &acting.organization.id, &client.id).await?;
+    let Some(version) = version else { return Err(Problem::not_found().into()) };
+    let roles = portal_grants::roles(&mut reader, &acting.organization.id, &client.id).await?;
+    found(&Portal { client_id, name: client.metadata.client_name.clone(), roles }, version)
+}
+
 /// Grant an organization the roles its administrators may give in a portal. Members' rights beyond them end.
 #[utoipa::path(
     put, path = "/organizations/{organization}/portals/{client_id}", tag = "rights", request_body = Roles,
-    params(("organization" = String, Path, description = "`org_…`"), ("client_id" = String, Path, description = "The portal")),
+    params(
+        ("organization" = String, Path, description = "`org_…`"), ("client_id" = String, Path, description = "The portal"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
+    ),
     responses((status = 200, description = "As it is now", body = Portal), Problems),
     security(("oauth2" = ["habilis.organizations.write"]))
 )]
@@ -151,6 +175,7 @@ async fn grant(
     State(app): State<App>,
     caller: Caller,
     Path((organization, client_id)): Path<(String, String)>,
+    if_match: Option<IfMatch>,
     body: Body<Roles>,
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::GrantPortal, &organization).await?;
@@ -162,6 +187,8 @@ async fn grant(
     if clients::find(&mut write.tx, &client.id).await?.is_none() {
         return Err(Problem::not_found().into());
     }
+    let version = portal_grants::version(&mut write.tx, organization, &client.id).await?.unwrap_or_default();
+    check_if_named(if_match.as_ref(), version)?;
     let before = portal_grants::roles(&mut write.tx, organization, &client.id).await?;
     let withdrawn = portal_grants::replace(&mut write.tx, (organization, &client.id), &roles, write.now).await?;
     let event = acting
@@ -172,7 +199,8 @@ async fn grant(
         .changed(json!(before), json!(roles));
     audit::record(&mut write.tx, event, write.now).await?;
     let name = client.metadata.client_name.clone();
-    write.finish(Written::changed(&Portal { client_id: client.id.clone(), name, roles })?).await
+    let written = Written::changed(&Portal { client_id: client.id.clone(), name, roles })?;
+    write.finish(written.with_version(version + 1)).await
 }
 
 /// Give a member exactly these roles in a portal.

@@ -3,12 +3,17 @@
 use clap::Subcommand;
 use habilis_keys::jws::Algorithm;
 use habilis_keys::keyring::Rotation;
+use jiff::Timestamp;
 
 use super::{create_master_key, master_key, open_migrated, say};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::keyring::{ALGORITHMS, KeyRing};
+use crate::db::Db;
+use crate::db::audit::Event;
+use crate::keyring::{self, ALGORITHMS, KeyRing};
+use crate::mail::Post;
 use crate::outcome::{Fault, Outcome};
+use crate::rotation::{self, Withdrawal};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -21,9 +26,12 @@ pub(super) enum Command {
         /// Only this algorithm: RS256, PS256, ES256 or EdDSA.
         #[arg(long)]
         algorithm: Option<String>,
-        /// A compromised key: it is withdrawn at once and its tokens stop being accepted.
+        /// A compromised key: it is withdrawn at once and its tokens stop being accepted. Operators and data protection officers are told.
         #[arg(long, value_name = "KID", conflicts_with = "algorithm")]
         compromised: Option<String>,
+        /// Why it is compromised, for the audit trail and the letter.
+        #[arg(long, requires = "compromised")]
+        reason: Option<String>,
     },
 }
 
@@ -40,18 +48,15 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     let ring = KeyRing::open(&db, master, &config.keys, now).await?;
     match command {
         Command::Init | Command::List => {}
-        Command::Rotate { compromised: Some(kid), .. } => {
-            if !ring.rotate_now(&db, Rotation::Emergency { kid: &kid }, now).await? {
-                return Err(Fault::new(format!("there is no signing key {kid}")));
-            }
+        Command::Rotate { compromised: Some(kid), reason, .. } => {
+            let reason = reason.as_deref().unwrap_or("compromised");
+            withdraw(&config, (&db, &ring), Withdrawal { kid: &kid, reason, by: "cli" }, now).await?;
         }
-        Command::Rotate { algorithm, compromised: None } => {
-            for algorithm in chosen(algorithm.as_deref())? {
-                ring.rotate_now(&db, Rotation::Planned { algorithm }, now).await?;
-            }
+        Command::Rotate { algorithm, compromised: None, .. } => {
+            announce((&db, &ring), &chosen(algorithm.as_deref())?, now).await?;
         }
     }
-    for key in ring.list(now) {
+    for key in keyring::lines(&mut db.reader().await?, now).await? {
         let dates = key.dates;
         let until = dates.remove_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         say(format_args!(
@@ -64,6 +69,32 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     }
     db.close().await;
     Ok(())
+}
+
+async fn announce((db, ring): (&Db, &KeyRing), algorithms: &[Algorithm], now: Timestamp) -> Outcome<()> {
+    let made = ring.make_for(&rotation::planned(algorithms), now).await?;
+    let mut tx = db.begin().await?;
+    let event = Event::new("signing_keys.announced").by("cli");
+    rotation::announce(&mut tx, ring, (algorithms, made, event), now).await?;
+    tx.commit().await?;
+    ring.reload(db).await
+}
+
+async fn withdraw(
+    config: &Config,
+    (db, ring): (&Db, &KeyRing),
+    withdrawal: Withdrawal<'_>,
+    now: Timestamp,
+) -> Outcome<()> {
+    let post = Post { config, master: ring.master() };
+    let made = ring.make_for(&[Rotation::Emergency { kid: withdrawal.kid }], now).await?;
+    let mut tx = db.begin().await?;
+    let event = Event::new("signing_key.withdrawn").by("cli");
+    if !rotation::withdraw(&mut tx, (ring, post), (withdrawal, made, event), now).await? {
+        return Err(Fault::new(format!("there is no signing key {}", withdrawal.kid)));
+    }
+    tx.commit().await?;
+    ring.reload(db).await
 }
 
 fn chosen(name: Option<&str>) -> Outcome<Vec<Algorithm>> {

@@ -1,7 +1,8 @@
 //! `habilis organization member`, `suspend` and `resume`: who belongs to an organization and on which terms, from the operator's
 //! command line.
 
-use habilis_policies::memberships::ACTIVE;
+use habilis_policies::calendar;
+use habilis_policies::memberships::{ACTIVE, check_end};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -82,6 +83,7 @@ impl Change {
             affiliation: "employee".to_owned(),
             ends_on: None,
         });
+        let ends = self.ends_on.is_some() || self.affiliation.is_some();
         terms.role = self.role.unwrap_or(terms.role);
         terms.status = self.status.unwrap_or(terms.status);
         terms.affiliation = self.affiliation.unwrap_or(terms.affiliation);
@@ -93,9 +95,9 @@ impl Change {
             Some(LastDay::None) => terms.ends_on = None,
             Some(LastDay::On(day)) => terms.ends_on = Some(day.to_string()),
         }
-        // R056: whoever comes from outside leaves by themselves.
-        if terms.affiliation == "external" && terms.ends_on.is_none() {
-            return Err(Fault::new("an external member needs a last day: --ends-on; nothing was changed"));
+        let last = terms.ends_on.as_deref().and_then(|day| day.parse().ok());
+        if ends && let Err(problem) = check_end(&terms.affiliation, last, calendar::date_at(now)) {
+            return Err(Fault::new(format!("{problem}: --ends-on; nothing was changed")));
         }
         if before.is_none() || terms.status == ACTIVE {
             let state = if person.status == "pending" { State::Held } else { State::Assigned };
@@ -147,7 +149,7 @@ pub(super) async fn set_status(config: &Config, db: Db, (organization, order): (
     let done = measures::apply(&mut tx, post, (subject, &order, event), now).await?;
     let done = done.map_err(|refused| match refused {
         Refused::Unknown => Fault::new(format!("there is no organization {organization}")),
-        Refused::Changed => Fault::new(format!("{organization} has another status by now")),
+        Refused::Changed | Refused::LastOperator => Fault::new(format!("{organization} has another status by now")),
         Refused::Rule(refusal) => Fault::new(format!("{organization}: {refusal}")),
     })?;
     tx.commit().await?;

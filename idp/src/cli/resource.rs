@@ -1,16 +1,14 @@
 //! `habilis resource`: the protected resources that access tokens can be issued for (RFC 8707).
 
 use clap::Subcommand;
-use habilis_policies::resources::is_resource;
-use habilis_policies::scopes::Scope;
 
 use super::{open_migrated, say};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::audit::{self, Event};
-use crate::db::resources::{self, Resource};
-use crate::db::{clients, is_unique_violation};
+use crate::db::audit::Event;
+use crate::db::resources as rows;
 use crate::outcome::{Fault, Outcome};
+use crate::resources::{self, Refused, Terms};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -36,43 +34,27 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     match command {
-        Command::Add { uri, scope, server } => add(&config, Resource { uri, client_id: server, scopes: scope }).await,
+        Command::Add { uri, scope, server } => {
+            add(&config, &uri, Terms { scope: &scope, server: server.as_deref() }).await
+        }
         Command::List => list(&config).await,
         Command::Remove { uri } => remove(&config, &uri).await,
     }
 }
 
-async fn add(config: &Config, mut resource: Resource) -> Outcome<()> {
-    if !is_resource(&resource.uri) || resource.uri == config.server.issuer {
-        return Err(Fault::new(
-            "a resource is an absolute URI without fragment, of at most 512 bytes, and not this server itself",
-        ));
-    }
-    let scope = Scope::parse(&resource.scopes)?;
-    if scope.is_empty() {
-        return Err(Fault::new("--scope names at least one scope token"));
-    }
-    resource.scopes = scope.to_string();
+async fn add(config: &Config, uri: &str, terms: Terms<'_>) -> Outcome<()> {
     let now = Clock::System.now();
     let db = open_migrated(config).await?;
     let mut tx = db.begin().await?;
-    if let Some(client) = &resource.client_id
-        && clients::find(&mut tx, client).await?.is_none()
-    {
-        return Err(Fault::new(format!("there is no client {client}; create it first")));
-    }
-    match resources::insert(&mut tx, &resource, now).await {
-        Err(error) if is_unique_violation(&error) => {
-            return Err(Fault::new(format!("{} is known already; remove it first to change it", resource.uri)));
-        }
-        inserted => inserted?,
-    }
-    let event =
-        Event::new("resource.added").by("cli").with("resource", resource.uri.clone()).with("scope", resource.scopes);
-    audit::record(&mut tx, event, now).await?;
+    let event = Event::new("resource.added").by("cli");
+    let added = resources::add(&mut tx, (uri, &config.server.issuer), (terms, event), now).await?;
+    added.map_err(|refused| match refused {
+        Refused::Taken(_) => Fault::new(format!("{refused}; remove it first to change it")),
+        _ => Fault::new(refused.to_string()),
+    })?;
     tx.commit().await?;
     db.close().await;
-    say(format_args!("{} is known", resource.uri));
+    say(format_args!("{uri} is known"));
     Ok(())
 }
 
@@ -80,9 +62,9 @@ async fn list(config: &Config) -> Outcome<()> {
     const PAGE: u32 = 500;
     let db = open_migrated(config).await?;
     let mut reader = db.reader().await?;
-    let mut after = String::new();
+    let (mut at, mut id) = (-1, String::new());
     loop {
-        let page = resources::list(&mut reader, &after, PAGE).await?;
+        let page = rows::list(&mut reader, (at, &id, PAGE)).await?;
         for resource in &page {
             say(format_args!(
                 "{}  {}  {}",
@@ -92,7 +74,7 @@ async fn list(config: &Config) -> Outcome<()> {
             ));
         }
         match page.last() {
-            Some(last) if page.len() == PAGE as usize => after.clone_from(&last.uri),
+            Some(last) if page.len() == PAGE as usize => (at, id) = (last.created_at.milliseconds(), last.id.clone()),
             _ => break,
         }
     }
@@ -105,10 +87,10 @@ async fn remove(config: &Config, uri: &str) -> Outcome<()> {
     let now = Clock::System.now();
     let db = open_migrated(config).await?;
     let mut tx = db.begin().await?;
-    if !resources::delete(&mut tx, uri).await? {
-        return Err(Fault::new(format!("there is no resource {uri}")));
-    }
-    audit::record(&mut tx, Event::new("resource.removed").by("cli").with("resource", uri), now).await?;
+    let unknown = || Fault::new(format!("there is no resource {uri}"));
+    let resource = rows::find(&mut tx, uri).await?.ok_or_else(unknown)?;
+    let event = Event::new("resource.removed").by("cli");
+    resources::remove(&mut tx, &resource, event, now).await?.map_err(|_| unknown())?;
     tx.commit().await?;
     db.close().await;
     say(format_args!("{uri} is forgotten"));

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{At, Conn, Tx};
 
 statements! {
-    NOTE = "UPDATE people SET email_verified = FALSE, email_bounced_at = $3, updated_at = $3
+    NOTE = "UPDATE people SET email_verified = FALSE, email_bounced_at = $3, updated_at = $3, version = version + 1
             WHERE id = $1 AND email = $2 AND (email_bounced_at IS NULL OR email_verified = TRUE)";
     IS_NOTED = "SELECT EXISTS (SELECT 1 FROM people WHERE id = $1 AND email_bounced_at IS NOT NULL)";
     ADMINISTRATORS = "SELECT DISTINCT a.person_id

@@ -44,10 +44,14 @@ statements! {
     EVERYWHERE = (concat!(shown!(), "WHERE (j.created_at < $1 OR (j.created_at = $1 AND j.id < $2)) ORDER BY j.created_at DESC, j.id DESC LIMIT $3"));
     IN_ORGANIZATION = (concat!(shown!(), "WHERE j.organization_id = $1 AND (j.created_at < $2 OR (j.created_at = $2 AND j.id < $3))
                                           ORDER BY j.created_at DESC, j.id DESC LIMIT $4"));
-    BY = (concat!(shown!(), "WHERE j.created_by = $1 AND (j.created_at < $2 OR (j.created_at = $2 AND j.id < $3))
-                               AND EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = $1 AND m.organization_id = j.organization_id
-                                           AND m.role = 'administrator' AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $5))
-                             ORDER BY j.created_at DESC, j.id DESC LIMIT $4"));
+    BY = {
+        sqlite (concat!(shown!(), "WHERE j.created_by = $1 AND (j.created_at < $2 OR (j.created_at = $2 AND j.id < $3))
+                                     AND j.organization_id IN (SELECT value FROM json_each($5))
+                                   ORDER BY j.created_at DESC, j.id DESC LIMIT $4")),
+        postgres (concat!(shown!(), "WHERE j.created_by = $1 AND (j.created_at < $2 OR (j.created_at = $2 AND j.id < $3))
+                                       AND j.organization_id IN (SELECT jsonb_array_elements_text(CAST(CAST($5 AS TEXT) AS JSONB)))
+                                     ORDER BY j.created_at DESC, j.id DESC LIMIT $4"))
+    };
     PURGE = "DELETE FROM jobs WHERE ended_at < $1";
 }
 
@@ -192,8 +196,8 @@ pub enum Whose<'a> {
     Everybody,
     /// Of one.
     Organization(&'a str),
-    /// Those that a person started in the organizations they administer on a day.
-    StartedBy(&'a str, &'a str),
+    /// Those that a person started in these organizations.
+    StartedBy(&'a str, &'a [String]),
 }
 
 /// The job `id` of any organization.
@@ -221,7 +225,10 @@ pub async fn list(
         Whose::Organization(organization) => {
             sql!(c, all Shown: IN_ORGANIZATION, organization, at, id, i64::from(limit))
         }
-        Whose::StartedBy(by, today) => sql!(c, all Shown: BY, by, at, id, i64::from(limit), today),
+        Whose::StartedBy(by, organizations) => {
+            let organizations = serde_json::to_string(organizations).map_err(|error| sqlx::Error::Encode(error.into()))?;
+            sql!(c, all Shown: BY, by, at, id, i64::from(limit), organizations)
+        }
     }
 }
 

@@ -156,6 +156,7 @@ async fn lists_tell_what_a_look_at_every_row_tells() {
                         ends_before: external.then_some("2027-01-01"),
                         words: &[],
                         missing: None,
+                        address: None,
                     };
                     let mut expected: Vec<&Expected> = all
                         .iter()
@@ -280,6 +281,43 @@ async fn the_operator_finds_people_and_organizations() {
             let page = organizations_list::list_page(&mut c, &filter, (order, None), 50).await.unwrap();
             assert!(page.rows.is_empty());
         }
+    }
+}
+
+#[tokio::test]
+async fn people_are_found_by_how_their_address_stands() {
+    let (lite, _folder) = sqlite().await;
+    for db in [lite, postgres("addresses").await] {
+        let all = plant(&db, 60).await;
+        let mut tx = db.begin().await.unwrap();
+        for (set, ids) in [
+            ("email_verified = FALSE, email_bounced_at = 5", "'usr_00003', 'usr_00007'"),
+            ("email_verified = FALSE", "'usr_00009'"),
+            ("email = NULL, email_verified = FALSE", "'usr_00012'"),
+        ] {
+            execute(&mut tx, format!("UPDATE people SET {set} WHERE id IN ({ids})")).await;
+        }
+        tx.commit().await.unwrap();
+        let words = query("l7");
+        for (address, words, everywhere, elsewhere) in [
+            ("refused", &[][..], vec!["usr_00003", "usr_00007"], vec!["usr_00003"]),
+            ("unproven", &[], vec!["usr_00003", "usr_00007", "usr_00009"], vec!["usr_00003", "usr_00009"]),
+            ("refused", &words, vec!["usr_00007"], vec![]),
+        ] {
+            let filter = MemberFilter { words, address: Some(address), ..MemberFilter::default() };
+            let order = if words.is_empty() { Order::Time } else { Order::Match };
+            for (organization, wanted) in [("org_big", &everywhere), ("org_other", &elsewhere)] {
+                let got: BTreeSet<_> =
+                    walk(&db, organization, &filter, order).await.into_iter().map(|row| row.id).collect();
+                assert_eq!(got.iter().map(String::as_str).collect::<Vec<_>>(), *wanted, "{address} in {organization}");
+            }
+            let filter = PersonFilter { words, address: Some(address), ..PersonFilter::default() };
+            let page = people_list::list(&mut db.reader().await.unwrap(), &filter, (order, None), 200).await.unwrap();
+            let got: BTreeSet<_> = page.rows.iter().map(|row| row.id.as_str()).collect();
+            assert_eq!(got.into_iter().collect::<Vec<_>>(), everywhere, "{address}");
+        }
+        let filter = MemberFilter { address: Some("proven"), ..MemberFilter::default() };
+        assert_eq!(walk(&db, "org_big", &filter, Order::Name).await.len(), all.len() - 4);
     }
 }
 

@@ -10,11 +10,11 @@ statements! {
                 WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
                 ORDER BY m.created_at, m.organization_id";
     FIND = "SELECT m.person_id, p.login, p.email, p.email_verified, p.given_name, p.family_name, p.locale, p.status AS account_status,
-                   p.operator, p.privacy, m.role, m.status, m.affiliation, m.ends_on, m.mandate, m.version, m.created_at, m.updated_at,
-                   p.claims,
+                   p.operator, p.privacy, m.role, m.status, m.affiliation, m.ends_on, m.mandate, m.created_at, m.updated_at,
+                   p.claims, m.version + p.version + o.version AS version,
                    (SELECT COUNT(*) FROM passkeys k WHERE k.person_id = p.id)
                      + (SELECT COUNT(*) FROM totp_devices d WHERE d.person_id = p.id AND d.confirmed_at IS NOT NULL) AS second_factors
-            FROM memberships m JOIN people p ON p.id = m.person_id
+            FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
             WHERE m.organization_id = $1 AND m.person_id = $2";
     RIGHTS = "SELECT client_id, role FROM rights WHERE organization_id = $1 AND person_id = $2 ORDER BY client_id, role";
     RIGHTS_OF_MANY = {
@@ -36,7 +36,10 @@ statements! {
                AND (m.ends_on IS NULL OR m.ends_on >= $2) AND p.status IN ('active', 'pending', 'suspended_password')
              ORDER BY CASE p.status WHEN 'pending' THEN 1 ELSE 0 END, m.created_at, m.person_id LIMIT 200";
     UPDATE = "UPDATE memberships SET affiliation = $4, ends_on = $5, mandate = $6, updated_at = $7, version = version + 1
-              WHERE organization_id = $1 AND person_id = $2 AND version = $3";
+              WHERE organization_id = $1 AND person_id = $2
+                AND version + (SELECT p.version FROM people p WHERE p.id = $2) + (SELECT o.version FROM organizations o WHERE o.id = $1) = $3";
+    SET_TERMS = "UPDATE memberships SET affiliation = $3, ends_on = $4, mandate = $5, updated_at = $6, version = version + 1
+                 WHERE organization_id = $1 AND person_id = $2";
     SET_ROLE = "UPDATE memberships SET role = $4, updated_at = $5, version = version + 1
                 WHERE organization_id = $1 AND person_id = $2 AND role = $3";
     SET_STATUS = "UPDATE memberships SET status = $4, updated_at = $5, version = version + 1
@@ -137,7 +140,8 @@ pub struct Member {
     pub ends_on: Option<String>,
     /// `legal_representative`, `delegation` or `invitation` (R011).
     pub mandate: Option<String>,
-    /// For `ETag`.
+    /// For `ETag`: the sum of the versions of membership, person and organization. Each only grows, so two sums are equal only when nothing
+    /// changed of what is told of a member.
     pub version: i64,
     /// Since when.
     pub created_at: At,
@@ -307,6 +311,20 @@ pub async fn update(
 ) -> sqlx::Result<bool> {
     let rows = sql!(tx, execute UPDATE, organization, person, version, terms.affiliation, terms.ends_on, terms.mandate, At::from(now))?;
     Ok(rows == 1)
+}
+
+/// Sets the terms of a membership that this transaction made.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_terms(
+    tx: &mut Tx,
+    (organization, person): (&str, &str),
+    terms: &Terms<'_>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sql!(tx, execute SET_TERMS, organization, person, terms.affiliation, terms.ends_on, terms.mandate, At::from(now))
+        .map(drop)
 }
 
 /// Changes the role of a member from one to another; false when it was not the first.

@@ -46,7 +46,10 @@ macro_rules! filters {
             $phone,
             ", '')) = '' OR $8 LIKE '%birthdate%' AND TRIM(COALESCE(",
             $birthdate,
-            ", '')) = '') LIMIT 1)) "
+            ", '')) = '') LIMIT 1))
+             AND (CAST($9 AS TEXT) IS NULL OR 1 = (SELECT 1 FROM people q WHERE q.id = m.person_id
+                     AND CASE $9 WHEN 'refused' THEN q.email_bounced_at IS NOT NULL WHEN 'proven' THEN q.email_verified
+                                 ELSE q.email IS NOT NULL AND NOT q.email_verified END LIMIT 1)) "
         )
     };
 }
@@ -57,8 +60,8 @@ macro_rules! in_order {
             columns!("m.sort_key"),
             "FROM (SELECT m.* FROM (SELECT * FROM memberships WHERE organization_id = $1 ", $($of_role,)? "AND (", $column,
             ", person_id) ", $beyond,
-            " ($11, $12) ORDER BY ", $column, " ", $direction, ", person_id ", $direction, " LIMIT $9) m WHERE ", filters!($engine),
-            "ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction, " LIMIT $10) m JOIN people p ON p.id = m.person_id
+            " ($12, $13) ORDER BY ", $column, " ", $direction, ", person_id ", $direction, " LIMIT $10) m WHERE ", filters!($engine),
+            "ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction, " LIMIT $11) m JOIN people p ON p.id = m.person_id
              ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction
         )
     };
@@ -89,16 +92,16 @@ macro_rules! by_word {
         concat!(
             columns!("k.word"),
             "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id FROM member_words
-                                    WHERE organization_id = $1 AND (word, sort_key, person_id) > ($13, $14, $15) AND word < $12
-                                    ORDER BY word, sort_key, person_id LIMIT $9) k
+                                    WHERE organization_id = $1 AND (word, sort_key, person_id) > ($14, $15, $16) AND word < $13
+                                    ORDER BY word, sort_key, person_id LIMIT $10) k
                    JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
-                   WHERE ", filters!($engine), "AND k.word = ", first_word!("$11"),
-            " AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
-              AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
-              AND (CAST($20 AS blob) IS NULL OR ", first_word!("$20"), " < $21)
-              AND (CAST($22 AS blob) IS NULL OR ", first_word!("$22"), " < $23)
-              AND (CAST($24 AS blob) IS NULL OR ", first_word!("$24"), " < $25)
-              ORDER BY k.word, k.sort_key, k.person_id LIMIT $10) k
+                   WHERE ", filters!($engine), "AND k.word = ", first_word!("$12"),
+            " AND (CAST($17 AS blob) IS NULL OR ", first_word!("$17"), " < $18)
+              AND (CAST($19 AS blob) IS NULL OR ", first_word!("$19"), " < $20)
+              AND (CAST($21 AS blob) IS NULL OR ", first_word!("$21"), " < $22)
+              AND (CAST($23 AS blob) IS NULL OR ", first_word!("$23"), " < $24)
+              AND (CAST($25 AS blob) IS NULL OR ", first_word!("$25"), " < $26)
+              ORDER BY k.word, k.sort_key, k.person_id LIMIT $11) k
             JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
             JOIN people p ON p.id = k.person_id
             ORDER BY k.word, k.sort_key, k.person_id"
@@ -152,9 +155,10 @@ statements! {
                           WHERE organization_id = $1 AND affiliation <> 'employee' AND affiliation = $2 LIMIT $3";
     FEW_ENDING = "SELECT person_id FROM memberships WHERE organization_id = $1 AND ends_on IS NOT NULL AND ends_on < $2 LIMIT $3";
     FEW_WITH_RIGHT = "SELECT person_id FROM rights WHERE organization_id = $1 AND client_id = $2 AND role = $3 LIMIT $4";
+    FEW_REFUSED = "SELECT id FROM people WHERE email_bounced_at IS NOT NULL LIMIT $1";
     OF_FEW = {
-        sqlite (of_few!(sqlite "json_each($9)")),
-        postgres (of_few!(postgres "jsonb_array_elements_text(CAST($9 AS TEXT)::jsonb)"))
+        sqlite (of_few!(sqlite "json_each($10)")),
+        postgres (of_few!(postgres "jsonb_array_elements_text(CAST($10 AS TEXT)::jsonb)"))
     };
 }
 
@@ -175,6 +179,8 @@ pub struct MemberFilter<'a> {
     pub ends_before: Option<&'a str>,
     /// Does not say one of these attributes: their names, with spaces between them.
     pub missing: Option<&'a str>,
+    /// The mail address is `proven`, there and `unproven`, or `refused` a mail.
+    pub address: Option<&'a str>,
 }
 
 /// A member in a list.
@@ -246,7 +252,8 @@ pub async fn list(
         let rows = sql!(
             c,
             all MemberRow: OF_FEW,
-            organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right, filter.missing, ids,
+            organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right, filter.missing, filter.address,
+            ids,
         )?;
         return Ok(cursor::page_of_few(rows, order, &after, limit));
     }
@@ -278,6 +285,7 @@ impl MemberFilter<'_> {
             && self.right.is_none()
             && self.ends_before.is_none()
             && self.missing.is_none()
+            && self.address.is_none()
     }
 }
 
@@ -287,7 +295,7 @@ macro_rules! way {
             $name((organization, filter), (&str, &MemberFilter<'_>)) -> MemberRow,
             $page(
                 organization, filter.status, filter.role, filter.affiliation, filter.ends_before,
-                filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role), filter.missing
+                filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role), filter.missing, filter.address
             ),
             $reached(organization; $(filter.$role)?), $order, $key
         );
@@ -326,6 +334,10 @@ async fn few(
     if let Some(day) = filter.ends_before {
         found.push(sql!(c, all (String,): FEW_ENDING, organization, day, most)?);
     }
+    // Of everybody: who is no member is left out with the rest.
+    if filter.address == Some("refused") {
+        found.push(sql!(c, all (String,): FEW_REFUSED, most)?);
+    }
     let least = found.into_iter().min_by_key(Vec::len).filter(|ids| cursor::are_few(ids.len()));
     Ok(least.map(|ids| ids.into_iter().map(|(id,)| id).collect()))
 }
@@ -334,7 +346,7 @@ walk::searched!(
     ((organization, filter), (&str, &MemberFilter<'_>)) -> MemberRow,
     BY_WORD(
         organization, filter.status, filter.role, filter.affiliation, filter.ends_before,
-        filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role), filter.missing
+        filter.right.map(|(client, _)| client), filter.right.map(|(_, role)| role), filter.missing, filter.address
     ),
     REACHED_BY_WORD, WEIGH, BY_ONE_WORD, scope(organization),
     words filter.words, open filter.is_open(), drivers cursor::drivers

@@ -72,6 +72,7 @@ const MIGRATIONS: &[Migration] = migrations![
     44 "0044_prior_information",
     45 "0045_updates",
     46 "0046_password_hashes",
+    47 "0047_resources_and_versions",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -79,7 +79,7 @@ statements! {
     FORGET_BROWSERS = "DELETE FROM browsers WHERE person_id = $1";
     FORGET_DECLARATIONS = "DELETE FROM declarations WHERE person_id = $1";
     FORGET_CONSENTS = "DELETE FROM consents WHERE person_id = $1";
-    WITHDRAW = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, updated_at = $2
+    WITHDRAW = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, updated_at = $2, version = version + 1
                 WHERE id = $1 AND status = 'pending'";
 }
 

@@ -20,7 +20,10 @@ macro_rules! columns {
 
 macro_rules! filters {
     () => {
-        "(CAST($1 AS TEXT) IS NULL OR p.status = $1) AND (CAST($2 AS BOOLEAN) IS NULL OR p.operator = $2) "
+        "(CAST($1 AS TEXT) IS NULL OR p.status = $1) AND (CAST($2 AS BOOLEAN) IS NULL OR p.operator = $2)
+         AND (CAST($3 AS TEXT) IS NULL
+              OR CASE $3 WHEN 'refused' THEN p.email_bounced_at IS NOT NULL WHEN 'proven' THEN p.email_verified
+                         ELSE p.email IS NOT NULL AND NOT p.email_verified END) "
     };
 }
 
@@ -28,9 +31,9 @@ macro_rules! in_order {
     ($column:literal $beyond:literal $direction:literal) => {
         concat!(
             columns!("p.sort_key"),
-            "FROM (SELECT p.* FROM (SELECT * FROM people WHERE (", $column, ", id) ", $beyond, " ($5, $6)
-                                    ORDER BY ", $column, " ", $direction, ", id ", $direction, " LIMIT $3) p
-                   WHERE ", filters!(), "ORDER BY p.", $column, " ", $direction, ", p.id ", $direction, " LIMIT $4) p
+            "FROM (SELECT p.* FROM (SELECT * FROM people WHERE (", $column, ", id) ", $beyond, " ($6, $7)
+                                    ORDER BY ", $column, " ", $direction, ", id ", $direction, " LIMIT $4) p
+                   WHERE ", filters!(), "ORDER BY p.", $column, " ", $direction, ", p.id ", $direction, " LIMIT $5) p
              ORDER BY p.", $column, " ", $direction, ", p.id ", $direction
         )
     };
@@ -71,16 +74,16 @@ statements! {
     BY_WORD = (concat!(
         columns!("k.word"),
         "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id FROM person_words
-                                WHERE (word, sort_key, person_id) > ($7, $8, $9) AND word < $6
-                                ORDER BY word, sort_key, person_id LIMIT $3) k
+                                WHERE (word, sort_key, person_id) > ($8, $9, $10) AND word < $7
+                                ORDER BY word, sort_key, person_id LIMIT $4) k
                JOIN people p ON p.id = k.id
-               WHERE ", filters!(), "AND k.word = ", first_word!("$5"),
-        " AND (CAST($10 AS blob) IS NULL OR ", first_word!("$10"), " < $11)
-          AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
-          AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
-          AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
-          AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
-          ORDER BY k.word, k.sort_key, k.id LIMIT $4) k
+               WHERE ", filters!(), "AND k.word = ", first_word!("$6"),
+        " AND (CAST($11 AS blob) IS NULL OR ", first_word!("$11"), " < $12)
+          AND (CAST($13 AS blob) IS NULL OR ", first_word!("$13"), " < $14)
+          AND (CAST($15 AS blob) IS NULL OR ", first_word!("$15"), " < $16)
+          AND (CAST($17 AS blob) IS NULL OR ", first_word!("$17"), " < $18)
+          AND (CAST($19 AS blob) IS NULL OR ", first_word!("$19"), " < $20)
+          ORDER BY k.word, k.sort_key, k.id LIMIT $5) k
         JOIN people p ON p.id = k.id
         ORDER BY k.word, k.sort_key, k.id"
     ));
@@ -98,9 +101,10 @@ statements! {
     WEIGH = "SELECT COUNT(*) FROM (SELECT 1 FROM person_words WHERE word >= $1 AND word < $2 LIMIT $3) w";
     FEW_OF_STATUS = "SELECT id FROM people WHERE status <> 'active' AND status = $1 LIMIT $2";
     FEW_OF_OPERATOR = "SELECT id FROM people WHERE operator LIMIT $1";
+    FEW_REFUSED = "SELECT id FROM people WHERE email_bounced_at IS NOT NULL LIMIT $1";
     OF_FEW = {
-        sqlite (of_few!("json_each($3)")),
-        postgres (of_few!("jsonb_array_elements_text(CAST($3 AS TEXT)::jsonb)"))
+        sqlite (of_few!("json_each($4)")),
+        postgres (of_few!("jsonb_array_elements_text(CAST($4 AS TEXT)::jsonb)"))
     };
 }
 
@@ -113,6 +117,8 @@ pub struct PersonFilter<'a> {
     pub status: Option<&'a str>,
     /// Staff of the operator, or everybody else.
     pub operator: Option<bool>,
+    /// The mail address is `proven`, there and `unproven`, or `refused` a mail.
+    pub address: Option<&'a str>,
 }
 
 /// A person in a list.
@@ -172,7 +178,7 @@ pub async fn list(
     let after = after.unwrap_or_else(|| order.start());
     if let Some(few) = few(c, filter).await? {
         let ids = serde_json::Value::from(few).to_string();
-        let rows = sql!(c, all PersonRow: OF_FEW, filter.status, filter.operator, ids)?;
+        let rows = sql!(c, all PersonRow: OF_FEW, filter.status, filter.operator, filter.address, ids)?;
         return Ok(cursor::page_of_few(rows, order, &after, limit));
     }
     let bounds = Bounds::new(limit, if filter.is_open() { Density::Every } else { Density::Some });
@@ -187,7 +193,7 @@ pub async fn list(
 impl PersonFilter<'_> {
     /// Whether everything passes, words aside.
     fn is_open(&self) -> bool {
-        self.status.is_none() && self.operator.is_none()
+        self.status.is_none() && self.operator.is_none() && self.address.is_none()
     }
 }
 
@@ -195,7 +201,7 @@ macro_rules! way {
     ($name:ident, $page:ident, $reached:ident, $order:expr, $key:ident) => {
         walk::ordered!(
             $name(filter, &PersonFilter<'_>) -> PersonRow,
-            $page(filter.status, filter.operator), $reached(;), $order, $key
+            $page(filter.status, filter.operator, filter.address), $reached(;), $order, $key
         );
     };
 }
@@ -215,12 +221,15 @@ async fn few(c: &mut impl Conn, filter: &PersonFilter<'_>) -> sqlx::Result<Optio
     if let Some(status) = filter.status.filter(|status| *status != "active") {
         found.push(sql!(c, all (String,): FEW_OF_STATUS, status, most)?);
     }
+    if filter.address == Some("refused") {
+        found.push(sql!(c, all (String,): FEW_REFUSED, most)?);
+    }
     let least = found.into_iter().min_by_key(Vec::len).filter(|ids| cursor::are_few(ids.len()));
     Ok(least.map(|ids| ids.into_iter().map(|(id,)| id).collect()))
 }
 
 walk::searched!(
     (filter, &PersonFilter<'_>) -> PersonRow,
-    BY_WORD(filter.status, filter.operator), REACHED_BY_WORD, WEIGH, BY_ONE_WORD, scope(),
+    BY_WORD(filter.status, filter.operator, filter.address), REACHED_BY_WORD, WEIGH, BY_ONE_WORD, scope(),
     words filter.words, open filter.is_open(), drivers cursor::drivers
 );

@@ -8,6 +8,9 @@ use super::{At, Conn, Tx};
 statements! {
     LIST = "SELECT client_id, role FROM portal_grants WHERE organization_id = $1 ORDER BY client_id, role LIMIT 2000";
     ROLES = "SELECT role FROM portal_grants WHERE organization_id = $1 AND client_id = $2 ORDER BY role";
+    VERSION = "SELECT version FROM portal_grant_versions WHERE organization_id = $1 AND client_id = $2";
+    COUNT_CHANGE = "INSERT INTO portal_grant_versions (organization_id, client_id, version) VALUES ($1, $2, 1)
+                    ON CONFLICT (organization_id, client_id) DO UPDATE SET version = portal_grant_versions.version + 1";
     CLEAR = "DELETE FROM portal_grants WHERE organization_id = $1 AND client_id = $2";
     INSERT = "INSERT INTO portal_grants (organization_id, client_id, role, created_at) VALUES ($1, $2, $3, $4)";
     TOUCH_MEMBERS = "UPDATE memberships SET updated_at = $3, version = version + 1 WHERE organization_id = $1 AND person_id IN
@@ -34,6 +37,14 @@ pub async fn roles(c: &mut impl Conn, organization: &str, client: &str) -> sqlx:
     Ok(rows.into_iter().map(|(role,)| role).collect())
 }
 
+/// How often the roles granted in one portal changed, for `ETag`; none when nothing was ever granted there.
+///
+/// # Errors
+/// The engine failed.
+pub async fn version(c: &mut impl Conn, organization: &str, client: &str) -> sqlx::Result<Option<i64>> {
+    Ok(sql!(c, optional (i64,): VERSION, organization, client)?.map(|(version,)| version))
+}
+
 /// Grants exactly these roles in a portal and takes members' rights beyond them away, whose memberships get a new version; how many were.
 ///
 /// # Errors
@@ -44,6 +55,7 @@ pub async fn replace(
     roles: &[String],
     now: Timestamp,
 ) -> sqlx::Result<u64> {
+    sql!(tx, execute COUNT_CHANGE, organization, client)?;
     sql!(tx, execute CLEAR, organization, client)?;
     for role in roles {
         sql!(tx, execute INSERT, organization, client, role, At::from(now))?;

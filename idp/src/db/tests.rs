@@ -56,6 +56,32 @@ async fn every_statement_prepares_on_both_engines_with_the_same_parameters() {
     assert!(checked > 40, "the walk reaches the tables: {checked} statements");
 }
 
+/// The `ETag` of a member is the sum of the versions of membership, person and organization: whatever changes what is told counts.
+#[test]
+fn what_changes_what_is_told_of_a_member_counts_as_a_change() {
+    let told: [(&str, &[&str]); 3] = [
+        ("people", &["login", "email", "email_verified", "given_name", "family_name", "locale", "claims", "status"]),
+        ("memberships", &["role", "status", "affiliation", "ends_on", "mandate"]),
+        ("organizations", &["mandatory_attributes"]),
+    ];
+    let mut checked = 0;
+    for statement in all_statements() {
+        for text in [statement.sqlite, statement.postgres] {
+            let Some((table, rest)) = text.strip_prefix("UPDATE ").and_then(|rest| rest.split_once(" SET ")) else {
+                continue;
+            };
+            let Some((_, columns)) = told.iter().find(|(of, _)| *of == table) else { continue };
+            let set = rest.split("WHERE").next().unwrap_or_default();
+            let sets = |column: &&str| set.split(',').any(|one| one.trim().starts_with(&format!("{column} =")));
+            if columns.iter().any(sets) {
+                assert!(sets(&"version"), "{}: {text}", statement.name);
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 20, "the walk reaches the changes: {checked}");
+}
+
 fn count<T>(parameters: Option<Either<&[T], usize>>) -> usize {
     match parameters {
         Some(Either::Left(types)) => types.len(),
@@ -338,6 +364,65 @@ async fn what_was_undone_for_the_sake_of_another_may_be_asked_again_and_what_is_
     assert_eq!(Fault::from(wrong).retry_after(), None);
 }
 
+/// What is told of a member beyond the rows that statements change directly.
+#[tokio::test]
+async fn second_factors_rights_and_resource_servers_that_go_count_as_changes_and_resources_have_ids() {
+    let (sqlite, _folder) = sqlite().await;
+    for db in [sqlite, postgres("counted").await] {
+        let mut tx = db.begin().await.unwrap();
+        insert_organization(&mut tx, "org_1").await;
+        for text in [
+            "INSERT INTO people (id, login, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
+             VALUES ('usr_1', 'un', FALSE, 'A', 'B', 'fr', '{}', 'active', FALSE, 0, 0)",
+            "INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ('usr_1', 'org_1', 'member', 0)",
+            "INSERT INTO clients (id, metadata, settings, status, created_at, updated_at) VALUES ('portal', '{}', '{}', 'active', 0, 0)",
+            // As the version before adds them.
+            "INSERT INTO resources (uri, client_id, scopes, created_at) VALUES ('urn:x:a', 'portal', 'a', 0), ('urn:x:b', NULL, 'a', 0)",
+        ] {
+            execute(&mut tx, text).await;
+        }
+        tx.commit().await.unwrap();
+        let mut last = version_of(&db).await;
+        for text in [
+            "INSERT INTO passkeys (id, person_id, credential_id, credential, name, created_at) VALUES ('pky_1', 'usr_1', 'a', '{}', 'Clé', 0)",
+            "DELETE FROM passkeys WHERE person_id = 'usr_1'",
+            "UPDATE totp_devices SET confirmed_at = 1",
+            "DELETE FROM totp_devices WHERE person_id = 'usr_1'",
+            "DELETE FROM clients WHERE id = 'portal'",
+        ] {
+            let mut tx = db.begin().await.unwrap();
+            for before in [
+                "INSERT INTO rights (person_id, organization_id, client_id, role, created_at)
+                 SELECT 'usr_1', 'org_1', 'portal', 'a', 0 WHERE NOT EXISTS (SELECT 1 FROM rights)",
+                "INSERT INTO totp_devices (id, person_id, name, secret_sealed, created_at, last_step)
+                 SELECT 'app_1', 'usr_1', 'App', CAST('a' AS blob), 0, 0 WHERE NOT EXISTS (SELECT 1 FROM totp_devices)",
+            ] {
+                execute(&mut tx, before).await;
+            }
+            execute(&mut tx, text).await;
+            tx.commit().await.unwrap();
+            let now = version_of(&db).await;
+            assert!(now > last, "{text}: {now}");
+            last = now;
+        }
+        let resources: Vec<(String, i64, Option<String>)> =
+            rows(&db, "SELECT id, version, client_id FROM resources ORDER BY uri").await;
+        let [(first, 2, None), (second, 1, None)] = &resources[..] else { panic!("{resources:?}") };
+        assert!(first.starts_with("rsc_") && second.starts_with("rsc_") && first != second, "{resources:?}");
+    }
+}
+
+async fn execute(tx: &mut super::Tx, text: &'static str) {
+    match tx.raw() {
+        Raw::Sqlite(c) => drop(c.execute(text).await.unwrap()),
+        Raw::Postgres(c) => drop(c.execute(text).await.unwrap()),
+    }
+}
+
+async fn version_of(db: &Db) -> i64 {
+    super::members::find(&mut db.reader().await.unwrap(), "org_1", "usr_1").await.unwrap().unwrap().version
+}
+
 /// What is kept of an organization, by the type of the line of its export that tells it.
 const EXPORTED: [(&str, &str); 24] = [
     ("api_keys", "api_key"),
@@ -371,7 +456,7 @@ const EXPORTED_BESIDE: [&str; 8] =
     ["organization", "webhook", "declaration", "consent", "invitation", "measure", "review_item", "end"];
 
 /// What is not told, and why.
-const NOT_EXPORTED: [(&str, &str); 12] = [
+const NOT_EXPORTED: [(&str, &str); 13] = [
     ("contract_moments", "reckoned from orders, trials and enrolments"),
     ("events", "what webhooks and the list of events tell of the audit trail, for some days"),
     ("grants", "tokens of an application in use"),
@@ -384,6 +469,7 @@ const NOT_EXPORTED: [(&str, &str); 12] = [
     ("member_words", "an index for searches"),
     ("organization_choices", "a person's own last choice at a portal"),
     ("organization_words", "an index for searches"),
+    ("portal_grant_versions", "how often the rights in a portal changed, which are told"),
     ("seat_connections", "sessions in use"),
     ("seat_leases", "tokens in use"),
     ("session_organizations", "a session in use"),

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::resources::{self, Resource};
+use crate::db::resources::{self, Written};
 use crate::oidc::resource::{self, Access, Challenge, Presented, StepUp};
 use crate::outcome::Outcome;
 use crate::web::params::Params;
@@ -25,9 +25,8 @@ const RESOURCES: [(&str, Option<&str>, &str); 2] = [
 pub(super) async fn plant(tx: &mut Tx, now: Timestamp) -> Outcome<()> {
     for (uri, server, scopes) in RESOURCES {
         if resources::find(tx, uri).await?.is_none() {
-            let client_id = server.map(str::to_owned);
-            let new = Resource { uri: uri.to_owned(), client_id, scopes: scopes.to_owned() };
-            resources::insert(tx, &new, now).await?;
+            let id = habilis_keys::random::id("rsc", now);
+            resources::insert(tx, (&id, uri), Written { client_id: server, scopes }, now).await?;
         }
     }
     Ok(())

@@ -137,13 +137,14 @@ mod tests {
     use crate::mail::accounts::AccountLetter;
     use crate::mail::api_keys::KeyLetter;
     use crate::mail::documents::DocumentLetter;
-    use crate::mail::duties::DutyLetter;
+    use crate::mail::duties::{DutyLetter, StaffMeasureLetter};
     use crate::mail::factors::FactorLetter;
     use crate::mail::incidents::IncidentLetter;
     use crate::mail::information::InformationLetter;
     use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
     use crate::mail::organizations::{MembershipEnds, ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
+    use crate::mail::signing_keys::KeyWithdrawn;
     use crate::mail::subscriptions::SubscriptionLetter;
     use crate::mail::updates::UpdatesLetter;
     use crate::mail::webhooks::Disabled;
@@ -239,6 +240,10 @@ mod tests {
             ("second_factors_reset_by_organization.1", Security),
             ("second_step_guessed.1", Security),
             ("signatory_changed.1", Other),
+            ("signing_key_withdrawn.1", Other),
+            ("staff_reinstated.1", Other),
+            ("staff_suspended.1", Other),
+            ("staff_terminated.1", Other),
             ("succession_done.1", Other),
             ("succession_requested.1", Other),
             ("trial_begun.1", Other),
@@ -264,6 +269,8 @@ mod tests {
             .chain(named(ReviewLetter::samples()))
             .chain(named(DocumentLetter::samples()))
             .chain(named(DutyLetter::samples()))
+            .chain(named(StaffMeasureLetter::samples()))
+            .chain(named(KeyWithdrawn::samples()))
             .chain(named(IncidentLetter::samples()))
             .chain(named(InformationLetter::samples()))
             .chain(named(SubscriptionLetter::samples()))

@@ -14,6 +14,7 @@ pub mod letters;
 pub mod measures;
 pub mod organizations;
 pub mod passwords;
+pub mod signing_keys;
 pub mod subscriptions;
 pub mod transport;
 pub mod updates;
@@ -287,7 +288,7 @@ async fn bounced(app: &App, mail: &Claimed, (delivery, answer): (&Delivery, &str
     outbox::bounced(&mut tx, &mail.id, now, answer).await?;
     match (&mail.person_id, delivery) {
         (Some(person), Delivery::NoMailbox(_)) => {
-            let source = Source { by: "smtp", mail: Some(&mail.id) };
+            let source = Source { event: Event::new(bounces::EVENT).by("smtp"), mail: Some(&mail.id) };
             bounces::note(&mut tx, app.into(), (person, &mail.recipient, source), now).await?;
         }
         (Some(person), _) => {

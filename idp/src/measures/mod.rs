@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
+use crate::account::signatories;
 use crate::api_keys::{happened_to_issuer, happened_to_organization};
 use crate::app::App;
 use crate::db::account_links::{self, Purpose};
@@ -28,6 +29,7 @@ use crate::db::{
 };
 use crate::lifecycle::seats::release_all_held;
 use crate::login::session;
+use crate::mail::duties::{StaffMeasure, StaffMeasureLetter, tell_staff};
 use crate::mail::letters::Letter as _;
 use crate::mail::measures::{About, MeasureLetter};
 use crate::mail::{self, Post, Recipient};
@@ -115,6 +117,8 @@ pub enum Refused {
     Unknown,
     /// It has another status by now, or one that this program does not know.
     Changed,
+    /// Nobody would be left who is an operator and can sign in.
+    LastOperator,
     /// The rule.
     Rule(Refusal),
 }
@@ -176,7 +180,9 @@ pub async fn apply(
     (subject, decision, event): (Subject<'_>, &Decision<'_>, Event),
     now: Timestamp,
 ) -> Outcome<Result<Done, Refused>> {
-    lock(tx, subject).await?;
+    if !lock(tx, subject, decision.act).await? {
+        return Ok(Err(Refused::LastOperator));
+    }
     if let Subject::Person(id) = subject {
         settle_person(tx, post, id, now).await?;
     }
@@ -200,6 +206,9 @@ pub async fn apply(
     };
     if decision.act != Act::GiveNotice && !carry_out(tx, post, (subject, decision), (&from, &to), now).await? {
         return Ok(Err(Refused::Changed));
+    }
+    if let Subject::Person(id) = subject {
+        tell_of_staff(tx, post, (id, decision), now).await?;
     }
     let letter = MeasureLetter {
         act: decision.act,
@@ -276,9 +285,15 @@ pub async fn spread(app: &App, subject: Subject<'_>) {
     app.mail_waiting.notify_one();
 }
 
-async fn lock(tx: &mut Tx, subject: Subject<'_>) -> Outcome<()> {
+/// Holds the subject; false when the act would leave no operator.
+async fn lock(tx: &mut Tx, subject: Subject<'_>, act: Act) -> Outcome<bool> {
     match subject {
-        Subject::Person(id) => people::lock(tx, id).await?,
+        Subject::Person(id) => {
+            if matches!(act, Act::Suspend | Act::Terminate) && !another_operator(tx, id).await? {
+                return Ok(false);
+            }
+            people::lock(tx, id).await?;
+        }
         Subject::Organization(id) => members::lock(tx, id).await?,
         Subject::Order(id) => {
             if let Some(organization) = orders::whose(tx, id).await? {
@@ -287,7 +302,43 @@ async fn lock(tx: &mut Tx, subject: Subject<'_>) -> Outcome<()> {
         }
         Subject::Portal(id) => clients::lock(tx, id).await?,
     }
-    Ok(())
+    Ok(true)
+}
+
+/// Whether there is an operator without `person`, or `person` is none. The operators are held, so that of two who are closed at once, each
+/// by a program, the second sees the first.
+async fn another_operator(tx: &mut Tx, person: &str) -> Outcome<bool> {
+    let all = people::operators(tx).await?;
+    if !all.iter().any(|operator| operator == person) {
+        return Ok(true);
+    }
+    for operator in &all {
+        people::lock(tx, operator).await?;
+    }
+    Ok(people::operators(tx).await?.iter().any(|operator| operator != person))
+}
+
+/// Tells the operator's staff at once when the account of one of them is closed or opened again: one operator alone can do it, so that a
+/// stolen account is stopped, and nobody does it unseen.
+async fn tell_of_staff(
+    tx: &mut Tx,
+    post: Post<'_>,
+    (id, decision): (&str, &Decision<'_>),
+    now: Timestamp,
+) -> Outcome<()> {
+    let Some(measure) = StaffMeasure::of(decision.act) else { return Ok(()) };
+    let Some(person) = people::find(tx, id).await?.filter(|person| person.operator || person.privacy) else {
+        return Ok(());
+    };
+    let letter = StaffMeasureLetter {
+        measure,
+        person: format!("{} {}", person.given_name, person.family_name),
+        duties: (person.operator, person.privacy),
+        by: signatories::actor(tx, decision.by).await?,
+        reason: decision.reason.to_owned(),
+        at: now,
+    };
+    tell_staff(tx, post, (&letter, Some(id)), now).await
 }
 
 async fn find(tx: &mut Tx, subject: Subject<'_>, now: Timestamp) -> Outcome<Option<Found>> {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::dump::Dump;
 use habilis_integration_tests::mail_server::{MailServer, Mood};
-use habilis_integration_tests::{Browser, Engine, Http, TestServer};
-use serde_json::Value;
+use habilis_integration_tests::{Api, Browser, Engine, Http, TestServer};
+use serde_json::{Value, json};
 
 use crate::activation::activate;
+use crate::api::{all, of_kind, operator};
 use crate::forgot::{NEW, ask};
 
 const GONE: &str = "gone@cfa-lumiere.example";
@@ -147,7 +149,72 @@ async fn a_bounce_handler_tells_by_address_or_by_message(engine: Engine) {
     server.kill();
 }
 
+/// The program that reads bounces has a scope of its own, and reaches nothing else with it.
+async fn a_program_tells_of_bounces_over_the_api(engine: Engine) {
+    let mut server = TestServer::own_with(engine, &[]).await;
+    let boss = operator(&server).await;
+    let reader = Api::of_client(&server, "demo-automation", "habilis.bounces").await;
+    let (person, other) = (server.learner().clone(), server.learner_number(1).login.clone());
+    let login = person.login.clone();
+    let organization = person.organization.clone().unwrap().id;
+    let members = format!("/organizations/{organization}/members");
+    let found = boss.get(&format!("{members}?q={login}")).await.done(200);
+    let member = format!("{members}/{}", found["items"][0]["id"].as_str().unwrap());
+    let read = boss.get(&member).await.header("etag").to_owned();
+    let refused =
+        async |path: &str| all(&boss, path).await.into_iter().map(|it| it["login"].clone()).collect::<Vec<_>>();
+    assert_eq!(refused("/people?address=refused").await, [""; 0]);
+
+    let request = || {
+        let request = reader.request("POST", "/bounces").header("idempotency-key", "bounce-1");
+        request.json(&json!({ "address": login.to_uppercase() }))
+    };
+    let noted = reader.send(request()).await.done(200);
+    assert_eq!(noted, json!({ "people": 1, "unproven": 1 }));
+    let again = reader.send(request()).await;
+    assert_eq!((again.header("idempotency-replayed"), again.done(200)), ("true", noted));
+    assert_eq!(
+        reader.post("/bounces", &json!({ "address": login })).await.done(200),
+        json!({ "people": 1, "unproven": 0 })
+    );
+    for path in ["/people?address=refused".to_owned(), format!("{members}?address=refused")] {
+        assert_eq!(refused(&path).await, [login.as_str()], "{path}");
+    }
+    assert!(!refused("/people?address=proven").await.contains(&json!(login)));
+    assert!(refused("/people?address=unproven").await.contains(&json!(login)));
+    boss.get("/people?address=lost").await.problem(400, "invalid_parameter");
+    // The member shows it, hence has another version.
+    let now = boss.get(&member).await;
+    assert_ne!(now.header("etag"), read);
+    assert_eq!(now.done(200)["email_verified"], false);
+
+    // By the mail that came back.
+    ask(&server, &mut Browser::new(), &other).await;
+    let sent = mails_to(&server, &other, |mails| mails.len() == 1 && !mails[0]["sent"].is_null()).await;
+    let message = json!({ "message_id": format!("<{}@example.fr>", sent[0]["id"].as_str().unwrap()) });
+    assert_eq!(reader.post("/bounces", &message).await.done(200), json!({ "people": 1, "unproven": 1 }));
+    reader.post("/bounces", &message).await.problem(404, "not_found");
+    reader.post("/bounces", &json!({ "address": "nobody@nowhere.example" })).await.problem(404, "not_found");
+    for (body, pointer) in [
+        (json!({}), ""),
+        (json!({ "address": login, "message_id": "mail_1" }), ""),
+        (json!({ "address": "personne" }), "/address"),
+        (json!({ "message_id": "<zoe@example.fr>" }), "/message_id"),
+    ] {
+        let refused = reader.post("/bounces", &body).await.problem(422, "invalid_fields");
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{body}");
+    }
+    reader.get("/people").await.problem(403, "insufficient_scope");
+    reader.get("/signing-keys").await.problem(403, "insufficient_scope");
+    let administrator = Api::of_person(&server, &of_kind(&server, "administrator"), ALL).await;
+    administrator.post("/bounces", &json!({ "address": other })).await.problem(403, "forbidden");
+    administrator.get(&format!("{members}?address=refused")).await.done(200);
+    assert!(Dump::of(&server).holds("mail.bounced"), "it is in the trail");
+    server.kill();
+}
+
 on_both_engines! {
+    a_program_tells_of_bounces_over_the_api,
     an_address_that_dies_is_unproven_and_the_administrators_are_told_once,
     a_mistyped_invitation_is_told_to_the_administrators,
     a_text_that_is_not_welcome_is_no_fault_of_the_address,

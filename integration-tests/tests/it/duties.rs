@@ -5,6 +5,7 @@ use habilis_integration_tests::{Api, Inbox, TestServer};
 use serde_json::{Value, json};
 
 use crate::api::{of_kind, operator, two_operators};
+use crate::measures::{lift, suspension};
 
 const DAY: u64 = 86_400;
 
@@ -98,6 +99,46 @@ own_journeys! {
         let organization = of_kind(&server, "second factor").organization.unwrap().id;
         let theirs = boss.get(&format!("/organizations/{organization}/events?limit=200")).await.done(200);
         assert!(!theirs.to_string().contains("duties"), "{theirs}");
+        server.kill();
+    }
+
+    /// An account that was taken over is stopped at once, by one operator alone: nobody does it unseen.
+    async fn the_account_of_an_operator_is_closed_at_once_and_all_are_told(mut server: TestServer) {
+        let (chief, second) = two_operators(&server).await;
+        let boss = operator(&server).await;
+        let theirs = id(&second.get("/me").await.done(200)).to_owned();
+        let status = |person: &str| format!("/people/{person}/status");
+        let letters = async |kind: &str, words: &str| {
+            let mails = Inbox::of(&server).to(&of_kind(&server, kind).login).await;
+            mails.into_iter().filter(|mail| mail.subject.contains(words)).collect::<Vec<_>>()
+        };
+        assert_eq!(chief.put(&status(&theirs), &suspension()).await.done(200)["status"], "suspended");
+        assert_eq!(second.get("/me").await.status, 401);
+        for kind in ["operator", "second factor operator"] {
+            let told = letters(kind, "de l’équipe de l’opérateur, est suspendu").await;
+            assert_eq!(told.len(), 1, "{kind}");
+            assert!(told[0].text.contains("partage constaté"), "{}", told[0].text);
+        }
+        assert_eq!(letters("second factor second operator", "Votre compte est suspendu").await.len(), 1);
+        assert_eq!(letters("second factor second operator", "de l’équipe").await.len(), 0, "a letter of their own");
+        assert_eq!(chief.put(&status(&theirs), &lift()).await.done(200)["status"], "active");
+        assert_eq!(letters("operator", "de l’équipe de l’opérateur, est rétabli").await.len(), 1);
+
+        // Somebody else is nobody's affair but their own.
+        let other = of_kind(&server, "trainer");
+        let found = boss.get(&format!("/people?q={}", other.login)).await.done(200);
+        boss.put(&status(id(&found["items"][0])), &suspension()).await.done(200);
+        assert_eq!(letters("operator", "est suspendu").await.len(), 1);
+
+        // A program closes no last one.
+        let operators = boss.get("/people?operator=true&status=active").await.done(200)["items"].as_array().unwrap().clone();
+        assert!(operators.len() > 1);
+        let (last, others) = operators.split_last().unwrap();
+        for operator in others {
+            boss.put(&status(id(operator)), &suspension()).await.done(200);
+        }
+        boss.put(&status(id(last)), &suspension()).await.problem(409, "conflict");
+        assert_eq!(boss.get(&format!("/people/{}", id(last))).await.done(200)["status"], "active");
         server.kill();
     }
 }

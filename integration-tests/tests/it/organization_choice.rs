@@ -1,12 +1,13 @@
 //! For which organization somebody signs in: the choice, portals closed to kinds of organization, what tokens tell of it, and what
 //! ends with a membership. Requirements R008, R009, R010, R011, R015, R056.
 
+use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::jose;
 use habilis_integration_tests::protocol::{
     AuthorizationRequest, AuthorizationResponse, Code, Tokens, post_as, redeem, refresh, userinfo,
 };
 use habilis_integration_tests::webdriver::Screen;
-use habilis_integration_tests::{Browser, Http, Organization, Page, Person, TestServer, Visit, WebDriver};
+use habilis_integration_tests::{Api, Browser, Http, Organization, Page, Person, TestServer, Visit, WebDriver};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -447,6 +448,47 @@ own_journeys! {
                 assert!(claims["roles"].is_array(), "rights in the portal need no mandate: {claims}");
             }
         }
+        server.kill();
+    }
+
+    async fn the_api_takes_a_mandate_away_and_gives_another(mut server: TestServer) {
+        let boss = crate::api::operator(&server).await;
+        let person = of_kind(&server, "administrator").clone();
+        let organization = person.organization.clone().unwrap().id;
+        let members = format!("/organizations/{organization}/members");
+        let found = boss.get(&format!("{members}?q={}", person.login)).await.done(200);
+        let member = format!("{members}/{}", found["items"][0]["id"].as_str().unwrap());
+        let read = boss.get(&member).await.header("etag").to_owned();
+        for (mandate, expected) in [(Value::Null, None), (json!("delegation"), Some("delegation"))] {
+            let tag = boss.get(&member).await.header("etag").to_owned();
+            let changed = boss.patch(&member, &tag, &json!({ "mandate": mandate })).await;
+            assert_eq!(changed.done(200)["mandate"], mandate);
+            // What is not named stays.
+            let same = boss.patch(&member, changed.header("etag"), &json!({})).await.done(200);
+            assert_eq!(same["mandate"], mandate);
+            let tokens = named_tokens(&server, "demo-portal", (&person, &organization)).await;
+            for claims in [userinfo(&server, tokens.access_token()).await.ok_json(), tokens.id_claims()] {
+                assert_eq!(claims.get("mandate").and_then(Value::as_str), expected, "{claims}");
+                assert_eq!(claims.get("organization_roles").is_some(), expected.is_some(), "{claims}");
+            }
+        }
+        boss.patch(&member, &read, &json!({ "mandate": null })).await.problem(412, "version_mismatch");
+        let now = boss.get(&member).await.header("etag").to_owned();
+        for wrong in [json!(""), json!("none"), json!(7)] {
+            let refused = boss.patch(&member, &now, &json!({ "mandate": wrong })).await.problem(422, "invalid_fields");
+            assert_eq!(refused["errors"][0]["pointer"], "/mandate");
+        }
+        // An administrator's is changed with two factors, and nobody changes their own.
+        let weak = Api::of_person(&server, of_kind(&server, "operator"), ALL).await;
+        weak.patch(&member, &now, &json!({ "mandate": null })).await.problem(401, "insufficient_user_authentication");
+        let own = Api::of_person(&server, &person, ALL).await;
+        own.patch(&member, &now, &json!({ "mandate": null })).await.problem(403, "forbidden");
+        let trail = boss.get(&format!("/organizations/{organization}/audit?limit=200")).await.done(200);
+        let lines = trail["items"].as_array().unwrap();
+        let taken = |line: &&Value| {
+            line["event"] == "member.updated" && line["detail"]["before"]["mandate"].is_string() && line["detail"]["after"]["mandate"].is_null()
+        };
+        assert_eq!(lines.iter().filter(taken).count(), 1, "{trail}");
         server.kill();
     }
 

@@ -1,5 +1,6 @@
 //! Resource indicators: tokens for one resource and no other. RFC 8707.
 
+use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::fapi::{self, object_claims, with_object};
 use habilis_integration_tests::jose::{self, SigningKey};
 use habilis_integration_tests::protocol::{
@@ -7,8 +8,10 @@ use habilis_integration_tests::protocol::{
     userinfo,
 };
 use habilis_integration_tests::server::run_in;
-use habilis_integration_tests::{Answer, Browser, Client, Http, TestServer, Visit};
+use habilis_integration_tests::{Answer, Api, Browser, Client, Http, TestServer, Visit};
 use serde_json::{Value, json};
+
+use crate::api::{all, of_kind, operator};
 
 /// What the demo knows of resources.
 const DOSSIERS: &str = "https://dossiers.example/api";
@@ -200,6 +203,86 @@ journeys! {
         let response = browser.finish(visit, server.learner()).await;
         let tokens = Tokens::from(&redeem(server, &Code::from(&request, &response), &[AGENDA]).await);
         assert_eq!(reach(&tokens).0, AGENDA);
+    }
+}
+
+own_journeys! {
+    async fn the_operator_makes_resources_known_changes_them_and_forgets_them(mut server: TestServer) {
+        const PLANNING: &str = "https://planning.example/api";
+        let api = Api::of_person(&server, &of_kind(&server, "second factor operator"), ALL).await;
+        let new = json!({ "uri": PLANNING, "scope": "b apicfa.dossiers.read", "server": "demo-resource" });
+        let request = || api.request("POST", "/resources").header("idempotency-key", "resource-1").json(&new);
+        let made = api.send(request()).await;
+        let shown = made.done(201);
+        let one = format!("/resources/{}", shown["id"].as_str().unwrap());
+        assert!(one.starts_with("/resources/rsc_"), "{one}");
+        assert_eq!((made.header("location"), &shown["scope"]), (format!("/api/v1{one}").as_str(), &json!("apicfa.dossiers.read b")));
+        let again = api.send(request()).await;
+        assert_eq!((again.header("idempotency-replayed"), again.done(201)), ("true", shown.clone()));
+        let read = api.get(&one).await;
+        assert_eq!((read.header("etag"), read.done(200)), (made.header("etag"), shown));
+        let listed = all(&api, "/resources").await;
+        assert!(listed.len() == 3 && listed.iter().all(|it| it["id"].as_str().unwrap().starts_with("rsc_")), "{listed:?}");
+        let page = api.get("/resources?limit=2").await.done(200);
+        let rest = api.get(&format!("/resources?limit=2&cursor={}", page["next"].as_str().unwrap())).await.done(200);
+        assert_eq!((rest["items"].as_array().unwrap().len(), rest.get("next")), (1, None));
+
+        api.post("/resources", &new).await.problem(409, "conflict");
+        for (body, pointer) in [
+            (json!({ "uri": "relative", "scope": "a" }), "/uri"),
+            (json!({ "uri": "https://a.example/#f", "scope": "a" }), "/uri"),
+            (json!({ "uri": server.issuer, "scope": "a" }), "/uri"),
+            (json!({ "uri": "urn:x:a", "scope": " " }), "/scope"),
+            (json!({ "uri": "urn:x:a", "scope": "a", "server": "nobody" }), "/server"),
+        ] {
+            let refused = api.post("/resources", &body).await.problem(422, "invalid_fields");
+            assert_eq!(refused["errors"][0]["pointer"], pointer, "{body}");
+        }
+
+        // A token for it is told to its server, as long as that is its server.
+        let service = server.client("demo-service");
+        let ask = async || {
+            let parameters = [("grant_type", "client_credentials"), ("resource", PLANNING)];
+            post_token(&Http::new(), &server, &Proof::of(service, &server).await, &parameters).await
+        };
+        let token = Tokens::from(&ask().await);
+        assert_eq!(reach(&token), at(PLANNING, "apicfa.dossiers.read"));
+        let active = async || introspect(&server, "demo-resource", token.access_token()).await["active"] == true;
+        assert!(active().await);
+        api.send(api.request("PATCH", &one).json(&json!({}))).await.problem(428, "precondition_required");
+        let nobody = api.patch(&one, made.header("etag"), &json!({ "server": null })).await;
+        assert_eq!(nobody.done(200)["server"], Value::Null);
+        assert!(!active().await);
+        api.patch(&one, made.header("etag"), &json!({ "scope": "c" })).await.problem(412, "version_mismatch");
+        let back = api.patch(&one, nobody.header("etag"), &json!({ "server": "demo-resource" })).await;
+        assert_eq!(back.done(200)["scope"], "apicfa.dossiers.read b", "what is not named stays");
+        assert!(active().await);
+
+        // Forgotten: nothing more is issued, and nothing is known of what was.
+        let remove = |etag: &str, key: &str| api.request("DELETE", &one).header("if-match", etag).header("idempotency-key", key);
+        api.send(remove(nobody.header("etag"), "remove-1")).await.problem(412, "version_mismatch");
+        for replayed in [false, true] {
+            let removed = api.send(remove(back.header("etag"), "remove-2")).await;
+            assert_eq!((removed.status, removed.headers.contains_key("idempotency-replayed")), (204, replayed));
+        }
+        assert!(!active().await);
+        ask().await.assert_oauth_error(400, "invalid_target");
+        api.get(&one).await.problem(404, "not_found");
+        api.delete(&one).await.problem(404, "not_found");
+        let trail = operator(&server).await.get("/audit?limit=200").await.done(200);
+        let told = |event: &str| trail["items"].as_array().unwrap().iter().filter(|line| line["event"] == event).count();
+        assert_eq!((told("resource.added"), told("resource.changed"), told("resource.removed")), (1, 2, 1), "{trail}");
+
+        // Programs read and change nothing, administrators see nothing, one factor is not enough.
+        let program = operator(&server).await;
+        program.get("/resources").await.done(200);
+        program.post("/resources", &new).await.problem(403, "forbidden");
+        let administrator = Api::of_person(&server, &of_kind(&server, "administrator"), ALL).await;
+        administrator.get("/resources").await.problem(403, "forbidden");
+        administrator.post("/resources", &new).await.problem(403, "forbidden");
+        let weak = Api::of_person(&server, &of_kind(&server, "operator"), ALL).await;
+        weak.post("/resources", &new).await.problem(401, "insufficient_user_authentication");
+        server.kill();
     }
 }
 

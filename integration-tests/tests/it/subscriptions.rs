@@ -268,6 +268,47 @@ own_journeys! {
         server.kill();
     }
 
+    /// Whether the organization is named or not, the same work is told.
+    async fn work_of_an_organization_whose_subscription_is_over_is_told_nowhere(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let boss = operator(&server).await;
+        product(&boss, "suivi").await;
+        let person = of_kind(&server, "administrator");
+        let chief = Api::of_person(&server, &person, ALL).await;
+        let offered = json!({ "email": person.login, "given_name": "Peu", "family_name": "Importe", "role": "administrator" });
+        let mut work = Vec::new();
+        for name in ["Suivie", "Échue"] {
+            let organization = new_organization(&boss, name).await;
+            let of = format!("/organizations/{organization}");
+            let offer = boss.post(&format!("{of}/members"), &offered).await.done(202)["id"].as_str().unwrap().to_owned();
+            assert_eq!(chief.send(chief.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
+            let file = chief.request("POST", &format!("{of}/imports")).header("content-type", "text/csv");
+            chief.send(file.body("Nom;Prénom;Courriel\n")).await.done(202);
+            let job = chief.get(&format!("/jobs?organization={organization}")).await.done(200)["items"][0].clone();
+            work.push((organization, job["id"].as_str().unwrap().to_owned()));
+        }
+        let told = async |api: &Api| -> Vec<String> {
+            let shown = api.get("/jobs").await.done(200);
+            shown["items"].as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect()
+        };
+        let [(open, followed), (over, hidden)] = &work[..] else { panic!("two organizations") };
+        assert_eq!(told(&chief).await.len(), 2);
+        let (today, last) = (in_days(&server, 0).await, in_days(&server, 2).await);
+        let form = json!({ "number": "BC-SUIVI", "product": "suivi", "seats": 5, "effect_on": today, "last_day": last, "renewal": "none" });
+        set_out(&boss, over, form).await;
+        server.advance(2 * DAY).await;
+        server.advance(DAY).await;
+        let chief = Api::of_person(&server, &person, ALL).await;
+        chief.get(&format!("/jobs?organization={over}")).await.problem(403, "subscription_over");
+        chief.get(&format!("/jobs/{hidden}")).await.problem(403, "subscription_over");
+        chief.get(&format!("/jobs?organization={open}")).await.done(200);
+        assert_eq!(told(&chief).await, std::slice::from_ref(&followed));
+        // The operator follows all of it.
+        let boss = operator(&server).await;
+        boss.get(&format!("/jobs/{hidden}")).await.done(200);
+        server.kill();
+    }
+
     async fn data_are_closed_to_an_organization_whose_subscription_is_over(mut server: TestServer) {
         server.advance_to_noon().await;
         let boss = operator(&server).await;

@@ -65,6 +65,9 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
         let shown = own.send(file.body("%PDF-1.7 isolée")).await.done(201);
         shown["documents"][0]["id"].as_str().unwrap().clone_into(&mut document);
     }
+    let resource = json!({ "uri": format!("urn:isolee:{organization}"), "scope": "isolee" });
+    let resource = chief.post("/resources", &resource).await.done(201)["id"].as_str().unwrap().to_owned();
+    let key = chief.get("/signing-keys").await.done(200)["items"][0]["id"].as_str().unwrap().to_owned();
     let reported = boss.post(&format!("{of}/incidents"), &json!({ "description": "Essai" })).await.done(201);
     let others = [
         ("{incident}", reported["id"].as_str().unwrap().to_owned()),
@@ -77,6 +80,8 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
         ("{product}", product),
         ("{enrolment}", enrolment),
         ("{duty_change}", duties),
+        ("{resource}", resource),
+        ("{signing_key}", key),
     ];
     made.into_iter().chain(others).collect()
 }

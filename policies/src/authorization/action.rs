@@ -157,12 +157,18 @@ actions! {
     RevokeApiKey "revoke_api_key" "habilis.keys",
     /// Suspends, reinstates or terminates a person's account, or gives them formal notice. The subject is the person.
     SetPersonStatus "set_person_status" "habilis.measures",
-    /// Lists the clients, portals and programs alike, and reads one.
+    /// Says that mail came back from an address.
+    ReportBounce "report_bounce" "habilis.bounces",
+    /// Lists the clients, portals and programs alike, and the resources that tokens are issued for, and reads one.
     ReadPortals "read_portals" "habilis.portals",
-    /// Registers a client and changes it; makes secrets and initial access tokens.
+    /// Registers a client or a resource and changes it; makes secrets and initial access tokens.
     WritePortals "write_portals" "habilis.portals",
     /// Suspends, reopens or closes a portal.
     SetPortalStatus "set_portal_status" "habilis.measures",
+    /// Reads the signing keys: their dates and public halves.
+    ReadSigningKeys "read_signing_keys" "habilis.signing_keys",
+    /// Announces new signing keys, and withdraws a compromised one at once.
+    RotateSigningKeys "rotate_signing_keys" "habilis.signing_keys",
     /// Reads the measures taken against people, organizations and portals.
     ReadMeasures "read_measures" "habilis.measures",
     /// Reads the orders of an organization.
@@ -202,8 +208,9 @@ actions! {
 }
 
 /// Every scope of the management API, in alphabetical order.
-pub const SCOPES: [&str; 16] = [
+pub const SCOPES: [&str; 18] = [
     "habilis.audit.read",
+    "habilis.bounces",
     "habilis.duties",
     "habilis.identity_images",
     "habilis.jobs.read",
@@ -218,6 +225,7 @@ pub const SCOPES: [&str; 16] = [
     "habilis.portals",
     "habilis.privacy",
     "habilis.self",
+    "habilis.signing_keys",
     "habilis.webhooks",
 ];
 

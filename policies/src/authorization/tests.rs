@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 33] = [
+const LOOKS: [Action; 34] = [
     Action::ReadIncidents,
     Action::ReadPasswordRenewals,
     Action::ListOrganizations,
@@ -38,6 +38,7 @@ const LOOKS: [Action; 33] = [
     Action::ListPeople,
     Action::ReadPerson,
     Action::ReadPortals,
+    Action::ReadSigningKeys,
     Action::ReadDutyChanges,
     Action::ReadMeasures,
     Action::ReadApiKeys,
@@ -50,7 +51,7 @@ const LOOKS: [Action; 33] = [
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 22] = [
+const SENSITIVE: [Action; 24] = [
     Action::SetOrganizationRules,
     Action::ResetMemberFactors,
     Action::ReissuePassword,
@@ -69,6 +70,8 @@ const SENSITIVE: [Action; 22] = [
     Action::SetPersonStatus,
     Action::WritePortals,
     Action::SetPortalStatus,
+    Action::ReadSigningKeys,
+    Action::RotateSigningKeys,
     Action::IssueApiKey,
     Action::ChooseDataReturn,
     Action::KillSwitch,
