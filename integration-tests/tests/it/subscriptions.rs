@@ -302,7 +302,7 @@ own_journeys! {
         chief.get(&format!("/jobs?organization={over}")).await.problem(403, "subscription_over");
         chief.get(&format!("/jobs/{hidden}")).await.problem(403, "subscription_over");
         chief.get(&format!("/jobs?organization={open}")).await.done(200);
-        assert_eq!(told(&chief).await, std::slice::from_ref(&followed));
+        assert_eq!(told(&chief).await, std::slice::from_ref(followed));
         // The operator follows all of it.
         let boss = operator(&server).await;
         boss.get(&format!("/jobs/{hidden}")).await.done(200);
