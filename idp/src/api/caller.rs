@@ -188,6 +188,11 @@ impl Caller {
         self.operator
     }
 
+    /// Whether they are an operator or a data protection officer.
+    pub fn is_staff(&self) -> bool {
+        self.operator || self.privacy
+    }
+
     /// Whether the caller may know of `person` in a list: the operator's staff are shown to each other and to nobody else.
     pub fn sees(&self, person: &str, (operator, privacy): (bool, bool)) -> bool {
         self.operator || self.privacy || person == self.id || !(operator || privacy)

@@ -299,7 +299,34 @@ async fn problem(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    /// Two types of one name would be told as one of them.
+    #[test]
+    fn no_two_types_of_the_document_have_one_name() {
+        let (mut seen, mut twice) = (BTreeSet::new(), Vec::new());
+        let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api")];
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(path).unwrap();
+                for item in text.split("ToSchema)]").skip(1) {
+                    let mut words = item.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+                    let name = words.by_ref().skip_while(|word| !["struct", "enum"].contains(word)).nth(1).unwrap();
+                    if !seen.insert(name.to_owned()) {
+                        twice.push(name.to_owned());
+                    }
+                }
+            }
+        }
+        assert!(seen.contains("PortalGranted") && seen.len() > 100, "{seen:?}");
+        assert_eq!(twice, [""; 0]);
+    }
 
     #[test]
     fn names_between_backticks_are_told_apart() {

@@ -252,12 +252,12 @@ async fn read(State(app): State<App>, caller: Caller, Path((organization, import
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum ModeName {
+enum ApplyModeName {
     AllOrNothing,
     ValidRows,
 }
 
-impl ModeName {
+impl ApplyModeName {
     fn word(self) -> &'static str {
         if self == Self::AllOrNothing { "all_or_nothing" } else { "valid_rows" }
     }
@@ -268,7 +268,7 @@ impl ModeName {
 #[serde(deny_unknown_fields)]
 pub(super) struct Application {
     /// `all_or_nothing`: every row or none; `valid_rows`: those that can be.
-    mode: ModeName,
+    mode: ApplyModeName,
     /// That the people in the file have been informed that their data is entered here (R153): only `true` is taken.
     people_informed: bool,
     /// The language of the letters; `fr` when absent.
@@ -336,7 +336,7 @@ async fn apply(
 }
 
 /// Whether the import can be applied so.
-fn applicable(stored: &Stored, mode: ModeName) -> Result<(), Problem> {
+fn applicable(stored: &Stored, mode: ApplyModeName) -> Result<(), Problem> {
     let conflict = |detail: &str| {
         let problem = Problem::new(Code::Conflict, detail).with("state", stored.state.clone());
         Err(problem.with("ready", stored.ready).with("invalid", stored.invalid))
@@ -347,7 +347,7 @@ fn applicable(stored: &Stored, mode: ModeName) -> Result<(), Problem> {
     if stored.ready == 0 {
         return conflict("there is no row that can be applied");
     }
-    if mode == ModeName::AllOrNothing && stored.invalid > 0 {
+    if mode == ApplyModeName::AllOrNothing && stored.invalid > 0 {
         return conflict("rows are wrong: correct the file, or apply the valid rows");
     }
     Ok(())

@@ -31,7 +31,11 @@ const MOST: i64 = 20;
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(report)).routes(routes!(list)).routes(routes!(read)).routes(routes!(handled))
+    OpenApiRouter::new()
+        .routes(routes!(report, of_organization))
+        .routes(routes!(list))
+        .routes(routes!(read))
+        .routes(routes!(handled))
 }
 
 /// Something that was reported to the data protection officer.
@@ -170,6 +174,34 @@ async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<Reques
     let found = rows::list(&mut app.db.reader().await?, status, (at, &id, limit + 1)).await?;
     let cursor = |row: &rows::Incident| page::cursor_before(row.reported_at.milliseconds(), &row.id);
     Ok(Page::of(found, limit, cursor, Incident::from).into_response())
+}
+
+/// List what the administrators of an organization reported, newest first, and whether it was handled: what was noted about it, and by whom,
+/// is for the operator's staff.
+#[utoipa::path(
+    get, path = "/organizations/{organization}/incidents", tag = "incidents",
+    params(("organization" = String, Path, description = "`org_…`"), RequestQuery),
+    responses((status = 200, description = "A page; `status` is `open` or `handled`", body = Page<Incident>), Problems),
+    security(("oauth2" = ["habilis.audit.read"]))
+)]
+async fn of_organization(
+    State(app): State<App>,
+    caller: Caller,
+    Path(organization): Path<String>,
+    Asked(query): Asked<RequestQuery>,
+) -> Answer {
+    let acting = caller.in_organization(&app, Action::ReadIncidents, &organization).await?;
+    let (status, paging) = (query.status(STATUSES)?, query.paging());
+    let (limit, (at, id)) = (paging.limit()?, paging.before()?);
+    let place = (at, id.as_str(), limit + 1);
+    let found = rows::of_organization(&mut app.db.reader().await?, (&acting.organization.id, status), place).await?;
+    let cursor = |row: &rows::Incident| page::cursor_before(row.reported_at.milliseconds(), &row.id);
+    let staff = caller.is_staff();
+    let shown = |row| {
+        let incident = Incident::from(row);
+        if staff { incident } else { Incident { handled_by: None, note: None, ..incident } }
+    };
+    Ok(Page::of(found, limit, cursor, shown).into_response())
 }
 
 /// Read an incident.

@@ -305,7 +305,7 @@ async fn removals(State(app): State<App>, caller: Caller, Path(organization): Pa
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum ModeName {
+enum SeatModeName {
     Named,
     Concurrent,
 }
@@ -360,7 +360,7 @@ pub(super) struct NewOrderBody {
     #[schema(minimum = 1, maximum = 1_000_000)]
     seats: u32,
     /// `named` when absent.
-    mode: Option<ModeName>,
+    mode: Option<SeatModeName>,
     /// Options ordered with it, at most twenty words of the operator's.
     #[serde(default, deserialize_with = "fields::optional_list")]
     #[schema(value_type = Option<Vec<String>>, max_items = 20)]
@@ -463,7 +463,7 @@ fn renewal(new: &NewOrderBody) -> &'static str {
 }
 
 fn mode(new: &NewOrderBody) -> Mode {
-    if new.mode == Some(ModeName::Concurrent) { Mode::Concurrent } else { Mode::Named }
+    if new.mode == Some(SeatModeName::Concurrent) { Mode::Concurrent } else { Mode::Named }
 }
 
 /// What contradicts the other orders, the calendar or those who sit.

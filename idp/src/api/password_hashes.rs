@@ -49,7 +49,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// The explicit choice to take digests of passwords.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Choice {
+pub(super) struct HashesChoice {
     /// Why, for the signatory, the data protection contact and the trail.
     #[serde(deserialize_with = "fields::parsed")]
     #[schema(value_type = String, min_length = 1, max_length = 2000)]
@@ -71,7 +71,7 @@ struct Handed {
 /// recent sign-in by two factors; three times a day. The same request with the same `Idempotency-Key` is answered `people` and
 /// `exported_at` as JSON: digests are not kept to be given again.
 #[utoipa::path(
-    post, path = "/organizations/{organization}/password-hashes", tag = "organizations", request_body = Choice,
+    post, path = "/organizations/{organization}/password-hashes", tag = "organizations", request_body = HashesChoice,
     params(("organization" = String, Path, description = "`org_…`")),
     responses((status = 200, description = "JSON Lines", content_type = "application/jsonl", body = String), Problems),
     security(("oauth2" = ["habilis.members.write"]))
@@ -80,7 +80,7 @@ async fn export(
     State(app): State<App>,
     caller: Caller,
     Path(organization): Path<String>,
-    body: Body<Choice>,
+    body: Body<HashesChoice>,
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::ExportPasswordHashes, &organization).await?;
     if !body.value.understood {

@@ -61,7 +61,7 @@ impl From<Right> for RightGiven {
 
 /// What an organization's administrators may give in a portal.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Portal {
+pub(super) struct PortalGranted {
     /// `client_id` of the portal.
     client_id: String,
     /// Its name, as people see it.
@@ -123,7 +123,7 @@ impl Roles {
 #[utoipa::path(
     get, path = "/organizations/{organization}/portals", tag = "rights",
     params(("organization" = String, Path, description = "`org_…`")),
-    responses((status = 200, description = "All portals with a role to give", body = Page<Portal>), Problems),
+    responses((status = 200, description = "All portals with a role to give", body = Page<PortalGranted>), Problems),
     security(("oauth2" = ["habilis.organizations.read"]))
 )]
 async fn portals(State(app): State<App>, caller: Caller, Path(organization): Path<String>) -> Answer {
@@ -135,7 +135,7 @@ async fn portals(State(app): State<App>, caller: Caller, Path(organization): Pat
     let mut items = Vec::with_capacity(by_client.len());
     for (client_id, roles) in by_client {
         let name = app.client(&client_id).await?.and_then(|client| client.metadata.client_name.clone());
-        items.push(Portal { client_id, name, roles });
+        items.push(PortalGranted { client_id, name, roles });
     }
     Ok(Page { items, next: None }.into_response())
 }
@@ -144,7 +144,7 @@ async fn portals(State(app): State<App>, caller: Caller, Path(organization): Pat
 #[utoipa::path(
     get, path = "/organizations/{organization}/portals/{client_id}", tag = "rights",
     params(("organization" = String, Path, description = "`org_…`"), ("client_id" = String, Path, description = "The portal")),
-    responses((status = 200, description = "Found", body = Portal), Problems),
+    responses((status = 200, description = "Found", body = PortalGranted), Problems),
     security(("oauth2" = ["habilis.organizations.read"]))
 )]
 async fn granted(
@@ -158,7 +158,7 @@ async fn granted(
     let version = portal_grants::version(&mut reader, &acting.organization.id, &client.id).await?;
     let Some(version) = version else { return Err(Problem::not_found().into()) };
     let roles = portal_grants::roles(&mut reader, &acting.organization.id, &client.id).await?;
-    found(&Portal { client_id, name: client.metadata.client_name.clone(), roles }, version)
+    found(&PortalGranted { client_id, name: client.metadata.client_name.clone(), roles }, version)
 }
 
 /// Grant an organization the roles its administrators may give in a portal. Members' rights beyond them end.
@@ -168,7 +168,7 @@ async fn granted(
         ("organization" = String, Path, description = "`org_…`"), ("client_id" = String, Path, description = "The portal"),
         ("If-Match" = Option<String>, Header, description = "`ETag` that was read; may be left out")
     ),
-    responses((status = 200, description = "As it is now", body = Portal), Problems),
+    responses((status = 200, description = "As it is now", body = PortalGranted), Problems),
     security(("oauth2" = ["habilis.organizations.write"]))
 )]
 async fn grant(
@@ -199,7 +199,7 @@ async fn grant(
         .changed(json!(before), json!(roles));
     audit::record(&mut write.tx, event, write.now).await?;
     let name = client.metadata.client_name.clone();
-    let written = Written::changed(&Portal { client_id: client.id.clone(), name, roles })?;
+    let written = Written::changed(&PortalGranted { client_id: client.id.clone(), name, roles })?;
     write.finish(written.with_version(version + 1)).await
 }
 

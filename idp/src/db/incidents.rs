@@ -19,6 +19,11 @@ statements! {
             WHERE (CAST($1 AS TEXT) IS NULL OR (CASE WHEN handled_at IS NULL THEN 'open' ELSE 'handled' END) = $1)
               AND (reported_at < $2 OR (reported_at = $2 AND id < $3))
             ORDER BY reported_at DESC, id DESC LIMIT $4"));
+    OF_ORGANIZATION = (concat!("SELECT ", columns!(), " FROM incidents
+            WHERE organization_id = $1 AND kind = 'administrator'
+              AND (CAST($2 AS TEXT) IS NULL OR (CASE WHEN handled_at IS NULL THEN 'open' ELSE 'handled' END) = $2)
+              AND (reported_at < $3 OR (reported_at = $3 AND id < $4))
+            ORDER BY reported_at DESC, id DESC LIMIT $5"));
     HANDLE = "UPDATE incidents SET handled_at = $2, handled_by = $3, note = $4 WHERE id = $1 AND handled_at IS NULL";
     LATELY = "SELECT COUNT(*), MIN(reported_at) FROM incidents
               WHERE organization_id = $1 AND cause = 'report' AND kind = 'administrator' AND reported_at > $2";
@@ -103,6 +108,18 @@ pub async fn list(
     (at, id, limit): (i64, &str, u32),
 ) -> sqlx::Result<Vec<Incident>> {
     sql!(c, all Incident: LIST, status, at, id, i64::from(limit))
+}
+
+/// Those of `organization` that its administrators or its API clients reported, otherwise as [`list`].
+///
+/// # Errors
+/// The engine failed.
+pub async fn of_organization(
+    c: &mut impl Conn,
+    (organization, status): (&str, Option<&str>),
+    (at, id, limit): (i64, &str, u32),
+) -> sqlx::Result<Vec<Incident>> {
+    sql!(c, all Incident: OF_ORGANIZATION, organization, status, at, id, i64::from(limit))
 }
 
 /// Notes that an open incident was handled; false when it is not open any more.

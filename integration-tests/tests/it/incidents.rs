@@ -105,6 +105,14 @@ own_journeys! {
         let handled = privacy.post(&format!("{one}/handled"), &note).await.done(200);
         assert_eq!((&handled["status"], &handled["handled_by"], &handled["note"]), (&json!("handled"), &json!(officer_id), &note["note"]));
         privacy.post(&format!("{one}/handled"), &note).await.problem(409, "conflict");
+        // Who reported it reads that it was handled, and no more; others read nothing.
+        let theirs = async |api: &Api, query: &str| api.get(&format!("{path}{query}")).await.done(200)["items"].as_array().unwrap().clone();
+        let read = theirs(&administrator, "").await;
+        assert_eq!(read.iter().map(|one| &one["id"]).collect::<Vec<_>>(), [&json!(id)], "{read:?}");
+        assert_eq!((&read[0]["status"], &read[0]["note"], &read[0]["handled_by"]), (&json!("handled"), &Value::Null, &Value::Null));
+        assert!(theirs(&administrator, "?status=open").await.is_empty());
+        assert_eq!(theirs(&privacy, "?status=handled").await[0]["note"], note["note"]);
+        personnel(&server).await.0.get(&path).await.problem(404, "not_found");
         let ids = |found: &[Value]| found.iter().map(|one| one["id"].clone()).collect::<Vec<_>>();
         assert_eq!(ids(&queue(&privacy, "open").await), [first["id"].clone()]);
         assert_eq!(ids(&queue(&privacy, "handled").await), [json!(id)]);
