@@ -133,8 +133,6 @@ enum Kind {
     One(&'static str),
     /// By the status after it.
     ByStatus(&'static [(&'static str, &'static str)]),
-    /// Of something new, and of a change.
-    NewOrChanged(&'static str, &'static str),
 }
 
 /// How much of before and after is told.
@@ -206,12 +204,6 @@ const SOURCES: &[Source] = &[
     ("member.ended", Kind::One("membership.ended"), &["administrators_left"], Change::Members(MEMBERSHIP)),
     ("member.removed", Kind::One("membership.removed"), &["withdrawn"], Change::Members(MEMBERSHIP)),
     ("member.rights_changed", Kind::One("rights.changed"), &["portal"], Change::Rights),
-    (
-        "membership.changed",
-        Kind::NewOrChanged("membership.created", "membership.updated"),
-        &["rights"],
-        Change::Members(MEMBERSHIP),
-    ),
     ("organization.created", Kind::One("organization.created"), &[], Change::Members(&["kind", "status"])),
     ("organization.updated", Kind::One("organization.updated"), &[], Change::Names),
     ("organization.status_changed", Kind::ByStatus(ORGANIZATION_STATUS), &[], Change::Words),
@@ -280,8 +272,6 @@ pub fn tell(audit: &str, detail: &Map<String, Value>) -> Option<Told> {
             let status = after.get("status").unwrap_or(after).as_str()?;
             kinds.iter().find(|(of, _)| *of == status).map(|(_, kind)| kind)?
         }
-        Kind::NewOrChanged(new, _) if before.is_null() => new,
-        Kind::NewOrChanged(_, changed) => changed,
     };
     let mut data: Map<String, Value> =
         facts.iter().filter_map(|fact| Some(((*fact).to_owned(), detail.get(*fact)?.clone()))).collect();
@@ -371,7 +361,6 @@ mod tests {
             match kind {
                 Kind::One(kind) => kinds.push(*kind),
                 Kind::ByStatus(of) => kinds.extend(of.iter().map(|(_, kind)| *kind)),
-                Kind::NewOrChanged(new, changed) => kinds.extend([*new, *changed]),
             }
         }
         for kind in &kinds {

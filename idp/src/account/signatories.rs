@@ -7,7 +7,7 @@ use crate::db::contacts::{self, Contact};
 use crate::db::organizations::Organization;
 use crate::db::{Tx, people};
 use crate::mail::organizations::SensitiveAct;
-use crate::mail::{self, Recipient};
+use crate::mail::{self, Post, Recipient};
 use crate::outcome::Outcome;
 use crate::web::text::Locale;
 
@@ -15,42 +15,44 @@ use crate::web::text::Locale;
 ///
 /// # Errors
 /// The database or the template failed.
-pub async fn administrator_changed(
+pub async fn administrator_changed<'p>(
     tx: &mut Tx,
-    app: &App,
+    post: impl Into<Post<'p>>,
     (organization, person): (&Organization, &str),
     now: Timestamp,
 ) -> Outcome<()> {
+    let post = post.into();
     let name = people::find(tx, person).await?.map(|person| format!("{} {}", person.given_name, person.family_name));
     let act = SensitiveAct::AdministratorChanged { person: name.unwrap_or_else(|| person.to_owned()) };
-    tell(tx, app, (organization, act), now).await
+    tell(tx, post, (organization, act), now).await
 }
 
 /// Tells the signatories of a sensitive act. Commit sends it.
 ///
 /// # Errors
 /// The database or the template failed.
-pub async fn tell(
+pub async fn tell<'p>(
     tx: &mut Tx,
-    app: &App,
+    post: impl Into<Post<'p>>,
     (organization, act): (&Organization, SensitiveAct),
     now: Timestamp,
 ) -> Outcome<()> {
-    tell_duty(tx, app, (organization, "signatory", act), now).await
+    tell_duty(tx, post, (organization, "signatory", act), now).await
 }
 
 /// Tells the contacts with one duty. Commit sends it.
 ///
 /// # Errors
 /// The database or the template failed.
-pub async fn tell_duty(
+pub async fn tell_duty<'p>(
     tx: &mut Tx,
-    app: &App,
+    post: impl Into<Post<'p>>,
     (organization, duty, act): (&Organization, &str, SensitiveAct),
     now: Timestamp,
 ) -> Outcome<()> {
+    let post = post.into();
     let to = contacts::of_duty(tx, &organization.id, duty).await?;
-    write(tx, app, (organization, act, &to), now).await
+    write(tx, post, (organization, act, &to), now).await
 }
 
 /// Tells the signatories as they were, `before`, and as they are that they have changed. Commit sends it.
@@ -68,19 +70,19 @@ pub async fn changed(
     let act = SensitiveAct::SignatoryChanged { person: actor(tx, by).await?, signatories };
     let known = |contact: &&Contact| !before.iter().any(|other| other.email == contact.email);
     let to: Vec<_> = before.iter().chain(after.iter().filter(known)).cloned().collect();
-    write(tx, app, (organization, act, &to), now).await
+    write(tx, app.into(), (organization, act, &to), now).await
 }
 
 async fn write(
     tx: &mut Tx,
-    app: &App,
+    post: Post<'_>,
     (organization, act, to): (&Organization, SensitiveAct, &[Contact]),
     now: Timestamp,
 ) -> Outcome<()> {
     let letter = act.letter(&organization.name, now);
     for contact in to {
         let to = Recipient { address: &contact.email, person: contact.person_id.as_deref(), locale: Locale::Fr };
-        mail::write_to(tx, app.into(), (&to, &letter), (now, now)).await?;
+        mail::write_to(tx, post, (&to, &letter), (now, now)).await?;
     }
     Ok(())
 }

@@ -177,7 +177,13 @@ async fn bulk(
     // Leave first, all of it: refusals are told to the trail in a transaction of their own.
     let (mut leave, mut told) = (Vec::with_capacity(operations.len()), Vec::new());
     for operation in operations {
-        let asked = caller.on_member_of_many(&app, operation.action(), (&organization, operation.person())).await;
+        let mut asked = caller.on_member_of_many(&app, operation.action(), (&organization, operation.person())).await;
+        if let (Operation::SetEnd { person, .. }, Ok(Ok(on))) = (operation, &asked)
+            && on.member.role == "administrator"
+        {
+            // As at the endpoint of the act.
+            asked = caller.on_member_of_many(&app, Action::SetMemberRole, (&organization, person)).await;
+        }
         let asked = match refused(asked) {
             Ok(asked) => asked,
             Err(stop) => {

@@ -213,7 +213,7 @@ impl Caller {
         for id in &self.administers {
             let Some(organization) = organizations::find(&mut app.db.reader().await?, id).await? else { continue };
             let resource = Resource { organization: Some(&organization.id), subject: None };
-            if self.decide(app, action, (&resource, &self.context(app, &organization)))?.is_ok() {
+            if self.decide(app, action, (&resource, &self.context(app, &organization).await?))?.is_ok() {
                 permitted.push(organization.id);
             }
         }
@@ -258,7 +258,7 @@ impl Caller {
     pub async fn in_organization(&self, app: &App, action: Action, id: &str) -> Answer<Acting> {
         let organization = self.organization(app, action, id).await?;
         let resource = Resource { organization: Some(&organization.id), subject: None };
-        let policy = self.ask(app, action, (&resource, &self.context(app, &organization))).await?;
+        let policy = self.ask(app, action, (&resource, &self.context(app, &organization).await?)).await?;
         Ok(Acting { asked: asked(app, &organization), organization, policy })
     }
 
@@ -270,7 +270,7 @@ impl Caller {
         let organization = self.organization(app, action, id).await?;
         let subject = Subject { id: "newcomer", operator: false, privacy: false, administrator: false };
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
-        let policy = self.ask(app, action, (&resource, &self.context(app, &organization))).await?;
+        let policy = self.ask(app, action, (&resource, &self.context(app, &organization).await?)).await?;
         Ok(Acting { asked: asked(app, &organization), organization, policy })
     }
 
@@ -282,7 +282,7 @@ impl Caller {
         let organization = self.organization(app, action, id).await?;
         let subject = Subject { id: "administrators", operator: false, privacy: false, administrator: true };
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
-        let policy = self.ask(app, action, (&resource, &self.context(app, &organization))).await?;
+        let policy = self.ask(app, action, (&resource, &self.context(app, &organization).await?)).await?;
         Ok(Acting { asked: asked(app, &organization), organization, policy })
     }
 
@@ -309,7 +309,7 @@ impl Caller {
         let (organization, member) = self.member(app, action, (id, person)).await?;
         let subject = subject(&member);
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
-        let context = Context { requested_by, ..self.context(app, &organization) };
+        let context = Context { requested_by, ..self.context(app, &organization).await? };
         let policy = self.ask(app, action, (&resource, &context)).await?;
         Ok(OnMember { asked: asked(app, &organization), organization, member, policy })
     }
@@ -328,7 +328,7 @@ impl Caller {
         let (organization, member) = self.member(app, action, (id, person)).await?;
         let subject = subject(&member);
         let resource = Resource { organization: Some(&organization.id), subject: Some(subject) };
-        let policy = match self.decide(app, action, (&resource, &self.context(app, &organization)))? {
+        let policy = match self.decide(app, action, (&resource, &self.context(app, &organization).await?))? {
             Ok(policy) => policy,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -503,7 +503,7 @@ impl Caller {
         Ok(tx.commit().await?)
     }
 
-    fn context<'a>(&self, app: &App, organization: &Organization) -> Context<'a> {
+    async fn context<'a>(&self, app: &App, organization: &Organization) -> Answer<Context<'a>> {
         // A status this program does not know counts as terminated.
         let organization_status = match organization.status.as_str() {
             "active" => Some(OrganizationStatus::Active),
@@ -511,7 +511,9 @@ impl Caller {
             _ => Some(OrganizationStatus::Terminated),
         };
         let subscription = Some(organization.subscription(app.clock.now()));
-        Context { step_up: self.step_up, organization_status, subscription, ..Context::default() }
+        // The operator alone is asked for it.
+        let vacant = self.operator && members::is_vacant(&mut app.db.reader().await?, &organization.id).await?;
+        Ok(Context { step_up: self.step_up, organization_status, subscription, vacant, ..Context::default() })
     }
 
     async fn ask(&self, app: &App, action: Action, about: (&Resource<'_>, &Context<'_>)) -> Answer<String> {

@@ -461,6 +461,10 @@ async fn update(
     body: Body<MemberPatch>,
 ) -> Answer {
     let on = caller.on_member(&app, Action::UpdateMember, (&organization, &person)).await?;
+    if on.member.role == "administrator" && body.value.ends_on != fields::Patched::Kept {
+        // Until when somebody administers is who administers.
+        caller.on_member(&app, Action::SetMemberRole, (&organization, &person)).await?;
+    }
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     let (before, version) = show(&mut write.tx, (&on.organization.id, &on.member.person_id), &on.asked).await?;
     if_match.check(version)?;

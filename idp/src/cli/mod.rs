@@ -4,7 +4,6 @@ mod client;
 mod jobs;
 mod keys;
 mod mail;
-mod membership;
 mod operator;
 mod organization;
 mod passwords;

@@ -7,10 +7,11 @@ use habilis_policies::sanctions::Act;
 use super::{master_key, open_migrated, say};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::organizations;
+use crate::db::audit::Event;
+use crate::db::{Db, organizations};
 use crate::login::rules;
 use crate::mail::Post;
-use crate::measures::Decision;
+use crate::measures::{self, Decision, Refused, Subject};
 use crate::outcome::{Fault, Outcome};
 
 /// Most organizations listed.
@@ -43,8 +44,6 @@ pub(super) enum Command {
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Make somebody a member, or change the terms of a membership. What is not named stays.
-    Member(Box<super::membership::Change>),
     /// The rule an organization's members follow when they choose a password.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -148,7 +147,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
                 banner: None,
                 by: "cli",
             };
-            return super::membership::set_status(&config, db, (&organization, order)).await;
+            return set_status(&config, db, (&organization, order)).await;
         }
         Command::Resume { organization, reason } => {
             let order = Decision {
@@ -160,11 +159,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
                 banner: None,
                 by: "cli",
             };
-            return super::membership::set_status(&config, db, (&organization, order)).await;
-        }
-        Command::Member(change) => {
-            let master = master_key(&config.keys)?;
-            return change.run(db, Post { config: &config, master: &master }).await;
+            return set_status(&config, db, (&organization, order)).await;
         }
     };
     let mut tx = db.begin().await?;
@@ -186,6 +181,26 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     tx.commit().await?;
     db.close().await;
     show(own.as_ref(), &PasswordPolicy::effective(own.as_ref(), &operator, &floor));
+    Ok(())
+}
+
+/// Suspends an organization, or ends its suspension.
+async fn set_status(config: &Config, db: Db, (organization, order): (&str, Decision<'_>)) -> Outcome<()> {
+    let now = Clock::System.now();
+    let master = master_key(&config.keys)?;
+    let mut tx = db.begin().await?;
+    let subject = Subject::Organization(organization);
+    let event = Event::new(subject.event(order.act)).by("cli");
+    let post = Post { config, master: &master };
+    let done = measures::apply(&mut tx, post, (subject, &order, event), now).await?;
+    let done = done.map_err(|refused| match refused {
+        Refused::Unknown => Fault::new(format!("there is no organization {organization}")),
+        Refused::Changed | Refused::LastOperator => Fault::new(format!("{organization} has another status by now")),
+        Refused::Rule(refusal) => Fault::new(format!("{organization}: {refusal}")),
+    })?;
+    tx.commit().await?;
+    db.close().await;
+    say(format_args!("{organization}  {}; the running server sends the notice", done.to));
     Ok(())
 }
 

@@ -10,11 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::{master_key, open_migrated, say};
 use crate::account::invite::{self, Incomplete, Invitation, Invited};
 use crate::account::landing::Landing;
+use crate::account::signatories;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person, fold_login};
-use crate::db::{Conn, Db, bounced_addresses, organizations, outbox, sharing_suspicions};
+use crate::db::{Conn, Tx, bounced_addresses, members, organizations, outbox, sharing_suspicions};
 use crate::mail::Post;
 use crate::outcome::{Fault, Outcome};
 use crate::web::text::Locale;
@@ -123,7 +124,9 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
                 by: "cli",
             };
             let post = Post { config: &config, master: &master_key(&config.keys)? };
-            let invited = invite(&db, post, &invitation, now).await?;
+            let mut tx = db.begin().await?;
+            let invited = invite(&mut tx, post, &invitation, now).await?;
+            tx.commit().await?;
             say(format_args!("invited {login} ({}); the link is in mail {}", invited.person, invited.mail));
         }
         Command::Resend { person } => {
@@ -174,16 +177,26 @@ pub(super) fn checked_login(typed: &str, email: &Email) -> Outcome<String> {
     Ok(login)
 }
 
-/// Invites in a transaction of its own; a refusal ends the command.
-pub(super) async fn invite(db: &Db, post: Post<'_>, invitation: &Invitation<'_>, now: Timestamp) -> Outcome<Invited> {
-    let mut tx = db.begin().await?;
-    match invite::invite(&mut tx, post, invitation, now).await? {
-        Ok(invited) => {
-            tx.commit().await?;
-            Ok(invited)
+/// Invites; a refusal ends the command. The first administrator of an organization is appointed here, every other one by the organization (R054).
+async fn invite(tx: &mut Tx, post: Post<'_>, invitation: &Invitation<'_>, now: Timestamp) -> Outcome<Invited> {
+    let administers = invitation.organization.filter(|(_, role)| *role == "administrator");
+    if let Some((organization, _)) = administers {
+        members::lock(tx, organization).await?;
+        if !members::is_vacant(tx, organization).await? {
+            return Err(Fault::new(
+                "the organization has an administrator and appoints others itself; on its written request an operator does by an override",
+            ));
         }
-        Err(refusal) => Err(Fault::new(format!("{}: {refusal}; nothing was changed", invitation.login))),
     }
+    let invited = invite::invite(tx, post, invitation, now).await?;
+    let invited =
+        invited.map_err(|refusal| Fault::new(format!("{}: {refusal}; nothing was changed", invitation.login)))?;
+    if let Some((organization, _)) = administers
+        && let Some(organization) = organizations::find(tx, organization).await?
+    {
+        signatories::administrator_changed(tx, post, (&organization, &invited.person), now).await?;
+    }
+    Ok(invited)
 }
 
 pub(super) async fn one(c: &mut impl Conn, typed: &str) -> Outcome<Person> {

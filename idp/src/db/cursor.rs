@@ -268,6 +268,7 @@ impl Bounds {
         let rows = i64::from(limit.clamp(1, MAX_LIMIT)) + 1;
         let scanned = match density {
             Density::Every => rows,
+            Density::Most => rows * 2,
             Density::Some => SCANNED,
         };
         Self { scanned, rows }
@@ -289,6 +290,8 @@ pub(super) fn are_few(rows: usize) -> bool {
 pub(super) enum Density {
     /// All of them.
     Every,
+    /// All but those of people who were found by two words.
+    Most,
     /// Those that pass the filters.
     Some,
 }

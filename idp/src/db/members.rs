@@ -35,6 +35,8 @@ statements! {
              WHERE m.organization_id = $1 AND m.role = 'administrator' AND m.status = 'active'
                AND (m.ends_on IS NULL OR m.ends_on >= $2) AND p.status IN ('active', 'pending', 'suspended_password')
              ORDER BY CASE p.status WHEN 'pending' THEN 1 ELSE 0 END, m.created_at, m.person_id LIMIT 200";
+    VACANT = "SELECT NOT EXISTS (SELECT 1 FROM memberships m JOIN people p ON p.id = m.person_id
+                                 WHERE m.organization_id = $1 AND m.role = 'administrator' AND p.status <> 'pending')";
     UPDATE = "UPDATE memberships SET affiliation = $4, ends_on = $5, mandate = $6, updated_at = $7, version = version + 1
               WHERE organization_id = $1 AND person_id = $2
                 AND version + (SELECT p.version FROM people p WHERE p.id = $2) + (SELECT o.version FROM organizations o WHERE o.id = $1) = $3";
@@ -297,6 +299,14 @@ pub struct Head {
 /// The engine failed.
 pub async fn heads(c: &mut impl Conn, organization: &str, today: &str) -> sqlx::Result<Vec<Head>> {
     sql!(c, all Head: HEADS, organization, today)
+}
+
+/// Whether `organization` has no administrator who has opened their account, suspended or past their last day as they may be.
+///
+/// # Errors
+/// The engine failed.
+pub async fn is_vacant(c: &mut impl Conn, organization: &str) -> sqlx::Result<bool> {
+    Ok(sql!(c, one (bool,): VACANT, organization)?.0)
 }
 
 /// Changes the terms of a membership that is still at `version`; false when somebody was faster.

@@ -134,12 +134,13 @@ statements! {
     REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
     REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
     BY_WORD = { sqlite (by_word!(sqlite)), postgres (by_word!(postgres)) };
-    // One word and no filter: whoever is found is shown, so the range itself is read until the page is full.
+    // One word and no filter: whoever is found is shown, and memberships are read for the page alone.
     BY_ONE_WORD = (concat!(
         columns!("k.word"),
-        "FROM (SELECT k.word, k.sort_key, k.person_id FROM member_words k
-               WHERE k.organization_id = $1 AND (k.word, k.sort_key, k.person_id) > ($4, $5, $6) AND k.word < $3 AND k.word = ", first_word!("$2"), "
-               ORDER BY k.word, k.sort_key, k.person_id LIMIT $7) k
+        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id FROM member_words
+                                WHERE organization_id = $1 AND (word, sort_key, person_id) > ($4, $5, $6) AND word < $3
+                                ORDER BY word, sort_key, person_id LIMIT $7) k
+               WHERE k.word = ", first_word!("$2"), " ORDER BY k.word, k.sort_key, k.person_id LIMIT $8) k
          JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
          JOIN people p ON p.id = k.person_id
          ORDER BY k.word, k.sort_key, k.person_id"

@@ -78,12 +78,6 @@ statements! {
               WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2) AND o.status = 'active'
                 AND o.mandatory_attributes <> ''
               ORDER BY m.created_at, o.id LIMIT $3";
-    SET_MEMBER = "INSERT INTO memberships (person_id, organization_id, role, created_at, updated_at, mandate, status, affiliation, ends_on)
-                  VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)
-                  ON CONFLICT (person_id, organization_id) DO UPDATE
-                  SET role = excluded.role, updated_at = excluded.updated_at, mandate = excluded.mandate, status = excluded.status,
-                      affiliation = excluded.affiliation, ends_on = excluded.ends_on, version = memberships.version + 1";
-    MEMBER = "SELECT role, mandate, status, affiliation, ends_on FROM memberships WHERE person_id = $1 AND organization_id = $2";
 }
 
 /// An organization, for the operator's list.
@@ -428,54 +422,6 @@ pub async fn membership(
     now: Timestamp,
 ) -> sqlx::Result<Option<Membership>> {
     sql!(c, optional Membership: FOR_CLAIMS, person, organization, today(now))
-}
-
-/// The terms of a membership.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Terms {
-    /// `administrator` or `member`.
-    pub role: String,
-    /// See [`Membership::mandate`].
-    pub mandate: Option<String>,
-    /// `active` or `suspended`.
-    pub status: String,
-    /// `employee` or `external` (R056).
-    pub affiliation: String,
-    /// The last day, Paris.
-    pub ends_on: Option<String>,
-}
-
-/// The terms on which `person` belongs to `organization`, in force or not.
-///
-/// # Errors
-/// The engine failed.
-pub async fn terms(c: &mut impl Conn, person: &str, organization: &str) -> sqlx::Result<Option<Terms>> {
-    sql!(c, optional Terms: MEMBER, person, organization)
-}
-
-/// Makes `person` a member of `organization` on these terms, or changes them.
-///
-/// # Errors
-/// The engine failed, a person or organization that is not there included.
-pub async fn set_member(
-    tx: &mut Tx,
-    (person, organization): (&str, &str),
-    terms: &Terms,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    sql!(
-        tx,
-        execute SET_MEMBER,
-        person,
-        organization,
-        &terms.role,
-        At::from(now),
-        terms.mandate.as_deref(),
-        &terms.status,
-        &terms.affiliation,
-        terms.ends_on.as_deref(),
-    )
-    .map(drop)
 }
 
 /// Finds an organization.

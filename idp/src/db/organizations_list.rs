@@ -78,9 +78,10 @@ statements! {
     ));
     BY_ONE_WORD = (concat!(
         columns!("k.word"),
-        "FROM (SELECT k.word, k.sort_key, k.id FROM (SELECT word, sort_key, organization_id AS id FROM organization_words) k
-               WHERE (k.word, k.sort_key, k.id) > ($3, $4, $5) AND k.word < $2 AND k.word = ", first_word!("$1"), "
-               ORDER BY k.word, k.sort_key, k.id LIMIT $6) k
+        "FROM (SELECT k.* FROM (SELECT word, sort_key, organization_id AS id FROM organization_words
+                                WHERE (word, sort_key, organization_id) > ($3, $4, $5) AND word < $2
+                                ORDER BY word, sort_key, organization_id LIMIT $6) k
+               WHERE k.word = ", first_word!("$1"), " ORDER BY k.word, k.sort_key, k.id LIMIT $7) k
          JOIN organizations p ON p.id = k.id
          ORDER BY k.word, k.sort_key, k.id"
     ));

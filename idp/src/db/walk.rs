@@ -32,7 +32,7 @@ pub(super) use ordered;
 ///
 /// `page` takes its values, how many rows to look at and to give, the range of the driver, the place to go on from, and the ranges of
 /// the other words. `reached` and `weigh` begin with the scope of the list, if it has one; so does `one`, for a single word where the
-/// filter lets everything pass: the range of the driver, the place to go on from, and how many rows to give.
+/// filter lets everything pass: the range of the driver, the place to go on from, how many rows to look at and to give.
 macro_rules! searched {
     (
         ($asked:pat_param, $kind:ty) -> $row:ty,
@@ -55,22 +55,22 @@ macro_rules! searched {
             // The empty key and id come before those of every row.
             let (word, key, id) = after
                 .map_or_else(|| (driver.as_bytes().to_vec(), Vec::new(), String::new()), |c| (c.word, c.key, c.id));
-            if words.len() == 1 && $open {
-                let bounds = Bounds::new(limit, Density::Every);
-                let rows = sql!(
+            let alone = words.len() == 1 && $open;
+            let bounds = Bounds::new(limit, if alone { Density::Most } else { Density::Some });
+            let rows = if alone {
+                sql!(
                     c,
-                    all $row: $one $(, $scope)*, driver.as_bytes(), &end, &word, &key, &id, bounds.rows,
-                )?;
-                return Ok(cursor::page(rows, Order::Match, bounds, None));
-            }
-            let bounds = Bounds::new(limit, Density::Some);
-            let [second, third, fourth, fifth, sixth] = &others;
-            let rows = sql!(
-                c,
-                all $row: $page
-                $(, $value)*, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
-                second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
-            )?;
+                    all $row: $one $(, $scope)*, driver.as_bytes(), &end, &word, &key, &id, bounds.scanned, bounds.rows,
+                )?
+            } else {
+                let [second, third, fourth, fifth, sixth] = &others;
+                sql!(
+                    c,
+                    all $row: $page
+                    $(, $value)*, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
+                    second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
+                )?
+            };
             let reached = if bounds.are_met_by(rows.len()) {
                 None
             } else {

@@ -22,6 +22,22 @@ fn both(server: &TestServer) -> (&Person, &Organization, &Organization) {
     (person, person.organization.as_ref().unwrap(), person.second_organization.as_ref().unwrap())
 }
 
+/// The operator's automation, and the path of a membership.
+async fn membership(server: &TestServer, organization: &str, login: &str) -> (Api, String) {
+    let (boss, members) = (crate::api::operator(server).await, format!("/organizations/{organization}/members"));
+    let found = boss.get(&format!("{members}?q={login}")).await.done(200);
+    let member = format!("{members}/{}", found["items"][0]["id"].as_str().unwrap());
+    (boss, member)
+}
+
+/// What was granted for an organization that counts no more is dead, and the other one is all there is.
+async fn nowhere(server: &TestServer, (person, other): (&Person, &str), tokens: &Tokens) {
+    assert_alive(server, "demo-portal", tokens, false).await;
+    let now = request(server, "demo-portal");
+    let visit = arrive(server, &mut Browser::new(), &now, person).await;
+    assert_eq!(organization(server, &now, visit).await, json!(other), "nothing to choose");
+}
+
 fn of_kind<'a>(server: &'a TestServer, kind: &str) -> &'a Person {
     server.people.iter().find(|person| person.kind == kind).unwrap_or_else(|| panic!("no {kind}"))
 }
@@ -368,11 +384,14 @@ own_journeys! {
         let paris = TimeZone::get("Europe/Paris").unwrap();
         let last_day = server.now().await.to_zoned(paris).date().tomorrow().unwrap();
         let (last_day, midnight) = (last_day.to_string(), last_day.tomorrow().unwrap().in_tz("Europe/Paris").unwrap());
-        let member = ["organization", "member", &cfa.id, &person.login, "--affiliation", "external"];
-        server.manage(&member).await.assert_refused(&["last day"]);
-        server.manage(&[&member[..], &["--ends-on", &last_day]].concat()).await.printed();
         let shown = server.manage(&["person", "show", &person.login]).await.printed();
-        assert!(shown.contains(&format!("until {last_day}")), "{shown}");
+        assert!(!shown.contains(&format!("until {last_day}")), "{shown}");
+        let (boss, member) = membership(&server, &cfa.id, &person.login).await;
+        let tag = boss.get(&member).await.header("etag").to_owned();
+        let external = json!({ "affiliation": "external" });
+        boss.patch(&member, &tag, &external).await.problem(422, "invalid_fields");
+        let until = json!({ "affiliation": "external", "ends_on": last_day });
+        assert_eq!(boss.patch(&member, &tag, &until).await.done(200)["ends_on"], json!(last_day));
         let end = midnight.timestamp();
         server.set_clock(&json!({ "set": end - SignedDuration::from_mins(5) })).await.ok_json();
         let for_cfa = named_tokens(&server, "demo-portal", (&person, &cfa.id)).await;
@@ -394,28 +413,24 @@ own_journeys! {
         let (person, company, cfa) = both(&server);
         let (person, company, cfa) = (person.clone(), company.clone(), cfa.clone());
         let for_cfa = named_tokens(&server, "demo-portal", (&person, &cfa.id)).await;
-        let member = ["organization", "member", &cfa.id, &person.login, "--status"].map(str::to_owned);
-        let with = |status: &str| [&member[..], &[status.to_owned()]].concat();
-        for (off, on) in [
-            (with("suspended"), with("active")),
-            (
-                ["organization", "suspend", &cfa.id, "--breach", "Convention.", "--remedy", "Régulariser."].map(str::to_owned).to_vec(),
-                ["organization", "resume", &cfa.id].map(str::to_owned).to_vec(),
-            ),
-        ] {
-            let (off, on): (Vec<&str>, Vec<&str>) = (off.iter().map(String::as_str).collect(), on.iter().map(String::as_str).collect());
-            server.manage(&off).await.printed();
-            assert_alive(&server, "demo-portal", &for_cfa, false).await;
-            let now = request(&server, "demo-portal");
-            let visit = arrive(&server, &mut Browser::new(), &now, &person).await;
-            assert_eq!(organization(&server, &now, visit).await, json!(company.id), "nothing to choose");
-            server.manage(&on).await.printed();
-            // What an organization was suspended after stays dead; a new sign-in is good.
-            let resumed = on.first() == Some(&"organization") && on.get(1) == Some(&"resume");
-            assert_alive(&server, "demo-portal", &for_cfa, !resumed).await;
-            let again = named_tokens(&server, "demo-portal", (&person, &cfa.id)).await;
-            assert_alive(&server, "demo-portal", &again, true).await;
+        let (boss, member) = membership(&server, &cfa.id, &person.login).await;
+        let status = |status: &str| json!({ "status": status, "reason": "essai" });
+        for off in [true, false] {
+            let of_membership = if off { "suspended" } else { "active" };
+            boss.put(&format!("{member}/status"), &status(of_membership)).await.done(200);
+            if off {
+                nowhere(&server, (&person, &company.id), &for_cfa).await;
+            }
         }
+        assert_alive(&server, "demo-portal", &for_cfa, true).await;
+        let again = named_tokens(&server, "demo-portal", (&person, &cfa.id)).await;
+        server.manage(&["organization", "suspend", &cfa.id, "--breach", "Convention.", "--remedy", "Régulariser."]).await.printed();
+        nowhere(&server, (&person, &company.id), &again).await;
+        server.manage(&["organization", "resume", &cfa.id]).await.printed();
+        // What an organization was suspended after stays dead; a new sign-in is good.
+        assert_alive(&server, "demo-portal", &again, false).await;
+        let again = named_tokens(&server, "demo-portal", (&person, &cfa.id)).await;
+        assert_alive(&server, "demo-portal", &again, true).await;
         server.kill();
     }
 
@@ -426,7 +441,8 @@ own_journeys! {
         let quiet = AuthorizationRequest::of(server.client("demo-portal")).with("scope", "openid");
         let page = arrive(&server, &mut Browser::new(), &quiet, &person).await.page();
         assert!(page.has("enrol-page"), "{}", page.summary());
-        server.manage(&["organization", "member", &cfa.id, &person.login, "--status", "suspended"]).await.printed();
+        let (boss, member) = membership(&server, &cfa.id, &person.login).await;
+        boss.put(&format!("{member}/status"), &json!({ "status": "suspended", "reason": "essai" })).await.done(200);
         arrive(&server, &mut Browser::new(), &quiet, &person).await.left();
         server.manage(&["organization", "policy", "set", &cfa.id, "--renewal", "yearly"]).await.printed();
         let due = server.manage(&["passwords", "due", "--organization", &cfa.id]).await.printed();
@@ -436,22 +452,6 @@ own_journeys! {
     }
 
     async fn without_a_mandate_there_is_no_role_in_the_organization(mut server: TestServer) {
-        let person = of_kind(&server, "administrator").clone();
-        let organization = person.organization.clone().unwrap().id;
-        for (mandate, expected) in [("none", None), ("legal_representative", Some("legal_representative")), ("delegation", Some("delegation"))] {
-            server.manage(&["organization", "member", &organization, &person.login, "--mandate", mandate]).await.printed();
-            let tokens = named_tokens(&server, "demo-portal", (&person, &organization)).await;
-            let told = userinfo(&server, tokens.access_token()).await.ok_json();
-            for claims in [told, tokens.id_claims(), jose::claims(tokens.access_token())] {
-                assert_eq!(claims.get("mandate").and_then(Value::as_str), expected, "{claims}");
-                assert_eq!(claims.get("organization_roles").is_some(), expected.is_some(), "{claims}");
-                assert!(claims["roles"].is_array(), "rights in the portal need no mandate: {claims}");
-            }
-        }
-        server.kill();
-    }
-
-    async fn the_api_takes_a_mandate_away_and_gives_another(mut server: TestServer) {
         let boss = crate::api::operator(&server).await;
         let person = of_kind(&server, "administrator").clone();
         let organization = person.organization.clone().unwrap().id;
@@ -459,7 +459,11 @@ own_journeys! {
         let found = boss.get(&format!("{members}?q={}", person.login)).await.done(200);
         let member = format!("{members}/{}", found["items"][0]["id"].as_str().unwrap());
         let read = boss.get(&member).await.header("etag").to_owned();
-        for (mandate, expected) in [(Value::Null, None), (json!("delegation"), Some("delegation"))] {
+        for (mandate, expected) in [
+            (Value::Null, None),
+            (json!("legal_representative"), Some("legal_representative")),
+            (json!("delegation"), Some("delegation")),
+        ] {
             let tag = boss.get(&member).await.header("etag").to_owned();
             let changed = boss.patch(&member, &tag, &json!({ "mandate": mandate })).await;
             assert_eq!(changed.done(200)["mandate"], mandate);
@@ -467,9 +471,11 @@ own_journeys! {
             let same = boss.patch(&member, changed.header("etag"), &json!({})).await.done(200);
             assert_eq!(same["mandate"], mandate);
             let tokens = named_tokens(&server, "demo-portal", (&person, &organization)).await;
-            for claims in [userinfo(&server, tokens.access_token()).await.ok_json(), tokens.id_claims()] {
+            let told = userinfo(&server, tokens.access_token()).await.ok_json();
+            for claims in [told, tokens.id_claims(), jose::claims(tokens.access_token())] {
                 assert_eq!(claims.get("mandate").and_then(Value::as_str), expected, "{claims}");
                 assert_eq!(claims.get("organization_roles").is_some(), expected.is_some(), "{claims}");
+                assert!(claims["roles"].is_array(), "rights in the portal need no mandate: {claims}");
             }
         }
         boss.patch(&member, &read, &json!({ "mandate": null })).await.problem(412, "version_mismatch");

@@ -109,6 +109,8 @@ pub struct Context<'a> {
     pub requested_by: Option<&'a str>,
     /// The person holds the special permission to see identity documents (R124), which needs certificates (R176).
     pub identity_images: bool,
+    /// The organization the act is about has no administrator who has opened their account (R054, Q23).
+    pub vacant: bool,
 }
 
 /// The answer. Policies are named by their `@id`, for the audit and the log.
@@ -412,7 +414,11 @@ impl Names {
     }
 
     fn circumstances(&self, context: &Context) -> Result<Circumstances, String> {
-        let mut pairs = vec![flag("step_up", context.step_up), flag("identity_images", context.identity_images)];
+        let mut pairs = vec![
+            flag("step_up", context.step_up),
+            flag("identity_images", context.identity_images),
+            flag("vacant", context.vacant),
+        ];
         if let Some(status) = context.organization_status {
             let status = match status {
                 OrganizationStatus::Active => &self.active,

@@ -174,6 +174,7 @@ fn cell(engine: &Engine, line: &Line, principal: &Principal, (status, subscripti
             _ => None,
         },
         identity_images: line.with == "images",
+        vacant: line.with == "vacant",
     };
     let answers: BTreeSet<&str> = subjects(line.whom, principal)
         .into_iter()
@@ -458,6 +459,7 @@ fn generous() -> Context<'static> {
         subscription: Some(Subscription::Open),
         requested_by: Some("usr_asker"),
         identity_images: true,
+        vacant: true,
     }
 }
 
@@ -548,6 +550,9 @@ fn the_deciding_policy_is_named() {
     let exporting = Context { subscription: Some(Subscription::Export), ..weak };
     let asked_self = Context { requested_by: Some("usr_operator"), ..generous() };
     let own = about("usr_administrator");
+    let governed = Context { vacant: false, ..generous() };
+    let other = Subject { id: "usr_other", operator: false, privacy: false, administrator: true };
+    let chief = Resource { subject: Some(other), ..about("") };
     for (column, action, resource, context, expected) in [
         ("adm", Action::GiveRight, about("usr_other"), weak, permit("administrator")),
         ("cli", Action::GiveRight, about("usr_other"), weak, permit("organization-client")),
@@ -577,6 +582,10 @@ fn the_deciding_policy_is_named() {
         ("adm", Action::ExportPasswordHashes, organization, over, refusal(Some("subscription-over"))),
         ("cli", Action::ExportPasswordHashes, organization, generous(), refusal(Some("client-alone"))),
         ("aut", Action::ImportPasswordHashes, organization, generous(), refusal(Some("people-decide"))),
+        ("op", Action::SetMemberRole, about("usr_other"), governed, refusal(Some("organization-appoints"))),
+        ("aut", Action::RemoveMember, chief, governed, refusal(Some("organization-appoints"))),
+        ("aut", Action::RemoveMember, about("usr_other"), governed, permit("operator-client")),
+        ("aut", Action::RequestSuccession, about("usr_other"), governed, refusal(Some("organization-appoints"))),
     ] {
         let principal = asking(column);
         assert_eq!(engine.decide(&principal, action, &resource, &context), expected, "{column} {action}");
@@ -804,7 +813,7 @@ proptest! {
         let subject = named.then(|| Subject { id: if own { &id } else { "usr_other" }, operator, privacy, administrator: step_up });
         let resource = Resource { organization: Some(HERE), subject };
         let requested_by = own.then_some("usr_asker");
-        let context = Context { step_up, organization_status: status, subscription, requested_by, identity_images };
+        let context = Context { step_up, organization_status: status, subscription, requested_by, identity_images, vacant: own };
         let decision = engine.decide(&principal, Action::ALL[act], &resource, &context);
         let refused = matches!(&decision, Decision::Refuse { errors, .. } if errors.is_empty());
         prop_assert!(refused, "{decision:?}");
@@ -839,7 +848,7 @@ proptest! {
             subject: subject.then_some(Subject { id: if own { "usr_a" } else { "usr_b" }, operator: asked, privacy: own, administrator: administers }),
         };
         let requested_by = asked.then_some("usr_c");
-        let context = Context { step_up: false, organization_status: status, subscription, requested_by, identity_images: own };
+        let context = Context { step_up: false, organization_status: status, subscription, requested_by, identity_images: own, vacant: member };
         // Against the schema, which a decision does not spend time on.
         let (request, _) = engine.ask(&principal, Action::ALL[act], &resource, &context).unwrap();
         let entities = [engine.names.principal(&principal).unwrap(), engine.names.record(&resource).unwrap()];
