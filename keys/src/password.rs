@@ -24,7 +24,7 @@ const MAX_WORK_KIB: u64 = 4 * 1024 * 1024;
 /// KiB written over all passes, below which a hash is cheaper than every setting OWASP lists (7 MiB five times).
 const MIN_WORK_KIB: u64 = 35 * 1024;
 /// What a hash made elsewhere may cost here, unless the server's own are dearer: memory in KiB, KiB written over all passes (half a second
-/// of one core), and lanes. Each place of the pool that computes it keeps the memory.
+/// of one core), and lanes.
 const FOREIGN: (u32, u64, u32) = (128 * 1024, 512 * 1024, 16);
 /// The shortest salt and output of one. Its passes may be few: it is made anew, at the current cost, as soon as the password is typed.
 const FOREIGN_BYTES: (usize, usize) = (8, 16);
@@ -163,6 +163,12 @@ pub fn decoy(params: Params) -> String {
 pub struct Memory(Vec<Block>);
 
 impl Memory {
+    /// Whether it is no more than a hash with `params` works in: what a dearer one from elsewhere needed is not worth keeping.
+    pub fn fits(&self, params: Params) -> bool {
+        // A block is one KiB.
+        self.0.len() <= usize::try_from(params.memory_kib).unwrap_or(usize::MAX)
+    }
+
     /// [`hash`] in this memory.
     ///
     /// # Errors
@@ -204,6 +210,8 @@ impl Memory {
         let params = params.bounded()?;
         let blocks = params.block_count();
         if self.0.len() < blocks {
+            // Wiped and given back before more is asked for.
+            *self = Self::default();
             self.0 = vec![Block::new(); blocks];
         }
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -312,6 +320,20 @@ mod tests {
         let too_long = password(&format!("{}a", "é".repeat(512)));
         assert_eq!(hash(&too_long, CHEAP), Err(PasswordError::TooLong));
         assert_eq!(verify(&too_long, &phc, CHEAP), Ok(Verdict::Mismatch));
+    }
+
+    #[test]
+    fn memory_that_a_dearer_hash_needed_fits_no_more() {
+        let dearer = Params { memory_kib: 128, ..CHEAP };
+        let (cheap, dear) = (hash(&password("a"), CHEAP).unwrap(), hash(&password("a"), dearer).unwrap());
+        let mut memory = Memory::default();
+        assert!(memory.fits(CHEAP));
+        assert_eq!(memory.verify(&password("a"), &cheap, CHEAP), Ok(Verdict::Match { outdated: false }));
+        assert!(memory.fits(CHEAP) && memory.fits(dearer));
+        assert_eq!(memory.verify(&password("a"), &dear, CHEAP), Ok(Verdict::Match { outdated: true }));
+        assert!(!memory.fits(CHEAP) && memory.fits(dearer));
+        // It serves cheaper ones as well as before.
+        assert_eq!(memory.verify(&password("b"), &cheap, CHEAP), Ok(Verdict::Mismatch));
     }
 
     #[test]

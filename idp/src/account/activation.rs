@@ -1,7 +1,8 @@
 //! `/activate/{token}`: an account opens (R005, R025): the link proves the address, the person chooses a password and accepts
 //! that the account is personal (R030). The same page ends a sign-up, whose account begins to exist here.
 //!
-//! Whoever comes from elsewhere with the digest of a password (R212) may keep it, by typing it here: the digest alone opens nothing.
+//! Whoever comes from elsewhere with the digest of a password (R212) may keep it, by typing it here: the digest alone opens nothing. Where
+//! it may not be kept, that password is not chosen anew either.
 //!
 //! The link is used up by the choice itself, so that looking at the page, as some mail filters do, costs nothing.
 
@@ -14,14 +15,14 @@ use habilis_keys::secret::Secret;
 use habilis_keys::token::digest;
 use habilis_policies::attributes::Attribute;
 use habilis_policies::calendar;
-use habilis_policies::passwords::PasswordPolicy;
+use habilis_policies::passwords::{PasswordPolicy, PasswordRefusal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{self, Field};
 use super::declaration::{self, Declared};
 use super::invite::PATH;
-use super::landing::Landing;
+use super::landing::{self, Landing};
 use super::logins;
 use super::notice::{Told, tell};
 use crate::app::App;
@@ -32,8 +33,7 @@ use crate::db::{
     Conn, Tx, browsers, enrolments, imported_passwords, is_unique_violation, members, orders, organizations, passwords,
 };
 use crate::login::change::{self, Problem, Typed};
-use crate::login::finish::{Arrival, Way, second_step};
-use crate::login::local::Place;
+use crate::login::finish::{Arrival, second_step};
 use crate::login::password_pages::{PasswordRule, problem_texts};
 use crate::login::rules;
 use crate::login::session::{self, Authenticated};
@@ -102,7 +102,9 @@ struct Found {
     missing: Vec<Field>,
     /// What was declared at the sign-up.
     declared: Option<Declared>,
-    /// They came with the digest of a password that may still be kept.
+    /// They came with the digest of a password.
+    brought: bool,
+    /// It may still be kept.
     keeps: bool,
 }
 
@@ -182,7 +184,7 @@ pub async fn post(
         Some(id) => interaction::open(&app, &cookies, id, now).await?,
         None => None,
     };
-    let way = waiting.map_or(Way::Place(Place::Account), |open| Way::Request(Box::new(open)));
+    let way = found.landing.way(&app, waiting).await?;
     let portal = way.portal(&app, &browser, now).await?;
     let old = session::load(&app, &cookies, now).await?;
     let arrival = Arrival { origin: &origin, browser: &browser, old };
@@ -221,11 +223,7 @@ pub async fn post(
         .with("session", session.id.clone())
         .with("amr", "pwd");
     audit::record(&mut tx, event, now).await?;
-    let waiting = match way {
-        Way::Request(open) => Some(*open),
-        Way::Place(_) => None,
-    };
-    let mut response = found.landing.go(&mut tx, &app, (waiting, &session), now).await?;
+    let mut response = landing::go(&mut tx, &app, (way, &session), now).await?;
     tx.commit().await?;
     opened(&found);
     cookies::set_session(&app, &mut response, &cookie);
@@ -244,7 +242,10 @@ async fn password_of(
     let password = Secret::new(params.take("password").unwrap_or_default());
     if params.get("keep") != Some("yes") {
         let repeated = Secret::new(params.take("repeated").unwrap_or_default());
-        let judged = change::judge(app, &found.person, Typed { password, repeated }).await?;
+        let judged = change::judge(app, &found.person, Typed { password: password.clone(), repeated }).await?;
+        if judged.is_ok() && came_along(app, found, password).await? {
+            return Ok(Err((vec![Problem::Refused(PasswordRefusal::Reused)], false)));
+        }
         return Ok(judged.map(|phc| (phc, now)).map_err(|problems| (problems, false)));
     }
     let not_kept = |again| Ok(Err((vec![Problem::NotKept], again)));
@@ -253,7 +254,7 @@ async fn password_of(
     }
     let mut tx = app.db.begin().await?;
     let stored = imported_passwords::look(&mut tx, &found.person.id).await?;
-    let again = imported_passwords::find(&mut tx, &found.person.id).await?.is_some();
+    let again = imported_passwords::find(&mut tx, &found.person.id).await?.is_some_and(|(_, keeps)| keeps);
     tx.commit().await?;
     let Some((stored, changed_at)) = stored else { return not_kept(false) };
     if app.hasher.verify(password.clone(), Some(stored)).await? == Verdict::Mismatch {
@@ -262,6 +263,26 @@ async fn password_of(
     // Held against the rules of here, and computed anew at the cost of here.
     let judged = change::judge(app, &found.person, Typed { repeated: password.clone(), password }).await?;
     Ok(judged.map(|phc| (phc, changed_at.into())).map_err(|problems| (problems, false)))
+}
+
+/// Whether this is the password they came with, and the rule is that an earlier one does not come back. A match is not counted: however
+/// often it is chosen, it is refused.
+async fn came_along(app: &App, found: &Found, password: Secret<String>) -> Outcome<bool> {
+    if !found.brought || found.policy.history == 0 {
+        return Ok(false);
+    }
+    let person = &found.person.id;
+    let mut tx = app.db.begin().await?;
+    let stored = imported_passwords::compare(&mut tx, person).await?;
+    tx.commit().await?;
+    let Some(stored) = stored else { return Ok(false) };
+    if app.hasher.verify(password, Some(stored)).await? == Verdict::Mismatch {
+        return Ok(false);
+    }
+    let mut tx = app.db.begin().await?;
+    imported_passwords::give_back(&mut tx, person).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 fn opened(found: &Found) {
@@ -332,7 +353,14 @@ async fn open(
     }
     seats::taken_up(tx, &person.id, "", now).await?;
     passwords::set(tx, &person.id, made.phc, made.chosen_at).await?;
-    imported_passwords::forget(tx, &person.id).await?;
+    let kept = made.chosen_at < now;
+    if kept {
+        imported_passwords::forget(tx, &person.id).await?;
+    } else {
+        imported_passwords::outlive(tx, &person.id, now).await?;
+    }
+    // A link may have been handed over beside the one that was mailed.
+    account_links::void(tx, &person.id, Purpose::Activate, now).await?;
     let mut declarations = Vec::new();
     for (declared, made_on) in [(&found.declared, "sign_up"), (&made.declared, "activation")] {
         if let Some(declared) = declared {
@@ -348,7 +376,7 @@ async fn open(
         .with("accepted", ACCEPTED)
         .with("declarations", declarations)
         .with("given", given)
-        .with("password_kept", made.chosen_at < now);
+        .with("password_kept", kept);
     audit::record(tx, event, now).await?;
     Ok(Opened::Yes)
 }
@@ -383,8 +411,8 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
         let policy = app.config.password_policy();
         let missing = attributes::fields(&attributes::asked_of_all(&app.config), &person)?;
         let purpose = Purpose::SignUp;
-        let (organization, keeps) = (None, false);
-        return Ok(Some(Found { purpose, person, landing, organization, policy, missing, declared, keeps }));
+        let (organization, brought, keeps) = (None, false, false);
+        return Ok(Some(Found { purpose, person, landing, organization, policy, missing, declared, brought, keeps }));
     }
     let Some(id) = link.person_id.as_deref().filter(|_| link.is_for(Purpose::Activate)) else { return Ok(None) };
     let Some(person) = people::find(&mut reader, id).await?.filter(|person| person.status == "pending") else {
@@ -393,12 +421,13 @@ async fn find(app: &App, token: &str, now: Timestamp) -> Outcome<Option<Found>> 
     let organization = organizations::of_person(&mut reader, id, now).await?.into_iter().next();
     let policy = rules::of_person(&mut reader, &app.config, id, now).await?;
     let asked = attributes::asked_of(&mut reader, &app.config, (id, now)).await?;
-    let kept = imported_passwords::find(&mut reader, id).await?;
+    let came = imported_passwords::find(&mut reader, id).await?;
     Ok(Some(Found {
         purpose: Purpose::Activate,
         declared: None,
+        brought: came.is_some(),
         // One that has expired is renewed as any other.
-        keeps: kept.is_some_and(|chosen| rules::state(app, &policy, chosen.into(), now).may_sign_in()),
+        keeps: came.is_some_and(|(chosen, open)| open && rules::state(app, &policy, chosen.into(), now).may_sign_in()),
         missing: attributes::fields(&asked, &person)?,
         person,
         landing: serde_json::from_str(&link.detail)?,

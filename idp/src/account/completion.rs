@@ -84,6 +84,7 @@ pub async fn on_the_way(
     let next = match way {
         Way::Request(open) => Next::Request(open.interaction.id.clone()),
         Way::Place(place) => Next::Place(*place),
+        Way::Landing(_) => Next::Place(Place::Account),
     };
     Ok(Some(next.asked_at()))
 }

@@ -303,43 +303,43 @@ pub async fn invite_again(
             return Ok(Err(refusal));
         }
     }
-    send_fresh(tx, post, person, now).await.map(Ok)
+    account_links::void(tx, &person.id, Purpose::Activate, now).await?;
+    send_fresh(tx, post, person, now).await.map(|mail| Ok(Some(mail)))
 }
 
-/// Sends a fresh link to somebody invited who has not come yet, and gives the mail's id; earlier links are void. None for anybody
-/// else. It takes no seat, because nobody knows who asks for it: who opens the link takes one, or reads that there is none. For the same
+/// Sends a fresh link to somebody invited who has not come yet, and gives the mail's id; earlier ones that were mailed are void, one that
+/// was handed over is not for a stranger to take away. None for anybody else. It takes no seat, because nobody knows who asks for it: who opens the link takes one, or reads that there is none. For the same
 /// reason it brings nobody back whose invitation a kill switch ended: that is for an administrator, by [`invite_again`]. The caller
 /// records and commits.
 ///
 /// # Errors
 /// The database or the template failed.
 pub async fn send_again(tx: &mut Tx, post: Post<'_>, person: &Person, now: Timestamp) -> Outcome<Option<String>> {
-    if account_links::invitation_closed(tx, &person.id).await? {
-        return Ok(None);
-    }
-    send_fresh(tx, post, person, now).await
-}
-
-async fn send_fresh(tx: &mut Tx, post: Post<'_>, person: &Person, now: Timestamp) -> Outcome<Option<String>> {
-    if person.status != "pending" || person.email.is_none() {
+    if account_links::invitation_closed(tx, &person.id).await? || person.status != "pending" || person.email.is_none() {
         return Ok(None);
     }
     people::lock(tx, &person.id).await?;
-    let landing = account_links::latest_detail(tx, &person.id, Purpose::Activate).await?;
-    let landing: Landing = landing.and_then(|detail| serde_json::from_str(&detail).ok()).unwrap_or_default();
-    account_links::void(tx, &person.id, Purpose::Activate, now).await?;
-    let landing = Landing { by_hand: false, ..landing };
-    Ok(Some(send(tx, post, (person, &landing), now).await?))
+    account_links::void_mailed(tx, &person.id, now).await?;
+    send_fresh(tx, post, person, now).await.map(Some)
 }
 
-/// Makes one more link for somebody invited, to be handed over where no mail goes out yet. Like the one that was mailed it opens the
-/// account once, and proves no address. The caller commits.
+async fn send_fresh(tx: &mut Tx, post: Post<'_>, person: &Person, now: Timestamp) -> Outcome<String> {
+    let landing = account_links::latest_detail(tx, &person.id, Purpose::Activate).await?;
+    let landing: Landing = landing.and_then(|detail| serde_json::from_str(&detail).ok()).unwrap_or_default();
+    let landing = Landing { by_hand: false, ..landing };
+    send(tx, post, (person, &landing), now).await
+}
+
+/// Makes one more link for an operator who was invited, with its line of the trail, to be handed over where no mail goes out yet. Like the
+/// one that was mailed it opens the account once, and proves no address. The caller commits.
 ///
 /// # Errors
 /// The database failed.
 pub async fn hand_over(tx: &mut Tx, config: &Config, person: &str, now: Timestamp) -> Outcome<Secret<String>> {
     let landing = Landing { by_hand: true, ..Landing::default() };
-    link(tx, config, (person, &landing), now).await
+    let href = link(tx, config, (person, &landing), now).await?;
+    audit::record(tx, Event::new("account.link_handed_over").by("cli").about(person), now).await?;
+    Ok(href)
 }
 
 /// Makes a link, and gives its address.

@@ -9,6 +9,7 @@ use url::Url;
 use crate::app::App;
 use crate::db::sessions::Session;
 use crate::db::{Tx, interactions};
+use crate::login::finish::Way;
 use crate::login::local::Place;
 use crate::oidc::client::Client;
 use crate::oidc::interaction::{Open, proceed};
@@ -63,24 +64,15 @@ impl Landing {
         Some(url.into())
     }
 
-    /// Sends the person who has just signed in on their way. `open` is the request that waits, when it is open in this very
-    /// browser. The caller commits.
+    /// The way there: the request that waits, when it is open in this very browser, or the address at the portal.
     ///
     /// # Errors
-    /// The database or a template failed.
-    pub async fn go(
-        &self,
-        tx: &mut Tx,
-        app: &App,
-        (open, session): (Option<Open>, &Session),
-        now: Timestamp,
-    ) -> Outcome<Response> {
-        if let Some(mut open) = open {
-            interactions::authenticated(tx, &open.interaction.id, now).await?;
-            open.interaction.authenticated_at = Some(now.into());
-            return proceed(tx, app, (&open, session), now).await;
+    /// The database failed.
+    pub async fn way(&self, app: &App, waiting: Option<Open>) -> Outcome<Way> {
+        match waiting {
+            Some(open) => Ok(Way::Request(Box::new(open))),
+            None => Ok(Way::Landing(self.address(app).await?)),
         }
-        Ok(see_other(&self.address(app).await?))
     }
 
     /// The address at the portal; that of the account when there is none, or it is closed.
@@ -95,6 +87,20 @@ impl Landing {
         let href = client.and_then(|client| self.href(&app.config.server.issuer, &client));
         Ok(href.unwrap_or_else(|| Place::Account.path().to_owned()))
     }
+}
+
+/// Sends the person who has just signed in on their way. The caller commits.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn go(tx: &mut Tx, app: &App, (way, session): (Way, &Session), now: Timestamp) -> Outcome<Response> {
+    let mut open = match way {
+        Way::Request(open) => open,
+        way => return Ok(see_other(&way.next_path())),
+    };
+    interactions::authenticated(tx, &open.interaction.id, now).await?;
+    open.interaction.authenticated_at = Some(now.into());
+    proceed(tx, app, (&open, session), now).await
 }
 
 #[cfg(test)]

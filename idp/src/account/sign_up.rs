@@ -3,7 +3,8 @@
 //! Against robots: a proof of work that the browser computes while the form is filled in, and limits by address, by network
 //! and by name. A browser without JavaScript is served too, slowly and seldom. Nothing that could be signed in to exists until
 //! the link in the mail was used; the answer is the same whether the address is known or not, and whoever holds a known one
-//! is told by mail.
+//! is told by mail. A form is kept, sealed, in the transaction that counts it, and a job looks up whose address it is: a crash after the
+//! answer loses nothing.
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -25,6 +26,7 @@ use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
 use crate::db::people::{self, fold_login};
+use crate::db::sign_up_requests::{self, SignUpRequest};
 use crate::db::{Tx, used_tokens};
 use crate::login::forgot;
 use crate::login::password::recent;
@@ -48,6 +50,7 @@ const FORM_LIFE: SignedDuration = SignedDuration::from_hours(2);
 const LINK_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// Mails to one address in an hour.
 const PER_NAME: u32 = 5;
+const SEALED_FOR: &str = "sign-up-request";
 
 /// Shows the form.
 ///
@@ -105,6 +108,13 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
         return render(StatusCode::UNPROCESSABLE_ENTITY, &SignUpForm { checked: true, undeclared, ..shown });
     };
     let Ok(work) = proof(&app, &browser, &mut params, now) else { return again(shown) };
+    let waiting = interaction::open(&app, &cookies, &interaction, now).await?;
+    let landing = Landing {
+        client: waiting.map(|open| open.client.id.clone()),
+        target: None,
+        interaction: Some(interaction).filter(|id| !id.is_empty()),
+        by_hand: false,
+    };
     let mut tx = app.db.begin().await?;
     let proven = match &work {
         None => false,
@@ -119,14 +129,6 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
         metrics::counter!("habilis_sign_ups_total", "outcome" => "refused").increment(1);
         return too_many(shown, too_early, now);
     }
-    tx.commit().await?;
-    let waiting = interaction::open(&app, &cookies, &interaction, now).await?;
-    let landing = Landing {
-        client: waiting.map(|open| open.client.id.clone()),
-        target: None,
-        interaction: Some(interaction).filter(|id| !id.is_empty()),
-        by_hand: false,
-    };
     let told = if proven { Told::SignUpSent } else { Told::SignUpQueued };
     let delay = if proven { 0 } else { i64::from(app.config.accounts.unproven_delay_minutes) };
     let due = now.saturating_add(SignedDuration::from_mins(delay))?;
@@ -138,15 +140,31 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
         landing,
         declared: Some(declared),
     };
-    let response = tell(&app, &origin, told);
+    keep(&mut tx, &app, (&origin, &asked), (due, now)).await?;
+    tx.commit().await?;
     metrics::counter!("habilis_sign_ups_total", "outcome" => if proven { "sent" } else { "queued" }).increment(1);
     // The answer does not wait for what follows, so that its time tells nothing of who is known here.
-    tokio::spawn(async move {
-        if let Err(fault) = send(&app, &origin, &asked, (due, now)).await {
-            tracing::error!(event = "sign_up_not_sent", request_id = origin.request_id, cause = ?fault);
-        }
-    });
-    response
+    app.mail_waiting.notify_one();
+    tell(&app, &origin, told)
+}
+
+/// Keeps a form until its mail, due at `due`, is written. The caller commits.
+async fn keep(
+    tx: &mut Tx,
+    app: &App,
+    (origin, asked): (&Origin, &SignUp),
+    (due, now): (Timestamp, Timestamp),
+) -> Outcome<()> {
+    let id = sign_up_requests::new_id(now);
+    let request = SignUpRequest {
+        asked_sealed: app.keys.master().seal(SEALED_FOR, id.as_bytes(), &serde_json::to_vec(asked)?),
+        id,
+        address: origin.address.to_string(),
+        request_id: origin.request_id.clone(),
+        due_at: due.into(),
+        created_at: now.into(),
+    };
+    Ok(sign_up_requests::insert(tx, &request).await?)
 }
 
 fn closed(app: &App, origin: &Origin) -> Outcome {
@@ -213,44 +231,63 @@ async fn count(
     Ok(Ok(()))
 }
 
-async fn send(app: &App, origin: &Origin, asked: &SignUp, (due, now): (Timestamp, Timestamp)) -> Outcome<()> {
-    let mut tx = app.db.begin().await?;
-    let mut known = people::find_by_login_or_email(&mut tx, &asked.email).await?;
+/// Answers every sign-up that waits: called when one was just written, and by the clock, so that one that was written before a crash is
+/// answered after it.
+///
+/// # Errors
+/// The database or a template failed.
+pub async fn answer_waiting(app: &App, now: Timestamp) -> Outcome<()> {
+    loop {
+        let mut tx = app.db.begin().await?;
+        let Some(request) = sign_up_requests::take(&mut tx).await? else { return Ok(()) };
+        // This round may have begun before the request came.
+        send(&mut tx, app, &request, now.max(request.created_at.into())).await?;
+        tx.commit().await?;
+    }
+}
+
+async fn send(tx: &mut Tx, app: &App, request: &SignUpRequest, now: Timestamp) -> Outcome<()> {
+    let opened = app.keys.master().open(SEALED_FOR, request.id.as_bytes(), &request.asked_sealed);
+    let Some(asked) = opened.ok().and_then(|asked| serde_json::from_slice::<SignUp>(asked.expose()).ok()) else {
+        // Sealed under a master key of another time; it must not keep the others waiting.
+        tracing::error!(event = "sign_up_unreadable", request_id = request.request_id);
+        return Ok(());
+    };
+    let mut event = Event::new("sign_up.requested");
+    (event.address, event.request_id) = (Some(request.address.clone()), Some(request.request_id.clone()));
+    let due = now.max(request.due_at.into());
+    let mut known = people::find_by_login_or_email(tx, &asked.email).await?;
     // A stranger who signs in with the address keeps nobody out, and hears nothing of it.
     known.retain(|person| person.is_reached_at(&asked.email));
     let locale = Locale::negotiate(Some(&asked.locale), None);
-    let mut event = Event::new("sign_up.requested").from(origin);
     if known.is_empty() {
         let token = habilis_keys::random::token();
         let link = NewLink {
             digest: &digest(token.expose()),
             purpose: Purpose::SignUp,
             person: None,
-            detail: &serde_json::to_string(asked)?,
+            detail: &serde_json::to_string(&asked)?,
             expires_at: due.saturating_add(LINK_LIFE)?,
         };
-        account_links::insert(&mut tx, &link, now).await?;
+        account_links::insert(tx, &link, now).await?;
         let href = format!("{}{}{}", app.config.server.issuer, invite::PATH, token.expose());
         let to = Recipient { address: &asked.email, person: None, locale };
-        let mail = mail::write_to(&mut tx, app.into(), (&to, &AccountLetter::SignUp { href }), (due, now)).await?;
+        let mail = mail::write_to(tx, app.into(), (&to, &AccountLetter::SignUp { href }), (due, now)).await?;
         event = event.with("mail", mail);
     }
     // Whoever holds the address is told; somebody who was invited gets the invitation again.
     for person in &known {
         event = event.about(&person.id);
-        if invite::send_again(&mut tx, app.into(), person, now).await?.is_some() {
+        if invite::send_again(tx, app.into(), person, now).await?.is_some() {
             continue;
         }
         let Some(address) = person.email.as_deref().filter(|_| person.status != "closed") else { continue };
         let href = format!("{}{}", app.config.server.issuer, forgot::PATH);
         let locale = Locale::negotiate(Some(&person.locale), None);
         let to = Recipient { address, person: Some(&person.id), locale };
-        mail::write_to(&mut tx, app.into(), (&to, &AccountLetter::AlreadyKnown { href }), (due, now)).await?;
+        mail::write_to(tx, app.into(), (&to, &AccountLetter::AlreadyKnown { href }), (due, now)).await?;
     }
-    audit::record(&mut tx, event, now).await?;
-    tx.commit().await?;
-    app.mail_waiting.notify_one();
-    Ok(())
+    Ok(audit::record(tx, event, now).await?)
 }
 
 /// Shows the form with a new challenge.

@@ -9,7 +9,6 @@ use crate::account::invite::{self, Incomplete, Invitation};
 use crate::account::landing::Landing;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::audit::{self, Event};
 use crate::mail::Post;
 use crate::outcome::{Fault, Outcome};
 use crate::web::text::Locale;
@@ -65,7 +64,6 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
     let mut link = None;
     if print_link {
         link = Some(invite::hand_over(&mut tx, &config, &invited.person, now).await?);
-        audit::record(&mut tx, Event::new("account.link_handed_over").by("cli").about(&invited.person), now).await?;
     }
     tx.commit().await?;
     db.close().await;

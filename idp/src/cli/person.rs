@@ -32,6 +32,10 @@ pub(super) enum Command {
     Resend {
         /// Id, login or mail address.
         person: String,
+        /// Print a link as well, for an operator: as `habilis operator create --print-link`, where no mail goes out yet or the first one was
+        /// lost.
+        #[arg(long)]
+        print_link: bool,
     },
     /// Show a person: status, organizations, the mails sent with what the mail server answered, signs of sharing.
     Show {
@@ -129,25 +133,7 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
             tx.commit().await?;
             say(format_args!("invited {login} ({}); the link is in mail {}", invited.person, invited.mail));
         }
-        Command::Resend { person } => {
-            let person = one(&mut db.reader().await?, &person).await?;
-            let master = master_key(&config.keys)?;
-            let mut tx = db.begin().await?;
-            let post = Post { config: &config, master: &master };
-            let sent = invite::invite_again(&mut tx, post, &person, now).await?;
-            let sent =
-                sent.map_err(|refusal| Fault::new(format!("{}: {refusal}; nothing was changed", person.login)))?;
-            let Some(mail) = sent else {
-                return Err(Fault::new(format!(
-                    "{} is {}: only an invitation is sent again",
-                    person.login, person.status
-                )));
-            };
-            let event = Event::new("account.invited_again").by("cli").about(&person.id).with("mail", mail.clone());
-            audit::record(&mut tx, event, now).await?;
-            tx.commit().await?;
-            say(format_args!("invited {} again; the link is in mail {mail}", person.login));
-        }
+        Command::Resend { person, print_link } => resend(&db, &config, (&person, print_link), now).await?,
         Command::Show { person } => {
             let mut reader = db.reader().await?;
             let person = one(&mut reader, &person).await?;
@@ -162,6 +148,30 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         }
     }
     db.close().await;
+    Ok(())
+}
+
+async fn resend(db: &Db, config: &Config, (typed, print_link): (&str, bool), now: Timestamp) -> Outcome<()> {
+    let person = one(&mut db.reader().await?, typed).await?;
+    let login = &person.login;
+    if print_link && !person.operator {
+        return Err(Fault::new(format!("{login} is no operator: their link is mailed alone; nothing was changed")));
+    }
+    let master = master_key(&config.keys)?;
+    let mut tx = db.begin().await?;
+    let sent = invite::invite_again(&mut tx, Post { config, master: &master }, &person, now).await?;
+    let sent = sent.map_err(|refusal| Fault::new(format!("{login}: {refusal}; nothing was changed")))?;
+    let Some(mail) = sent else {
+        return Err(Fault::new(format!("{login} is {}: only an invitation is sent again", person.status)));
+    };
+    let event = Event::new("account.invited_again").by("cli").about(&person.id).with("mail", mail.clone());
+    audit::record(&mut tx, event, now).await?;
+    let link = if print_link { Some(invite::hand_over(&mut tx, config, &person.id, now).await?) } else { None };
+    tx.commit().await?;
+    say(format_args!("invited {login} again; the link is in mail {mail}"));
+    if let Some(link) = link {
+        say(link.expose());
+    }
     Ok(())
 }
 

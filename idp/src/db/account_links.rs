@@ -15,6 +15,18 @@ macro_rules! closed {
     };
 }
 
+/// An invitation of somebody who has not come yet, and of all their open ones the one that ends last: with it the invitation lapses.
+macro_rules! last_open {
+    () => {
+        "account_links.purpose = 'activate' AND account_links.used_at IS NULL
+         AND EXISTS (SELECT 1 FROM people p WHERE p.id = account_links.person_id AND p.status = 'pending')
+         AND NOT EXISTS (SELECT 1 FROM account_links l
+                         WHERE l.person_id = account_links.person_id AND l.purpose = 'activate' AND l.used_at IS NULL
+                           AND (l.expires_at > account_links.expires_at
+                                OR (l.expires_at = account_links.expires_at AND l.digest > account_links.digest)))"
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO account_links (digest, purpose, person_id, detail, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
     FIND = (concat!("SELECT purpose, person_id, detail FROM account_links
@@ -25,14 +37,25 @@ statements! {
                                           AND NOT EXISTS (SELECT 1 FROM account_links l
                                                           WHERE l.person_id = p.id AND l.purpose = 'activate' AND l.created_at > o.renewal_at))";
     VOID = "UPDATE account_links SET used_at = $3 WHERE person_id = $1 AND purpose = $2 AND used_at IS NULL";
+    VOID_MAILED = {
+        sqlite "UPDATE account_links SET used_at = $2
+                WHERE person_id = $1 AND purpose = 'activate' AND used_at IS NULL AND COALESCE(detail ->> 'by_hand', 0) = 0",
+        postgres "UPDATE account_links SET used_at = $2
+                  WHERE person_id = $1 AND purpose = 'activate' AND used_at IS NULL
+                    AND COALESCE(CAST(detail AS JSONB) ->> 'by_hand', 'false') = 'false'"
+    };
     LATEST_DETAIL = "SELECT detail FROM account_links WHERE person_id = $1 AND purpose = $2
                      ORDER BY created_at DESC, digest LIMIT 1";
     LATEST_MADE = "SELECT MAX(created_at) FROM account_links WHERE person_id = $1 AND purpose = $2";
-    TO_LAPSE = "SELECT digest, person_id, created_at, expires_at FROM account_links
-                WHERE purpose = 'activate' AND used_at IS NULL AND person_id IS NOT NULL AND expires_at <= $1 AND (expires_at, person_id) > ($2, $3)
-                ORDER BY expires_at, person_id LIMIT $4";
-    LAPSE = "UPDATE account_links SET used_at = $2 WHERE digest = $1 AND used_at IS NULL AND expires_at <= $2";
-    WAITING_TO_LAPSE = "SELECT COUNT(*), MIN(expires_at) FROM account_links WHERE purpose = 'activate' AND used_at IS NULL";
+    TO_LAPSE = (concat!("SELECT person_id, created_at, expires_at FROM account_links
+                         WHERE ", last_open!(), " AND expires_at <= $1 AND (expires_at, person_id) > ($2, $3)
+                         ORDER BY expires_at, person_id LIMIT $4"));
+    LAPSE = "UPDATE account_links SET used_at = $2
+             WHERE person_id = $1 AND purpose = 'activate' AND used_at IS NULL
+               AND EXISTS (SELECT 1 FROM people p WHERE p.id = account_links.person_id AND p.status = 'pending')
+               AND NOT EXISTS (SELECT 1 FROM account_links l
+                               WHERE l.person_id = $1 AND l.purpose = 'activate' AND l.used_at IS NULL AND l.expires_at > $2)";
+    WAITING_TO_LAPSE = (concat!("SELECT COUNT(*), MIN(expires_at) FROM account_links WHERE ", last_open!()));
     PURGE = "DELETE FROM account_links
              WHERE expires_at < $1
                AND NOT (purpose = 'activate' AND EXISTS (SELECT 1 FROM people p WHERE p.id = account_links.person_id AND p.status = 'pending'))";
@@ -128,6 +151,14 @@ pub async fn void(tx: &mut Tx, person: &str, purpose: Purpose, now: Timestamp) -
     sql!(tx, execute VOID, person, purpose.name(), At::from(now))
 }
 
+/// Makes the open invitations of `person` worthless, except one that was handed over.
+///
+/// # Errors
+/// The engine failed.
+pub async fn void_mailed(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute VOID_MAILED, person, At::from(now))
+}
+
 /// Whether a kill switch ended the invitation of `person`, who has not come yet and was not invited again since (R033).
 ///
 /// # Errors
@@ -165,13 +196,11 @@ pub async fn purge(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
 /// An invitation that nobody answered.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Lapsing {
-    /// SHA-256 of what the link carries.
-    pub digest: Vec<u8>,
     /// Whose.
     pub person_id: String,
-    /// When it was made.
+    /// When the last link of it was made.
     pub created_at: At,
-    /// When it stops working.
+    /// When that stops working.
     pub expires_at: At,
 }
 
@@ -188,12 +217,13 @@ pub async fn to_lapse(
     sql!(c, all Lapsing: TO_LAPSE, At::from(until), at, person, i64::from(limit))
 }
 
-/// Makes an invitation whose time is over worthless; false when it was used or made worthless before.
+/// Makes the links of an invitation worthless whose time is over; false when it was accepted or made worthless before, or there is a
+/// newer one.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn lapse(tx: &mut Tx, digest: &[u8], now: Timestamp) -> sqlx::Result<bool> {
-    sql!(tx, execute LAPSE, digest, At::from(now)).map(|rows| rows == 1)
+pub async fn lapse(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<bool> {
+    sql!(tx, execute LAPSE, person, At::from(now)).map(|rows| rows > 0)
 }
 
 /// How many invitations wait for an answer, and when the first ends.

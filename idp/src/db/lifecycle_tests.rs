@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Executor as _};
 use super::contract_moments::{self, Moment};
 use super::notices::{self, NewNotice};
 use super::tests::{postgres, sqlite};
-use super::{At, Conn as _, Db, Raw, leases, passwords};
+use super::{At, Conn as _, Db, Raw, account_links, imported_passwords, leases, passwords};
 
 async fn run(db: &Db, text: &str) {
     let mut tx = db.begin().await.unwrap();
@@ -175,6 +175,87 @@ async fn a_notice_is_kept_once(db: &Db) {
     tx.commit().await.unwrap();
 }
 
+async fn of_an_invitation_the_last_open_link_lapses(db: &Db) {
+    for (id, status) in [("usr_5", "pending"), ("usr_6", "active"), ("usr_7", "pending")] {
+        run(db, &format!(
+            "INSERT INTO people (id, login, given_name, family_name, locale, claims, status, operator, email_verified, created_at, updated_at)
+             VALUES ('{id}', '{id}', 'A', 'B', 'fr', '{{}}', '{status}', FALSE, FALSE, 0, 0)"
+        ))
+        .await;
+    }
+    let links = [
+        ("usr_5", 1, 10, ""),
+        ("usr_5", 2, 10, "\"by_hand\":true"),
+        ("usr_6", 3, 10, ""),
+        ("usr_7", 4, 10, "\"by_hand\":true"),
+        ("usr_7", 5, 20, "\"target\":\"https://p.example/?a=\\\"by_hand\\\":true\""),
+    ];
+    for (person, digest, end, detail) in links {
+        let mut tx = db.begin().await.unwrap();
+        let new = account_links::NewLink {
+            digest: &[digest],
+            purpose: account_links::Purpose::Activate,
+            person: Some(person),
+            detail: &format!("{{{detail}}}"),
+            expires_at: minute(end),
+        };
+        account_links::insert(&mut tx, &new, minute(0)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let due = async |until: i64| {
+        let first = (Timestamp::MIN.into(), "");
+        let due = account_links::to_lapse(&mut db.reader().await.unwrap(), minute(until), first, 10).await.unwrap();
+        due.into_iter().map(|link| link.person_id).collect::<Vec<_>>()
+    };
+    let lapse = async |person: &str, now: i64| {
+        let mut tx = db.begin().await.unwrap();
+        let lapsed = account_links::lapse(&mut tx, person, minute(now)).await.unwrap();
+        tx.commit().await.unwrap();
+        lapsed
+    };
+    assert_eq!(account_links::waiting_to_lapse(&mut db.reader().await.unwrap()).await.unwrap().0, 2);
+    assert_eq!(due(15).await, ["usr_5"], "once; whoever came, or has a link that goes on, is not due");
+    assert!(!lapse("usr_6", 15).await && !lapse("usr_7", 15).await && lapse("usr_5", 15).await);
+    assert!(due(15).await.is_empty() && !lapse("usr_5", 15).await, "with both of its links");
+    // A stranger's asking leaves what was handed over.
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(account_links::void_mailed(&mut tx, "usr_7", minute(5)).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    assert!(account_links::find(&mut db.reader().await.unwrap(), &[4], minute(5)).await.unwrap().is_some());
+    assert_eq!(due(15).await, ["usr_7"]);
+}
+
+async fn a_digest_is_as_old_as_the_membership_and_compared_even_when_it_is_not_kept(db: &Db) {
+    run(db, "INSERT INTO organizations (id, kind, name, status, created_at) VALUES ('org_8', 'company', 'Huit', 'active', 0)").await;
+    for id in ["usr_8", "usr_9"] {
+        run(db, &format!(
+            "INSERT INTO people (id, login, given_name, family_name, locale, claims, status, operator, email_verified, created_at, updated_at)
+             VALUES ('{id}', '{id}', 'A', 'B', 'fr', '{{}}', 'pending', FALSE, FALSE, 0, 0)"
+        ))
+        .await;
+    }
+    run(db, "INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ('usr_8', 'org_8', 'member', 60000)").await;
+    // The kill switch comes between the entry and the digest.
+    run(db, "UPDATE organizations SET renewal_at = 120000 WHERE id = 'org_8'").await;
+    let mut tx = db.begin().await.unwrap();
+    for id in ["usr_8", "usr_9"] {
+        imported_passwords::add(&mut tx, id, ("phc", minute(0))).await.unwrap();
+    }
+    assert_eq!(imported_passwords::find(&mut tx, "usr_9").await.unwrap(), None, "no member any more");
+    let keeps = imported_passwords::find(&mut tx, "usr_8").await.unwrap().map(|(_, keeps)| keeps);
+    assert_eq!(keeps, Some(false));
+    assert_eq!(imported_passwords::look(&mut tx, "usr_8").await.unwrap(), None);
+    for _ in 0..20 {
+        assert_eq!(imported_passwords::compare(&mut tx, "usr_8").await.unwrap().as_deref(), Some("phc"));
+    }
+    assert_eq!(imported_passwords::compare(&mut tx, "usr_8").await.unwrap(), None, "nobody guesses for ever");
+    imported_passwords::give_back(&mut tx, "usr_8").await.unwrap();
+    assert!(imported_passwords::compare(&mut tx, "usr_8").await.unwrap().is_some());
+    imported_passwords::outlive(&mut tx, "usr_8", minute(3)).await.unwrap();
+    assert_eq!(imported_passwords::find(&mut tx, "usr_8").await.unwrap(), None);
+    assert_eq!(passwords::earlier(&mut tx, "usr_8", 5).await.unwrap(), ["phc"]);
+}
+
 #[tokio::test]
 async fn leases_looks_and_notices_hold_on_sqlite() {
     let (db, _folder) = sqlite().await;
@@ -182,6 +263,8 @@ async fn leases_looks_and_notices_hold_on_sqlite() {
     a_look_notices_what_its_plan_hangs_on(&db).await;
     a_notice_is_kept_once(&db).await;
     moments_are_paged_and_planned_once(&db).await;
+    of_an_invitation_the_last_open_link_lapses(&db).await;
+    a_digest_is_as_old_as_the_membership_and_compared_even_when_it_is_not_kept(&db).await;
 }
 
 #[tokio::test]
@@ -191,4 +274,6 @@ async fn leases_looks_and_notices_hold_on_postgres() {
     a_look_notices_what_its_plan_hangs_on(&db).await;
     a_notice_is_kept_once(&db).await;
     moments_are_paged_and_planned_once(&db).await;
+    of_an_invitation_the_last_open_link_lapses(&db).await;
+    a_digest_is_as_old_as_the_membership_and_compared_even_when_it_is_not_kept(&db).await;
 }

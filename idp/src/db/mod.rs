@@ -242,6 +242,7 @@ tables! {
     sessions,
     sharing_suspicions,
     sign_in_steps,
+    sign_up_requests,
     signing_keys,
     subscription_ends,
     successions,

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::{At, Conn, Tx};
 
 statements! {
-    INSERT = "INSERT INTO sign_in_steps (id, browser_digest, person_id, interaction_id, place, created_at, expires_at, session_id)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    FIND = "SELECT s.id, s.person_id, s.interaction_id, s.place, s.session_id
+    INSERT = "INSERT INTO sign_in_steps (id, browser_digest, person_id, interaction_id, place, created_at, expires_at, session_id, leads_to)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    FIND = "SELECT s.id, s.person_id, s.interaction_id, s.place, s.session_id, s.leads_to
             FROM sign_in_steps s JOIN people p ON p.id = s.person_id
             WHERE s.id = $1 AND s.browser_digest = $2 AND s.expires_at > $3 AND s.finished_at IS NULL AND p.status = 'active'";
     FINISH = "UPDATE sign_in_steps SET finished_at = $2 WHERE id = $1 AND finished_at IS NULL";
@@ -28,6 +28,8 @@ pub struct Step {
     pub place: String,
     /// The session it adds to; none for a sign-in whose password was given for it.
     pub session_id: Option<String>,
+    /// The address that the invitation leads to which was just accepted.
+    pub leads_to: Option<String>,
 }
 
 /// A sign-in that begins to wait.
@@ -45,6 +47,8 @@ pub struct NewStep<'a> {
     pub place: &'a str,
     /// The session it adds to.
     pub session: Option<&'a str>,
+    /// The address that the invitation leads to which was just accepted.
+    pub leads_to: Option<&'a str>,
     /// When the password has to be given again.
     pub expires_at: Timestamp,
 }
@@ -65,6 +69,7 @@ pub async fn insert(tx: &mut Tx, new: &NewStep<'_>, now: Timestamp) -> sqlx::Res
         At::from(now),
         At::from(new.expires_at),
         new.session,
+        new.leads_to,
     )
     .map(drop)
 }

@@ -107,9 +107,9 @@ impl Hashes {
     }
 
     /// Keeps what somebody brings along whose account was just made: it opens nothing before they typed the password at their link (R212).
-    pub(super) async fn keep(&self, tx: &mut Tx, (login, person): (&str, &str), now: Timestamp) -> Outcome<()> {
+    pub(super) async fn keep(&self, tx: &mut Tx, (login, person): (&str, &str)) -> Outcome<()> {
         if let Some((phc, changed_at)) = self.0.get(login) {
-            imported_passwords::add(tx, person, (phc, *changed_at), now).await?;
+            imported_passwords::add(tx, person, (phc, *changed_at)).await?;
         }
         Ok(())
     }
@@ -689,7 +689,7 @@ async fn admit(
     let asked = (&invitation, &cells.terms(ends_on.as_deref()), event);
     match invite::admit(tx, app.into(), asked, now).await? {
         Ok(invited) => {
-            plan.hashes.keep(tx, (&cells.login, &invited.person), now).await?;
+            plan.hashes.keep(tx, (&cells.login, &invited.person)).await?;
             Ok(Done::Made(invited.person))
         }
         Err(InviteRefusal::LoginTaken) => Ok(Done::Overtaken),

@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::account::sign_up;
 use crate::app::App;
 use crate::db::events as event_rows;
 use crate::db::{
@@ -112,6 +113,7 @@ async fn look(app: &App, transport: &Transport, housekeeping: bool) -> Outcome<(
     }
     crate::api_keys::flush(app).await?;
     forgot::answer_waiting(app, now).await?;
+    sign_up::answer_waiting(app, now).await?;
     // Neither a slow mail server nor a slow portal delays the other's.
     let (mails, logouts) =
         tokio::join!(mail::deliver_due(app, transport, now), backchannel_logout::deliver_due(app, now));

@@ -323,7 +323,7 @@ async fn tell_one(
         let invitation = cells.invitation((import, plan), &parsed, (&attributes, &rights));
         let event = plan.event("member.invited", import);
         let told = (&invitation, &cells.terms(ends_on.as_deref()), event);
-        plan.hashes.keep(tx, (&cells.login, person), now).await?;
+        plan.hashes.keep(tx, (&cells.login, person)).await?;
         return invite::announce(tx, app.into(), (person, told), now).await;
     };
     seats::tell_held(tx, (&organization.id, account), &products, (&plan.by, "offered"), now).await?;

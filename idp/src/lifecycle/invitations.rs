@@ -45,10 +45,10 @@ impl Kind for Invitations {
     }
 
     async fn end(saying: &mut Saying<'_>, link: &Lapsing, _: &Facts) -> Outcome<Ended> {
-        if !account_links::lapse(saying.tx, &link.digest, saying.now).await? {
+        let person = &link.person_id;
+        if !account_links::lapse(saying.tx, person, saying.now).await? {
             return Ok(Ended::Gone);
         }
-        let person = &link.person_id;
         imported_passwords::forget(saying.tx, person).await?;
         let memberships = organizations::all_of_person(saying.tx, person).await?;
         for membership in &memberships {

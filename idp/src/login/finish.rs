@@ -39,6 +39,8 @@ pub enum Way {
     Request(Box<Open>),
     /// To a page of ours.
     Place(Place),
+    /// To the address that an invitation leads to.
+    Landing(String),
 }
 
 impl Way {
@@ -47,6 +49,7 @@ impl Way {
         match self {
             Self::Request(open) => login_path(&open.interaction.id),
             Self::Place(place) => place.login_path(),
+            Self::Landing(_) => Place::Account.login_path(),
         }
     }
 
@@ -55,6 +58,7 @@ impl Way {
         match self {
             Self::Request(open) => whole_path(&open.interaction.id),
             Self::Place(place) => place.whole_path(),
+            Self::Landing(_) => Place::Account.whole_path(),
         }
     }
 
@@ -63,6 +67,7 @@ impl Way {
         match self {
             Self::Request(open) => interaction::continue_path(&open.interaction.id),
             Self::Place(place) => place.path().to_owned(),
+            Self::Landing(address) => address.clone(),
         }
     }
 
@@ -71,6 +76,9 @@ impl Way {
     /// # Errors
     /// The database failed.
     pub async fn of(app: &App, cookies: &Cookies, step: &Step, now: Timestamp) -> Outcome<Option<Self>> {
+        if let Some(address) = &step.leads_to {
+            return Ok(Some(Self::Landing(address.clone())));
+        }
         let Some(id) = &step.interaction_id else { return Ok(Some(Self::Place(Place::of(Some(&step.place))))) };
         let open = interaction::open(app, cookies, id, now).await?;
         Ok(open.map(|open| Self::Request(Box::new(open))))
@@ -94,7 +102,7 @@ impl Way {
                     None => None,
                 }
             }
-            Self::Place(_) => None,
+            Self::Place(_) | Self::Landing(_) => None,
         };
         Ok(client.map(|client| client.settings.second_factor).unwrap_or_default())
     }
@@ -182,9 +190,10 @@ pub(crate) async fn second_step(
     }
     let id = habilis_keys::random::id("step", now);
     let until = now.saturating_add(STEP)?;
-    let (interaction, place) = match way {
-        Way::Request(open) => (Some(open.interaction.id.as_str()), ""),
-        Way::Place(place) => (None, place.name()),
+    let (interaction, place, leads_to) = match way {
+        Way::Request(open) => (Some(open.interaction.id.as_str()), "", None),
+        Way::Place(place) => (None, place.name(), None),
+        Way::Landing(address) => (None, Place::Account.name(), Some(address.as_str())),
     };
     let step = NewStep {
         id: &id,
@@ -193,6 +202,7 @@ pub(crate) async fn second_step(
         interaction,
         place,
         session: None,
+        leads_to,
         expires_at: password_end(tx, app, person, now).await?.map_or(until, |end| end.min(until)),
     };
     sign_in_steps::insert(tx, &step, now).await?;
@@ -237,6 +247,7 @@ pub(super) async fn step_up(
         interaction: Some(&open.interaction.id),
         place: "",
         session: Some(&session.id),
+        leads_to: None,
         expires_at: now.saturating_add(STEP)?,
     };
     let mut tx = app.db.begin().await?;
@@ -279,6 +290,7 @@ pub(super) async fn step_up_to(
         interaction: None,
         place: place.name(),
         session: Some(&session.id),
+        leads_to: None,
         expires_at: now.saturating_add(STEP)?,
     };
     let mut tx = app.db.begin().await?;
@@ -336,7 +348,7 @@ pub async fn finish(
     let mut response = match (incomplete, &way) {
         (Some(path), _) => see_other(&path),
         (None, Way::Request(open)) => proceed(&mut tx, app, (open, &session), now).await?,
-        (None, Way::Place(place)) => see_other(place.path()),
+        (None, way) => see_other(&way.next_path()),
     };
     tx.commit().await?;
     accepted(app);

@@ -14,7 +14,7 @@ use crate::outcome::{Fault, Outcome};
 pub struct Hasher {
     params: Params,
     running: Arc<Semaphore>,
-    /// Working memory at rest: at most one for each place in `running`, so the whole is bounded.
+    /// Working memory at rest: at most one for each place in `running`, and of the size that `params` ask for, so the whole is bounded.
     memories: Arc<Mutex<Vec<Memory>>>,
     waiting: AtomicUsize,
     queue: usize,
@@ -66,13 +66,16 @@ impl Hasher {
         // INVARIANT: the counter goes down when the guard drops, also when the request is cancelled while it waits.
         let _place = Place::take(&self.waiting, self.queue)?;
         let permit = self.running.clone().acquire_owned().await?;
-        let memories = self.memories.clone();
+        let (memories, params) = (self.memories.clone(), self.params);
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let resting = || memories.lock().unwrap_or_else(PoisonError::into_inner);
             let mut memory = resting().pop().unwrap_or_default();
             let outcome = work(&mut memory);
-            resting().push(memory);
+            // A digest from elsewhere may have needed more: that goes back to the system.
+            if memory.fits(params) {
+                resting().push(memory);
+            }
             outcome
         })
         .await?
@@ -125,6 +128,21 @@ mod tests {
         assert_eq!(done, 3);
         assert_eq!(hasher.waiting.load(Ordering::SeqCst), 0);
         assert!(hasher.hash(Secret::new("encore".to_owned())).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_a_dear_digest_needed_is_given_back() {
+        let hasher = hasher(3);
+        let resting = || hasher.memories.lock().unwrap().len();
+        hasher.hash(Secret::new("motdepasse".to_owned())).await.unwrap();
+        assert_eq!(resting(), 1);
+        let dearer = Params::new(8192, 5, 1).unwrap();
+        let phc = password::hash(&Secret::new("motdepasse".to_owned()), dearer).unwrap();
+        let verdict = hasher.verify(Secret::new("motdepasse".to_owned()), Some(phc)).await.unwrap();
+        assert!(matches!(verdict, Verdict::Match { outdated: true }));
+        assert_eq!(resting(), 0);
+        hasher.hash(Secret::new("motdepasse".to_owned())).await.unwrap();
+        assert_eq!(resting(), 1);
     }
 
     #[tokio::test]

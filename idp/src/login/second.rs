@@ -103,7 +103,7 @@ impl Waiting {
     fn ui_locales(&self, chosen: Option<String>) -> Option<String> {
         chosen.or_else(|| match &self.way {
             Way::Request(open) => open.request.ui_locales.clone(),
-            Way::Place(_) => None,
+            Way::Place(_) | Way::Landing(_) => None,
         })
     }
 
@@ -147,7 +147,7 @@ impl Waiting {
     fn client(&self, locale: Locale) -> Option<crate::web::page::ClientCard> {
         match &self.way {
             Way::Request(open) => Some(open.client.card_in(locale)),
-            Way::Place(_) => None,
+            Way::Place(_) | Way::Landing(_) => None,
         }
     }
 }
@@ -206,7 +206,7 @@ async fn cancel(app: &App, waiting: Waiting, now: Timestamp) -> Outcome {
     tx.commit().await?;
     match waiting.way {
         Way::Request(open) => deny(app, &open, now).await,
-        Way::Place(place) => Ok(see_other(&place.login_path())),
+        way => Ok(see_other(&way.login_path())),
     }
 }
 

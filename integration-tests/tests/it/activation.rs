@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use habilis_integration_tests::webdriver::Screen;
 use habilis_integration_tests::{Browser, Engine, Inbox, Page, TestServer, Visit, WebDriver};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::api::{in_days, invited, new_member, operator};
+use crate::api::{all, in_days, invited, new_member, operator};
 use crate::forgot::{NEW, local_sign_in};
 use crate::seats::{product, step};
 
@@ -196,6 +196,65 @@ own_journeys! {
         let found = operator(&server).await.get(&format!("/people?q={email}")).await.done(200);
         let found = found["items"].as_array().unwrap();
         assert_eq!(found.iter().map(|one| &one["email_verified"]).collect::<Vec<_>>(), [&json!(false)], "{found:?}");
+        server.kill();
+    }
+
+    async fn a_printed_link_is_nobodys_to_take_away_and_is_printed_again(mut server: TestServer) {
+        let email = "yann@identite.example";
+        let create = ["operator", "create", "--login", email, "--email", email, "--given-name", "Yann", "--family-name", "Garnier", "--print-link"];
+        let printed = server.manage(&create).await.printed().lines().last().unwrap().to_owned();
+        let first = link_to(&server, (email, "/activate/"), 1).await;
+        // Whoever types the login has a mail sent, and makes no link void but the one of the mail before.
+        assert!(ask_for_a_link(&server, email).await.has("link-sent-page"));
+        let second = link_to(&server, (email, "/activate/"), 2).await;
+        let status = async |link: &str| Browser::new().get(link).await.page().status;
+        assert_eq!([status(&printed).await, status(&first).await, status(&second).await], [200, 410, 200]);
+
+        let resend = ["person", "resend", email, "--print-link"];
+        let again = server.manage(&resend).await.printed().lines().last().unwrap().to_owned();
+        let third = link_to(&server, (email, "/activate/"), 3).await;
+        assert_ne!(again, third);
+        for link in [&printed, &first, &second] {
+            assert_eq!(status(link).await, 410, "the operator's word voids them all");
+        }
+        activate(&mut Browser::new(), &again, NEW).await.page();
+        assert_eq!(status(&third).await, 410);
+        server.manage(&resend).await.assert_refused(&["active"]);
+        // Everybody else's address is proven by the mail.
+        server.manage(&INVITE).await.printed();
+        server.manage(&["person", "resend", EMAIL, "--print-link"]).await.assert_refused(&["no operator"]);
+        server.kill();
+    }
+
+    async fn an_invitation_of_two_links_lapses_once_and_not_when_one_was_used(mut server: TestServer) {
+        let (came, waits) = ("yann@identite.example", "rose@identite.example");
+        let mut links = Vec::new();
+        for email in [came, waits] {
+            let create = ["operator", "create", "--login", email, "--email", email, "--given-name", "Odile", "--family-name", "Garnier", "--print-link"];
+            links.push(server.manage(&create).await.printed().lines().last().unwrap().to_owned());
+        }
+        activate(&mut Browser::new(), &links[0], NEW).await.page();
+        // The other is mailed a link that is good for longer than the printed one.
+        server.advance(2 * 86_400).await;
+        assert!(ask_for_a_link(&server, waits).await.has("link-sent-page"));
+        link_to(&server, (waits, "/activate/"), 2).await;
+        let boss = operator(&server).await;
+        let id = async |email: &str| boss.get(&format!("/people?q={email}")).await.done(200)["items"][0]["id"].clone();
+        let (came, waits) = (id(came).await, id(waits).await);
+        let lapsed = async |server: &TestServer| {
+            let trail = all(&operator(server).await, "/audit").await;
+            let of = |person: &Value| {
+                let lapsed = |line: &&Value| line["event"] == "account.invitation_lapsed" && line["subject"] == *person;
+                trail.iter().filter(lapsed).count()
+            };
+            (of(&came), of(&waits))
+        };
+        server.advance(6 * 86_400).await;
+        assert_eq!(lapsed(&server).await, (0, 0), "neither who came nor who still has a link");
+        for _ in 0..2 {
+            server.advance(2 * 86_400).await;
+            assert_eq!(lapsed(&server).await, (0, 1), "once, with the last link");
+        }
         server.kill();
     }
 

@@ -80,9 +80,11 @@ journeys_on! {
     async fn an_invited_administrator_sets_up_a_factor_before_there_is_any_session(mut server: TestServer) {
         let organization = of_kind(&server, "administrator").organization.unwrap().id;
         let email = "amelie.nouvelle@cfa-lumiere.example";
+        let target = format!("{}/sign-in", server.portal);
         let invite = [
             "person", "invite", "--email", email, "--given-name", "Amélie", "--family-name", "Nouvelle",
-            "--organization", &organization, "--role", "administrator",
+            "--organization", &organization, "--role", "administrator", "--right", "demo-portal=gestionnaire",
+            "--portal", "demo-portal", "--target", &target,
         ];
         server.manage(&invite).await.printed();
         let link = crate::activation::link_to(&server, (email, "/activate/"), 1).await;
@@ -93,6 +95,11 @@ journeys_on! {
         assert!(elsewhere.has("login-form"), "no session yet: {}", elsewhere.summary());
         let (_, page) = enrol_app(&server, &mut browser).await;
         assert_eq!(codes(&page).len(), 10);
+        // And lands where the invitation leads.
+        let visit = browser.click("codes-next").await;
+        let page = browser.walk_on(visit).await;
+        assert!(page.url.as_str().starts_with(&server.portal), "{}", page.summary());
+        assert!(page.text("portal-name").contains("Amélie"), "{}", page.summary());
         let page = browser.get(&server.url("/account")).await.page();
         assert!(page.has("account-page"), "{}", page.summary());
         server.kill();

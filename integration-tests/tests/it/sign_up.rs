@@ -194,6 +194,24 @@ own_journeys! {
         server.kill();
     }
 
+    async fn a_sign_up_that_was_answered_survives_a_kill(mut server: TestServer) {
+        let addresses = ["un", "deux", "trois"].map(|name| format!("{name}@exemple.example"));
+        for address in &addresses {
+            let page = sign_up(&server, &mut Browser::new(), address).await;
+            assert!(page.has("sign-up-sent-page"), "{}", page.summary());
+        }
+        server.kill();
+        server.restart().await;
+        for address in &addresses {
+            let link = link_to(&server, (address, "/activate/"), 1).await;
+            let page = activate(&mut Browser::new(), &link, NEW).await.page();
+            assert!(page.has("account-page"), "{}", page.summary());
+        }
+        // Each was answered once.
+        assert_eq!(links_sent(&server, addresses.len()).await, addresses.len());
+        server.kill();
+    }
+
     async fn a_proof_serves_once_in_its_own_browser_and_time(mut server: TestServer) {
         let mut browser = Browser::new();
         let page = browser.get(&server.url("/sign-up")).await.page();
