@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Tokens, post_as, redeem};
-use crate::{Answer, Authenticator, Browser, Http, Person, TestServer, Visit};
+use crate::{Answer, Authenticator, Browser, Client, Http, Person, TestServer, Visit};
 
 /// The client through which people of the demonstration manage.
 pub const CONSOLE: &str = "demo-management";
@@ -26,8 +26,13 @@ impl Api {
 
     /// As a client that acts for itself.
     pub async fn of_client(server: &TestServer, client: &str, scope: &str) -> Self {
+        Self::of_program(server, server.client(client), scope).await
+    }
+
+    /// As a program that is none of the demonstration's.
+    pub async fn of_program(server: &TestServer, client: &Client, scope: &str) -> Self {
         let parameters = [("grant_type", "client_credentials"), ("scope", scope)];
-        let answer = post_as(server, server.client(client), ("/token", &parameters)).await;
+        let answer = post_as(server, client, ("/token", &parameters)).await;
         Self::with_token(server, answer.ok_json()["access_token"].as_str().expect("an access token"))
     }
 

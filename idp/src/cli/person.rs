@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person, fold_login};
-use crate::db::{Conn, Tx, bounced_addresses, members, organizations, outbox, sharing_suspicions};
+use crate::db::{Conn, Db, Tx, bounced_addresses, members, organizations, outbox, sharing_suspicions};
 use crate::mail::Post;
 use crate::outcome::{Fault, Outcome};
 use crate::web::text::Locale;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::protocol::{AuthorizationRequest, tokens_for};
-use habilis_integration_tests::{Api, Browser, Engine, Inbox, Person, TestServer};
+use habilis_integration_tests::{Api, Browser, Client, Engine, Inbox, Person, TestServer};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
@@ -22,6 +22,17 @@ pub(crate) async fn personnel(server: &TestServer) -> (Api, String) {
         (organization.kind == "company").then(|| organization.id.clone())
     });
     (Api::of_client(server, "demo-hr", ALL).await, company.unwrap())
+}
+
+/// An organization's own software, which does there what its administrators do. Made beside the server: on SQLite it is started again.
+pub(crate) async fn software_of(server: &mut TestServer, organization: &str) -> (Client, Api) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let metadata = json!({ "client_id": format!("logiciel-{organization}"), "grant_types": ["client_credentials"], "response_types": [], "redirect_uris": [], "scope": ALL });
+    std::fs::write(file.path(), metadata.to_string()).unwrap();
+    let create = ["client", "create", file.path().to_str().unwrap(), "--manages", organization];
+    let client: Client = serde_json::from_str(&server.manage(&create).await.printed()).unwrap();
+    let api = Api::of_program(server, &client, ALL).await;
+    (client, api)
 }
 
 pub(crate) fn of_kind(server: &TestServer, kind: &str) -> Person {
@@ -457,66 +468,6 @@ journeys! {
         assert_eq!(portals["items"], json!([{ "client_id": "demo-portal", "name": "Campus Formation", "roles": ["apprenant"] }]));
     }
 
-    async fn an_organization_keeps_its_last_administrator_whoever_is_faster(server: &TestServer) {
-        let api = operator(server).await;
-        let organization = new_organization(&api, "Succession").await;
-        let engine = format!("{:?}", server.engine).to_lowercase();
-        let members = format!("/organizations/{organization}/members");
-        let mut administrators = Vec::new();
-        for index in 0..2 {
-            let mail = format!("administre.{index}.{engine}");
-            administrators.push(new_administrator((server, &api), &organization, &mail, None).await);
-        }
-        // Who was invited and has not come yet is nobody's successor.
-        let mut body = new_member(&format!("administrera.{engine}"));
-        body["role"] = json!("administrator");
-        let waiting = invited(&api, &organization, &body).await;
-        let barrier = Arc::new(Barrier::new(2));
-        let tasks: Vec<_> = administrators
-            .iter()
-            .map(|person| {
-                let (api, barrier, one) = (api.clone(), barrier.clone(), format!("{members}/{person}"));
-                tokio::spawn(async move {
-                    barrier.wait().await;
-                    api.delete(&one).await
-                })
-            })
-            .collect();
-        let mut answers = Vec::new();
-        for task in tasks {
-            answers.push(task.await.unwrap());
-        }
-        answers.sort_by_key(|answer| answer.status);
-        assert_eq!((answers[0].status, answers[1].status), (204, 409), "{answers:?}");
-        answers[1].problem(409, "last_administrator");
-        let mut left = None;
-        for person in &administrators {
-            if api.get(&format!("{members}/{person}")).await.status == 200 {
-                left = Some(format!("{members}/{person}"));
-            }
-        }
-        let left = left.unwrap();
-        api.put(&format!("{left}/role"), &json!({ "role": "member" })).await.problem(409, "last_administrator");
-        // Nor does the last one get a last day.
-        let ends = json!({ "ends_on": in_days(server, 60).await });
-        api.patch(&left, "*", &ends).await.problem(409, "last_administrator");
-        let suspended = json!({ "status": "suspended", "reason": "essai" });
-        api.put(&format!("{left}/status"), &suspended).await.problem(409, "last_administrator");
-        api.delete(&left).await.problem(409, "last_administrator");
-        assert_eq!(api.delete(&format!("{members}/{waiting}")).await.status, 204);
-        // Nor is somebody whose own last day is today, or comes earlier.
-        let today = in_days(server, 0).await;
-        let mail = format!("administre.passage.{engine}");
-        let passing = new_administrator((server, &api), &organization, &mail, Some(&today)).await;
-        api.put(&format!("{left}/role"), &json!({ "role": "member" })).await.problem(409, "last_administrator");
-        let passing = format!("{members}/{passing}");
-        api.patch(&passing, "*", &json!({ "ends_on": in_days(server, 20).await })).await.done(200);
-        api.patch(&left, "*", &ends).await.problem(409, "last_administrator");
-        api.patch(&left, "*", &json!({ "ends_on": in_days(server, 19).await })).await.done(200);
-        assert_eq!(api.put(&format!("{left}/status"), &suspended).await.done(200)["status"], "suspended");
-        api.delete(&passing).await.problem(409, "last_administrator");
-    }
-
     async fn an_organization_that_nobody_administers_yet_keeps_one_of_its_invitations(server: &TestServer) {
         let api = operator(server).await;
         let organization = new_organization(&api, "Bientôt").await;
@@ -690,6 +641,80 @@ own_journeys! {
         server.kill();
     }
 
+    async fn an_organization_keeps_its_last_administrator_whoever_is_faster(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Succession").await;
+        let (_, api) = software_of(&mut server, &organization).await;
+        let engine = format!("{:?}", server.engine).to_lowercase();
+        let members = format!("/organizations/{organization}/members");
+        let mut administrators = Vec::new();
+        for index in 0..2 {
+            let mail = format!("administre.{index}.{engine}");
+            administrators.push(new_administrator((&server, &api), &organization, &mail, None).await);
+        }
+        // Who was invited and has not come yet is nobody's successor.
+        let mut body = new_member(&format!("administrera.{engine}"));
+        body["role"] = json!("administrator");
+        let waiting = invited(&api, &organization, &body).await;
+        let barrier = Arc::new(Barrier::new(2));
+        let tasks: Vec<_> = administrators
+            .iter()
+            .map(|person| {
+                let (api, barrier, one) = (api.clone(), barrier.clone(), format!("{members}/{person}"));
+                tokio::spawn(async move {
+                    barrier.wait().await;
+                    api.delete(&one).await
+                })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.push(task.await.unwrap());
+        }
+        answers.sort_by_key(|answer| answer.status);
+        assert_eq!((answers[0].status, answers[1].status), (204, 409), "{answers:?}");
+        answers[1].problem(409, "last_administrator");
+        let mut left = None;
+        for person in &administrators {
+            if api.get(&format!("{members}/{person}")).await.status == 200 {
+                left = Some(format!("{members}/{person}"));
+            }
+        }
+        let left = left.unwrap();
+        api.put(&format!("{left}/role"), &json!({ "role": "member" })).await.problem(409, "last_administrator");
+        // Nor does the last one get a last day.
+        let ends = json!({ "ends_on": in_days(&server, 60).await });
+        api.patch(&left, "*", &ends).await.problem(409, "last_administrator");
+        let suspended = json!({ "status": "suspended", "reason": "essai" });
+        api.put(&format!("{left}/status"), &suspended).await.problem(409, "last_administrator");
+        api.delete(&left).await.problem(409, "last_administrator");
+        assert_eq!(api.delete(&format!("{members}/{waiting}")).await.status, 204);
+        // Nor is somebody whose own last day is today, or comes earlier.
+        let today = in_days(&server, 0).await;
+        let mail = format!("administre.passage.{engine}");
+        let passing = new_administrator((&server, &api), &organization, &mail, Some(&today)).await;
+        api.put(&format!("{left}/role"), &json!({ "role": "member" })).await.problem(409, "last_administrator");
+        let passing = format!("{members}/{passing}");
+        api.patch(&passing, "*", &json!({ "ends_on": in_days(&server, 20).await })).await.done(200);
+        api.patch(&left, "*", &ends).await.problem(409, "last_administrator");
+        api.patch(&left, "*", &json!({ "ends_on": in_days(&server, 19).await })).await.done(200);
+        assert_eq!(api.put(&format!("{left}/status"), &suspended).await.done(200)["status"], "suspended");
+        api.delete(&passing).await.problem(409, "last_administrator");
+        // The operator appointed nobody here, and takes nobody away: that takes a written request (R054).
+        let refused = boss.delete(&passing).await.problem(403, "forbidden");
+        assert_eq!(refused["policy"], "organization-appoints");
+        for (path, body) in [(format!("{left}/role"), json!({ "role": "member" })), (format!("{passing}/status"), suspended)] {
+            boss.put(&path, &body).await.problem(403, "forbidden");
+        }
+        boss.patch(&passing, "*", &json!({ "ends_on": in_days(&server, 10).await })).await.problem(403, "forbidden");
+        let end = json!({ "operations": [{ "operation": "set_end", "person": passing.rsplit('/').next().unwrap(), "ends_on": in_days(&server, 10).await }] });
+        assert_eq!(boss.post(&format!("{members}/bulk"), &end).await.done(200)["refused"], 1);
+        let mut accomplice = new_member(&format!("complice.{engine}"));
+        accomplice["role"] = json!("administrator");
+        boss.post(&members, &accomplice).await.problem(403, "forbidden");
+        server.kill();
+    }
+
     /// Who left an organization follows nothing there any more, not even the work they started.
     async fn the_work_of_an_organization_is_followed_by_who_administers_it(mut server: TestServer) {
         let boss = operator(&server).await;
@@ -701,11 +726,13 @@ own_journeys! {
             let person = of_kind(&server, kind);
             let offered = json!({ "email": person.login, "given_name": "Peu", "family_name": "Importe", "role": "administrator" });
             let offer = boss.post(&format!("{of}/members"), &offered).await.done(202)["id"].as_str().unwrap().to_owned();
-            let api = Api::of_person(&server, &person, ALL).await;
-            assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
-            administrators.push(api);
+            administrators.push((Api::of_person(&server, &person, ALL).await, offer));
         }
-        let api = administrators.remove(1);
+        for (api, offer) in &administrators {
+            assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
+        }
+        let (api, _) = administrators.remove(0);
+        let (strong, _) = administrators.remove(0);
         let file = api.request("POST", &format!("{of}/imports")).header("content-type", "text/csv").body("Nom;Prénom;Courriel\n");
         api.send(file).await.done(202);
         let job = api.get(&format!("/jobs?organization={organization}")).await.done(200)["items"][0].clone();
@@ -714,7 +741,7 @@ own_journeys! {
         assert!(api.get(&path).await.status == 200 && follows().await);
 
         let me = api.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
-        assert_eq!(boss.delete(&format!("{of}/members/{me}")).await.status, 204);
+        assert_eq!(strong.delete(&format!("{of}/members/{me}")).await.status, 204);
         api.get(&path).await.problem(404, "not_found");
         assert!(!follows().await);
         boss.get(&path).await.done(200);

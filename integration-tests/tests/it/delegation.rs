@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::api::{
-    in_days, invited, new_member, new_organization, of_kind, operator, organization_of_kind, two_operators,
+    in_days, invited, new_member, new_organization, of_kind, operator, organization_of_kind, personnel, software_of, two_operators,
 };
 
 const DAY: u64 = 86_400;
@@ -42,16 +42,17 @@ fn administrator(server: &TestServer, organization: &str) -> Person {
     server.people.iter().filter(of).find(|person| person.kind == "administrator").unwrap().clone()
 }
 
-/// Leaves the person of the demonstration alone at the head of an organization.
-async fn alone(server: &TestServer, boss: &Api, organization: &str) -> Person {
+/// Leaves the person of the demonstration alone at the head of an organization; gives its software too.
+async fn alone(server: &mut TestServer, organization: &str) -> (Person, Api) {
     let person = administrator(server, organization);
+    let (_, software) = software_of(server, organization).await;
     let members = format!("/organizations/{organization}/members");
-    let found = boss.get(&format!("{members}?role=administrator&limit=200")).await.done(200);
+    let found = software.get(&format!("{members}?role=administrator&limit=200")).await.done(200);
     for other in found["items"].as_array().unwrap().iter().filter(|item| item["login"] != *person.login) {
         let role = format!("{members}/{}/role", other["id"].as_str().unwrap());
-        boss.put(&role, &json!({ "role": "member" })).await.done(200);
+        software.put(&role, &json!({ "role": "member" })).await.done(200);
     }
-    person
+    (person, software)
 }
 
 fn pdf() -> Vec<u8> {
@@ -64,9 +65,9 @@ async fn upload(api: &Api, path: &str, kind: &str, bytes: Vec<u8>) -> Answer {
 
 own_journeys! {
     async fn an_administrator_leaves_and_another_takes_over(mut server: TestServer) {
-        let boss = operator(&server).await;
         let organization = organization_of_kind(&server, "cfa");
-        let person = alone(&server, &boss, &organization).await;
+        let (person, software) = alone(&mut server, &organization).await;
+        let boss = operator(&server).await;
         let of = format!("/organizations/{organization}");
         let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": "signataire@cfa.example" });
         boss.post(&format!("{of}/contacts"), &contact).await.done(201);
@@ -75,7 +76,7 @@ own_journeys! {
         let successor = members_of(&boss, &organization, "member").await.remove(0);
 
         // The last administrator cannot go, and is told where to ask.
-        let refused = boss.delete(&format!("{of}/members/{me}")).await.problem(409, "last_administrator");
+        let refused = software.delete(&format!("{of}/members/{me}")).await.problem(409, "last_administrator");
         assert_eq!(refused["successions"], format!("/api/v1{of}/successions"));
         let successions = format!("{of}/successions");
         let pending = invited(&boss, &organization, &new_member("pas.encore")).await;
@@ -137,8 +138,9 @@ own_journeys! {
     }
 
     async fn a_succession_waits_for_its_day_and_can_fail_or_be_withdrawn(mut server: TestServer) {
-        let boss = operator(&server).await;
         let organization = organization_of_kind(&server, "training_body");
+        let (program, software) = software_of(&mut server, &organization).await;
+        let boss = operator(&server).await;
         let of = format!("/organizations/{organization}");
         let successions = format!("{of}/successions");
         let weak = Api::of_person(&server, &administrator(&server, &organization), ALL).await;
@@ -177,7 +179,9 @@ own_journeys! {
         assert_eq!(statuses, [200, 409]);
         // Another waits whose successor will not be there.
         let body = json!({ "leaving": me, "successor": heirs[1], "reason": "bis", "effective_on": day });
-        boss.post(&successions, &body).await.problem(409, "conflict");
+        software.post(&successions, &body).await.problem(409, "conflict");
+        // A succession is asked for by the organization, not by the operator (R054).
+        assert_eq!(boss.post(&successions, &body).await.problem(403, "forbidden")["policy"], "organization-appoints");
 
         server.advance(9 * DAY).await;
         let boss = operator(&server).await;
@@ -190,8 +194,9 @@ own_journeys! {
 
         // The successor is gone before the day: it fails, and says why; nothing changed.
         let body = json!({ "leaving": heirs[0], "successor": heirs[1], "reason": "ter", "effective_on": in_days(&server, 5).await });
-        let failing = boss.post(&successions, &body).await.done(201)["id"].as_str().unwrap().to_owned();
         let strong = Api::of_person(&server, &of_kind(&server, "second factor administrator"), ALL).await;
+        let software = Api::of_program(&server, &program, ALL).await;
+        let failing = software.post(&successions, &body).await.done(201)["id"].as_str().unwrap().to_owned();
         strong.post(&format!("{successions}/{failing}/approve"), &json!({})).await.done(200);
         let suspended = json!({ "status": "suspended", "reason": "absence" });
         boss.put(&format!("{of}/members/{}/status", heirs[1]), &suspended).await.done(200);
@@ -205,9 +210,9 @@ own_journeys! {
     }
 
     async fn the_operator_overrides_on_a_written_request_that_a_second_operator_checked(mut server: TestServer) {
-        let boss = operator(&server).await;
         let organization = organization_of_kind(&server, "cfa");
-        alone(&server, &boss, &organization).await;
+        alone(&mut server, &organization).await;
+        let boss = operator(&server).await;
         let of = format!("/organizations/{organization}");
         let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": "signataire@cfa.example" });
         boss.post(&format!("{of}/contacts"), &contact).await.done(201);
@@ -354,7 +359,7 @@ own_journeys! {
         server.advance_to_noon().await;
         let organization = organization_of_kind(&server, "cfa");
         let reviews = format!("/organizations/{organization}/reviews");
-        let administrator = alone(&server, &operator(&server).await, &organization).await;
+        let (administrator, _) = alone(&mut server, &organization).await;
         assert_eq!(operator(&server).await.get(&reviews).await.done(200)["items"], json!([]));
         let letters = async |server: &TestServer| {
             let mails = Inbox::of(server).to(&administrator.login).await;
@@ -419,7 +424,8 @@ own_journeys! {
         const WRITES: usize = 12;
         let organization = organization_of_kind(&server, "company");
         let of = format!("/organizations/{organization}");
-        let (boss, person) = (operator(&server).await, administrator(&server, &organization));
+        let (boss, software) = (operator(&server).await, personnel(&server).await.0);
+        let person = administrator(&server, &organization);
         let api = Api::of_person(&server, &person, ALL).await;
         let me = api.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
         // Another administrator of theirs, so that both hold the organization before they take the time.
@@ -454,7 +460,7 @@ own_journeys! {
                 assert!(matches!(answer.status, 201 | 401 | 403 | 404), "{} {}", answer.status, answer.body);
                 late += usize::from(answer.status != 201);
             }
-            boss.put(&path, &back).await.done(200);
+            software.put(&path, &back).await.done(200);
         }
         // In the order of the trail, nothing by them stands between the loss and the return.
         let mut trail = Vec::new();

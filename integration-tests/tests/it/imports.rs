@@ -8,7 +8,7 @@ use habilis_integration_tests::{Api, Browser, Engine, Inbox, TestServer, databas
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::api::{all, invited, new_member, new_organization, of_kind, operator};
+use crate::api::{all, invited, new_member, new_organization, of_kind, operator, personnel};
 use crate::seats::{open_order, product};
 
 const HEADER: &str = "Nom;Prénom;Courriel;Identifiant;Rôle;Affiliation;Date de fin\r\n";
@@ -749,6 +749,7 @@ own_journeys! {
         let author = of_kind(&server, "second factor administrator").clone();
         let organization = author.organization.clone().unwrap().id;
         let of = format!("/organizations/{organization}");
+        let software = personnel(&server).await.0;
         let before = members(&boss, &organization).await.len();
         let mine = Api::of_person(&server, &author, ALL).await;
         let me = mine.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
@@ -762,7 +763,7 @@ own_journeys! {
         for (import, how) in [(&whole, "all_or_nothing"), (&valid, "valid_rows")] {
             mine.post(&format!("{}/apply", path_of(&organization, import)), &mode(how)).await.done(202);
         }
-        boss.put(&format!("{of}/members/{me}/role"), &json!({ "role": "member" })).await.done(200);
+        software.put(&format!("{of}/members/{me}/role"), &json!({ "role": "member" })).await.done(200);
         let long = left(&boss, &organization, &long, "applying").await;
         assert_eq!(long["rows"]["made"], 400, "{long}");
         for (import, state) in [(&whole, "checked"), (&valid, "applied")] {

@@ -22,10 +22,13 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
         "reason": "demande écrite",
     });
     let chief = Api::of_person(server, &of_kind(server, "second factor operator"), ALL).await;
+    let inside = |person: &&Person| person.organization.as_ref().is_some_and(|it| it.id == organization);
+    let head = server.people.iter().filter(inside).find(|person| person.kind == "administrator").unwrap();
+    let head = Api::of_person(server, head, ALL).await;
     let stranger = server.people.iter().find(|person| person.kind == "trainer").unwrap();
     let existing = json!({ "email": stranger.login, "given_name": "Peu", "family_name": "Importe" });
     let made = [
-        ("{succession}", boss.post(&format!("{of}/successions"), &succession).await),
+        ("{succession}", head.post(&format!("{of}/successions"), &succession).await),
         ("{override}", chief.post(&format!("{of}/overrides"), &override_).await),
         ("{offer}", boss.post(&format!("{of}/members"), &existing).await),
         ("{review}", boss.post(&format!("{of}/reviews"), &json!({})).await),
