@@ -92,6 +92,7 @@ pub const UNTOLD: &[&str] = &[
     "organization.data_return_due",
     "organization.exported",
     "organization.password_hashes_exported",
+    "organization.purge_stopped",
     "organization.purged",
     "person.duties_change_expired",
     "person.duties_change_refused",

@@ -10,7 +10,7 @@ use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
 use habilis_policies::orders::{
-    Closing, Kind, Missing, Notice, Opening, Order as Rule, Orders, Renewal, Standing, interruption, notice, purge_on,
+    Closing, Kind, Missing, Moment, Notice, Opening, Order as Rule, Orders, Renewal, Standing, interruption, notice,
 };
 use habilis_policies::seats::{Mode, limit};
 use jiff::Timestamp;
@@ -79,7 +79,7 @@ pub(super) struct Order {
     closed: Option<String>,
     /// When it opens, or since when it is closed, RFC 3339.
     at: Option<String>,
-    /// When its data are removed, once it has ended and nothing follows (R156); later where `data-return` has a later `reversibility_until`.
+    /// When the data are removed, once it has ended and was the last to go on (R156); later where `data-return` has a later `reversibility_until`.
     purge_on: Option<String>,
     /// RFC 3339.
     acknowledged_at: Option<String>,
@@ -195,7 +195,7 @@ impl Order {
             missing: missing.map(str::to_owned),
             closed: closed.map(str::to_owned),
             at: at.map(|at| at.to_string()),
-            purge_on: final_day.filter(|_| Orders(&rules).has_ended(&rule, now)).map(|day| purge_on(day).to_string()),
+            purge_on: purge_on(Orders(&rules), &rule, now).map(|day| day.to_string()),
             acknowledged_at: row.acknowledged_at.map(instant),
             signed_at: row.signed_at.map(instant),
             informed_at: row.informed_at.map(instant),
@@ -224,6 +224,13 @@ impl Order {
             "unpaid_since": self.unpaid_since, "terminated_on": self.terminated_on, "suspended_at": self.suspended_at,
         })
     }
+}
+
+/// When the data are removed: said of the order that was the last to end.
+fn purge_on(all: Orders<'_>, order: &Rule, now: Timestamp) -> Option<Date> {
+    let ended = all.has_ended(order, now);
+    let due = all.moments(order, now).into_iter().find(|(moment, _)| ended && *moment == Moment::Purges);
+    due.map(|(_, at)| calendar::date_at(at))
 }
 
 /// List the orders of an organization, the oldest first.

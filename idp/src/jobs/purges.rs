@@ -1,9 +1,11 @@
-//! The removal of an organization's data a year after its last order (R156, R157): memberships end, accounts of people who belong nowhere else
-//! are erased, contacts, enrolments and offers go. What stays: the organization's name, its order forms, the audit trail, and the certificate.
+//! The removal of an organization's data a year after its last order (R156, R157): memberships end, accounts that began with them and belong
+//! nowhere else are erased, and what [`purges::REMOVED`] names goes. What stays is in [`purges::KEPT`], and both are in the certificate.
 
 use habilis_keys::token::file_digest_hex;
 use habilis_policies::api_keys::Event as Happening;
 use habilis_policies::calendar;
+use habilis_policies::orders::{Order, Orders, Removal};
+use habilis_policies::restitution;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,8 +14,10 @@ use crate::account::membership;
 use crate::api_keys::happened_to_organization;
 use crate::app::App;
 use crate::db::audit::{self, Event};
+use crate::db::members::Member;
+use crate::db::organizations::Organization;
 use crate::db::purges::{self, Purge};
-use crate::db::{At, Tx, contacts, data_returns, document_requests, members, organizations, people};
+use crate::db::{At, Conn, Tx, contacts, data_returns, document_requests, members, orders, organizations, people};
 use crate::mail::subscriptions::{Notice, SubscriptionLetter};
 use crate::mail::{self, Recipient};
 use crate::outcome::Outcome;
@@ -25,7 +29,19 @@ pub(crate) const KIND: &str = "organization_purge";
 /// People in one transaction.
 const BATCH: u32 = 20;
 
-/// Removes the rest, some people a transaction: after a crash the next worker goes on with who is left.
+/// The removal of an organization's data as its orders and an agreement on reversibility have it; none while anything goes on without an
+/// end, and where there never was a contract.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn removal(c: &mut impl Conn, (organization, all): (&str, &[Order])) -> Outcome<Option<Removal>> {
+    let Some(removal) = Orders(all).removal() else { return Ok(None) };
+    let kept = data_returns::find(c, organization).await?.kept_until();
+    Ok(Some(Removal { at: restitution::removal(removal.at, kept), ..removal }))
+}
+
+/// Removes the rest, some people a transaction: after a crash the next worker goes on with who is left. An order that is signed meanwhile
+/// keeps them.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -39,46 +55,100 @@ pub(super) async fn run(app: &App, job: &Job) -> Outcome<()> {
             job.finish(&mut tx, "done", now).await?;
             return Ok(tx.commit().await?);
         };
-        let people = members::after(&mut tx, organization, ("", BATCH)).await?;
-        let done = purge.memberships + i64::try_from(people.len())?;
-        if !job.advance(&mut tx, (done, 0), now).await? {
+        if !job.advance(&mut tx, (purge.memberships, 0), now).await? {
             return Ok(());
         }
-        if people.is_empty() {
-            return finish(app, job, (tx, &purge), now).await;
-        }
+        // Whoever signs an order holds the organization: it was before this, and is seen, or comes when these people are gone.
         members::lock(&mut tx, organization).await?;
+        let Some(found) = organizations::find(&mut tx, organization).await? else {
+            job.finish(&mut tx, "done", now).await?;
+            return Ok(tx.commit().await?);
+        };
+        if !is_due(&mut tx, organization, now).await? {
+            return stop(job, (tx, &purge), now).await;
+        }
+        let people = members::after(&mut tx, organization, ("", BATCH)).await?;
+        if people.is_empty() {
+            return finish(app, job, (tx, &found, &purge), now).await;
+        }
         let mut erased = 0;
         for person in &people {
-            erased += i64::from(leave(&mut tx, app, (organization, person), now).await?);
+            erased += i64::from(leave(&mut tx, app, (&found, person), now).await?);
         }
         purges::count(&mut tx, id, (i64::try_from(people.len())?, erased)).await?;
         tx.commit().await?;
     }
 }
 
-/// Ends a membership, and the account with it when it is the only one; whether it is.
-async fn leave(tx: &mut Tx, app: &App, (organization, person): (&str, &str), now: Timestamp) -> Outcome<bool> {
+/// Whether the data are still to be removed, as the orders are now.
+async fn is_due(tx: &mut Tx, organization: &str, now: Timestamp) -> Outcome<bool> {
+    let all: Vec<_> = orders::all(tx, organization).await?.iter().map(orders::Order::rule).collect();
+    Ok(removal(tx, (organization, &all)).await?.is_some_and(|removal| removal.at <= now))
+}
+
+/// Leaves what is left as it is: the order that goes on plans a removal of its own. What is gone is told by the trail.
+async fn stop(job: &Job, (mut tx, purge): (Tx, &Purge), now: Timestamp) -> Outcome<()> {
+    let organization = purge.organization_id.as_str();
+    purges::forget(&mut tx, &purge.id).await?;
+    let event =
+        Event::new("organization.purge_stopped").by("lifecycle").in_organization(organization).about(organization);
+    let event = event.with("purge", purge.id.clone()).with("memberships", purge.memberships);
+    audit::record(&mut tx, event.with("accounts", purge.accounts), now).await?;
+    job.finish(&mut tx, "cancelled", now).await?;
+    tx.commit().await?;
+    tracing::warn!(event = "purge_stopped", organization, memberships = purge.memberships, accounts = purge.accounts);
+    Ok(())
+}
+
+/// Ends a membership, and with it the account that began with it and serves nobody else; whether it did.
+async fn leave(tx: &mut Tx, app: &App, (found, person): (&Organization, &str), now: Timestamp) -> Outcome<bool> {
+    let organization = found.id.as_str();
     let Some(member) = members::find(tx, organization, person).await? else { return Ok(false) };
     let event =
         |name| Event::new(name).by("lifecycle").in_organization(organization).about(person).with("reason", "purge");
     let withdrawn = membership::end(tx, app, (organization, &member, "lifecycle"), now).await?;
     let before = json!({ "role": member.role, "status": member.status });
     audit::record(tx, event("member.removed").changed(before, Value::Null), now).await?;
-    let alone = members::count_of_person(tx, person).await? == 0;
-    if withdrawn || !alone || !people::erase(tx, person, now).await? {
+    let ours = withdrawn || purges::began_here(tx, (organization, person), member.created_at, now).await?;
+    if !ours || !people::erase(tx, person, now).await? {
         return Ok(withdrawn);
     }
     audit::record(tx, event("account.erased"), now).await?;
+    // Who never opened the account has nothing to miss.
+    if !withdrawn {
+        tell_erased(tx, app, (found, &member), now).await?;
+    }
     Ok(true)
 }
 
-async fn finish(app: &App, job: &Job, (mut tx, purge): (Tx, &Purge), now: Timestamp) -> Outcome<()> {
-    let organization = purge.organization_id.as_str();
-    let Some(found) = organizations::find(&mut tx, organization).await? else {
-        job.finish(&mut tx, "done", now).await?;
-        return Ok(tx.commit().await?);
+/// Tells somebody that their account is gone, at the address that it had.
+async fn tell_erased(
+    tx: &mut Tx,
+    app: &App,
+    (organization, member): (&Organization, &Member),
+    now: Timestamp,
+) -> Outcome<()> {
+    let Some(address) = &member.email else { return Ok(()) };
+    let letter = SubscriptionLetter {
+        notice: Notice::Erased,
+        organization: organization.name.clone(),
+        product: organization.name.clone(),
+        number: String::new(),
+        date: Some(calendar::date_at(now)),
+        deadline: None,
+        seats: (0, 0),
     };
+    let to = Recipient { address, person: None, locale: Locale::negotiate(Some(&member.locale), None) };
+    mail::write_to(tx, app.into(), (&to, &letter), (now, now)).await.map(drop)
+}
+
+async fn finish(
+    app: &App,
+    job: &Job,
+    (mut tx, found, purge): (Tx, &Organization, &Purge),
+    now: Timestamp,
+) -> Outcome<()> {
+    let organization = purge.organization_id.as_str();
     // Seats that offers still held.
     for person in purges::holders(&mut tx, organization, 1000).await? {
         seats::release(&mut tx, (organization, &person), None, ("lifecycle", "purged"), now).await?;
@@ -91,8 +161,8 @@ async fn finish(app: &App, job: &Job, (mut tx, purge): (Tx, &Purge), now: Timest
         "exported_at": instant(wanted.exported_at), "requested_on": wanted.requested_on, "reversibility_until": wanted.reversibility_until,
         "organization": organization, "name": found.name, "siret": found.siret, "last_day": purge.last_day,
         "started_at": Timestamp::from(purge.started_at).to_string(), "finished_at": now.to_string(), "memberships": purge.memberships,
-        "accounts_erased": purge.accounts, "removed": ["memberships", "accounts", "contacts", "enrolments", "offers", "api_keys", "documents"],
-        "kept": ["organization", "orders", "audit", "notices", "seat_history"],
+        "accounts_erased": purge.accounts, "removed": purges::words(&purges::REMOVED, &purges::REMOVED_BESIDE),
+        "kept": purges::words(&purges::KEPT, &[]),
     });
     let certificate = certificate.to_string();
     let sha256 = file_digest_hex(certificate.as_bytes());

@@ -8,9 +8,8 @@ use habilis_keys::random;
 use habilis_policies::calendar;
 use habilis_policies::enrolments::Status;
 use habilis_policies::orders::Moment::Purges;
-use habilis_policies::orders::{self as rules, Closing, Orders as All, Standing, notice_deadline, purge_on};
+use habilis_policies::orders::{self as rules, Closing, Orders as All, Standing, notice_deadline};
 use habilis_policies::reminders::{Ladder, Notice};
-use habilis_policies::restitution::removal;
 use habilis_policies::trials::TrialState;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -24,7 +23,7 @@ use crate::db::contract_moments::{self as moments, Moment};
 use crate::db::jobs::{self, NewJob};
 use crate::db::orders::Order;
 use crate::db::{At, Conn, Tx, data_returns, enrolments, orders, organizations, people, purges, trials};
-use crate::jobs::purges::KIND as PURGE;
+use crate::jobs::purges::{KIND as PURGE, removal};
 use crate::mail;
 use crate::mail::subscriptions::{Notice as Told, SubscriptionLetter};
 use crate::outcome::Outcome;
@@ -93,6 +92,18 @@ impl Orders {
             Some(letter) => saying.to_administrators(&order.organization_id, &letter).await,
             None => Ok(()),
         }
+    }
+
+    /// Tells that an order has ended, and, where nothing goes on, when the data are removed.
+    async fn tell_ended(saying: &mut Saying<'_>, (order, all): (&Order, &[rules::Order])) -> Outcome<()> {
+        let removed_on = removed_on(saying, (&order.organization_id, all)).await?;
+        let told = if removed_on.is_some() { Told::Ended } else { Told::EndedBeside };
+        let mut letter = Self::letter(saying, order, told).await?;
+        if let Some(letter) = &mut letter {
+            letter.date = removed_on;
+        }
+        Self::tell(saying, order, letter).await?;
+        tell_awaited(saying, (order, all), removed_on).await
     }
 }
 
@@ -163,23 +174,12 @@ impl Kind for Orders {
             }
             // Whatever had closed it before: unpaid, suspended, terminated for a breach.
             "ends" if All(&all).has_ended(&order.rule(), saying.now) => {
-                let last_day = calendar::add_days(calendar::date_at(facts.due), -1);
-                let mut letter = Self::letter(saying, &order, Told::Ended).await?;
-                if let Some(letter) = &mut letter {
-                    letter.date = Some(calendar::date_at(removed_at(saying.tx, &order, last_day).await?));
-                }
-                Self::tell(saying, &order, letter).await?;
-                tell_awaited(saying, (&order, &all)).await?;
+                Self::tell_ended(saying, (&order, &all)).await?;
             }
             "purges" => {
-                let mut moments = All(&all).moments(&order.rule(), saying.now).into_iter();
-                if let Some((_, due)) = moments.find(|(moment, _)| *moment == Purges) {
-                    // The day after the first anniversary of the last day.
-                    let last_day = calendar::add_years(calendar::add_days(calendar::date_at(due), -1), -1);
-                    let kept = data_returns::find(saying.tx, &order.organization_id).await?.kept_until();
-                    if removal(due, kept) <= saying.now {
-                        begin_purge(saying, (&order.organization_id, last_day)).await?;
-                    }
+                let found = removal(saying.tx, (&order.organization_id, &all)).await?;
+                if let Some(due) = found.filter(|removal| removal.at <= saying.now) {
+                    begin_purge(saying, (&order.organization_id, due.last_day)).await?;
                 }
             }
             _ => {}
@@ -208,14 +208,18 @@ impl Kind for Orders {
     }
 }
 
-/// When the data of an organization are removed whose last day this is (R156).
-async fn removed_at(tx: &mut Tx, order: &Order, last_day: Date) -> Outcome<Timestamp> {
-    let kept = data_returns::find(tx, &order.organization_id).await?.kept_until();
-    Ok(removal(calendar::midnight(purge_on(last_day)), kept))
+/// The day on which an organization's data are removed; none while anything that it ordered goes on.
+async fn removed_on(saying: &mut Saying<'_>, of: (&str, &[rules::Order])) -> Outcome<Option<Date>> {
+    let found = removal(saying.tx, of).await?.filter(|removal| removal.over_at <= saying.now);
+    Ok(found.map(|removal| calendar::date_at(removal.at)))
 }
 
 /// Tells the operators, once everything is over, of data that are wanted back and were never taken (R157, R211).
-async fn tell_awaited(saying: &mut Saying<'_>, (order, all): (&Order, &[rules::Order])) -> Outcome<()> {
+async fn tell_awaited(
+    saying: &mut Saying<'_>,
+    (order, all): (&Order, &[rules::Order]),
+    removed_on: Option<Date>,
+) -> Outcome<()> {
     let mut moments = All(all).moments(&order.rule(), saying.now).into_iter();
     let organization = order.organization_id.as_str();
     let last = moments.any(|(moment, _)| moment == Purges);
@@ -223,11 +227,7 @@ async fn tell_awaited(saying: &mut Saying<'_>, (order, all): (&Order, &[rules::O
         return Ok(());
     }
     let Some(mut letter) = Orders::letter(saying, order, Told::ReturnDue).await? else { return Ok(()) };
-    let removed = match order.rule().final_day() {
-        Some(last_day) => Some(removed_at(saying.tx, order, last_day).await?),
-        None => None,
-    };
-    letter.date = removed.map(calendar::date_at);
+    letter.date = removed_on;
     for person in people::operators(saying.tx).await? {
         mail::write(saying.tx, saying.app, (&person, &letter), saying.now).await?;
     }

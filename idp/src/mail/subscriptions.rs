@@ -21,8 +21,10 @@ pub enum Notice {
     Renewed,
     /// The order ends soon; the date is its last day.
     Ends,
-    /// The order has ended; the date is the day its data are removed.
+    /// The order has ended, and nothing else goes on; the date is the day the data are removed.
     Ended,
+    /// The order has ended, and others go on.
+    EndedBeside,
     /// An invoice is unpaid; the date is the last day before access is interrupted (R074).
     Unpaid,
     /// Access is interrupted until the invoice is paid.
@@ -47,6 +49,8 @@ pub enum Notice {
     ReturnDue,
     /// The organization's data were removed; `seats` are memberships and accounts, `number` the digest of the certificate.
     Purged,
+    /// With them, the account of a member; the date is the day. For that person.
+    Erased,
 }
 
 impl Notice {
@@ -77,6 +81,10 @@ impl Notice {
             Self::Ended => {
                 ("order_ended.1", ["letter-order-ended-subject", "letter-order-ended-what", "letter-order-ended-then"])
             }
+            Self::EndedBeside => (
+                "order_ended_beside.1",
+                ["letter-order-ended-subject", "letter-order-ended-what", "letter-order-ended-beside-then"],
+            ),
             Self::Unpaid => (
                 "order_unpaid.1",
                 ["letter-order-unpaid-subject", "letter-order-unpaid-what", "letter-order-unpaid-then"],
@@ -120,6 +128,10 @@ impl Notice {
             Self::Purged => (
                 "data_removed.1",
                 ["letter-data-removed-subject", "letter-data-removed-what", "letter-data-removed-then"],
+            ),
+            Self::Erased => (
+                "account_erased.1",
+                ["letter-account-erased-subject", "letter-account-erased-what", "letter-account-erased-then"],
             ),
             Self::CredentialsLate => (
                 "credentials_late.1",
@@ -198,6 +210,7 @@ impl SubscriptionLetter {
             Notice::Renewed,
             Notice::Ends,
             Notice::Ended,
+            Notice::EndedBeside,
             Notice::Unpaid,
             Notice::Interrupted,
             Notice::Opened,
@@ -210,6 +223,7 @@ impl SubscriptionLetter {
             Notice::CredentialsLate,
             Notice::ReturnDue,
             Notice::Purged,
+            Notice::Erased,
         ];
         let letter = |notice| Self {
             notice,
@@ -233,7 +247,8 @@ mod tests {
         for locale in Locale::ALL {
             for letter in SubscriptionLetter::samples() {
                 let body = letter.body(Chrome::new(locale, "Habilis")).unwrap();
-                let about = if letter.notice == Notice::Purged { "Boulangeries Lefèvre" } else { "Plateforme Campus" };
+                let whole = matches!(letter.notice, Notice::Purged | Notice::Erased);
+                let about = if whole { "Boulangeries Lefèvre" } else { "Plateforme Campus" };
                 assert!(body.contains(about), "{body}");
                 assert!(!body.contains('⟦') && !letter.subject(locale).contains('⟦'), "{body}");
             }

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use habilis_integration_tests::api::ALL;
-use habilis_integration_tests::{Api, Inbox, Person, TestServer};
+use habilis_integration_tests::{Api, Browser, Inbox, Person, TestServer};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
 
+use crate::activation::{activate, link_to};
 use crate::api::{in_days, invited, new_member, new_organization, of_kind, operator, personnel};
+use crate::forgot::NEW;
+use crate::imports::checked;
 use crate::seats::{product, step};
 
 const DAY: u64 = 86_400;
@@ -41,6 +44,42 @@ fn assert_letters(found: &[(i32, String)], expected: &[(i32, &str)]) {
     for ((day, subject), (on, words)) in shown.iter().zip(expected) {
         assert!(day == on && subject.contains(words), "({on}, {words}): {shown:#?}");
     }
+}
+
+/// Invites somebody who opens their account.
+async fn joined((server, boss): (&TestServer, &Api), organization: &str, mail: &str) -> Person {
+    invited(boss, organization, &new_member(mail)).await;
+    let login = format!("{mail}@societe.example");
+    let link = link_to(server, (&login, "/activate/"), 1).await;
+    activate(&mut Browser::new(), &link, NEW).await.page();
+    Person { login, password: NEW.to_owned(), organization: None, ..of_kind(server, "trainer") }
+}
+
+/// Offers somebody who has an account a membership, which they accept.
+async fn accepted((server, boss): (&TestServer, &Api), organization: &str, person: &Person) {
+    let body = json!({ "email": person.login, "given_name": "Nom", "family_name": "Supposé" });
+    let offer = boss.post(&format!("/organizations/{organization}/members"), &body).await.done(202);
+    let offer = offer["id"].as_str().unwrap();
+    let api = Api::of_person(server, person, ALL).await;
+    assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
+}
+
+/// The first removal of an organization's data, once it is done.
+async fn removal(server: &TestServer, organization: &str) -> Value {
+    loop {
+        let boss = operator(server).await;
+        let found = boss.get(&format!("/organizations/{organization}/data-removals")).await.done(200);
+        if found["items"][0]["finished_at"].is_string() {
+            return found["items"][0].clone();
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The day on which data are removed whose last day this is.
+fn purge_on(last_day: &str) -> String {
+    let last_day: Date = last_day.parse().unwrap();
+    last_day.checked_add(Span::new().years(1)).unwrap().tomorrow().unwrap().to_string()
 }
 
 async fn set_out(boss: &Api, organization: &str, body: Value) -> String {
@@ -208,11 +247,21 @@ own_journeys! {
         });
         set_out(&boss, &organization, form).await;
         let staying = of_kind(&server, "trainer");
-        let api = Api::of_person(&server, &staying, ALL).await;
-        let body = json!({ "email": staying.login, "given_name": "Nom", "family_name": "Supposé" });
-        let offer = boss.post(&format!("{of}/members"), &body).await.done(202)["id"].as_str().unwrap().to_owned();
-        assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/accept"))).await.status, 204);
-        boss.post(&format!("{of}/members"), &new_member("ephemere")).await.done(201);
+        accepted((&server, &boss), &organization, &staying).await;
+        let fleeting = invited(&boss, &organization, &new_member("ephemere")).await;
+        // Whose account was opened here, is wanted elsewhere, or was there before and has nothing else any more.
+        let gone = joined((&server, &boss), &organization, "parti").await;
+        let wanted = joined((&server, &boss), &organization, "attendu").await;
+        let elsewhere = new_organization(&boss, "Ailleurs").await;
+        let known = joined((&server, &boss), &elsewhere, "venu").await;
+        accepted((&server, &boss), &organization, &known).await;
+        let found = boss.get(&format!("/organizations/{elsewhere}/members?q={}", known.login)).await.done(200);
+        let path = format!("/organizations/{elsewhere}/members/{}", found["items"][0]["id"].as_str().unwrap());
+        assert_eq!(boss.delete(&path).await.status, 204);
+        let group = boss.post(&format!("{of}/groups"), &json!({ "name": "Pairs", "size_limit": 4 })).await.done(201);
+        let inside = format!("{of}/groups/{}/members/{fleeting}", group["id"].as_str().unwrap());
+        boss.send(boss.request("PUT", &inside)).await.done(200);
+        boss.post(&format!("{of}/webhooks"), &json!({ "url": "https://lms.example/", "active": false })).await.done(201);
 
         // What is to become of it: said by somebody who proved who they are, told in the certificate (R157).
         let fate = format!("{of}/data-return");
@@ -229,7 +278,7 @@ own_journeys! {
         let (end, rest) = lines.split_last().unwrap();
         assert_eq!((&end["type"], &end["data"]["lines"]), (&json!("end"), &json!(rest.len())));
         let count = |kind: &str| rest.iter().filter(|line| line["type"] == kind).count();
-        assert_eq!((count("organization"), count("contact"), count("order"), count("member"), count("seats")), (1, 1, 3, 3, 1));
+        assert_eq!((count("organization"), count("contact"), count("order"), count("member"), count("seats")), (1, 1, 3, 6, 1));
         assert!(count("audit") >= 6 && count("seat_event") >= 3);
         assert!(rest.iter().filter(|line| line["type"] == "member").all(|line| line["data"]["seats"] == json!(["court"])));
 
@@ -241,30 +290,95 @@ own_journeys! {
         server.advance(366 * DAY).await;
         let boss = operator(&server).await;
         assert_eq!(boss.get(&format!("{of}/data-removals")).await.done(200)["items"], json!([]));
-        assert_eq!(boss.get(&format!("{of}/members")).await.done(200)["items"].as_array().unwrap().len(), 3);
+        assert_eq!(boss.get(&format!("{of}/members")).await.done(200)["items"].as_array().unwrap().len(), 6);
+        assert_eq!(checked(&boss, &organization, "Nom;Prénom;Courriel\n").await["state"], "checked");
+        let body = json!({ "email": wanted.login, "given_name": "Nom", "family_name": "Supposé" });
+        boss.post(&format!("/organizations/{elsewhere}/members"), &body).await.done(202);
         server.advance(3 * DAY).await;
-        let removed = loop {
-            let boss = operator(&server).await;
-            let found = boss.get(&format!("{of}/data-removals")).await.done(200);
-            if found["items"][0]["finished_at"].is_string() {
-                break found["items"][0].clone();
-            }
-            tokio::task::yield_now().await;
-        };
-        assert_eq!((&removed["memberships"], &removed["accounts"], &removed["last_day"]), (&json!(3), &json!(2), &json!(last)), "{removed}");
+        let removed = removal(&server, &organization).await;
+        assert_eq!((&removed["memberships"], &removed["accounts"], &removed["last_day"]), (&json!(6), &json!(3), &json!(last)), "{removed}");
         let certificate: Value = serde_json::from_str(removed["certificate"].as_str().unwrap()).unwrap();
-        assert_eq!((&certificate["name"], &certificate["accounts_erased"]), (&json!("Éphémère"), &json!(2)));
+        assert_eq!((&certificate["name"], &certificate["accounts_erased"]), (&json!("Éphémère"), &json!(3)));
+        let says = |what: &str, word: &str| certificate[what].as_array().unwrap().contains(&json!(word));
+        assert!(says("removed", "groups") && says("kept", "measures") && !says("removed", "revoked_api_keys"), "{certificate}");
         assert_eq!((&certificate["choice"], &certificate["exported_at"]), (&json!("return"), &handed["exported_at"]), "{certificate}");
         let boss = operator(&server).await;
         boss.put(&fate, &json!({ "choice": "destruction" })).await.problem(409, "conflict");
-        assert_eq!(boss.get(&format!("{of}/members")).await.done(200)["items"], json!([]));
+        for empty in ["members", "groups", "webhooks", "imports", "offers", "contacts"] {
+            assert_eq!(boss.get(&format!("{of}/{empty}")).await.done(200)["items"], json!([]), "{empty}");
+        }
         assert_eq!(boss.get(&of).await.done(200)["status"], "terminated");
-        for gone in ["ephemere@societe.example", "bc-court@client.example"] {
+        for gone in ["ephemere@societe.example", "bc-court@client.example", gone.login.as_str()] {
             assert_eq!(boss.get(&format!("/people?q={gone}")).await.done(200)["items"], json!([]), "{gone}");
         }
-        assert_eq!(boss.get(&format!("/people?q={}", staying.login)).await.done(200)["items"].as_array().unwrap().len(), 1);
+        for stays in [&staying, &known, &wanted] {
+            let found = boss.get(&format!("/people?q={}", stays.login)).await.done(200);
+            assert_eq!(found["items"].as_array().unwrap().len(), 1, "{}", stays.login);
+        }
+        // Who lost an account is told so, and nobody else.
+        for (person, told) in [(&gone, 1), (&known, 0), (&wanted, 0)] {
+            let mails = Inbox::of(&server).to(&person.login).await;
+            assert_eq!(mails.iter().filter(|mail| mail.subject == "Votre compte a été supprimé").count(), told, "{}", person.login);
+        }
         let mails = Inbox::of(&server).to("signataire@client.example").await;
         assert_eq!(mails.iter().filter(|mail| mail.subject.contains("données supprimées")).count(), 1);
+        server.kill();
+    }
+
+    async fn a_contract_counts_from_its_signature_for_the_removal_paid_or_not(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let boss = operator(&server).await;
+        product(&boss, "tiers").await;
+        let (today, last) = (in_days(&server, 0).await, in_days(&server, 2).await);
+        let form = |number: &str, changes: Value| {
+            let mut body = json!({
+                "number": number, "product": "tiers", "seats": 5, "effect_on": today, "last_day": last, "renewal": "none",
+                "administrator": { "email": format!("{number}@client.example").to_lowercase(), "given_name": "Anne", "family_name": "Prévost" },
+            });
+            body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            body
+        };
+        // Tried, then signed and never paid.
+        let tried = new_organization(&boss, "Jamais payée").await;
+        let trial = json!({ "product": "tiers", "terms_version": "1", "terms_accepted_at": server.now().await.to_string() });
+        boss.post(&format!("/organizations/{tried}/trials"), &trial).await.done(201);
+        let never_paid = set_out(&boss, &tried, form("BC-TIERS-1", json!({}))).await;
+        // Over, but for a contract whose payment is awaited.
+        let going_on = new_organization(&boss, "Virement en cours").await;
+        let over = set_out(&boss, &going_on, form("BC-TIERS-2", json!({}))).await;
+        let beside = json!({ "opening": "payment", "last_day": null, "renewal": "tacit" });
+        let awaited = set_out(&boss, &going_on, form("BC-TIERS-3", beside)).await;
+        let read = async |boss: &Api, organization: &str, order: &str| {
+            boss.get(&format!("/organizations/{organization}/orders/{order}")).await.done(200)
+        };
+        for (organization, order) in [(&tried, &never_paid), (&going_on, &awaited)] {
+            let shown = read(&boss, organization, order).await;
+            assert_eq!((&shown["missing"], &shown["purge_on"]), (&json!("payment"), &Value::Null), "{shown}");
+        }
+
+        // Ended: the removal is announced where it will be, and nowhere else.
+        server.advance(3 * DAY).await;
+        let boss = operator(&server).await;
+        assert_eq!(read(&boss, &tried, &never_paid).await["purge_on"], purge_on(&last));
+        assert_eq!(read(&boss, &going_on, &over).await["purge_on"], Value::Null);
+        for (address, said, unsaid) in [
+            ("bc-tiers-1@client.example", "supprimées le", "sont conservées"),
+            ("bc-tiers-2@client.example", "sont conservées", "supprimées le"),
+        ] {
+            let mails = Inbox::of(&server).to(address).await;
+            let ended: Vec<_> = mails.iter().filter(|mail| mail.subject.contains("BC-TIERS") && mail.subject.contains("terminée")).collect();
+            let [told] = &ended[..] else { panic!("one letter about the end to {address}: {mails:?}") };
+            assert!(told.text.contains(said) && !told.text.contains(unsaid), "{}", told.text);
+        }
+
+        // A year later.
+        server.advance(366 * DAY).await;
+        let removed = removal(&server, &tried).await;
+        assert_eq!((&removed["last_day"], &removed["memberships"]), (&json!(last), &json!(1)), "{removed}");
+        let boss = operator(&server).await;
+        assert_eq!(boss.get(&format!("/organizations/{going_on}/data-removals")).await.done(200)["items"], json!([]));
+        assert_eq!(boss.get(&format!("/organizations/{going_on}")).await.done(200)["status"], "active");
+        assert_eq!(boss.get(&format!("/organizations/{going_on}/members")).await.done(200)["items"].as_array().unwrap().len(), 2);
         server.kill();
     }
 

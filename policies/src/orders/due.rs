@@ -36,29 +36,40 @@ impl Moment {
     }
 }
 
+/// The removal of an organization's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removal {
+    /// When all that it subscribed to is over.
+    pub over_at: Timestamp,
+    /// The last day before that.
+    pub last_day: Date,
+    /// When the data are due to be removed; an agreement on reversibility puts it off ([`crate::restitution::removal`]).
+    pub at: Timestamp,
+}
+
 impl Orders<'_> {
     /// What is still to be said or done about an order, as things stand at `now`. The end and the renewal of an order that another takes
     /// the place of are nobody's affair, those of an option that follows its subscription are told with that one; data are removed only
-    /// where no other order, and no order after it, goes on.
+    /// where no other order, and no order after it, goes on. A contract that was never paid opens nothing, and ends all the same.
     ///
     /// Requirements R064, R067, R074, R087, R156; question Q11.
     pub fn moments(&self, order: &Order, now: Timestamp) -> Vec<(Moment, Timestamp)> {
         let mut moments = Vec::new();
-        let Ok(windows) = self.windows(order) else { return moments };
-        let opening = windows.iter().find(|window| window.opens());
-        moments.extend(opening.map(|window| (Moment::Opens, window.from)));
-        if let Some(presented) = order.unpaid_since {
-            moments.push((Moment::Interrupts, interruption(presented)));
+        if !order.is_concluded() {
+            return moments;
+        }
+        if let Ok(windows) = self.windows(order) {
+            let opening = windows.iter().find(|window| window.opens());
+            moments.extend(opening.map(|window| (Moment::Opens, window.from)));
+            moments.extend(order.unpaid_since.map(|presented| (Moment::Interrupts, interruption(presented))));
         }
         match self.end(order) {
             Some((_, Closing::Superseded)) => {}
             _ if order.follows() => {}
             Some((at, _)) => {
                 moments.push((Moment::Ends, at));
-                if !self.0.iter().any(|other| self.outlasts(other, (order, at))) {
-                    let last_day = calendar::add_days(calendar::date_at(at), -1);
-                    moments.push((Moment::Purges, calendar::midnight(purge_on(last_day))));
-                }
+                let removal = self.removal().filter(|_| self.is_last_to_end(order, at));
+                moments.extend(removal.map(|removal| (Moment::Purges, removal.at)));
             }
             None => {
                 let term = order.term_on(calendar::date_at(now));
@@ -68,13 +79,26 @@ impl Orders<'_> {
         moments
     }
 
-    /// Whether an order goes on after another that ends at `at`; of two that end together, the later one does.
-    fn outlasts(&self, other: &Order, (order, at): (&Order, Timestamp)) -> bool {
-        // What follows a subscription is over with it.
-        other.id != order.id
-            && !other.follows()
-            && self.windows(other).is_ok()
-            && self.end(other).is_none_or(|(ends_at, _)| (ends_at, &other.id) > (at, &order.id))
+    /// When the organization's data are removed: a year after all is over ([`Orders::over_at`]), whatever had closed it before. None while
+    /// anything goes on without an end, and where no subscription was ever concluded.
+    ///
+    /// Requirement R156, question Q11.
+    pub fn removal(&self) -> Option<Removal> {
+        let over_at = self.over_at(None)?;
+        let last_day = calendar::add_days(calendar::date_at(over_at), -1);
+        Some(Removal { over_at, last_day, at: calendar::midnight(purge_on(last_day)) })
+    }
+
+    /// Whether all is over with an order that ends at `at`; of two that end together, the later one is the last.
+    fn is_last_to_end(&self, order: &Order, at: Timestamp) -> bool {
+        let with_it = |other: &Order| {
+            other.id > order.id
+                && other.is_concluded()
+                // What follows a subscription is over with it.
+                && !other.follows()
+                && self.end(other) == Some((at, Closing::Ended))
+        };
+        self.over_at(None) == Some(at) && !self.0.iter().any(with_it)
     }
 }
 
@@ -138,7 +162,7 @@ mod tests {
     use super::*;
     use crate::calendar::{add_days, midnight};
     use crate::orders::tests::{START, order};
-    use crate::orders::{Kind, Renewal};
+    use crate::orders::{Kind, Opening, Renewal};
 
     #[test]
     fn what_is_to_be_said_of_an_order_follows_its_state() {
@@ -163,7 +187,16 @@ mod tests {
                 vec![(Opens, opens), (Ends, end), (Purges, purge)],
             ),
             (vec![fixed.clone(), larger], vec![(Opens, opens)]),
-            (vec![fixed, beside], vec![(Opens, opens), (Ends, end)]),
+            (vec![fixed.clone(), beside], vec![(Opens, opens), (Ends, end)]),
+            // What is a contract and opens nothing: not paid after a trial, or without access codes.
+            (vec![Order { acknowledged_at: None, ..fixed.clone() }], vec![]),
+            (vec![Order { opening: Opening::OnPayment, ..fixed.clone() }], vec![(Ends, end), (Purges, purge)]),
+            (vec![Order { credentials_sent_at: None, ..fixed.clone() }], vec![(Ends, end), (Purges, purge)]),
+            (
+                vec![Order { opening: Opening::OnPayment, unpaid_since: Some(date(2027, 1, 20)), ..fixed.clone() }],
+                vec![(Ends, end), (Purges, purge)],
+            ),
+            (vec![Order { opening: Opening::OnPayment, renewal: Renewal::Tacit, ..fixed }], vec![(Renews, end)]),
         ];
         for (orders, expected) in table {
             assert_eq!(Orders(&orders).moments(&orders[0], now), expected, "{orders:?}");
@@ -213,6 +246,7 @@ mod tests {
         let (opens, switch) = (midnight(START), midnight(date(2027, 3, 1)));
         let (end, later) = (midnight(date(2027, 9, 1)), midnight(date(2028, 3, 1)));
         let (purge, later_purge) = (midnight(date(2028, 9, 1)), midnight(date(2029, 3, 1)));
+        let later_by_a_year = midnight(date(2029, 3, 1));
         let fixed = order("a", START);
         let tacit = Order { renewal: Renewal::Tacit, ..fixed.clone() };
         let larger = Order { supersedes: Some("a".into()), ..order("b", date(2027, 3, 1)) };
@@ -220,7 +254,18 @@ mod tests {
         let stated = Order { last_day: Some(date(2028, 2, 29)), ..option.clone() };
         let stopped = Order { terminated_on: Some(date(2027, 2, 28)), ..option.clone() };
         let unpaid = Order { unpaid_since: Some(date(2027, 1, 1)), ..fixed.clone() };
+        // Signed, and not paid yet: the transfer is under way.
+        let awaited = Order { opening: Opening::OnPayment, ..order("p", date(2028, 3, 1)) };
+        let unsigned = Order { signed_at: None, ..awaited.clone() };
         let table = [
+            (vec![fixed.clone(), awaited.clone()], vec![(Opens, opens), (Ends, end)]),
+            (vec![fixed.clone(), unsigned], vec![(Opens, opens), (Ends, end), (Purges, purge)]),
+            (vec![awaited, fixed.clone()], vec![(Ends, later_by_a_year), (Purges, midnight(date(2030, 3, 1)))]),
+            // Of two that end together, one is the last.
+            (vec![fixed.clone(), order("b", START)], vec![(Opens, opens), (Ends, end)]),
+            (vec![order("b", START), fixed.clone()], vec![(Opens, opens), (Ends, end), (Purges, purge)]),
+            // Beside no contract nothing is ever over.
+            (vec![stated.clone()], vec![(Ends, later)]),
             // A tacit one whose place was taken is over.
             (vec![larger.clone(), tacit.clone()], vec![(Opens, switch), (Ends, later), (Purges, later_purge)]),
             (vec![tacit.clone(), larger.clone()], vec![(Opens, opens)]),
@@ -245,6 +290,38 @@ mod tests {
         ];
         for (orders, expected) in table {
             assert_eq!(Orders(&orders).moments(&orders[0], now), expected, "{orders:?}");
+        }
+    }
+
+    #[test]
+    fn the_removal_is_due_a_year_after_the_last_day_which_is_the_true_one() {
+        let fixed = order("a", date(2026, 3, 1));
+        // Its last day is 29 February 2028.
+        let leap = order("b", date(2027, 3, 1));
+        let tacit = Order { renewal: Renewal::Tacit, ..order("c", date(2026, 3, 1)) };
+        let awaited = Order { opening: Opening::OnPayment, ..leap.clone() };
+        let replacing = Order { supersedes: Some("c".into()), ..leap.clone() };
+        let removed = |over, last_day, on| Some(Removal { over_at: midnight(over), last_day, at: midnight(on) });
+        let first = removed(date(2027, 3, 1), date(2027, 2, 28), date(2028, 2, 29));
+        let second = removed(date(2028, 3, 1), date(2028, 2, 29), date(2029, 3, 1));
+        let table = [
+            (vec![], None),
+            (vec![Order { signed_at: None, ..fixed.clone() }], None),
+            (vec![fixed.clone()], first),
+            (vec![fixed.clone(), Order { signed_at: None, ..leap.clone() }], first),
+            (vec![fixed.clone(), leap], second),
+            (vec![fixed.clone(), awaited], second),
+            (vec![tacit.clone(), replacing], second),
+            (vec![fixed, tacit], None),
+        ];
+        for (orders, expected) in table {
+            assert_eq!(Orders(&orders).removal(), expected, "{orders:?}");
+            let purges = |order: &Order| {
+                let moments = Orders(&orders).moments(order, midnight(date(2027, 1, 1)));
+                moments.into_iter().find(|(moment, _)| *moment == Moment::Purges).map(|(_, at)| at)
+            };
+            let due: Vec<_> = orders.iter().filter_map(purges).collect();
+            assert_eq!(due, expected.map(|removal| removal.at).as_slice(), "one order has the moment: {orders:?}");
         }
     }
 

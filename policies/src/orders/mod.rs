@@ -14,7 +14,7 @@ mod due;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-pub use self::due::{Moment, Notice, interruption, notice, notice_deadline, purge_on};
+pub use self::due::{Moment, Notice, Removal, interruption, notice, notice_deadline, purge_on};
 use crate::calendar;
 use crate::seats::{Grant, Mode};
 
@@ -198,13 +198,17 @@ impl Order {
         by_term.into_iter().chain(self.terminated_on).min()
     }
 
+    /// Whether it is a contract: acknowledged and signed (R023). Whether anything of it was paid is another question.
+    fn is_concluded(&self) -> bool {
+        self.acknowledged_at.is_some() && self.signed_at.is_some()
+    }
+
     /// Whether it is a contract on the day `today`: acknowledged, signed, and not over. Whether its seats may be used is another
     /// question: a contract begins before its first day, and holds while it is unpaid or suspended.
     ///
     /// Requirements R006, R023.
     pub fn is_in_force(&self, today: Date) -> bool {
-        let concluded = self.acknowledged_at.is_some() && self.signed_at.is_some();
-        concluded && self.final_day().is_none_or(|last_day| today <= last_day)
+        self.is_concluded() && self.final_day().is_none_or(|last_day| today <= last_day)
     }
 
     /// Whether it is an option with neither a last day of its own nor a day on which it was terminated: it ends when its
@@ -337,8 +341,7 @@ impl<'a> Orders<'a> {
 
     /// The subscriptions that were concluded: acknowledged and signed (R023).
     fn contracts(&self) -> impl Iterator<Item = &'a Order> {
-        let concluded = |order: &&Order| order.acknowledged_at.is_some() && order.signed_at.is_some();
-        self.0.iter().filter(|order| order.kind == Kind::Subscription).filter(concluded)
+        self.0.iter().filter(|order| order.kind == Kind::Subscription && order.is_concluded())
     }
 
     /// The last day of the organization's subscription: the latest of its contracts'. One that is interrupted goes on, one whose place
