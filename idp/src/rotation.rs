@@ -1,6 +1,6 @@
 //! Rotation of the signing keys on an operator's wish, from the management API and from the command line: what is done, its line in the
-//! trail, and who is told of a withdrawal. The caller makes the keys before ([`KeyRing::make_for`]), commits, and then reloads the ring:
-//! this node goes by it at once, others read theirs again every half minute.
+//! trail, and who is told of a withdrawal. The caller makes the keys before ([`KeyRing::make_for`]) and commits. A server then reloads its
+//! ring and goes by it at once, others read theirs again every half minute.
 //!
 //! There are never more than three keys of an algorithm for long, however often somebody asks: the one that signs, the one that is
 //! announced, and one that retires; while one is announced, a planned rotation does nothing (`habilis_keys::keyring`).
@@ -52,8 +52,8 @@ pub async fn announce(
     Ok(true)
 }
 
-/// Withdraws a compromised key: what it signed is believed no more. Every operator and data protection officer is told. False when there
-/// is no such key.
+/// Withdraws a compromised key, also one whose time is over: what it signed is believed no more. Every operator and data protection officer
+/// is told. False when there is no such key.
 ///
 /// # Errors
 /// The database or a template failed, or the ring changed since the keys were made.
@@ -65,7 +65,8 @@ pub async fn withdraw(
 ) -> Outcome<bool> {
     let Withdrawal { kid, reason, by } = withdrawal;
     let algorithm = ring.algorithm_of(kid).map(Algorithm::as_str).unwrap_or_default();
-    if !ring.rotate(tx, (&[Rotation::Emergency { kid }], made), now).await? {
+    let signed = ring.signs(kid, now);
+    if !ring.withdraw(tx, (kid, made), now).await? {
         return Ok(false);
     }
     let event = event.about(kid).with("algorithm", algorithm).with("reason", reason);
@@ -76,6 +77,7 @@ pub async fn withdraw(
         reason: reason.to_owned(),
         by: signatories::actor(tx, by).await?,
         at: now,
+        signed,
     };
     tell_staff(tx, post, (&letter, None), now).await?;
     Ok(true)

@@ -109,8 +109,13 @@ pub enum Step {
         /// When it leaves the JWKS.
         remove_at: Timestamp,
     },
-    /// Take a key out of the JWKS and destroy its secret.
+    /// Take a key out of the JWKS and destroy its secret: its time is over.
     Remove {
+        /// Which key.
+        kid: String,
+    },
+    /// Take a compromised key out of the JWKS and leave nothing of it: nothing it signed is believed, however old.
+    Forget {
         /// Which key.
         kid: String,
     },
@@ -185,7 +190,7 @@ pub fn rotate_now(keys: &[KeyDates], rotation: Rotation<'_>, policy: Policy, now
                 return Vec::new();
             };
             let algorithm = compromised.algorithm;
-            let mut steps = vec![Step::Remove { kid: kid.to_owned() }];
+            let mut steps = vec![Step::Forget { kid: kid.to_owned() }];
             if signer(keys, algorithm, now) == Some(compromised) {
                 steps.push(Step::Generate { algorithm, sign_from: now });
             } else {
@@ -306,6 +311,10 @@ mod tests {
         Step::Remove { kid: kid.to_owned() }
     }
 
+    fn forget(kid: &str) -> Step {
+        Step::Forget { kid: kid.to_owned() }
+    }
+
     /// The ring as the server keeps it: carries out steps.
     fn apply(keys: &mut Vec<KeyDates>, steps: Vec<Step>, now: Timestamp, made: &mut u32) {
         for step in steps {
@@ -326,7 +335,7 @@ mod tests {
                     let key = keys.iter_mut().find(|key| key.kid == kid).unwrap();
                     (key.sign_until, key.remove_at) = (Some(sign_until), Some(remove_at));
                 }
-                Step::Remove { kid } => keys.retain(|key| key.kid != kid),
+                Step::Remove { kid } | Step::Forget { kid } => keys.retain(|key| key.kid != kid),
             }
         }
     }
@@ -403,7 +412,7 @@ mod tests {
     fn a_compromised_signer_is_replaced_at_once() {
         let ring = [key("a", 0)];
         let steps = rotate_now(&ring, Rotation::Emergency { kid: "a" }, policy(), at(30));
-        assert_eq!(steps, [remove("a"), generate(30)]);
+        assert_eq!(steps, [forget("a"), generate(30)]);
         let mut keys = ring.to_vec();
         apply(&mut keys, steps, at(30), &mut 0);
         assert_eq!(signer(&keys, Es256, at(30)).unwrap().kid, "ES256-1");
@@ -414,20 +423,23 @@ mod tests {
     fn a_compromised_signer_is_not_replaced_by_a_key_already_retired() {
         let ring = [retired("a", 0, 1440), key("b", 1440)];
         let steps = rotate_now(&ring, Rotation::Emergency { kid: "b" }, policy(), at(1450));
-        assert_eq!(steps, [remove("b"), generate(1450)]);
+        assert_eq!(steps, [forget("b"), generate(1450)]);
     }
 
     #[test]
     fn a_compromised_successor_is_announced_anew_and_the_signer_signs_longer() {
         let ring = [retired("a", 0, 1440), key("b", 1440)];
         let steps = rotate_now(&ring, Rotation::Emergency { kid: "b" }, policy(), at(1400));
-        assert_eq!(steps, [remove("b"), generate(1460), retire("a", 1460)]);
+        assert_eq!(steps, [forget("b"), generate(1460), retire("a", 1460)]);
     }
 
     #[test]
     fn a_compromised_key_already_retired_just_goes() {
         let ring = [retired("a", 0, 1440), key("b", 1440)];
-        assert_eq!(rotate_now(&ring, Rotation::Emergency { kid: "a" }, policy(), at(1450)), [remove("a")]);
+        // So it does when its time is over and the key job has not looked yet: nothing of it is kept.
+        for now in [1450, 1560, 1600] {
+            assert_eq!(rotate_now(&ring, Rotation::Emergency { kid: "a" }, policy(), at(now)), [forget("a")], "{now}");
+        }
     }
 
     #[test]

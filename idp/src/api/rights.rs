@@ -187,8 +187,8 @@ async fn grant(
     if clients::find(&mut write.tx, &client.id).await?.is_none() {
         return Err(Problem::not_found().into());
     }
-    let version = portal_grants::version(&mut write.tx, organization, &client.id).await?.unwrap_or_default();
-    check_if_named(if_match.as_ref(), version)?;
+    let version = portal_grants::version(&mut write.tx, organization, &client.id).await?;
+    check_if_named(if_match.as_ref(), version.unwrap_or_default())?;
     let before = portal_grants::roles(&mut write.tx, organization, &client.id).await?;
     let withdrawn = portal_grants::replace(&mut write.tx, (organization, &client.id), &roles, write.now).await?;
     let event = acting
@@ -200,7 +200,8 @@ async fn grant(
     audit::record(&mut write.tx, event, write.now).await?;
     let name = client.metadata.client_name.clone();
     let written = Written::changed(&PortalGranted { client_id: client.id.clone(), name, roles })?;
-    write.finish(written.with_version(version + 1)).await
+    let version = portal_grants::version(&mut write.tx, organization, &client.id).await?;
+    write.finish(written.with_version(version.unwrap_or_default())).await
 }
 
 /// Give a member exactly these roles in a portal.

@@ -35,7 +35,8 @@ pub(super) struct SigningKey {
     id: String,
     /// `RS256`, `PS256`, `ES256` or `EdDSA`.
     algorithm: &'static str,
-    /// `next` (announced, signs later), `signing` or `retiring` (published until no token of it is alive).
+    /// `next` (announced, signs later), `signing`, `retiring` (published until no token of it is alive) or `retired` (published no more, and
+    /// of its tokens an `id_token_hint` alone is believed; forgotten after a year).
     state: &'static str,
     /// RFC 3339: when it was made, and published.
     created_at: String,
@@ -53,7 +54,7 @@ pub(super) struct SigningKey {
 /// The signing keys, the oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SigningKeys {
-    /// All of them that sign, will or did and are published.
+    /// All of them.
     keys: Vec<SigningKey>,
 }
 
@@ -79,13 +80,16 @@ async fn stored(c: &mut impl Conn, now: Timestamp) -> Answer<Vec<SigningKey>> {
 /// Answers with the keys as they are now; this node goes by them at once.
 async fn finish(app: &App, mut write: Write) -> Answer {
     let keys = stored(&mut write.tx, write.now).await?;
-    let answer = write.finish(Written::changed(&SigningKeys { keys })?).await;
-    app.keys.reload(&app.db).await?;
+    let answer = write.finish(Written::changed(&SigningKeys { keys })?).await?;
     app.mail_waiting.notify_one();
-    answer
+    // It is done, whatever becomes of this: the jobs read the ring again within half a minute.
+    if let Err(fault) = app.keys.reload(&app.db).await {
+        tracing::error!(event = "signing_keys_not_reloaded", cause = ?fault);
+    }
+    Ok(answer)
 }
 
-/// List the signing keys, the oldest first: all that sign, will, or did and are still published.
+/// List the signing keys, the oldest first: all that sign, will or did, until a year after their time was over.
 #[utoipa::path(
     get, path = "/signing-keys", tag = "signing keys",
     responses((status = 200, description = "All of them", body = Page<SigningKey>), Problems),
@@ -158,8 +162,8 @@ pub(super) struct EmergencyWithdrawal {
     reason: fields::Paragraph,
 }
 
-/// Withdraw a compromised key at once: it is published no more, what it signed is refused, and another one signs. Other nodes follow within
-/// half a minute. Every operator and data protection officer is told by mail.
+/// Withdraw a compromised key at once, a `retired` one as well: it is published no more, what it signed is refused, and another one signs.
+/// Other nodes follow within half a minute. Every operator and data protection officer is told by mail.
 #[utoipa::path(
     post, path = "/signing-keys/{signing_key}/withdraw", tag = "signing keys", request_body = EmergencyWithdrawal,
     params(("signing_key" = String, Path, description = "`jwk_…`")),

@@ -19,14 +19,15 @@ use crate::rotation::{self, Withdrawal};
 pub(super) enum Command {
     /// Create the master key file, readable by its owner alone. Keep a copy apart from the database's backups.
     Init,
-    /// List the signing keys.
+    /// List the signing keys, also those retired within a year.
     List,
     /// Publish new signing keys now; they sign after the announcement time, the old ones stay until no token needs them.
     Rotate {
         /// Only this algorithm: RS256, PS256, ES256 or EdDSA.
         #[arg(long)]
         algorithm: Option<String>,
-        /// A compromised key: it is withdrawn at once and its tokens stop being accepted. Operators and data protection officers are told.
+        /// A compromised key, also a retired one: it is withdrawn at once, and nothing it signed is accepted. Operators and data protection
+        /// officers are told.
         #[arg(long, value_name = "KID", conflicts_with = "algorithm")]
         compromised: Option<String>,
         /// Why it is compromised, for the audit trail and the letter.
@@ -76,8 +77,7 @@ async fn announce((db, ring): (&Db, &KeyRing), algorithms: &[Algorithm], now: Ti
     let mut tx = db.begin().await?;
     let event = Event::new("signing_keys.announced").by("cli");
     rotation::announce(&mut tx, ring, (algorithms, made, event), now).await?;
-    tx.commit().await?;
-    ring.reload(db).await
+    Ok(tx.commit().await?)
 }
 
 async fn withdraw(
@@ -93,8 +93,7 @@ async fn withdraw(
     if !rotation::withdraw(&mut tx, (ring, post), (withdrawal, made, event), now).await? {
         return Err(Fault::new(format!("there is no signing key {}", withdrawal.kid)));
     }
-    tx.commit().await?;
-    ring.reload(db).await
+    Ok(tx.commit().await?)
 }
 
 fn chosen(name: Option<&str>) -> Outcome<Vec<Algorithm>> {

@@ -142,8 +142,8 @@ pub struct Member {
     pub ends_on: Option<String>,
     /// `legal_representative`, `delegation` or `invitation` (R011).
     pub mandate: Option<String>,
-    /// For `ETag`: the sum of the versions of membership, person and organization. Each only grows, so two sums are equal only when nothing
-    /// changed of what is told of a member.
+    /// For `ETag`: the sum of the versions of membership, person and organization. Each only grows, and a membership that ends leaves its
+    /// own to the person, so two sums are equal only when nothing changed of what is told of a member.
     pub version: i64,
     /// Since when.
     pub created_at: At,

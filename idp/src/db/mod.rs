@@ -17,7 +17,7 @@ mod lifecycle_tests;
 mod list_tests;
 mod migrate;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod walk;
 mod writer;
 

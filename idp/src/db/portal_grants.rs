@@ -37,7 +37,8 @@ pub async fn roles(c: &mut impl Conn, organization: &str, client: &str) -> sqlx:
     Ok(rows.into_iter().map(|(role,)| role).collect())
 }
 
-/// How often the roles granted in one portal changed, for `ETag`; none when nothing was ever granted there.
+/// The version of the roles granted in one portal, for `ETag`: each that comes or goes counts, in whatever version of the program, and
+/// each [`replace`]. None when nothing was ever granted there.
 ///
 /// # Errors
 /// The engine failed.

@@ -85,7 +85,7 @@ pub async fn retire(tx: &mut Tx, kid: &str, sign_until: Timestamp, remove_at: Ti
     sql!(tx, execute RETIRE, kid, At::from(sign_until), At::from(remove_at)).map(drop)
 }
 
-/// Takes a key out of the published set and destroys its private half. The public half stays for `id_token_hint`s.
+/// Takes a key whose time is over out of the published set and destroys its private half. The public half stays for `id_token_hint`s.
 ///
 /// # Errors
 /// The engine failed.
@@ -93,12 +93,12 @@ pub async fn withdraw(tx: &mut Tx, kid: &str, now: Timestamp) -> sqlx::Result<()
     sql!(tx, execute WITHDRAW, kid, At::from(now)).map(drop)
 }
 
-/// Forgets a compromised key altogether: nothing it signed is believed any more.
+/// Forgets a compromised key altogether: nothing it signed is believed any more. False when there is none.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn delete(tx: &mut Tx, kid: &str) -> sqlx::Result<()> {
-    sql!(tx, execute DELETE, kid).map(drop)
+pub async fn delete(tx: &mut Tx, kid: &str) -> sqlx::Result<bool> {
+    sql!(tx, execute DELETE, kid).map(|rows| rows == 1)
 }
 
 /// Forgets keys withdrawn before `before`.

@@ -10,7 +10,7 @@ use super::{Conn, Db, Raw, all_statements};
 use crate::outcome::Fault;
 
 /// A fresh, migrated `SQLite` in a folder that goes away with the guard.
-pub(super) async fn sqlite() -> (Db, tempfile::TempDir) {
+pub(crate) async fn sqlite() -> (Db, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let db = Db::open(&format!("sqlite://{}/habilis.db", folder.path().display()), 1).await.unwrap();
     db.migrate(Timestamp::UNIX_EPOCH).await.unwrap();
@@ -18,7 +18,7 @@ pub(super) async fn sqlite() -> (Db, tempfile::TempDir) {
 }
 
 /// A fresh, migrated database on the throwaway cluster that `integration-tests/run` starts.
-pub(super) async fn postgres(name: &str) -> Db {
+pub(crate) async fn postgres(name: &str) -> Db {
     let cluster = std::env::var("HABILIS_TEST_POSTGRES")
         .expect("HABILIS_TEST_POSTGRES names a throwaway PostgreSQL; run integration-tests/run");
     let admin = sqlx::PgPool::connect(&cluster).await.unwrap();
@@ -370,19 +370,10 @@ async fn what_was_undone_for_the_sake_of_another_may_be_asked_again_and_what_is_
 async fn second_factors_rights_and_resource_servers_that_go_count_as_changes_and_resources_have_ids() {
     let (sqlite, _folder) = sqlite().await;
     for db in [sqlite, postgres("counted").await] {
-        let mut tx = db.begin().await.unwrap();
-        insert_organization(&mut tx, "org_1").await;
-        for text in [
-            "INSERT INTO people (id, login, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
-             VALUES ('usr_1', 'un', FALSE, 'A', 'B', 'fr', '{}', 'active', FALSE, 0, 0)",
-            "INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ('usr_1', 'org_1', 'member', 0)",
-            "INSERT INTO clients (id, metadata, settings, status, created_at, updated_at) VALUES ('portal', '{}', '{}', 'active', 0, 0)",
-            // As the version before adds them.
-            "INSERT INTO resources (uri, client_id, scopes, created_at) VALUES ('urn:x:a', 'portal', 'a', 0), ('urn:x:b', NULL, 'a', 0)",
-        ] {
-            execute(&mut tx, text).await;
-        }
-        tx.commit().await.unwrap();
+        plant_a_member(&db).await;
+        // As the version before adds them.
+        run(&db, &["INSERT INTO resources (uri, client_id, scopes, created_at) VALUES ('urn:x:a', 'portal', 'a', 0), ('urn:x:b', NULL, 'a', 0)"])
+            .await;
         let mut last = version_of(&db).await;
         for text in [
             "INSERT INTO passkeys (id, person_id, credential_id, credential, name, created_at) VALUES ('pky_1', 'usr_1', 'a', '{}', 'Clé', 0)",
@@ -411,6 +402,75 @@ async fn second_factors_rights_and_resource_servers_that_go_count_as_changes_and
         let [(first, 2, None), (second, 1, None)] = &resources[..] else { panic!("{resources:?}") };
         assert!(first.starts_with("rsc_") && second.starts_with("rsc_") && first != second, "{resources:?}");
     }
+}
+
+/// Rights, memberships and what is granted are written as the version before does: by statements that count nothing.
+#[tokio::test]
+async fn versions_of_members_and_of_what_is_granted_never_come_back() {
+    const JOINED: &str =
+        "INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ('usr_1', 'org_1', 'member', 0)";
+    const LEFT: &str = "DELETE FROM memberships WHERE person_id = 'usr_1'";
+    const RIGHT: &str = "INSERT INTO rights (person_id, organization_id, client_id, role, created_at)
+                         VALUES ('usr_1', 'org_1', 'portal', 'a', 0)";
+    const GRANTED: &str = "INSERT INTO portal_grants (organization_id, client_id, role, created_at)
+                           VALUES ('org_1', 'portal', 'a', 0), ('org_1', 'portal', 'b', 0)";
+    const WITHDRAWN: &str = "DELETE FROM portal_grants WHERE organization_id = 'org_1' AND client_id = 'portal'";
+    let (sqlite, _folder) = sqlite().await;
+    for db in [sqlite, postgres("growing").await] {
+        plant_a_member(&db).await;
+        let mut last = version_of(&db).await;
+        for texts in [&[RIGHT][..], &[LEFT, JOINED], &[RIGHT, LEFT, JOINED, RIGHT], &[LEFT, JOINED]] {
+            run(&db, texts).await;
+            let now = version_of(&db).await;
+            assert!(now > last, "{texts:?}: {now}");
+            last = now;
+        }
+        assert_eq!(granted_version(&db).await, None);
+        let mut last = 0;
+        for texts in [&[GRANTED][..], &[WITHDRAWN, GRANTED], &[WITHDRAWN], &[GRANTED]] {
+            run(&db, texts).await;
+            let now = granted_version(&db).await.unwrap();
+            assert!(now > last, "{texts:?}: {now}");
+            last = now;
+        }
+        // This version counts even where nothing was granted and nothing is.
+        for roles in [&["c".to_owned()][..], &[], &[]] {
+            let mut tx = db.begin().await.unwrap();
+            super::portal_grants::replace(&mut tx, ("org_1", "portal"), roles, Timestamp::UNIX_EPOCH).await.unwrap();
+            tx.commit().await.unwrap();
+            let now = granted_version(&db).await.unwrap();
+            assert!(now > last, "{roles:?}: {now}");
+            last = now;
+        }
+        run(&db, &[GRANTED, "DELETE FROM clients WHERE id = 'portal'"]).await;
+        assert_eq!(granted_version(&db).await, None, "a client takes its versions with it");
+    }
+}
+
+/// A member of an organization, and a portal.
+async fn plant_a_member(db: &Db) {
+    let mut tx = db.begin().await.unwrap();
+    insert_organization(&mut tx, "org_1").await;
+    tx.commit().await.unwrap();
+    run(db, &[
+        "INSERT INTO people (id, login, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at)
+         VALUES ('usr_1', 'un', FALSE, 'A', 'B', 'fr', '{}', 'active', FALSE, 0, 0)",
+        "INSERT INTO memberships (person_id, organization_id, role, created_at) VALUES ('usr_1', 'org_1', 'member', 0)",
+        "INSERT INTO clients (id, metadata, settings, status, created_at, updated_at) VALUES ('portal', '{}', '{}', 'active', 0, 0)",
+    ])
+    .await;
+}
+
+async fn run(db: &Db, texts: &[&'static str]) {
+    let mut tx = db.begin().await.unwrap();
+    for text in texts {
+        execute(&mut tx, text).await;
+    }
+    tx.commit().await.unwrap();
+}
+
+async fn granted_version(db: &Db) -> Option<i64> {
+    super::portal_grants::version(&mut db.reader().await.unwrap(), "org_1", "portal").await.unwrap()
 }
 
 async fn execute(tx: &mut super::Tx, text: &'static str) {

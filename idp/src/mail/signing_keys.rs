@@ -22,6 +22,8 @@ pub struct KeyWithdrawn {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Whether it was the one that signs: portals meet another one from now on.
+    pub signed: bool,
 }
 
 impl Letter for KeyWithdrawn {
@@ -40,14 +42,16 @@ impl Letter for KeyWithdrawn {
     fn body(&self, chrome: Chrome) -> Outcome<String> {
         let locale = chrome.locale;
         let key = [("kid", self.kid.as_str()), ("algorithm", self.algorithm.as_str())];
-        let lines = vec![
+        let mut lines = vec![
             locale.text_with("letter-signing-key-what", &key),
             locale.text_with("letter-signing-key-reason", &[("text", &self.reason)]),
             locale.text_with("letter-members-by", &[("person", &self.by)]),
             locale.text_with("mail-new-sign-in-when", &[("when", &paris(self.at, locale))]),
-            locale.text("letter-signing-key-then"),
-            locale.text("letter-duties-if-not"),
         ];
+        if self.signed {
+            lines.push(locale.text("letter-signing-key-then"));
+        }
+        lines.push(locale.text("letter-duties-if-not"));
         Ok(PasswordText { chrome, lines }.render()?)
     }
 }
@@ -56,13 +60,15 @@ impl Letter for KeyWithdrawn {
 impl KeyWithdrawn {
     /// A letter of every sort.
     pub(super) fn samples() -> Vec<Self> {
-        vec![Self {
+        let one = |signed| Self {
             kid: "jwk_1".to_owned(),
             algorithm: "ES256".to_owned(),
             reason: "Sauvegarde égarée.".to_owned(),
             by: "Luc Roy".to_owned(),
             at: Timestamp::UNIX_EPOCH,
-        }]
+            signed,
+        };
+        vec![one(true), one(false)]
     }
 }
 
@@ -78,6 +84,8 @@ mod tests {
                 for said in ["jwk_1", "ES256", "Sauvegarde égarée.", "Luc Roy"] {
                     assert!(text.contains(said), "{said}: {text}");
                 }
+                let another = locale.text("letter-signing-key-then");
+                assert_eq!(text.contains(another.split_once(". ").unwrap().0), letter.signed, "{text}");
                 assert!(!text.contains('⟦'), "{text}");
             }
         }

@@ -81,8 +81,7 @@ fn unproven() -> Refusal {
 /// What a living access token says, to its own client or to a resource server.
 async fn access_token(app: &App, client: &Client, token: &str, now: Timestamp) -> Outcome<Option<Map<String, Value>>> {
     let Some(claims) = resource::read(app, token, now) else { return Ok(None) };
-    let own = claims.get("client_id").and_then(Value::as_str) == Some(&client.id);
-    if !own && !serves(app, client, claims.get("aud").and_then(Value::as_str)).await? {
+    if !may_know(app, client, &claims).await? {
         return Ok(None);
     }
     let grant = match resource::standing(app, &claims, now).await? {
@@ -135,15 +134,17 @@ async fn api_key(app: &App, client: &Client, token: &str, now: Timestamp) -> Out
     Ok(Some(members))
 }
 
-/// Whether `client` is a resource server that tokens of this audience are meant for (RFC 7662 §4, RFC 8707 §3): tokens for this server
-/// are told to any, those for a resource to its own.
-async fn serves(app: &App, client: &Client, audience: Option<&str>) -> Outcome<bool> {
-    let Some(audience) = audience else { return Ok(false) };
+/// Whether `client` is told of a token: of its own, and of those that are meant for it as a resource server (RFC 7662 §4, RFC 8707 §3):
+/// tokens for this server are told to any, those for a resource to its own. Of a resource that was forgotten nobody is.
+async fn may_know(app: &App, client: &Client, claims: &Map<String, Value>) -> Outcome<bool> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let own = text("client_id") == Some(&client.id);
+    let Some(audience) = text("aud") else { return Ok(false) };
     if audience == app.config.server.issuer {
-        return Ok(client.settings.resource_server);
+        return Ok(own || client.settings.resource_server);
     }
-    let resource = resources::find(&mut app.db.reader().await?, audience).await?;
-    Ok(resource.and_then(|resource| resource.client_id).is_some_and(|server| server == client.id))
+    let Some(resource) = resources::find(&mut app.db.reader().await?, audience).await? else { return Ok(false) };
+    Ok(own || resource.client_id.is_some_and(|server| server == client.id))
 }
 
 /// What a living refresh token stands for, to its own client only: a resource server that took one for an access token would

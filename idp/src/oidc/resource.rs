@@ -340,7 +340,7 @@ pub(crate) fn read(app: &App, token: &str, now: Timestamp) -> Option<Map<String,
     if token.header().typ.as_deref() != Some("at+jwt") {
         return None;
     }
-    let claims = app.keys.verify(&token)?;
+    let claims = app.keys.verify(&token, now)?;
     let ours = claims.get("iss")?.as_str()? == app.config.server.issuer;
     let alive = claims.get("exp")?.as_i64()? > now.as_second();
     (ours && alive).then_some(claims)

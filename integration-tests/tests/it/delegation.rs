@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::api::{
-    in_days, invited, new_member, new_organization, of_kind, operator, organization_of_kind, personnel, software_of, two_operators,
+    in_days, invited, new_member, new_organization, of_kind, operator, organization_of_kind, personnel, software_of,
+    two_operators,
 };
 
 const DAY: u64 = 86_400;

@@ -248,11 +248,12 @@ own_journeys! {
         let token = Tokens::from(&ask().await);
         assert_eq!(reach(&token), at(PLANNING, "apicfa.dossiers.read"));
         let active = async || introspect(&server, "demo-resource", token.access_token()).await["active"] == true;
-        assert!(active().await);
+        let own = async || introspect(&server, "demo-service", token.access_token()).await;
+        assert!(active().await && own().await["aud"] == PLANNING);
         api.send(api.request("PATCH", &one).json(&json!({}))).await.problem(428, "precondition_required");
         let nobody = api.patch(&one, made.header("etag"), &json!({ "server": null })).await;
         assert_eq!(nobody.done(200)["server"], Value::Null);
-        assert!(!active().await);
+        assert!(!active().await && own().await["active"] == true);
         api.patch(&one, made.header("etag"), &json!({ "scope": "c" })).await.problem(412, "version_mismatch");
         let back = api.patch(&one, nobody.header("etag"), &json!({ "server": "demo-resource" })).await;
         assert_eq!(back.done(200)["scope"], "apicfa.dossiers.read b", "what is not named stays");
@@ -266,6 +267,7 @@ own_journeys! {
             assert_eq!((removed.status, removed.headers.contains_key("idempotency-replayed")), (204, replayed));
         }
         assert!(!active().await);
+        assert_eq!(own().await, json!({ "active": false }), "not even to whom it was issued");
         ask().await.assert_oauth_error(400, "invalid_target");
         api.get(&one).await.problem(404, "not_found");
         api.delete(&one).await.problem(404, "not_found");

@@ -2,7 +2,7 @@
 
 use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::jose;
-use habilis_integration_tests::protocol::{AuthorizationRequest, Tokens, refresh, tokens_for, userinfo};
+use habilis_integration_tests::protocol::{AuthorizationRequest, Tokens, post_as, refresh, tokens_for, userinfo};
 use habilis_integration_tests::{Api, Client, Http, Inbox, TestServer};
 use serde_json::{Value, json};
 
@@ -30,6 +30,11 @@ fn ids(keys: &Value, algorithm: &str, state: &str) -> Vec<String> {
     let all = keys.as_array().unwrap().iter();
     let found = all.filter(|key| key["algorithm"] == algorithm && key["state"] == state);
     found.map(|key| key["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The status of a sign-out with this hint, from a browser in which nobody is signed in.
+async fn hinted(server: &TestServer, hint: &str) -> u16 {
+    Http::new().get(&server.url(&format!("/end-session?id_token_hint={hint}"))).await.status
 }
 
 async fn published(server: &TestServer) -> Vec<String> {
@@ -123,6 +128,53 @@ own_journeys! {
         let lines: Vec<_> = trail["items"].as_array().unwrap().iter().filter(|line| line["event"] == "signing_key.withdrawn").collect();
         assert_eq!(lines.len(), 1, "{trail}");
         assert_eq!((&lines[0]["subject"], &lines[0]["detail"]["reason"]), (&json!(compromised), &reason["reason"]));
+        server.kill();
+    }
+
+    async fn of_a_key_whose_time_is_over_a_hint_is_good_and_no_access_token_until_it_is_withdrawn(mut server: TestServer) {
+        const BACK: i64 = -(2 * 3_600 + 180);
+        let (client, first) = offline(&server).await;
+        let (old, hint) = (kid(first.id_token()), first.id_token());
+        let announced = chief(&server).await.post("/signing-keys/rotate", &json!({ "algorithm": "ES256" })).await.done(200);
+        let [next] = &ids(&announced["keys"], "ES256", "next")[..] else { panic!("{announced}") };
+        server.advance(DAY - 120).await;
+        let last = Tokens::from(&refresh(&server, &client, first.refresh_token()).await);
+        assert_eq!((kid(last.access_token()), userinfo(&server, last.access_token()).await.status), (old.clone(), 200));
+        // Until it expires, the new key signing or not.
+        server.advance(180).await;
+        assert_eq!(userinfo(&server, last.access_token()).await.status, 200);
+
+        server.advance(2 * 3_600).await;
+        let fresh = Tokens::from(&refresh(&server, &client, first.refresh_token()).await);
+        assert_eq!(kid(fresh.access_token()), *next);
+        let api = chief(&server).await;
+        let listed = api.get("/signing-keys").await.done(200)["items"].clone();
+        assert_eq!(ids(&listed, "ES256", "retired"), std::slice::from_ref(&old), "{listed}");
+        assert!(!published(&server).await.contains(&old));
+        assert_eq!(hinted(&server, hint).await, 200);
+
+        // As if somebody who has the old key made a token today: one that has not expired, where the clock is back at its hour.
+        server.set_clock(&json!({ "advance_seconds": BACK })).await.ok_json();
+        let claims = jose::claims(last.access_token());
+        assert!(claims["exp"].as_i64().unwrap() > server.now().await.as_second() + 5, "{claims}");
+        assert_eq!(userinfo(&server, last.access_token()).await.status, 401);
+        let told = post_as(&server, &client, ("/introspect", &[("token", last.access_token())])).await;
+        assert_eq!(told.ok_json(), json!({ "active": false }));
+        assert_eq!(userinfo(&server, fresh.access_token()).await.status, 200, "of the key that is published");
+        server.set_clock(&json!({ "advance_seconds": -BACK })).await.ok_json();
+
+        let (path, reason) = (format!("/signing-keys/{old}/withdraw"), json!({ "reason": "Ancienne sauvegarde égarée." }));
+        let left = api.post(&path, &reason).await.done(200);
+        assert!(!left.to_string().contains(&old), "{left}");
+        assert_eq!(hinted(&server, hint).await, 400);
+        api.post(&path, &reason).await.problem(404, "not_found");
+        let trail = operator(&server).await.get("/audit?limit=200").await.done(200);
+        let lines = trail["items"].as_array().unwrap();
+        let found = lines.iter().filter(|line| line["event"] == "signing_key.withdrawn" && line["subject"] == old.as_str());
+        assert_eq!(found.count(), 1, "{trail}");
+        let removed = |line: &&Value| line["event"] == "signing_keys.rotated" && line["detail"]["removed"] == json!([old]);
+        let removed = lines.iter().find(removed).unwrap_or_else(|| panic!("{trail}"));
+        assert_eq!(removed["actor"], "schedule");
         server.kill();
     }
 

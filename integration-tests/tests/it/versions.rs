@@ -92,4 +92,37 @@ own_journeys! {
         assert_eq!(boss.patch(&member, last, &json!({ "mandate": "delegation" })).await.done(200)["mandate"], "delegation");
         server.kill();
     }
+
+    async fn who_comes_back_has_no_version_that_they_had_before(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Retours").await;
+        let members = format!("/organizations/{organization}/members");
+        let roles = json!({ "roles": ["formateur"] });
+        boss.put(&format!("/organizations/{organization}/portals/demo-portal"), &roles).await.done(200);
+        let person = of_kind(&server, "trainer");
+        let own = Api::of_person(&server, &person, ALL).await;
+        let id = own.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();
+        let member = format!("{members}/{id}");
+        let right = json!([{ "client_id": "demo-portal", "role": "formateur" }]);
+        let mut tags = Vec::new();
+        for rights in [json!([]), right.clone(), json!([]), right] {
+            let body = json!({ "email": person.login, "given_name": "Nom", "family_name": "Supposé", "rights": rights });
+            let offer = boss.post(&members, &body).await.done(202)["id"].as_str().unwrap().to_owned();
+            let accepted = own.send(own.request("POST", &format!("/me/offers/{offer}/accept"))).await;
+            assert_eq!(accepted.status, 204, "{}", accepted.body);
+            let read = boss.get(&member).await;
+            assert_eq!(read.done(200)["rights"], rights);
+            let joined = read.header("etag").to_owned();
+            let given = boss.put(&format!("{member}/rights/demo-portal"), &roles).await;
+            given.done(200);
+            for tag in [joined.clone(), given.header("etag").to_owned()] {
+                assert!(!tags.contains(&tag), "{tag} of {tags:?}");
+                tags.push(tag);
+            }
+            let late = boss.request("DELETE", &member).header("if-match", &joined);
+            boss.send(late).await.problem(412, "version_mismatch");
+            assert_eq!(boss.delete(&member).await.status, 204);
+        }
+        server.kill();
+    }
 }
