@@ -73,6 +73,7 @@ const MIGRATIONS: &[Migration] = migrations![
     45 "0045_updates",
     46 "0046_password_hashes",
     47 "0047_resources_and_versions",
+    52 "0052_called_off_orders",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.
