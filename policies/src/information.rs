@@ -16,12 +16,14 @@ pub enum Said {
     At(Timestamp),
     /// On this day, in Paris.
     On(Date),
+    /// On the day of this instant, which is now: not later.
+    Today(Timestamp),
 }
 
 impl Said {
-    /// What is said of `day` at `now`: what happened today happens now.
+    /// What is said of `day` at `now`.
     pub fn on(day: Date, now: Timestamp) -> Self {
-        if day == calendar::date_at(now) { Self::At(now) } else { Self::On(day) }
+        if day == calendar::date_at(now) { Self::Today(now) } else { Self::On(day) }
     }
 
     /// The first instant at which it may have happened.
@@ -29,13 +31,22 @@ impl Said {
         match self {
             Self::At(at) => at,
             Self::On(day) => calendar::midnight(day),
+            Self::Today(now) => calendar::midnight(calendar::date_at(now)),
+        }
+    }
+
+    /// The instant it counts from where no order of things hangs on it: now for what happened today.
+    pub fn noted(self) -> Timestamp {
+        match self {
+            Self::At(at) | Self::Today(at) => at,
+            Self::On(day) => calendar::midnight(day),
         }
     }
 
     /// The last one, to the millisecond.
     pub fn latest(self) -> Timestamp {
         match self {
-            Self::At(at) => at,
+            Self::At(at) | Self::Today(at) => at,
             Self::On(day) => {
                 let cut = calendar::cut_after(day);
                 cut.saturating_sub(SignedDuration::from_millis(1)).unwrap_or(cut)
@@ -170,9 +181,16 @@ mod tests {
         let told = at("2027-03-26T08:00:00Z");
         assert_eq!(payment(Duty::Owed, Some(told), day.earliest()), Err(Uninformed::Since(told)));
         assert_eq!(payment(Duty::Owed, Some(told), at("2027-03-26T08:30:00Z")), Ok(()));
-        // Today is now.
+        // Today is no later than now, and may have been since midnight: who was told this morning was not told before.
         let today = Said::on(date(2027, 3, 28), now);
-        assert_eq!((today.earliest(), today.latest()), (now, now));
+        assert_eq!((today.earliest(), today.noted(), today.latest()), (at("2027-03-27T23:00:00Z"), now, now));
+        let morning = at("2027-03-28T06:00:00Z");
+        assert_eq!(payment(Duty::Owed, Some(morning), today.earliest()), Err(Uninformed::Since(morning)));
+        assert_eq!(payment(Duty::Owed, Some(morning), Said::At(now).earliest()), Ok(()));
+        assert_eq!(payment(Duty::Owed, Some(today.latest()), today.earliest()), Err(Uninformed::Since(now)));
+        let yesterday = Said::on(date(2027, 3, 27), now);
+        assert_eq!(payment(Duty::Owed, Some(yesterday.latest()), today.earliest()), Ok(()));
+        assert_eq!((yesterday.earliest(), day.noted()), (yesterday.noted(), day.earliest()));
         // The day the clocks go forward has 23 hours.
         let short = Said::On(date(2027, 3, 28));
         assert_eq!(short.latest(), at("2027-03-28T21:59:59.999Z"));

@@ -48,6 +48,9 @@ pub enum OfferRefusal {
     Over,
 }
 
+/// What is offered, the products whose seats go with it, and what an order will add of them: the last two as in [`Taking`].
+pub type Wanted<'a> = (NewOffer<'a>, Option<&'a [String]>, Option<u32>);
+
 /// Makes an offer to somebody with an open account, and writes to them. Gives the offer's id and the mail's. The caller records and
 /// commits, or rolls back.
 ///
@@ -59,7 +62,7 @@ pub enum OfferRefusal {
 pub async fn make(
     tx: &mut Tx,
     post: Post<'_>,
-    (person, organization, (new, products)): (&Person, &Organization, (NewOffer<'_>, Option<&[String]>)),
+    (person, organization, (new, products, initial_of)): (&Person, &Organization, Wanted<'_>),
     now: Timestamp,
 ) -> Outcome<Result<(String, Option<String>), OfferRefusal>> {
     if members::find(tx, &organization.id, &person.id).await?.is_some() {
@@ -78,7 +81,7 @@ pub async fn make(
         state: State::Held,
         by: new.by,
         reason: "offered",
-        initial_of: None,
+        initial_of,
     };
     // Before anything is written; the pool is held from here on, so the seat is still there below.
     if let Err(refusal) = seats::check(tx, &seat, now).await? {

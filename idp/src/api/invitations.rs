@@ -229,7 +229,8 @@ async fn offer(
         rights: &rights.join("\n"),
         by: caller.id(),
     };
-    let made = offers::make(&mut write.tx, app.into(), (person, organization, (offered, products)), write.now).await?;
+    let asked = (person, organization, (offered, products, None));
+    let made = offers::make(&mut write.tx, app.into(), asked, write.now).await?;
     let (id, mail) = match made {
         Ok(made) => made,
         Err(OfferRefusal::Seat(refusal)) => return Err(seat_problem(&refusal).into()),

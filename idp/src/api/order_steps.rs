@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::information::{self, Duty, Said};
-use habilis_policies::orders::interruption;
+use habilis_policies::orders::{Order as Rule, Orders, interruption};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -46,7 +46,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum StepName {
-    /// Its reception was acknowledged: the administrator it names is invited (R022, R023).
+    /// Its reception was acknowledged: the administrator it names is invited, or takes the office as the member they are (R022, R023).
     Acknowledged,
     /// It was signed.
     Signed,
@@ -68,7 +68,8 @@ enum StepName {
 pub(super) struct OrderStep {
     /// What happened.
     step: StepName,
-    /// On which day (Paris); today when absent. Not in the future, except the last day of an order that is terminated.
+    /// On which day (Paris); now when absent. Not in the future, except the last day of an order that is terminated. A payment said by its
+    /// day counts from the beginning of it, an information from its end.
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, format = Date)]
     on: Option<Date>,
@@ -107,7 +108,8 @@ async fn step(
     let Some(row) = all.iter().find(|row| row.id == id) else { return Err(Problem::not_found().into()) };
     let before = Order::of(row, &all, write.now).traced();
     let mut row = row.clone();
-    let told = apply(&mut write.tx, &app, (&caller, &acting, asked), &mut row, write.now).await?;
+    let rules: Vec<_> = all.iter().map(Row::rule).collect();
+    let told = apply(&mut write.tx, &app, (&caller, &acting, asked), (&mut row, &rules), write.now).await?;
     if !orders::record(&mut write.tx, &row, write.now).await? {
         return Err(stale(row.version).into());
     }
@@ -161,7 +163,7 @@ async fn apply(
     tx: &mut Tx,
     app: &App,
     (caller, acting, asked): (&Caller, &Acting, &OrderStep),
-    row: &mut Row,
+    (row, rules): (&mut Row, &[Rule]),
     now: Timestamp,
 ) -> Answer<Option<Information>> {
     let today = calendar::date_at(now);
@@ -176,37 +178,15 @@ async fn apply(
     if over && !matches!(asked.step, StepName::Informed | StepName::Paid) {
         return Err(Problem::new(Code::Conflict, "the order has ended").into());
     }
+    // Another may stand in its place by now.
+    if !over && completes(asked.step, row) && Orders(rules).is_void(&row.rule(), now) {
+        return Err(Problem::new(Code::Conflict, "the order was called off: nothing opens it any more").into());
+    }
     match asked.step {
         StepName::Acknowledged if row.acknowledged_at.is_some() => return again("acknowledged"),
-        StepName::Acknowledged => {
-            row.acknowledged_at = Some(now.into());
-            let replaced = match &row.supersedes {
-                Some(old) => orders::find(tx, &row.organization_id, old).await?.map_or(0, |old| old.seats),
-                None => 0,
-            };
-            let seats = u32::try_from(row.seats - replaced).unwrap_or(0);
-            let named = administrator(row)?;
-            row.administrator = None;
-            // The pool has to be there before its first seat is taken.
-            seats::refresh(tx, app.into(), &acting.organization.id, now).await?;
-            let whom = (named.as_ref(), row.product_id.as_str(), seats);
-            match appoint(tx, app, (&acting.organization, whom, caller.id()), now).await? {
-                Appointed::Invited { mail } => {
-                    row.credentials_sent_at = Some(now.into());
-                    row.credentials_mail = mail;
-                }
-                Appointed::AlreadyThere => row.credentials_sent_at = Some(now.into()),
-                Appointed::Nobody => {
-                    let detail =
-                        "nobody administers the organization: record the order with the administrator it names";
-                    return Err(Problem::new(Code::Conflict, detail).into());
-                }
-                Appointed::Refused(detail) => return Err(Problem::new(Code::Conflict, detail).into()),
-                Appointed::NoSeat(refusal) => return Err(seat_problem(&refusal).into()),
-            }
-        }
+        StepName::Acknowledged => acknowledge(tx, app, (caller, acting), (row, rules), now).await?,
         StepName::Signed if row.signed_at.is_some() => return again("signed"),
-        StepName::Signed => row.signed_at = Some(said.earliest().into()),
+        StepName::Signed => row.signed_at = Some(said.noted().into()),
         StepName::Informed => return informed(tx, (asked, said), row).await.map(Some),
         StepName::Paid => paid(tx, row, said.earliest()).await?,
         StepName::Unpaid if row.unpaid_since.is_some() => return again("unpaid"),
@@ -230,6 +210,49 @@ async fn apply(
         }
     }
     Ok(None)
+}
+
+/// Whether the step is one of those that an order needs to open, and was not taken yet.
+fn completes(step: StepName, row: &Row) -> bool {
+    match step {
+        StepName::Acknowledged => row.acknowledged_at.is_none(),
+        StepName::Signed => row.signed_at.is_none(),
+        StepName::Paid => row.paid_at.is_none() && row.opening == "payment",
+        _ => false,
+    }
+}
+
+/// Notes that the reception of an order was acknowledged: the administrator it names is invited (R022, R023).
+async fn acknowledge(
+    tx: &mut Tx,
+    app: &App,
+    (caller, acting): (&Caller, &Acting),
+    (row, rules): (&mut Row, &[Rule]),
+    now: Timestamp,
+) -> Answer<()> {
+    row.acknowledged_at = Some(now.into());
+    // What the order adds: of one whose place it takes, the seats that are open now go.
+    let replaced = row.supersedes.as_deref().map_or(0, |old| Orders(rules).open_seats(old, now));
+    let seats = u32::try_from(row.seats).unwrap_or(0).saturating_sub(replaced);
+    let named = administrator(row)?;
+    row.administrator = None;
+    // The pool has to be there before its first seat is taken.
+    seats::refresh(tx, app.into(), &acting.organization.id, now).await?;
+    let whom = (named.as_ref(), row.product_id.as_str(), seats);
+    match appoint(tx, app, (&acting.organization, whom, caller.id()), now).await? {
+        Appointed::Invited { mail } => {
+            row.credentials_sent_at = Some(now.into());
+            row.credentials_mail = mail;
+        }
+        Appointed::AlreadyThere | Appointed::Promoted => row.credentials_sent_at = Some(now.into()),
+        Appointed::Nobody => {
+            let detail = "nobody administers the organization: invite somebody, or record the order with the administrator it names";
+            return Err(Problem::new(Code::Conflict, detail).into());
+        }
+        Appointed::Refused(detail) => return Err(Problem::new(Code::Conflict, detail).into()),
+        Appointed::NoSeat(refusal) => return Err(seat_problem(&refusal).into()),
+    }
+    Ok(())
 }
 
 /// Refuses what does not go with the step.

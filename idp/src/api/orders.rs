@@ -493,7 +493,9 @@ async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &
         return Err(Problem::new(Code::Conflict, "the organization has 500 orders").into());
     }
     let rules: Vec<_> = all.iter().map(Row::rule).collect();
-    let runs = |row: &Row| !matches!(Orders(&rules).standing(&row.rule(), write.now), Standing::Closed { .. });
+    let is_void = |row: &Row| Orders(&rules).is_void(&row.rule(), write.now);
+    let is_closed = |row: &Row| matches!(Orders(&rules).standing(&row.rule(), write.now), Standing::Closed { .. });
+    let runs = |row: &Row| !is_closed(row) && !is_void(row);
     let find = |line: &Option<fields::Line>, pointer: &str| match line {
         None => Ok(None),
         Some(line) => match all.iter().find(|row| row.id == line.0) {
@@ -514,7 +516,9 @@ async fn check(write: &mut Write, (acting, new, all): (&Acting, &NewOrderBody, &
             Some("it is of another product")
         } else if old.option_of.is_some() {
             Some("it is an option: options follow their subscription")
-        } else if all.iter().any(|row| row.supersedes.as_ref() == Some(&old.id)) {
+        } else if is_void(old) {
+            Some("it came to nothing: name the order whose place it was to take")
+        } else if Orders(&rules).is_replaced(&old.rule(), write.now) {
             Some("another order takes its place already")
         } else if old.rule().final_day().is_some_and(|day| day < calendar::add_days(new.effect_on, -1)) {
             Some("it ends before this one begins: nothing is left to take the place of")

@@ -87,13 +87,13 @@ pub async fn subscription_ends(
     Ok(shortened)
 }
 
-/// The last day of a centre's subscription, as its orders say and as the operator said; none while no end is known.
+/// The last day of a centre's subscription, as its orders say and as the operator said of what was signed by then; none while no end is
+/// known.
 ///
 /// # Errors
 /// The database failed.
 pub async fn last_day(c: &mut impl Conn, (organization, orders): (&str, &[Order])) -> Outcome<Option<Date>> {
-    let said = said::find(c, organization).await?;
-    Ok(said.into_iter().chain(Orders(orders).last_day()).min())
+    Ok(Orders(orders).last_day(said::said(c, organization).await?))
 }
 
 /// Lets the keys of a centre end with its subscription as soon as the last day is known, so that they say so themselves. Gives how many

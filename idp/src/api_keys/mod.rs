@@ -97,7 +97,7 @@ impl Known {
             _ => Centre::Ended,
         };
         let (interrupted, holds_until) = Orders(orders).interrupted(now);
-        let centre = centre.subscribed(Orders(orders).last_day(), interrupted, calendar::date_at(now));
+        let centre = centre.subscribed(Orders(orders).last_day(None), interrupted, calendar::date_at(now));
         let networks = row.networks.split_ascii_whitespace().map(Network::parse).collect::<Result<_, _>>()?;
         let rule = Key {
             siren: siren.ok_or_else(|| Fault::new(format!("the centre of {} has no SIREN any more", row.id)))?,

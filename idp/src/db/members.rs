@@ -37,6 +37,13 @@ statements! {
              ORDER BY CASE p.status WHEN 'pending' THEN 1 ELSE 0 END, m.created_at, m.person_id LIMIT 200";
     VACANT = "SELECT NOT EXISTS (SELECT 1 FROM memberships m JOIN people p ON p.id = m.person_id
                                  WHERE m.organization_id = $1 AND m.role = 'administrator' AND p.status <> 'pending')";
+    IS_ADMINISTERED = "SELECT EXISTS (SELECT 1 FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
+                                      WHERE m.organization_id = $1 AND m.role = 'administrator' AND m.status = 'active'
+                                        AND (m.ends_on IS NULL OR m.ends_on >= $2)
+                                        AND (p.status IN ('active', 'suspended_password')
+                                             OR p.status = 'pending' AND EXISTS (SELECT 1 FROM account_links l
+                                                                                 WHERE l.person_id = p.id AND l.purpose = 'activate' AND l.used_at IS NULL
+                                                                                   AND l.expires_at > $3 AND l.created_at > o.renewal_at)))";
     UPDATE = "UPDATE memberships SET affiliation = $4, ends_on = $5, mandate = $6, updated_at = $7, version = version + 1
               WHERE organization_id = $1 AND person_id = $2
                 AND version + (SELECT p.version FROM people p WHERE p.id = $2) + (SELECT o.version FROM organizations o WHERE o.id = $1) = $3";
@@ -282,6 +289,19 @@ pub async fn lock_all(tx: &mut Tx, person: &str) -> sqlx::Result<()> {
 pub async fn administrators(c: &mut impl Conn, organization: &str, today: &str) -> sqlx::Result<Vec<String>> {
     let rows = sql!(c, all (String,): ADMINISTRATORS, organization, today)?;
     Ok(rows.into_iter().map(|(person,)| person).collect())
+}
+
+/// Whether somebody administers `organization` on the civil day `today` (ISO 8601, Paris): can sign in, or was invited by a link that works
+/// at `now`.
+///
+/// # Errors
+/// The engine failed.
+pub async fn is_administered(
+    c: &mut impl Conn,
+    (organization, today): (&str, &str),
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): IS_ADMINISTERED, organization, today, At::from(now)).map(|(is,)| is)
 }
 
 /// Somebody who administers an organization, or will.

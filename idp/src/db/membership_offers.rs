@@ -23,6 +23,10 @@ statements! {
                                      AND f.created_at > o.renewal_at
                                      AND EXISTS (SELECT 1 FROM people p WHERE p.id = f.person_id AND LOWER(p.email) = LOWER(f.email))
                                      ORDER BY f.created_at, f.id LIMIT 100"));
+    TO_ADMINISTER = (concat!(offers!(), "WHERE f.organization_id = $1 AND f.role = 'administrator' AND f.status = 'open' AND f.expires_at > $2
+                                         AND f.created_at > o.renewal_at
+                                         AND EXISTS (SELECT 1 FROM people p WHERE p.id = f.person_id AND LOWER(p.email) = LOWER(f.email))
+                                         ORDER BY f.created_at, f.id LIMIT 100"));
     SETTLE = "UPDATE membership_offers SET status = $2, settled_at = $3 WHERE id = $1 AND status = 'open' AND expires_at > $3";
     TO_LAPSE = "SELECT id, organization_id, person_id, created_at, expires_at FROM membership_offers
                 WHERE status = 'open' AND expires_at <= $1 AND (expires_at, id) > ($2, $3) ORDER BY expires_at, id LIMIT $4";
@@ -150,6 +154,14 @@ pub async fn of_organization(
 /// The engine failed.
 pub async fn of_person(c: &mut impl Conn, person: &str, now: Timestamp) -> sqlx::Result<Vec<Offer>> {
     sql!(c, all Offer: OF_PERSON, person, At::from(now))
+}
+
+/// The offers to administer `organization` that can be accepted, at most 100.
+///
+/// # Errors
+/// The engine failed.
+pub async fn to_administer(c: &mut impl Conn, organization: &str, now: Timestamp) -> sqlx::Result<Vec<Offer>> {
+    sql!(c, all Offer: TO_ADMINISTER, organization, At::from(now))
 }
 
 /// Settles an open offer that has not lapsed; false when there is none any more.

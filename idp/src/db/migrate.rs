@@ -75,6 +75,7 @@ const MIGRATIONS: &[Migration] = migrations![
     47 "0047_resources_and_versions",
     50 "0050_left_pages",
     54 "0054_versions_that_grow",
+    52 "0052_called_off_orders",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -171,7 +171,7 @@ pub struct NewOrder<'a> {
 /// Adds an order.
 ///
 /// # Errors
-/// A unique violation when its number exists, or another takes the place of the same order; the engine failed.
+/// A unique violation when its number exists; the engine failed.
 pub async fn insert(tx: &mut Tx, new: &NewOrder<'_>, now: Timestamp) -> sqlx::Result<()> {
     let (effect_on, last_day) = (new.effect_on.to_string(), new.last_day.map(|day| day.to_string()));
     sql!(

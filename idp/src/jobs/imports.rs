@@ -727,7 +727,7 @@ async fn offer(
         rights: &rights,
         by: &plan.by,
     };
-    let asked = (&person, &organization, (new, cells.products(plan)));
+    let asked = (&person, &organization, (new, cells.products(plan), None));
     match offers::make(tx, app.into(), asked, now).await? {
         Ok((id, mail)) => {
             let event = plan.event("member.offered", import).about(&person.id).with("offer", id).with("mail", mail);

@@ -25,7 +25,8 @@ use crate::db::account_links::{self, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::measures::{self, NewMeasure};
 use crate::db::{
-    Tx, clients, contacts, enrolments, grants, members, orders, organizations, password_links, people, sign_in_steps,
+    Tx, clients, contacts, enrolments, grants, members, membership_offers, orders, organizations, password_links,
+    people, sign_in_steps,
 };
 use crate::lifecycle::seats::release_all_held;
 use crate::login::session;
@@ -414,7 +415,8 @@ pub(crate) async fn of_organization(tx: &mut Tx, id: &str, now: Timestamp) -> Ou
     Ok(to)
 }
 
-/// The same with those who see to invoices and the administrator that an order form names: whom an order concerns before it is paid.
+/// The same with those who see to invoices, the administrator that an order form names and who was asked to administer and has not answered:
+/// whom an order concerns before it is paid.
 pub(crate) async fn of_buyer(
     tx: &mut Tx,
     (id, named): (&str, Option<&Administrator>),
@@ -425,6 +427,12 @@ pub(crate) async fn of_buyer(
     if let Some(named) = named {
         let locale = Locale::negotiate(Some(&named.locale), None);
         add(&mut to, To { address: named.email.clone(), person: None, locale });
+    }
+    for offer in membership_offers::to_administer(tx, id, now).await? {
+        let Some(person) = people::find(tx, &offer.person_id).await? else { continue };
+        let locale = Locale::negotiate(Some(&person.locale), None);
+        // Who they are is nobody's business until they accept.
+        add(&mut to, To { address: offer.email, person: None, locale });
     }
     Ok(to)
 }

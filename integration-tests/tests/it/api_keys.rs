@@ -606,6 +606,41 @@ own_journeys! {
         server.kill();
     }
 
+    async fn a_last_day_that_was_said_leaves_alone_what_is_signed_afterwards(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let boss = operator(&server).await;
+        product(&boss, "cles").await;
+        let (id, first) = other_centre(&server).await;
+        let keys = keys_of(&id);
+        let sign = async |boss: &Api, number: &str, day: &str| {
+            let form = json!({
+                "number": number, "product": "cles", "seats": 3, "effect_on": day,
+                "administrator": { "email": "bc-dit@client.example", "given_name": "Anne", "family_name": "Prévost" },
+            });
+            let order = boss.post(&format!("/organizations/{id}/orders"), &form).await.done(201)["id"].as_str().unwrap().to_owned();
+            for name in ["acknowledged", "signed"] {
+                step(boss, &id, &order, json!({ "step": name })).await.done(200);
+            }
+        };
+        sign(&boss, "BC-DIT-1", &in_days(&server, 0).await).await;
+        server.advance(60).await;
+        let said = in_days(&server, 5).await;
+        assert_eq!(boss.put(&format!("{keys}/last-day"), &json!({ "last_day": said })).await.done(200), json!({ "shortened": 1 }));
+        server.advance(DAY).await;
+        let boss = operator(&server).await;
+        // Signed after it was said: what is issued lives as long as any key, what was shortened stays so.
+        sign(&boss, "BC-DIT-2", &in_days(&server, 0).await).await;
+        let second = boss.post(&keys, &new_key("suivante")).await.done(201);
+        assert!(text(&second, "ends_on") > said.as_str(), "{second}");
+        let shown = boss.get(&format!("{keys}/{}", text(&first, "id"))).await.done(200);
+        assert_eq!(shown["ends_on"], json!(said));
+        server.advance(6 * DAY).await;
+        refused(&check_with(&server, "", (text(&first, "key"), &vendor_token(&server).await)).await, 401, "key_expired");
+        assert_eq!(check_with(&server, "", (text(&second, "key"), &vendor_token(&server).await)).await.status, 200);
+        operator(&server).await.post(&keys, &new_key("encore")).await.done(201);
+        server.kill();
+    }
+
     async fn an_order_terminated_for_a_breach_takes_the_keys_with_it(mut server: TestServer) {
         server.advance_to_noon().await;
         let boss = operator(&server).await;

@@ -1,11 +1,12 @@
 //! What who pays an order is told before they pay, and the payments that are refused until they were. R028. Enrolments have theirs in
 //! `enrolments`.
 
+use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::{Api, Inbox, TestServer};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::api::{in_days, new_organization, operator};
+use crate::api::{in_days, new_organization, of_kind, operator};
 use crate::seats::{product, step};
 
 const TUTORIAL: &str = "https://www.habilis.example/tutoriel?langue=fr&page=1";
@@ -145,6 +146,47 @@ own_journeys! {
         server.kill();
     }
 
+    async fn who_was_offered_to_administer_is_told_before_the_payment(mut server: TestServer) {
+        server.advance_to_noon().await;
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Offrante").await;
+        product_that_informs(&boss, "offert").await;
+        let person = of_kind(&server, "trainer");
+        let today = in_days(&server, 0).await;
+        let new = async |number: &str| {
+            let body = json!({
+                "number": number, "product": "offert", "seats": 3, "effect_on": today,
+                "administrator": { "email": person.login, "given_name": "Nom", "family_name": "Supposé" },
+            });
+            let made = boss.post(&format!("/organizations/{organization}/orders"), &body).await.done(201);
+            made["id"].as_str().unwrap().to_owned()
+        };
+        // They have an account elsewhere: the place is offered before the order opens, once.
+        let id = new("BC-OFF-1").await;
+        let shown = step(&boss, &organization, &id, json!({ "step": "acknowledged" })).await.done(200);
+        assert!(shown["credentials_mail"].is_string(), "{shown}");
+        let offers = boss.get(&format!("/organizations/{organization}/offers?status=open")).await.done(200);
+        assert_eq!((offers["items"].as_array().unwrap().len(), &offers["items"][0]["role"]), (1, &json!("administrator")), "{offers}");
+        let next = new("BC-OFF-2").await;
+        let shown = step(&boss, &organization, &next, json!({ "step": "acknowledged" })).await.done(200);
+        assert!(shown["credentials_mail"].is_null() && shown["credentials_sent_at"].is_string(), "{shown}");
+        let trail = boss.get(&format!("/organizations/{organization}/audit?limit=200")).await.done(200);
+        assert_eq!(trail["items"].as_array().unwrap().iter().filter(|line| line["event"] == "member.offered").count(), 1, "{trail}");
+
+        // Not a member yet, and nobody else is: they are told, and who they are is not.
+        step(&boss, &organization, &id, json!({ "step": "informed" })).await.done(200);
+        assert_eq!(letters(&server, &person.login).await.len(), 1);
+        let kept = notices(&boss, &organization, &id).await;
+        let mails = kept[0]["mails"].as_array().unwrap();
+        assert_eq!((mails.len(), &mails[0]["person"]), (1, &Value::Null), "{kept:?}");
+        // Declined: nobody is left to write to.
+        let api = Api::of_person(&server, &person, ALL).await;
+        let offer = offers["items"][0]["id"].as_str().unwrap();
+        assert_eq!(api.send(api.request("POST", &format!("/me/offers/{offer}/decline"))).await.status, 204);
+        step(&boss, &organization, &id, json!({ "step": "informed" })).await.problem(409, "conflict");
+        server.kill();
+    }
+
     async fn who_was_told_through_another_channel_is_held_to_the_same_order_of_things(mut server: TestServer) {
         server.advance_to_noon().await;
         let boss = operator(&server).await;
@@ -182,6 +224,15 @@ own_journeys! {
         take(&id, json!({ "step": "informed", "text_version": "papier-2", "at": hours(3).await })).await.done(200);
         take(&id, json!({ "step": "paid", "at": hours(4).await })).await.problem(409, "not_informed");
         take(&id, json!({ "step": "paid", "at": hours(2).await })).await.done(200);
+
+        // Paid today is paid this morning, for all one knows; told today is told by now.
+        let id = new("BC-AV4", "averti").await;
+        let shown = take(&id, json!({ "step": "informed", "text_version": "papier-2", "on": today })).await.done(200);
+        server.advance(60).await;
+        let refused = take(&id, json!({ "step": "paid", "on": today })).await.problem(409, "not_informed");
+        assert_eq!(refused["informed_at"], shown["informed_at"]);
+        let paid = take(&id, json!({ "step": "paid" })).await.done(200);
+        assert!(instant(&paid["paid_at"]) > instant(&shown["informed_at"]), "{paid}");
 
         // A product that asks nothing: paid as ever; who was told all the same, was told before.
         let id = new("BC-LIB1", "libre").await;

@@ -11,8 +11,8 @@ use habilis_integration_tests::{Answer, Api, Browser, Client, Engine, Inbox, Per
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::activation::activate;
-use crate::api::{in_days, new_member, new_organization, of_kind, operator, organization_of_kind, personnel};
+use crate::activation::{activate, link_to};
+use crate::api::{in_days, invited, new_member, new_organization, of_kind, operator, organization_of_kind, personnel};
 use crate::forgot::{NEW, ask, local_sign_in};
 
 const DAY: u64 = 86_400;
@@ -356,6 +356,131 @@ journeys! {
         assert_eq!(of(&first).await["closed"], "superseded");
         assert_eq!(of(&option).await["standing"], "open");
         assert_eq!(figures(&boss, &organization).await, (7, 6));
+    }
+
+    async fn an_order_that_was_called_off_blocks_nothing(server: &TestServer) {
+        let boss = operator(server).await;
+        let organization = new_organization(&boss, "Annulées").await;
+        product(&boss, "voided").await;
+        let orders = format!("/organizations/{organization}/orders");
+        let today = in_days(server, 0).await;
+        let with = |number: &str, changes: Value| {
+            let mut body = form(&today, number, "voided", 9);
+            body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            body
+        };
+        let refused = async |body: &Value, pointer: &str| {
+            let problem = boss.post(&orders, body).await.problem(422, "invalid_fields");
+            assert_eq!((&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]), (&json!(pointer), &json!("contradiction")), "{body}");
+        };
+        let call_off = async |id: &str| {
+            let body = json!({ "step": "terminated", "on": today, "reason": "formulaire erroné" });
+            step(&boss, &organization, id, body).await.done(200);
+        };
+        let first = open_order(&boss, server, &organization, ("BC-ANN-1", "voided", 5)).await;
+        let second = order(&boss, &organization, with("BC-ANN-2", json!({ "supersedes": first }))).await;
+        let third = with("BC-ANN-3", json!({ "supersedes": first }));
+        refused(&third, "/supersedes").await;
+        call_off(&second).await;
+        // Nothing completes it any more, and nothing is left of it to take the place of.
+        for name in ["acknowledged", "signed"] {
+            step(&boss, &organization, &second, json!({ "step": name })).await.problem(409, "conflict");
+        }
+        refused(&with("BC-ANN-4", json!({ "supersedes": second })), "/supersedes").await;
+        let third = order(&boss, &organization, third).await;
+        refused(&with("BC-ANN-4", json!({ "supersedes": first })), "/supersedes").await;
+        step(&boss, &organization, &third, json!({ "step": "acknowledged" })).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (5, 2));
+        step(&boss, &organization, &third, json!({ "step": "signed" })).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (9, 2), "in the place of the first, not beside it");
+        assert_eq!(boss.get(&format!("{orders}/{first}")).await.done(200)["closed"], "superseded");
+
+        // Nor how it would have counted seats.
+        let other = new_organization(&boss, "Confondue").await;
+        let orders_of_other = format!("/organizations/{other}/orders");
+        let wrong = order(&boss, &other, with("BC-ANN-5", json!({ "mode": "concurrent" }))).await;
+        let named = with("BC-ANN-6", json!({}));
+        let problem = boss.post(&orders_of_other, &named).await.problem(422, "invalid_fields");
+        assert_eq!(problem["errors"][0]["pointer"], "/mode");
+        let off = json!({ "step": "terminated", "on": today, "reason": "formulaire erroné" });
+        step(&boss, &other, &wrong, off).await.done(200);
+        boss.post(&orders_of_other, &named).await.done(201);
+    }
+
+    async fn an_order_that_replaces_one_which_opens_nothing_is_acknowledged(server: &TestServer) {
+        let boss = operator(server).await;
+        let organization = new_organization(&boss, "Corrigée").await;
+        product(&boss, "corrected").await;
+        let today = in_days(server, 0).await;
+        let wrong = order(&boss, &organization, form(&today, "BC-COR-1", "corrected", 10)).await;
+        let mut body = form(&today, "BC-COR-2", "corrected", 10);
+        body["supersedes"] = json!(wrong);
+        let right = order(&boss, &organization, body).await;
+        step(&boss, &organization, &right, json!({ "step": "acknowledged" })).await.done(200);
+        assert_eq!(figures(&boss, &organization).await, (0, 1));
+        let shown = step(&boss, &organization, &right, json!({ "step": "signed" })).await.done(200);
+        assert_eq!((&shown["standing"], figures(&boss, &organization).await), (&json!("open"), (10, 1)), "{shown}");
+    }
+
+    async fn an_order_names_a_member_and_they_administer(server: &TestServer) {
+        let boss = operator(server).await;
+        product(&boss, "office").await;
+        let today = in_days(server, 0).await;
+        let naming = |mail: &str| {
+            let mut body = form(&today, &format!("BC-{mail}"), "office", 3);
+            body["administrator"]["email"] = json!(format!("{mail}@societe.example"));
+            body
+        };
+        let acknowledge = async |organization: &str, id: &str| step(&boss, organization, id, json!({ "step": "acknowledged" })).await;
+
+        // Invited as a member, and not there yet: administrator, and invited again.
+        let organization = new_organization(&boss, "Attendue").await;
+        let contact = json!({ "duty": "signatory", "name": "Léa Martin", "email": "gerance@attendue.example" });
+        boss.post(&format!("/organizations/{organization}/contacts"), &contact).await.done(201);
+        let person = invited(&boss, &organization, &new_member("office-attendue")).await;
+        let id = order(&boss, &organization, naming("office-attendue")).await;
+        let shown = acknowledge(&organization, &id).await.done(200);
+        assert!(shown["credentials_mail"].is_string() && shown["credentials_sent_at"].is_string(), "{shown}");
+        link_to(server, ("office-attendue@societe.example", "/activate/"), 2).await;
+        let member = boss.get(&format!("/organizations/{organization}/members/{person}")).await.done(200);
+        assert_eq!((&member["role"], figures(&boss, &organization).await), (&json!("administrator"), (0, 1)), "{member}");
+        let told = Inbox::of(server).to("gerance@attendue.example").await;
+        assert_eq!(told.iter().filter(|mail| mail.subject.contains("administrateurs modifiés")).count(), 1, "{told:?}");
+        let trail = boss.get(&format!("/organizations/{organization}/audit?limit=200")).await.done(200);
+        let line = trail["items"].as_array().unwrap().iter().find(|line| line["event"] == "member.role_changed").unwrap();
+        assert_eq!((&line["detail"]["before"]["role"], &line["detail"]["after"]["role"]), (&json!("member"), &json!("administrator")), "{line}");
+        let shown = step(&boss, &organization, &id, json!({ "step": "signed" })).await.done(200);
+        assert_eq!(shown["standing"], "open", "{shown}");
+
+        // With an account that is open: nothing to send.
+        let organization = new_organization(&boss, "Présente").await;
+        let person = invited(&boss, &organization, &new_member("office-presente")).await;
+        let link = link_to(server, ("office-presente@societe.example", "/activate/"), 1).await;
+        activate(&mut Browser::new(), &link, NEW).await;
+        let id = order(&boss, &organization, naming("office-presente")).await;
+        let shown = acknowledge(&organization, &id).await.done(200);
+        assert!(shown["credentials_mail"].is_null() && shown["credentials_sent_at"].is_string(), "{shown}");
+        let member = boss.get(&format!("/organizations/{organization}/members/{person}")).await.done(200);
+        assert_eq!((&member["role"], &member["account_status"]), (&json!("administrator"), &json!("active")), "{member}");
+        assert_eq!(figures(&boss, &organization).await, (0, 1));
+        // Somebody administers now: another member whom a form names stays what they are.
+        step(&boss, &organization, &id, json!({ "step": "signed" })).await.done(200);
+        let other = invited(&boss, &organization, &new_member("office-autre")).await;
+        let id = order(&boss, &organization, naming("office-autre")).await;
+        let shown = acknowledge(&organization, &id).await.done(200);
+        assert!(shown["credentials_mail"].is_null() && shown["credentials_sent_at"].is_string(), "{shown}");
+        assert_eq!(boss.get(&format!("/organizations/{organization}/members/{other}")).await.done(200)["role"], "member");
+
+        // Suspended: nobody administers, and nothing opens.
+        let organization = new_organization(&boss, "Écartée").await;
+        let person = invited(&boss, &organization, &new_member("office-ecartee")).await;
+        let suspended = json!({ "status": "suspended", "reason": "essai" });
+        boss.put(&format!("/organizations/{organization}/members/{person}/status"), &suspended).await.done(200);
+        let id = order(&boss, &organization, naming("office-ecartee")).await;
+        acknowledge(&organization, &id).await.problem(409, "conflict");
+        let shown = boss.get(&format!("/organizations/{organization}/orders/{id}")).await.done(200);
+        assert_eq!((&shown["acknowledged_at"], &shown["credentials_sent_at"]), (&Value::Null, &Value::Null), "{shown}");
+        assert_eq!(boss.get(&format!("/organizations/{organization}/members/{person}")).await.done(200)["role"], "member");
     }
 }
 
@@ -729,6 +854,40 @@ own_journeys! {
         assert_eq!(boss.delete(&format!("{members}/{second}")).await.status, 204);
         boss.send(boss.request("POST", &again)).await.done(200);
         assert_eq!(figures(&boss, &organization).await, (3, 3));
+        server.kill();
+    }
+
+    async fn an_administrator_whose_invitation_lapsed_is_invited_again_by_the_next_order(mut server: TestServer) {
+        let boss = operator(&server).await;
+        let organization = new_organization(&boss, "Relancée").await;
+        product(&boss, "again").await;
+        let first = order(&boss, &organization, form(&in_days(&server, 0).await, "BC-REL", "again", 3)).await;
+        let shown = step(&boss, &organization, &first, json!({ "step": "acknowledged" })).await.done(200);
+        let mail = shown["credentials_mail"].clone();
+        // While they may still come, codes were sent.
+        let naming = async |server: &TestServer, number: &str| {
+            let mut body = form(&in_days(server, 0).await, number, "again", 2);
+            body["administrator"]["email"] = json!("bc-rel@client.example");
+            body
+        };
+        let second = order(&boss, &organization, naming(&server, "BC-REL-2").await).await;
+        let shown = step(&boss, &organization, &second, json!({ "step": "acknowledged" })).await.done(200);
+        assert!(shown["credentials_mail"].is_null() && shown["credentials_sent_at"].is_string(), "{shown}");
+        assert_eq!(figures(&boss, &organization).await, (0, 1));
+        server.advance(31 * DAY).await;
+        let boss = operator(&server).await;
+        assert_eq!(figures(&boss, &organization).await, (0, 0));
+        // Nobody administers: a form that names nobody opens nothing.
+        let mut body = naming(&server, "BC-REL-3").await;
+        body.as_object_mut().unwrap().remove("administrator");
+        let bare = order(&boss, &organization, body).await;
+        step(&boss, &organization, &bare, json!({ "step": "acknowledged" })).await.problem(409, "conflict");
+        let third = order(&boss, &organization, naming(&server, "BC-REL-4").await).await;
+        let shown = step(&boss, &organization, &third, json!({ "step": "acknowledged" })).await.done(200);
+        assert!(shown["credentials_mail"].is_string() && shown["credentials_mail"] != mail, "{shown}");
+        link_to(&server, ("bc-rel@client.example", "/activate/"), 2).await;
+        assert_eq!(figures(&boss, &organization).await, (0, 1));
+        step(&boss, &organization, &bare, json!({ "step": "acknowledged" })).await.done(200);
         server.kill();
     }
 

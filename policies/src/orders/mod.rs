@@ -217,6 +217,11 @@ impl Order {
         self.kind != Kind::Subscription && self.last_day.is_none() && self.terminated_on.is_none()
     }
 
+    /// The last day that was said of what was signed by the instant it was said at, where this order was.
+    fn when_signed_by(&self, said: Option<(Date, Timestamp)>) -> Option<Date> {
+        said.filter(|&(_, said_at)| self.signed_at.is_some_and(|signed_at| signed_at <= said_at)).map(|(day, _)| day)
+    }
+
     /// Whether credentials came after the effect date, which costs the client days of the term and raises an alert (Q08).
     pub fn credentials_are_late(&self, now: Timestamp) -> bool {
         calendar::date_at(self.credentials_sent_at.unwrap_or(now)) > self.effect_on
@@ -339,20 +344,54 @@ impl<'a> Orders<'a> {
         self.end(order).is_some_and(|(at, why)| at <= now && why == Closing::Ended)
     }
 
+    /// Whether an order came to nothing: it ended before it opened, or was called off while something was missing. What only interrupts
+    /// it undoes nothing, for it may open yet.
+    ///
+    /// Requirements R023, R062, R066.
+    pub fn is_void(&self, order: &Order, now: Timestamp) -> bool {
+        match (order.opens_at(), self.end(order)) {
+            (Ok(opens_at), Some((at, Closing::Ended))) => at <= opens_at,
+            (Ok(_), _) => false,
+            (Err(_), end) => {
+                let called_off = order.terminated_on.is_some_and(|day| day <= calendar::date_at(now));
+                called_off || end.is_some_and(|(at, _)| at <= now)
+            }
+        }
+    }
+
+    /// Whether another order takes the place of this one, or may yet: one that came to nothing counts for nothing.
+    ///
+    /// Requirement R066.
+    pub fn is_replaced(&self, order: &Order, now: Timestamp) -> bool {
+        let mut named = self.0.iter().filter(|other| other.supersedes.as_ref() == Some(&order.id));
+        named.any(|other| !self.is_void(other, now))
+    }
+
+    /// The seats that the order `id` opens at `now`; none while it is not open.
+    pub fn open_seats(&self, id: &str, now: Timestamp) -> u32 {
+        let order = self.0.iter().find(|order| order.id == id);
+        order.filter(|order| self.standing(order, now) == Standing::Open).map_or(0, |order| order.seats)
+    }
+
     /// The subscriptions that were concluded: acknowledged and signed (R023).
     fn contracts(&self) -> impl Iterator<Item = &'a Order> {
         self.0.iter().filter(|order| order.kind == Kind::Subscription && order.is_concluded())
     }
 
     /// The last day of the organization's subscription: the latest of its contracts'. One that is interrupted goes on, one whose place
-    /// another took is that one's affair. None while a contract has no last day, and where there never was one.
+    /// another took is that one's affair. A last day that was `said` beside the orders, and when, is that of what was signed by then, or of
+    /// an organization without any contract. None while something has no last day.
     ///
     /// Requirements R023, R074, R087.
-    pub fn last_day(&self) -> Option<Date> {
+    pub fn last_day(&self, said: Option<(Date, Timestamp)>) -> Option<Date> {
+        if self.contracts().next().is_none() {
+            return said.map(|(day, _)| day);
+        }
         let mut last = None::<Date>;
         for order in self.contracts() {
             if !matches!(self.end(order), Some((_, Closing::Superseded))) {
-                last = last.max(Some(order.final_day()?));
+                let said = order.when_signed_by(said);
+                last = last.max(Some(order.final_day().into_iter().chain(said).min()?));
             }
         }
         last
@@ -366,13 +405,13 @@ impl<'a> Orders<'a> {
     pub fn over_at(&self, said: Option<(Date, Timestamp)>) -> Option<Timestamp> {
         self.contracts().next()?;
         let mut over = None::<Timestamp>;
-        for order in self.0.iter().filter(|order| !order.follows() && order.acknowledged_at.is_some()) {
-            let Some(signed_at) = order.signed_at else { continue };
+        let concluded = |order: &&Order| order.acknowledged_at.is_some() && order.signed_at.is_some();
+        for order in self.0.iter().filter(|order| !order.follows()).filter(concluded) {
             let end = match self.end(order) {
                 Some((_, Closing::Superseded)) => continue,
                 end => end.map(|(at, _)| at),
             };
-            let said = said.filter(|&(_, said_at)| signed_at <= said_at).map(|(day, _)| calendar::cut_after(day));
+            let said = order.when_signed_by(said).map(calendar::cut_after);
             over = over.max(Some(end.into_iter().chain(said).min()?));
         }
         over
@@ -827,7 +866,131 @@ pub(crate) mod tests {
             (vec![fixed, Order { kind: Kind::Option { of: "a".into() }, ..tacit }], Some(last)),
         ];
         for (orders, expected) in table {
-            assert_eq!(Orders(&orders).last_day(), expected, "{orders:?}");
+            assert_eq!(Orders(&orders).last_day(None), expected, "{orders:?}");
+        }
+    }
+
+    #[test]
+    fn a_last_day_said_beside_the_orders_is_that_of_what_was_signed_by_then() {
+        let said_at = at("2027-02-03T09:00:00Z");
+        let (day, last, late) = (date(2027, 6, 30), date(2027, 8, 31), date(2028, 7, 31));
+        let fixed = order("a", START);
+        let tacit = Order { renewal: Renewal::Tacit, ..order("b", START) };
+        let next = order("c", date(2027, 8, 1));
+        let at_once = Order { signed_at: Some(said_at), ..next.clone() };
+        let replacing = Order { supersedes: Some("b".into()), ..next.clone() };
+        let endless = Order { renewal: Renewal::Tacit, ..next.clone() };
+        let unsigned = Order { signed_at: None, ..endless.clone() };
+        let table = [
+            (vec![], day, Some(day)),
+            (vec![unsigned.clone()], day, Some(day)),
+            (vec![fixed.clone()], day, Some(day)),
+            (vec![fixed.clone()], late, Some(last)),
+            (vec![tacit.clone()], day, Some(day)),
+            (vec![fixed.clone(), tacit.clone(), unsigned], day, Some(day)),
+            // Signed after it was said: a contract of its own.
+            (vec![fixed.clone(), next], day, Some(late)),
+            (vec![tacit.clone(), endless.clone()], day, None),
+            (vec![endless], day, None),
+            (vec![fixed, at_once], day, Some(day)),
+            (vec![tacit, replacing], day, Some(late)),
+        ];
+        for (orders, day, expected) in table {
+            assert_eq!(Orders(&orders).last_day(Some((day, said_at))), expected, "{day} {orders:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_that_was_called_off_before_it_opened_came_to_nothing() {
+        let now = midnight(date(2026, 8, 1)) + std::time::Duration::from_secs(36_000);
+        let (today, tomorrow) = (date(2026, 8, 1), date(2026, 8, 2));
+        let whole = order("b", START);
+        let unsigned = Order { signed_at: None, ..whole.clone() };
+        let unpaid = Order { opening: Opening::OnPayment, ..whole.clone() };
+        let begun = order("b", date(2026, 7, 1));
+        let table = [
+            (whole.clone(), false),
+            (unsigned.clone(), false),
+            // It ends before it opens, or on the day on which it does.
+            (Order { terminated_on: Some(tomorrow), ..whole.clone() }, true),
+            (Order { terminated_on: Some(date(2026, 8, 31)), ..whole.clone() }, true),
+            (Order { terminated_on: Some(START), ..whole.clone() }, false),
+            (Order { terminated_on: Some(today), ..begun.clone() }, false),
+            // Called off while something is missing; one that is to end later may open yet.
+            (Order { terminated_on: Some(today), ..unsigned.clone() }, true),
+            (Order { terminated_on: Some(tomorrow), ..unsigned.clone() }, false),
+            (Order { terminated_on: Some(today), ..unpaid.clone() }, true),
+            (Order { acknowledged_at: None, terminated_on: Some(today), ..begun.clone() }, true),
+            // Its term went by.
+            (Order { last_day: Some(date(2026, 7, 31)), signed_at: None, ..begun.clone() }, true),
+            (Order { last_day: Some(today), signed_at: None, ..begun.clone() }, false),
+            (Order { last_day: Some(date(2026, 7, 31)), ..begun }, false),
+            // Interrupted, and it may open yet.
+            (Order { suspended_at: Some(now), ..whole.clone() }, false),
+            (Order { unpaid_since: Some(date(2026, 7, 1)), ..whole.clone() }, false),
+        ];
+        for (order, expected) in table {
+            assert_eq!(Orders(std::slice::from_ref(&order)).is_void(&order, now), expected, "{order:?}");
+        }
+        // Somebody took its place before anything arrived; an option that nobody signed goes with its subscription.
+        let (since, later) = (midnight(START), midnight(date(2027, 9, 1)));
+        let replacing = Order { supersedes: Some("b".into()), ..order("c", START) };
+        let option = Order { id: "o".into(), kind: Kind::Option { of: "c".into() }, ..unsigned.clone() };
+        let orders = [unsigned, replacing, option];
+        for (index, now, expected) in [
+            (0, now, false),
+            (0, since, true),
+            (1, since, false),
+            (2, since, false),
+            (2, later, true),
+            (1, later, false),
+        ] {
+            assert_eq!(Orders(&orders).is_void(&orders[index], now), expected, "{index} {now}");
+        }
+    }
+
+    #[test]
+    fn an_order_has_one_successor_and_those_that_were_called_off_count_for_nothing() {
+        let now = midnight(date(2026, 10, 1));
+        let old = order("a", START);
+        let next = Order { supersedes: Some("a".into()), ..order("b", date(2026, 11, 1)) };
+        let off = Order { terminated_on: Some(date(2026, 10, 1)), ..next.clone() };
+        let unsigned = Order { signed_at: None, ..next.clone() };
+        let never = Order { id: "c".into(), signed_at: None, ..off.clone() };
+        let elsewhere = Order { supersedes: Some("z".into()), ..next.clone() };
+        let table = [
+            (vec![], false),
+            (vec![next.clone()], true),
+            (vec![unsigned], true),
+            (vec![elsewhere], false),
+            (vec![off.clone()], false),
+            (vec![off.clone(), never.clone()], false),
+            (vec![off, Order { id: "d".into(), ..next.clone() }, never], true),
+            (vec![Order { suspended_at: Some(now), ..next }], true),
+        ];
+        for (mut orders, expected) in table {
+            orders.insert(0, old.clone());
+            assert_eq!(Orders(&orders).is_replaced(&orders[0], now), expected, "{orders:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_opens_its_seats_while_it_is_open_and_none_otherwise() {
+        let now = midnight(date(2026, 10, 1));
+        let whole = order("a", START);
+        let table = [
+            (whole.clone(), 10),
+            (Order { acknowledged_at: None, ..whole.clone() }, 0),
+            (Order { signed_at: None, ..whole.clone() }, 0),
+            (Order { suspended_at: Some(now), ..whole.clone() }, 0),
+            (Order { unpaid_since: Some(START), ..whole.clone() }, 0),
+            (Order { terminated_on: Some(date(2026, 9, 30)), ..whole.clone() }, 0),
+            (Order { terminated_on: Some(date(2026, 10, 1)), ..whole }, 10),
+            (order("a", date(2026, 10, 2)), 0),
+        ];
+        for (order, expected) in table {
+            assert_eq!(Orders(std::slice::from_ref(&order)).open_seats("a", now), expected, "{order:?}");
+            assert_eq!(Orders(&[order]).open_seats("b", now), 0);
         }
     }
 
