@@ -43,7 +43,7 @@ fn assert_letters(found: &[(i32, String)], expected: &[(i32, &str)]) {
     }
 }
 
-async fn set_out(boss: &Api, organization: &str, body: Value) -> String {
+pub(crate) async fn set_out(boss: &Api, organization: &str, body: Value) -> String {
     let made = boss.post(&format!("/organizations/{organization}/orders"), &body).await.done(201);
     let id = made["id"].as_str().unwrap().to_owned();
     step(boss, organization, &id, json!({ "step": "acknowledged" })).await.done(200);
