@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Tokens, post_as, redeem};
-use crate::{Answer, Authenticator, Browser, Client, Http, Person, TestServer, Visit};
+use crate::{Answer, Authenticator, Browser, Client, Http, Person, SlowReader, TestServer, Visit};
 
 /// The client through which people of the demonstration manage.
 pub const CONSOLE: &str = "demo-management";
@@ -67,6 +67,11 @@ impl Api {
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request("GET", path)).await
+    }
+
+    /// GET of a long answer, which is taken slowly.
+    pub async fn slowly(&self, path: &str) -> SlowReader {
+        SlowReader::begin(&format!("{}{path}", self.base), &self.token).await
     }
 
     /// POST.

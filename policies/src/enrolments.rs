@@ -20,6 +20,8 @@ const RETURN_DAYS: i32 = 15;
 const CODES_WARNING_HOURS: i64 = 72;
 /// The hours within which they are sent (R020).
 pub const CODES_HOURS: i64 = 96;
+/// Most enrolments of a member at one portal that are open or may open: a mailbox is not to be flooded with links.
+pub const MOST: i64 = 50;
 
 /// Where an enrolment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +193,13 @@ pub fn registration(sent_on: Date, returned_on: Option<Date>, today: Date) -> Re
         None if today <= last_day => Registration::PreRegistered { last_day },
         _ => Registration::Lapsed,
     }
+}
+
+/// Whether a signature revives an enrolment that lapsed: the contract came back in time, and was typed in late.
+///
+/// Requirement R021.
+pub fn revives(sent_on: Option<Date>, signed_on: Date, today: Date) -> bool {
+    sent_on.is_some_and(|sent| registration(sent, Some(signed_on), today) == Registration::Registered)
 }
 
 /// When something is to be said or done about an enrolment.
@@ -376,6 +385,20 @@ mod tests {
         ];
         for (returned, today, expected) in table {
             assert_eq!(registration(sent, returned, today), expected, "{returned:?} {today}");
+        }
+    }
+
+    #[test]
+    fn a_contract_that_came_back_in_time_revives_what_lapsed_before_it_was_typed_in() {
+        let sent = Some(date(2027, 2, 1));
+        let today = date(2027, 2, 17);
+        for (sent, signed, expected) in [
+            (sent, date(2027, 2, 16), true),
+            (sent, date(2027, 2, 17), false),
+            // Nothing lapses that was never sent.
+            (None, date(2027, 2, 16), false),
+        ] {
+            assert_eq!(revives(sent, signed, today), expected, "{sent:?} {signed}");
         }
     }
 }

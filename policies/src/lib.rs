@@ -42,6 +42,7 @@ pub mod sessions;
 pub mod sharing;
 pub mod subjects;
 pub mod tokens;
+pub mod trail;
 pub mod trials;
 pub mod updates;
 pub mod webhooks;

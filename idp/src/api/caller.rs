@@ -16,6 +16,7 @@ use habilis_policies::authorization::{
 };
 use habilis_policies::calendar;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::problem::{Answer, Code, Problem, Stop};
 use crate::account::attributes::asked_of_all;
@@ -46,8 +47,16 @@ pub struct Caller {
     /// What the client calls a sign-in with two factors.
     strong: Option<String>,
     access: Access,
-    /// Where leave was asked for: the organization, whether it was active, and how far its data were open.
-    asked_in: OnceLock<(String, bool, Subscription)>,
+    /// Where leave was asked for.
+    asked_in: OnceLock<AskedIn>,
+}
+
+/// An organization that leave was asked for in, as open as it was then.
+#[derive(Debug)]
+struct AskedIn {
+    id: String,
+    status: OrganizationStatus,
+    subscription: Subscription,
 }
 
 /// Who calls, for what is read of the request afterwards.
@@ -414,31 +423,31 @@ impl Caller {
         }
         let found = organizations::find(&mut app.db.reader().await?, id).await?.ok_or_else(Problem::not_found)?;
         // Of several in one request all are the same.
-        let subscription = found.subscription(app.clock.now());
-        let _ = self.asked_in.set((found.id.clone(), found.status == "active", subscription));
+        let (status, subscription) = (status(&found), found.subscription(app.clock.now()));
+        let _ = self.asked_in.set(AskedIn { id: found.id.clone(), status, subscription });
         Ok(found)
     }
 
     /// Reads again, in the transaction of a write, what leave was given to; gives why there is none any more. Whoever takes an
-    /// administrator's rights away holds the organization: so does this, hence a write is before that or does not happen.
+    /// administrator's rights away, or a program's, holds the organization: so does this, hence a write is before that or does not happen.
     ///
     /// # Errors
     /// A fault.
     pub async fn lost(&self, tx: &mut Tx, now: Timestamp) -> Outcome<Option<Problem>> {
-        if self.kind == PrincipalKind::Client {
-            let manages = clients::manages(tx, &self.id).await?;
-            let still = match manages.as_deref() {
-                Some(MANAGES_ALL) => self.operator,
-                Some(one) => !self.operator && self.administers.iter().any(|it| it == one),
-                None => !self.operator && self.administers.is_empty(),
-            };
-            return Ok((!still).then(|| Problem::bare(Code::Forbidden)));
-        }
         let administers = |id: &str| self.administers.iter().any(|it| it == id);
         let asked_in =
-            self.asked_in.get().filter(|(id, ..)| administers(id) || self.member_of.iter().any(|it| it == id));
-        if let Some((id, ..)) = asked_in.filter(|(id, ..)| administers(id)) {
-            members::lock(tx, id).await?;
+            self.asked_in.get().filter(|one| administers(&one.id) || self.member_of.iter().any(|it| *it == one.id));
+        if let Some(one) = asked_in.filter(|one| administers(&one.id)) {
+            members::lock(tx, &one.id).await?;
+        }
+        if self.kind == PrincipalKind::Client {
+            if self.is_closed(tx).await? {
+                return Ok(Some(Problem::bare(Code::Forbidden)));
+            }
+            return match asked_in {
+                Some(one) => one.narrowed(tx, now).await,
+                None => Ok(None),
+            };
         }
         if self.grant_is_over(tx, now).await? {
             let challenge = self.access.over().into_response();
@@ -453,28 +462,50 @@ impl Caller {
         if !person.as_ref().is_some_and(staff) {
             return Ok(Some(Problem::bare(Code::Forbidden)));
         }
-        let Some((id, active, subscription)) = asked_in else { return Ok(None) };
+        let Some(one) = asked_in else { return Ok(None) };
         let found = members::in_force(tx, &self.id, &calendar::date_at(now).to_string()).await?;
-        let role = found.into_iter().find(|of| of.organization_id == *id).map(|of| of.role);
+        let role = found.into_iter().find(|of| of.organization_id == one.id).map(|of| of.role);
         let lost = match role.as_deref() {
             None => Some(Problem::not_found()),
-            Some(role) if role != "administrator" && administers(id) => Some(Problem::bare(Code::Forbidden)),
+            Some(role) if role != "administrator" && administers(&one.id) => Some(Problem::bare(Code::Forbidden)),
             Some(_) => None,
         };
         // The operator's staff, or the data protection officer, may go on without.
         if lost.is_some() && !self.operator && !self.privacy {
             return Ok(lost);
         }
-        if self.operator {
-            return Ok(None);
+        if self.operator { Ok(None) } else { one.narrowed(tx, now).await }
+    }
+
+    /// Whether the client that calls was closed since the token was looked at, or manages for others by now.
+    async fn is_closed(&self, tx: &mut Tx) -> Outcome<bool> {
+        let found = clients::find_managed(tx, &self.id).await?.filter(|found| found.row.status == "active");
+        let Some(found) = found else { return Ok(true) };
+        let issued = self.access.claims.get("iat").and_then(Value::as_i64);
+        let issued = issued.and_then(|at| Timestamp::from_second(at).ok());
+        // What was issued before a suspension stays dead, also when the client is open again.
+        if issued.is_none_or(|at| at <= found.row.access_ended_at.into()) {
+            return Ok(true);
         }
-        let found = organizations::find(tx, id).await?;
-        if *active && found.as_ref().is_none_or(|organization| organization.status != "active") {
-            return Ok(Some(Problem::bare(Code::OrganizationNotActive)));
-        }
-        let over = *subscription == Subscription::Open
-            && found.is_none_or(|organization| organization.subscription(now) != Subscription::Open);
-        Ok(over.then(|| Problem::bare(Code::SubscriptionOver)))
+        Ok(match found.manages.as_deref() {
+            Some(MANAGES_ALL) => !self.operator,
+            Some(one) => self.operator || !self.administers.iter().any(|it| it == one),
+            None => self.operator || !self.administers.is_empty(),
+        })
+    }
+
+    /// Asks whether there still is what leave was given to, before a further piece of a long answer is read: a slow reader does not decide
+    /// how long a right lasts. The trail is told of who lost it.
+    ///
+    /// # Errors
+    /// What was lost, or a fault.
+    pub async fn goes_on(&self, app: &App) -> Answer<()> {
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        let Some(lost) = self.lost(&mut tx, now).await? else { return Ok(()) };
+        drop(tx);
+        self.record_lost(app, now).await?;
+        Err(lost.into())
     }
 
     /// Whether the grant behind the token ended since the token was looked at, by a report of its person or a kill switch. Whoever
@@ -495,8 +526,8 @@ impl Caller {
     /// A fault.
     pub async fn record_lost(&self, app: &App, now: Timestamp) -> Outcome<()> {
         let mut event = self.event("authorization.refused").with("reason", "taken_away_meanwhile");
-        if let Some((organization, ..)) = self.asked_in.get() {
-            event = event.in_organization(organization);
+        if let Some(one) = self.asked_in.get() {
+            event = event.in_organization(&one.id);
         }
         let mut tx = app.db.begin().await?;
         audit::record(&mut tx, event, now).await?;
@@ -504,12 +535,7 @@ impl Caller {
     }
 
     async fn context<'a>(&self, app: &App, organization: &Organization) -> Answer<Context<'a>> {
-        // A status this program does not know counts as terminated.
-        let organization_status = match organization.status.as_str() {
-            "active" => Some(OrganizationStatus::Active),
-            "suspended" => Some(OrganizationStatus::Suspended),
-            _ => Some(OrganizationStatus::Terminated),
-        };
+        let organization_status = Some(status(organization));
         let subscription = Some(organization.subscription(app.clock.now()));
         // The operator alone is asked for it.
         let vacant = self.operator && members::is_vacant(&mut app.db.reader().await?, &organization.id).await?;
@@ -612,6 +638,30 @@ impl Refused {
             event = event.in_organization(organization);
         }
         event
+    }
+}
+
+impl AskedIn {
+    /// Why there is no leave any more where an organization is less open than it was.
+    async fn narrowed(&self, tx: &mut Tx, now: Timestamp) -> Outcome<Option<Problem>> {
+        let found = organizations::find(tx, &self.id).await?;
+        let (status, subscription) = match &found {
+            Some(organization) => (status(organization), organization.subscription(now)),
+            None => (OrganizationStatus::Terminated, Subscription::Over),
+        };
+        if status > self.status {
+            return Ok(Some(Problem::bare(Code::OrganizationNotActive)));
+        }
+        Ok((subscription > self.subscription).then(|| Problem::bare(Code::SubscriptionOver)))
+    }
+}
+
+/// The status of an organization, as the policies see it. One this program does not know counts as terminated.
+fn status(organization: &Organization) -> OrganizationStatus {
+    match organization.status.as_str() {
+        "active" => OrganizationStatus::Active,
+        "suspended" => OrganizationStatus::Suspended,
+        _ => OrganizationStatus::Terminated,
     }
 }
 

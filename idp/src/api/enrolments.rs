@@ -8,7 +8,7 @@ use habilis_keys::random;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::enrolments::{
-    Delivery, Registration, Status, credentials_due, delivery, registration, withdrawal_ends,
+    Delivery, MOST, Registration, Status, credentials_due, delivery, registration, revives, withdrawal_ends,
 };
 use habilis_policies::information;
 use habilis_policies::updates::{MOST_YEARS, YEARS};
@@ -371,6 +371,15 @@ async fn create(
         let detail = "the operator has not granted this portal to the organization";
         return Err(Problem::field("/portal", "not_granted", detail).into());
     }
+    // Held before they are counted: of two at once the second sees the first.
+    people::lock(&mut write.tx, &member.person_id).await?;
+    let of = (organization, member.person_id.as_str(), new.portal.0.as_str());
+    if enrolments::standing(&mut write.tx, of, write.now).await? >= MOST {
+        let detail = format!(
+            "a member has at most {MOST} enrolments at a portal that are open or may open: close some, or wait a day"
+        );
+        return Err(Problem::new(Code::Conflict, detail).into());
+    }
     let id = random::id("enr", write.now);
     let row = NewEnrolment {
         id: &id,
@@ -466,7 +475,8 @@ async fn resend(
 enum EnrolmentStepName {
     /// The contract was sent.
     Sent,
-    /// It came back signed: the learner is registered, and access codes leave (R020).
+    /// It came back signed: the learner is registered, and access codes leave (R020). One that came back within the fifteen days is
+    /// recorded after the enrolment lapsed, too (R021).
     Signed,
     /// Who pays was told how to pay and how to start (R028).
     Informed,
@@ -564,6 +574,8 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
     let conflict = |detail: &str| Err(Problem::new(Code::Conflict, detail).into());
     let status = Status::parse(&row.status);
     match status {
+        // It came back in time, and is typed in after the enrolment lapsed.
+        Status::Lapsed if asked.step == EnrolmentStepName::Signed && revives(row.rule().sent_on, on, today) => {}
         Status::Lapsed => return conflict("the enrolment has lapsed: enrol the person anew"),
         Status::Withdrawn => return conflict("the learner withdrew"),
         Status::Closed => return conflict("the enrolment is closed"),

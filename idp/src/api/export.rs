@@ -138,6 +138,10 @@ struct Export {
 }
 
 impl Pieces for Export {
+    fn by(&self) -> (&App, &Caller) {
+        (&self.app, &self.caller)
+    }
+
     async fn next(&mut self, sheet: &mut Sheet) -> Answer<bool> {
         let filter = MemberFilter {
             words: &self.words,

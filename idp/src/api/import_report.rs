@@ -159,18 +159,23 @@ async fn report(
         Locale::Fr => ["Ligne", "État", "Colonne", "Code", "Explication", "Compte"],
         Locale::En => ["Line", "State", "Column", "Code", "Explanation", "Account"],
     };
-    Ok(table("report.csv", headers, Report { app, import, locale, line: -1 }))
+    Ok(table("report.csv", headers, Report { app, caller, import, locale, line: -1 }))
 }
 
 /// A report on its way.
 struct Report {
     app: App,
+    caller: Caller,
     import: String,
     locale: Locale,
     line: i64,
 }
 
 impl Pieces for Report {
+    fn by(&self) -> (&App, &Caller) {
+        (&self.app, &self.caller)
+    }
+
     async fn next(&mut self, sheet: &mut Sheet) -> Answer<bool> {
         let mut reader = self.app.db.reader().await?;
         let rows = imports::rows(&mut reader, &self.import, (self.line, None, PIECE)).await?;

@@ -7,19 +7,30 @@ use futures_util::stream;
 use serde::Serialize;
 use serde_json::json;
 
+use super::caller::Caller;
 use super::problem::Answer;
+use crate::app::App;
 
 /// Something that gives lines in pieces.
 pub(super) trait Chunks: Send + 'static {
+    /// Who takes them.
+    fn by(&self) -> (&App, &Caller);
+
     /// The next lines, and whether there are more.
     fn next(&mut self) -> impl Future<Output = Answer<(Bytes, bool)>> + Send;
 }
 
-/// The lines as a file named `name`. When a piece cannot be read the connection breaks: the line `end` is missing then.
+/// The lines as a file named `name`, as long as who takes them still may. When a piece cannot be read the connection breaks: the line `end`
+/// is missing then.
 pub(super) fn json_lines(name: &str, chunks: impl Chunks) -> Response {
     let body = stream::try_unfold(Some(chunks), async |chunks| {
         let Some(mut chunks) = chunks else { return Ok(None) };
-        match chunks.next().await {
+        let (app, caller) = chunks.by();
+        let piece = match caller.goes_on(app).await {
+            Ok(()) => chunks.next().await,
+            Err(lost) => Err(lost),
+        };
+        match piece {
             Ok((bytes, more)) => Ok(Some((bytes, more.then_some(chunks)))),
             Err(stop) => {
                 tracing::error!(event = "export_broken", cause = ?stop);

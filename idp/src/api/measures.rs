@@ -251,6 +251,7 @@ async fn set_person_status(
     let decision = body.value.texts().decision(act, caller.id())?;
     let subject = Subject::Person(&person.id);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    measures::hold(&mut write.tx, subject, act).await?;
     check_if_named(if_match.as_ref(), somebody(&mut write.tx, &person.id).await?.version)?;
     apply(&app, &mut write, (subject, &decision, caller.event(subject.event(act)))).await?;
     let after = somebody(&mut write.tx, &person.id).await?;
@@ -283,6 +284,7 @@ async fn set_order_status(
     let decision = body.value.texts().decision(act, caller.id())?;
     let subject = Subject::Order(&order);
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    members::lock(&mut write.tx, organization).await?;
     // Of another organization: not found, as everywhere.
     let all = orders::all(&mut write.tx, organization).await?;
     let Some(before) = all.iter().find(|row| row.id == order) else { return Err(Problem::not_found().into()) };

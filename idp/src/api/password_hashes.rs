@@ -139,11 +139,15 @@ struct Export {
 }
 
 impl Chunks for Export {
+    fn by(&self) -> (&App, &Caller) {
+        (&self.app, &self.caller)
+    }
+
     /// Some people, each told in the trail before their line leaves.
     async fn next(&mut self) -> Answer<(Bytes, bool)> {
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await?;
-        // Whoever lost the right meanwhile takes no further line.
+        // Asked again with the organization held: a kill switch comes before these lines, or after they are in the trail.
         if let Some(lost) = self.caller.lost(&mut tx, now).await? {
             drop(tx);
             self.caller.record_lost(&self.app, now).await?;

@@ -216,6 +216,10 @@ struct Export {
 }
 
 impl Pieces for Export {
+    fn by(&self) -> (&App, &Caller) {
+        (&self.app, &self.caller)
+    }
+
     async fn next(&mut self, sheet: &mut Sheet) -> Answer<bool> {
         let of = (self.organization.as_str(), (self.after.0, self.after.1.as_str()));
         let found = due::batch(&mut self.app.db.reader().await?, &self.app.config, of, (BATCH, self.now)).await?;

@@ -95,6 +95,10 @@ struct Export {
 }
 
 impl Chunks for Export {
+    fn by(&self) -> (&App, &Caller) {
+        (&self.app, &self.caller)
+    }
+
     async fn next(&mut self) -> Answer<(Bytes, bool)> {
         let mut lines = Lines::default();
         let first = (i64::MAX, String::new());
@@ -155,7 +159,7 @@ impl Chunks for Export {
                 let last = rows.last().map(|row| (row.at.milliseconds(), row.id.clone()));
                 let full = rows.len() == MAX_LIMIT as usize;
                 for row in rows {
-                    lines.add("audit", &AuditLine::from(row))?;
+                    lines.add("audit", &AuditLine::of(row, &self.caller))?;
                 }
                 match last.filter(|_| full) {
                     Some((at, id)) => Part::Audit(at, id),

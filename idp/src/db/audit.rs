@@ -5,24 +5,57 @@ use serde_json::{Map, Value};
 
 use super::{At, Conn, events};
 
-statements! {
-    INSERT = "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail, organization_id)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    INSERT_MANY = {
-        sqlite "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail, organization_id)
-                SELECT value ->> 0, $2, $3, $4, value ->> 1, $5, $6, $7, $8, $9 FROM json_each($1)",
-        postgres "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail, organization_id)
-                  SELECT value ->> 0, $2, $3, $4, value ->> 1, $5, $6, $7, $8, $9 FROM jsonb_array_elements(CAST(CAST($1 AS TEXT) AS JSONB))"
+/// Whether an actor is of the operator's staff, or its automation.
+macro_rules! is_operator {
+    ($actor:literal) => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM people p WHERE p.id = ", $actor, " AND (p.operator OR p.privacy))
+              OR EXISTS (SELECT 1 FROM clients c WHERE c.id = ", $actor, " AND c.manages = 'operator'))"
+        )
     };
-    OF_PERSON = "SELECT id, at, event, client_id, address FROM audit
+}
+
+/// The columns of [`Entry`].
+macro_rules! entries {
+    () => {
+        concat!(
+            "SELECT a.id, a.at, a.event, a.actor, a.subject, a.client_id, a.address, a.request_id, a.detail,
+                    COALESCE(a.by_operator, ", is_operator!("a.actor"), ") AS by_operator
+             FROM audit a "
+        )
+    };
+}
+
+statements! {
+    INSERT = (concat!(
+        "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail, organization_id, by_operator)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                 CASE WHEN CAST($10 AS TEXT) IS NULL THEN NULL ELSE ", is_operator!("$4"), " END)"
+    ));
+    INSERT_MANY = {
+        sqlite concat!(
+            "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail, organization_id, by_operator)
+             SELECT value ->> 0, $2, $3, $4, value ->> 1, $5, $6, $7, $8, $9,
+                    CASE WHEN CAST($9 AS TEXT) IS NULL THEN NULL ELSE ", is_operator!("$4"), " END
+             FROM json_each($1)"
+        ),
+        postgres concat!(
+            "INSERT INTO audit (id, at, event, actor, subject, client_id, address, request_id, detail, organization_id, by_operator)
+             SELECT value ->> 0, $2, $3, $4, value ->> 1, $5, $6, $7, $8, $9,
+                    CASE WHEN CAST($9 AS TEXT) IS NULL THEN NULL ELSE ", is_operator!("$4"), " END
+             FROM jsonb_array_elements(CAST(CAST($1 AS TEXT) AS JSONB))"
+        )
+    };
+    // Where others acted they are told that it happened, not from where.
+    OF_PERSON = "SELECT id, at, event, CASE WHEN actor IS NULL OR actor = subject THEN client_id END AS client_id,
+                        CASE WHEN actor IS NULL OR actor = subject THEN address END AS address
+                 FROM audit
                  WHERE subject = $1 AND (at < $2 OR (at = $2 AND id < $3))
                  ORDER BY at DESC, id DESC LIMIT $4";
-    IN_ORGANIZATION = "SELECT id, at, event, actor, subject, client_id, address, request_id, detail FROM audit
-                       WHERE organization_id = $1 AND (at < $2 OR (at = $2 AND id < $3))
-                       ORDER BY at DESC, id DESC LIMIT $4";
-    EVERYWHERE = "SELECT id, at, event, actor, subject, client_id, address, request_id, detail FROM audit
-                  WHERE at < $1 OR (at = $1 AND id < $2)
-                  ORDER BY at DESC, id DESC LIMIT $3";
+    IN_ORGANIZATION = (concat!(entries!(), "WHERE a.organization_id = $1 AND (a.at < $2 OR (a.at = $2 AND a.id < $3))
+                       ORDER BY a.at DESC, a.id DESC LIMIT $4"));
+    EVERYWHERE = (concat!(entries!(), "WHERE a.at < $1 OR (a.at = $1 AND a.id < $2)
+                  ORDER BY a.at DESC, a.id DESC LIMIT $3"));
 }
 
 /// What happened, to be written once. Never holds a secret, a password or a mail address.
@@ -160,6 +193,8 @@ pub struct Entry {
     pub request_id: Option<String>,
     /// JSON object.
     pub detail: String,
+    /// Whether who acted was of the operator's staff, or its automation, when they did.
+    pub by_operator: bool,
 }
 
 /// At most `limit` lines of an organization, newest first, from before the instant (milliseconds since 1970) and id of another line.

@@ -2,10 +2,11 @@
 //! `policies::enrolments`; the window they give is kept with the row.
 
 use habilis_policies::admission::Window;
+use habilis_policies::calendar;
 use habilis_policies::enrolments::{CODES_HOURS, Counts, Enrolment as Rule, Status, Withdrawal};
 use habilis_policies::updates;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{At, Conn, Tx, contract_moments};
 
@@ -21,9 +22,22 @@ macro_rules! enrolments {
 }
 
 statements! {
+    // What is open or opens later, and when the last that was open ended: how many ended does not count.
     WINDOWS = "SELECT organization_id, opens_at, closes_at FROM enrolments
-               WHERE person_id = $1 AND client_id = $2 AND status IN ('registered', 'closed')
-               ORDER BY created_at, id LIMIT 100";
+               WHERE person_id = $1 AND client_id = $2 AND (CAST($3 AS TEXT) IS NULL OR organization_id = $3)
+                 AND status IN ('registered', 'closed') AND opens_at IS NOT NULL AND (closes_at IS NULL OR closes_at > $4)
+               UNION ALL
+               SELECT organization_id, MIN(opens_at) AS opens_at, MAX(closes_at) AS closes_at FROM enrolments
+               WHERE person_id = $1 AND client_id = $2 AND (CAST($3 AS TEXT) IS NULL OR organization_id = $3)
+                 AND status IN ('registered', 'closed') AND closes_at <= $4 AND opens_at < closes_at
+               GROUP BY organization_id";
+    // Those that are open or may open, and accounts for updates whose link was mailed since a while.
+    STANDING = "SELECT COUNT(*) FROM enrolments
+                WHERE organization_id = $1 AND person_id = $2 AND client_id = $3
+                  AND ((opens_at IS NOT NULL AND status IN ('registered', 'closed') AND (closes_at IS NULL OR closes_at > $4))
+                       OR (opens_at IS NULL AND status IN ('pre_registered', 'registered')
+                           AND (opens_years IS NOT NULL OR at_end = 'keep' OR not_after >= $5))
+                       OR (opens_years IS NOT NULL AND created_at > $6))";
     SIGNED = "SELECT COUNT(*) FROM enrolments
               WHERE organization_id = $1 AND person_id = $2 AND signed_at IS NOT NULL AND status = 'registered'";
     INSERT = "INSERT INTO enrolments (id, organization_id, person_id, client_id, title, not_before, not_after, at_end, contract, sent_on, withdrawal, status,
@@ -366,10 +380,31 @@ pub async fn has_signed(c: &mut impl Conn, organization: &str, person: &str) -> 
     Ok(signed > 0)
 }
 
-/// The windows of somebody at the portal `client`, at most 100.
+/// The windows of somebody at the portal `client` that are open at `now` or open later, and one for all that ended in each organization; of
+/// one organization where it is named.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn windows(c: &mut impl Conn, person: &str, client: &str) -> sqlx::Result<Vec<Opening>> {
-    sql!(c, all Opening: WINDOWS, person, client)
+pub async fn windows(
+    c: &mut impl Conn,
+    (person, client, organization): (&str, &str, Option<&str>),
+    now: Timestamp,
+) -> sqlx::Result<Vec<Opening>> {
+    sql!(c, all Opening: WINDOWS, person, client, organization, At::from(now))
+}
+
+/// How many enrolments of a member at a portal are open at `now` or may open later, with the accounts for updates that were recorded since
+/// the day before: each mails a link.
+///
+/// # Errors
+/// The engine failed.
+pub async fn standing(
+    c: &mut impl Conn,
+    (organization, person, client): (&str, &str, &str),
+    now: Timestamp,
+) -> sqlx::Result<i64> {
+    let today = calendar::date_at(now).to_string();
+    let day_before = At::from(now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN));
+    let (count,) = sql!(c, one (i64,): STANDING, organization, person, client, At::from(now), today, day_before)?;
+    Ok(count)
 }

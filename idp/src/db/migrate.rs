@@ -74,8 +74,9 @@ const MIGRATIONS: &[Migration] = migrations![
     46 "0046_password_hashes",
     47 "0047_resources_and_versions",
     50 "0050_left_pages",
-    54 "0054_versions_that_grow",
     52 "0052_called_off_orders",
+    53 "0053_acts_of_the_operator",
+    54 "0054_versions_that_grow",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

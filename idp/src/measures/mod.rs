@@ -181,7 +181,7 @@ pub async fn apply(
     (subject, decision, event): (Subject<'_>, &Decision<'_>, Event),
     now: Timestamp,
 ) -> Outcome<Result<Done, Refused>> {
-    if !lock(tx, subject, decision.act).await? {
+    if !hold(tx, subject, decision.act).await? {
         return Ok(Err(Refused::LastOperator));
     }
     if let Subject::Person(id) = subject {
@@ -286,8 +286,11 @@ pub async fn spread(app: &App, subject: Subject<'_>) {
     app.mail_waiting.notify_one();
 }
 
-/// Holds the subject; false when the act would leave no operator.
-async fn lock(tx: &mut Tx, subject: Subject<'_>, act: Act) -> Outcome<bool> {
+/// Holds the subject until the commit; false when the act would leave no operator. Whoever compares its version holds it before.
+///
+/// # Errors
+/// The database failed.
+pub async fn hold(tx: &mut Tx, subject: Subject<'_>, act: Act) -> Outcome<bool> {
     match subject {
         Subject::Person(id) => {
             if matches!(act, Act::Suspend | Act::Terminate) && !another_operator(tx, id).await? {

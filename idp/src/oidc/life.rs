@@ -27,7 +27,7 @@ pub async fn is_over(c: &mut impl Conn, grant: &mut Grant, client: &Client, now:
     }
     let Some(organization) = &grant.organization_id else { return Ok(true) };
     let session = grant.session_id.as_deref().unwrap_or_default();
-    let held = admission::held(c, client, (&grant.person_id, session), now).await?;
+    let held = admission::held(c, client, (&grant.person_id, session, Some(organization)), now).await?;
     match held.lets_stay(client, organization, now) {
         Ok(until) => {
             grant.until = until.map(Into::into);

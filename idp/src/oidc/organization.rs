@@ -125,7 +125,7 @@ pub async fn find(
     if said.interest == Interest::Nothing && admitted.is_empty() && said.named.is_none() && !access.is_metered() {
         return Ok(found);
     }
-    let held = admission::held(c, client, (&session.person_id, &session.id), now).await?;
+    let held = admission::held(c, client, (&session.person_id, &session.id, None), now).await?;
     found.all = organizations::candidates(c, (&session.person_id, &client.id), now).await?;
     let earlier = match found.all.len() {
         0 | 1 => None,

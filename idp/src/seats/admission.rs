@@ -54,14 +54,15 @@ impl Held {
     }
 }
 
-/// Finds what `person` holds at a portal. The session of theirs is not counted among those that are connected.
+/// Finds what `person` holds at a portal, of the organization they act for where that is known. The session of theirs is not counted among
+/// those that are connected.
 ///
 /// # Errors
 /// The database failed.
 pub async fn held(
     c: &mut impl Conn,
     client: &Client,
-    (person, session): (&str, &str),
+    (person, session, organization): (&str, &str, Option<&str>),
     now: Timestamp,
 ) -> Outcome<Held> {
     let mut held = Held::default();
@@ -69,7 +70,7 @@ pub async fn held(
         held.seats = seats::admissible(c, (person, product, session), now).await?;
     }
     if client.settings.enrolment {
-        held.openings = enrolments::windows(c, person, &client.id).await?;
+        held.openings = enrolments::windows(c, (person, &client.id, organization), now).await?;
     }
     Ok(held)
 }

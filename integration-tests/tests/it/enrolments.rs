@@ -278,6 +278,84 @@ own_journeys! {
     }
 }
 
+own_journeys! {
+    /// Whatever was before, and whatever others have: what is open now opens.
+    async fn courses_that_ended_and_those_of_others_shut_nobody_out(mut server: TestServer) {
+        let school = School::of(&mut server).await;
+        let today = in_days(&server, 0).await;
+        let id = school.enrol(json!({ "not_before": today, "not_after": today })).await;
+        school.step(&id, json!({ "step": "signed" })).await.done(200);
+        let other = server.people.iter().filter_map(|person| person.organization.as_ref()).find(|it| it.id != school.organization);
+        let other = other.unwrap().id.clone();
+        for (organization, prefix, closes) in [(&school.organization, "enr_past", 2), (&other, "enr_other", i64::from(i32::MAX) * 1000)] {
+            let many = format!(
+                "INSERT INTO enrolments (id, organization_id, person_id, client_id, title, not_before, not_after, at_end, signed_at, withdrawal,
+                                         status, opens_at, closes_at, version, created_by, created_at, updated_at)
+                 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)
+                 SELECT '{prefix}' || n.i, '{organization}', e.person_id, e.client_id, e.title, '2020-01-01', '2020-02-01', 'close', e.signed_at,
+                        e.withdrawal, 'registered', 1, {closes}, 1, e.created_by, 1, 1
+                 FROM enrolments e, n WHERE e.id = '{id}'"
+            );
+            server.rewrite(&many).await;
+        }
+        assert_eq!(school.turned_away(&server).await, None);
+        let request = AuthorizationRequest::of(&school.client).offline();
+        let tokens = tokens_for(&server, &request, &school.learner).await;
+        assert!(lives(&server, &school.client, &tokens).await);
+        let tokens = Tokens::from(&refresh(&server, &school.client, tokens.refresh_token()).await);
+        assert!(lives(&server, &school.client, &tokens).await);
+        // What ended last is what they read.
+        server.advance(DAY).await;
+        assert!(school.turned_away(&server).await.unwrap().contains("a pris fin le"));
+        server.kill();
+    }
+
+    async fn a_member_has_so_many_enrolments_at_a_portal_and_no_more(mut server: TestServer) {
+        const MOST: usize = 50;
+        let mut school = School::of(&mut server).await;
+        let span = json!({ "not_before": in_days(&server, 0).await, "not_after": in_days(&server, 9).await });
+        let mut ids = Vec::with_capacity(MOST);
+        for _ in 0..MOST {
+            ids.push(school.enrol(span.clone()).await);
+        }
+        let opening = json!({ "person": school.person, "portal": "demo-portal", "title": "Anglais B2", "counts_from": "opening" });
+        school.boss.post(&school.enrolments(), &opening).await.problem(409, "conflict");
+        // Given up, it makes room; an account for updates whose link was mailed does not before a day has passed.
+        school.step(&ids[0], json!({ "step": "closed", "reason": "abandon" })).await.done(200);
+        let opened = school.boss.post(&school.enrolments(), &opening).await.done(201)["id"].as_str().unwrap().to_owned();
+        school.step(&opened, json!({ "step": "closed", "reason": "abandon" })).await.done(200);
+        school.boss.post(&school.enrolments(), &opening).await.problem(409, "conflict");
+        server.advance(DAY + 1).await;
+        school.again(&server).await;
+        school.boss.post(&school.enrolments(), &opening).await.done(201);
+        server.kill();
+    }
+
+    /// R021: it came back on the last day, and is typed in on the day after.
+    async fn a_contract_that_came_back_in_time_counts_when_it_is_typed_in_late(mut server: TestServer) {
+        let mut school = School::of(&mut server).await;
+        server.advance_to_noon().await;
+        school.again(&server).await;
+        let (today, last, after) = (in_days(&server, 0).await, in_days(&server, 15).await, in_days(&server, 16).await);
+        let id = school.enrol(json!({ "not_before": today, "not_after": in_days(&server, 60).await, "sent_on": today })).await;
+        assert_eq!(school.read(&id).await["return_by"], last);
+        server.advance(16 * DAY).await;
+        school.again(&server).await;
+        assert_eq!(school.read(&id).await["status"], "lapsed");
+        for late in [json!({ "step": "signed" }), json!({ "step": "signed", "on": after }), json!({ "step": "paid", "on": last })] {
+            school.step(&id, late).await.problem(409, "conflict");
+        }
+        let shown = school.step(&id, json!({ "step": "signed", "on": last })).await.done(200);
+        assert!(shown["status"] == "registered" && shown["opens_at"].is_string(), "{shown}");
+        assert_eq!(school.turned_away(&server).await, None);
+        let trail = school.boss.get(&format!("/organizations/{}/audit?limit=200", school.organization)).await.done(200);
+        let revived = |line: &&Value| line["event"] == "enrolment.changed" && line["detail"]["before"]["status"] == "lapsed";
+        let revived = trail["items"].as_array().unwrap().iter().find(revived).unwrap();
+        assert_eq!(revived["detail"]["after"]["status"], "registered", "{revived}");
+        server.kill();
+    }
+}
+
 async fn boss_member(school: &School, members: &str, name: &str) -> String {
     school.boss.post(members, &new_member(name)).await.done(201)["id"].as_str().unwrap().to_owned()
 }

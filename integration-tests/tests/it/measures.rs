@@ -176,6 +176,44 @@ own_journeys! {
         server.kill();
     }
 
+    /// The version is compared while nobody else can change it.
+    async fn of_several_who_read_the_same_version_one_decides(mut server: TestServer) {
+        const MANY: usize = 6;
+        let boss = operator(&server).await;
+        crate::seats::product(&boss, "version").await;
+        let (_, organization) = personnel(&server).await;
+        let orders = format!("/organizations/{organization}/orders");
+        let form = json!({ "number": "BC-VERSION", "product": "version", "seats": 5, "effect_on": in_days(&server, 0).await });
+        let order = crate::subscriptions::set_out(&boss, &organization, form).await;
+        let person = id_of(&boss, server.learner()).await;
+        for subject in [format!("{orders}/{order}"), format!("/people/{person}")] {
+            let etag = boss.get(&subject).await.header("etag").to_owned();
+            assert!(!etag.is_empty(), "{subject}");
+            let barrier = Arc::new(Barrier::new(MANY));
+            let tasks: Vec<_> = (0..MANY)
+                .map(|_| {
+                    let (boss, barrier) = (boss.clone(), Arc::clone(&barrier));
+                    let request = boss.request("PUT", &format!("{subject}/status")).header("if-match", &etag).json(&suspension());
+                    tokio::spawn(async move {
+                        barrier.wait().await;
+                        boss.send(request).await
+                    })
+                })
+                .collect();
+            let mut done = 0;
+            for task in tasks {
+                let answer = task.await.unwrap();
+                if answer.status == 200 {
+                    done += 1;
+                } else {
+                    answer.problem(412, "version_mismatch");
+                }
+            }
+            assert_eq!(done, 1, "{subject}");
+        }
+        server.kill();
+    }
+
     async fn who_may_not_suspends_nobody_and_nobody_suspends_themselves(mut server: TestServer) {
         let api = operator(&server).await;
         let chief = Api::of_person(&server, &of_kind(&server, "second factor operator"), ALL).await;

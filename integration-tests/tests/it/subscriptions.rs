@@ -82,7 +82,7 @@ fn purge_on(last_day: &str) -> String {
     last_day.checked_add(Span::new().years(1)).unwrap().tomorrow().unwrap().to_string()
 }
 
-async fn set_out(boss: &Api, organization: &str, body: Value) -> String {
+pub(crate) async fn set_out(boss: &Api, organization: &str, body: Value) -> String {
     let made = boss.post(&format!("/organizations/{organization}/orders"), &body).await.done(201);
     let id = made["id"].as_str().unwrap().to_owned();
     step(boss, organization, &id, json!({ "step": "acknowledged" })).await.done(200);

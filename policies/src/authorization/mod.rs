@@ -73,8 +73,8 @@ pub struct Subject<'a> {
     pub administrator: bool,
 }
 
-/// The status of an organization.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The status of an organization, from the most open to the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OrganizationStatus {
     /// As usual.
     Active,
@@ -84,8 +84,8 @@ pub enum OrganizationStatus {
     Terminated,
 }
 
-/// How far the subscription of an organization opens its data to its administrators, members and programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far the subscription of an organization opens its data to its administrators, members and programs, from the most open to the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subscription {
     /// As usual: a contract goes on, or there never was one.
     Open,

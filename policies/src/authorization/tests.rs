@@ -864,3 +864,11 @@ proptest! {
         prop_assert!(!matches!(&decision, Decision::Refuse { errors, .. } if !errors.is_empty()), "{decision:?}");
     }
 }
+
+#[test]
+fn what_is_less_open_comes_later() {
+    let statuses = [OrganizationStatus::Active, OrganizationStatus::Suspended, OrganizationStatus::Terminated];
+    assert!(statuses.is_sorted_by(|open, narrow| open < narrow));
+    let subscriptions = [Subscription::Open, Subscription::Export, Subscription::Over];
+    assert!(subscriptions.is_sorted_by(|open, narrow| open < narrow));
+}
