@@ -126,7 +126,7 @@ own_journeys! {
         privacy.send(privacy.request("POST", &format!("/people/{person}/invitation"))).await.problem(403, "forbidden");
 
         // For an administrator nobody is there, not even their own members.
-        let administrator = Api::of_person(&server, &several, ALL).await;
+        let administrator = Api::of_person(&server, &of_kind(&server, "administrator"), ALL).await;
         for path in [&memberships, &mails] {
             administrator.get(path).await.problem(404, "not_found");
         }
