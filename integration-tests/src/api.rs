@@ -8,7 +8,7 @@ use crate::{Answer, Authenticator, Browser, Client, Http, Person, SlowReader, Te
 /// The client through which people of the demonstration manage.
 pub const CONSOLE: &str = "demo-management";
 /// Every scope of the API.
-pub const ALL: &str = "habilis.organizations.read habilis.organizations.write habilis.members.read habilis.members.write habilis.people.read habilis.duties habilis.keys habilis.measures habilis.orders habilis.jobs.read habilis.audit.read habilis.webhooks habilis.portals habilis.bounces habilis.signing_keys habilis.self";
+pub const ALL: &str = "habilis.organizations.read habilis.organizations.write habilis.members.read habilis.members.write habilis.people.read habilis.people.write habilis.duties habilis.keys habilis.measures habilis.orders habilis.jobs.read habilis.audit.read habilis.webhooks habilis.portals habilis.bounces habilis.signing_keys habilis.self";
 
 /// A caller of the API.
 #[derive(Clone, Debug)]

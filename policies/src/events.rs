@@ -97,6 +97,7 @@ pub const UNTOLD: &[&str] = &[
     "person.duties_change_expired",
     "person.duties_change_refused",
     "person.duties_change_withdrawn",
+    "person.invited",
     "seat.lapsed",
     "trial.notice_sent",
 ];

@@ -91,28 +91,31 @@ pub async fn post(State(app): State<App>, origin: Origin, Path(token): Path<Stri
     if !compromise_links::use_up(&mut tx, &digest(&token), now).await? {
         return over(&app, &origin);
     }
-    close(&mut tx, &app, (&person, "mail"), (&origin, now)).await?;
+    close(&mut tx, &app, (&person, reported(&person, &origin, "mail")), (&origin, now)).await?;
     tx.commit().await?;
     closed(&app, &origin)
 }
 
+/// The line of the trail about a report on a page: from which, `account` or `mail`.
+pub fn reported(person: &Person, origin: &Origin, by: &'static str) -> Event {
+    Event::new("account.compromise_reported").by(&person.id).about(&person.id).from(origin).with("by", by)
+}
+
 /// Shuts the account, see [`shut`]. Sends a link to choose another password, and tells the data protection officer through their queue. The link of a
-/// mail that takes a changed address back stays good. The caller holds the lock on the person, and commits.
+/// mail that takes a changed address back stays good. `event` says who reports, and how. The caller holds the lock on the person, and commits.
 ///
 /// # Errors
 /// The database or a template failed.
 pub async fn close(
     tx: &mut Tx,
     app: &App,
-    (person, by): (&Person, &'static str),
+    (person, event): (&Person, Event),
     (origin, now): (&Origin, Timestamp),
 ) -> Outcome<()> {
     let shut = shut(tx, app, person, now).await?;
     links::send(tx, app, (&person.id, Why::Compromised(shut.removed)), now).await?;
     let incident = incidents::of_account(tx, app, (person, origin), About::Compromise, now).await?;
-    let event = Event::new("account.compromise_reported").by(&person.id).about(&person.id).from(origin).with("by", by);
-    let event = event.with("incident", incident);
-    Ok(audit::record(tx, shut.tell(event), now).await?)
+    Ok(audit::record(tx, shut.tell(event.with("incident", incident)), now).await?)
 }
 
 /// What was open of an account, and is no more.

@@ -16,7 +16,7 @@ use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::members::{self, Terms};
 use crate::db::people::{self, NewPerson, Person};
-use crate::db::{Tx, clients, enrolments, is_unique_violation, organizations, search};
+use crate::db::{Conn, Tx, clients, enrolments, is_unique_violation, organizations, search};
 use crate::mail::accounts::AccountLetter;
 use crate::mail::{self, Post, Recipient};
 use crate::oidc::client::Client;
@@ -272,11 +272,19 @@ async fn refusal(tx: &mut Tx, invitation: &Invitation<'_>) -> Outcome<Option<Inv
             return Ok(Some(InviteRefusal::NoSuchClient(client.clone())));
         }
     }
-    let Some(portal) = &invitation.landing.client else { return Ok(None) };
-    let Some(row) = clients::find(tx, portal).await? else {
+    landing_refusal(tx, &invitation.landing).await
+}
+
+/// Why nobody can land there.
+///
+/// # Errors
+/// The database failed, or what is known of the portal cannot be read.
+pub async fn landing_refusal(c: &mut impl Conn, landing: &Landing) -> Outcome<Option<InviteRefusal>> {
+    let Some(portal) = &landing.client else { return Ok(None) };
+    let Some(row) = clients::find(c, portal).await? else {
         return Ok(Some(InviteRefusal::NoSuchClient(portal.clone())));
     };
-    let elsewhere = !invitation.landing.is_at(&Client::from_row(row)?);
+    let elsewhere = !landing.is_at(&Client::from_row(row)?);
     Ok(elsewhere.then_some(InviteRefusal::TargetElsewhere))
 }
 

@@ -133,7 +133,8 @@ async fn report(State(app): State<App>, origin: Origin, cookies: Cookies, Form(f
     }
     let mut tx = app.db.begin().await?;
     people::lock(&mut tx, &person.id).await?;
-    compromise::close(&mut tx, &app, (&person, "account"), (&origin, now)).await?;
+    let event = compromise::reported(&person, &origin, "account");
+    compromise::close(&mut tx, &app, (&person, event), (&origin, now)).await?;
     tx.commit().await?;
     compromise::closed(&app, &origin)
 }

@@ -20,13 +20,13 @@ use super::caller::{Acting, Caller, OnMember};
 use super::members::{AffiliationName, MandateName, Member, RoleName, check_end, check_granted, show};
 use super::offers::Offer;
 use super::page::{self, Asked, Page, Paging};
+use super::people_invitations::{LandingPage, landing};
 use super::problem::{Answer, Code, Problem};
 use super::rights::RightGiven;
 use super::seats::seat_problem;
 use super::write::{Write, Written};
 use super::{Problems, instant};
 use crate::account::invite::{self, Incomplete, Invitation, InviteRefusal};
-use crate::account::landing::Landing;
 use crate::account::offers::OfferRefusal;
 use crate::account::{offers, signatories};
 use crate::app::App;
@@ -104,6 +104,9 @@ pub(super) struct NewMember {
     #[serde(default, deserialize_with = "fields::optional_list")]
     #[schema(value_type = Option<Vec<String>>, max_items = 20)]
     products: Option<Vec<fields::Line>>,
+    /// Where the link leads once the account is open; to the account when absent. Who has an account lands nowhere: they are offered a
+    /// membership.
+    landing: Option<LandingPage>,
 }
 
 impl NewMember {
@@ -162,6 +165,7 @@ async fn create(
     // The grant to the organization must not shrink meanwhile.
     members::lock(&mut write.tx, organization).await?;
     check_granted(&mut write.tx, organization, &new.rights).await?;
+    let landing = landing(&mut write.tx, new.landing.as_ref()).await?;
     if let Some(person) = people::find_by_login(&mut write.tx, &login).await? {
         return offer(&app, write, (&caller, &acting), (&person, new, products.as_deref())).await;
     }
@@ -178,7 +182,7 @@ async fn create(
         products: products.as_deref(),
         initial_of: None,
         operator: false,
-        landing: Landing::default(),
+        landing,
         by: caller.id(),
     };
     let ends_on = new.ends_on.map(|day| day.to_string());
@@ -327,13 +331,7 @@ async fn resend(
     let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
     let Some(account) = people::find(&mut write.tx, person).await? else { return Err(Problem::not_found().into()) };
     people::lock(&mut write.tx, person).await?;
-    let last = account_links::latest_made(&mut write.tx, person, account_links::Purpose::Activate).await?;
-    let waited = last.map_or(RESEND_AFTER, |last| write.now.duration_since(last));
-    if waited < RESEND_AFTER {
-        let left = HeaderValue::from((RESEND_AFTER - waited).as_secs() + 1);
-        let detail = "the link was sent less than five minutes ago";
-        return Err(Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, left).into());
-    }
+    not_too_soon(&mut write, person).await?;
     let sent = invite::invite_again(&mut write.tx, (&app).into(), &account, write.now).await?;
     let Some(mail) = sent.map_err(|refusal| seat_problem(&refusal))? else {
         return Err(Problem::new(Code::Conflict, "the account is open already: there is nothing to send").into());
@@ -344,4 +342,16 @@ async fn resend(
     let answer = write.finish(Written::changed(&shown)?.with_version(version)).await;
     app.mail_waiting.notify_one();
     answer
+}
+
+/// Refuses to send an invitation again that was sent a moment ago.
+pub(super) async fn not_too_soon(write: &mut Write, person: &str) -> Answer<()> {
+    let last = account_links::latest_made(&mut write.tx, person, account_links::Purpose::Activate).await?;
+    let waited = last.map_or(RESEND_AFTER, |last| write.now.duration_since(last));
+    if waited >= RESEND_AFTER {
+        return Ok(());
+    }
+    let left = HeaderValue::from((RESEND_AFTER - waited).as_secs() + 1);
+    let detail = "the link was sent less than five minutes ago";
+    Err(Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, left).into())
 }

@@ -7,6 +7,7 @@ pub mod body;
 mod bounces;
 mod bulk;
 pub mod caller;
+mod compromise;
 mod consents;
 mod contacts;
 mod credentials;
@@ -29,6 +30,7 @@ mod incidents;
 mod invitations;
 mod jobs;
 mod jsonl;
+mod lifecycle;
 mod me;
 mod measures;
 mod members;
@@ -43,6 +45,9 @@ pub mod page;
 mod password_hashes;
 mod password_renewals;
 mod people;
+mod people_invitations;
+mod person_mails;
+mod person_memberships;
 mod portals;
 pub mod precondition;
 mod prior_information;
@@ -53,6 +58,7 @@ mod resources;
 mod reviews;
 mod rights;
 mod seats;
+mod sharing;
 mod signing_keys;
 mod successions;
 mod trail;
@@ -92,6 +98,7 @@ pub fn is_below(path: &str) -> bool {
 fn endpoints() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::Document::openapi())
         .merge(me::router())
+        .merge(compromise::router())
         .merge(organizations::router())
         .merge(contacts::router())
         .merge(rights::router())
@@ -111,6 +118,9 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())
+        .merge(people_invitations::router())
+        .merge(person_memberships::router())
+        .merge(person_mails::router())
         .merge(bounces::router())
         .merge(portals::router())
         .merge(resources::router())
@@ -133,8 +143,10 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(formal_notices::router())
         .merge(api_keys::router())
         .merge(trail::router())
+        .merge(sharing::router())
         .merge(notices::router())
         .merge(jobs::router())
+        .merge(lifecycle::router())
         .merge(events::router())
         .merge(webhooks::router())
 }

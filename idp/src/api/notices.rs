@@ -18,7 +18,7 @@ use super::{Problems, instant};
 use crate::app::App;
 use crate::db::notices::{self, Notice as Row};
 use crate::db::outbox::{self, OfNotice};
-use crate::db::{Conn, people};
+use crate::db::{At, Conn, people};
 use crate::lifecycle::NAMES;
 
 /// Mails shown of the notices of one page; one goes to every administrator.
@@ -73,21 +73,25 @@ pub(super) struct NoticeMail {
     answer: Option<String>,
 }
 
+/// What became of a mail that came back, was sent, or is due at these instants.
+pub(super) fn outcome(bounced_at: Option<At>, sent_at: Option<At>, due_at: Option<At>) -> &'static str {
+    match (bounced_at, sent_at, due_at) {
+        (Some(_), ..) => "bounced",
+        (None, Some(_), _) => "sent",
+        (None, None, Some(_)) => "waiting",
+        (None, None, None) => "given_up",
+    }
+}
+
 impl From<OfNotice> for NoticeMail {
     fn from(row: OfNotice) -> Self {
-        let outcome = match (row.bounced_at, row.sent_at, row.due_at) {
-            (Some(_), ..) => "bounced",
-            (None, Some(_), _) => "sent",
-            (None, None, Some(_)) => "waiting",
-            (None, None, None) => "given_up",
-        };
         Self {
+            outcome: outcome(row.bounced_at, row.sent_at, row.due_at),
             id: row.id,
             person: row.person_id,
             template: row.template,
             locale: row.locale,
             text_sha256: row.body_digest,
-            outcome,
             sent_at: row.sent_at.map(instant),
             bounced_at: row.bounced_at.map(instant),
             attempts: row.attempts,

@@ -1,5 +1,5 @@
-//! Whose password comes of age: for an organization's administrators, as a list and as a spreadsheet (R046), and the figures of the
-//! campaign for the operator (R045).
+//! Whose password comes of age: for an organization's administrators, as a list and as a spreadsheet (R046), and for the operator of
+//! everybody, with the figures of the campaign (R045).
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -39,10 +39,14 @@ const BATCH: u32 = 1_000;
 const BATCHES: u32 = 10;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(export)).routes(routes!(figures))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(export))
+        .routes(routes!(of_server))
+        .routes(routes!(figures))
 }
 
-/// A member whose password is to be renewed.
+/// Somebody whose password is to be renewed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PasswordDue {
     /// `usr_…`.
@@ -141,6 +145,23 @@ async fn list(
     Asked(query): Asked<DueQuery>,
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::ReadPasswordRenewals, &organization).await?;
+    Ok(page_of(&app, &caller, (&acting.organization.id, query)).await?.into_response())
+}
+
+/// List everybody whose password expires soon, has expired, or was not renewed in time, by id. Ten thousand people are looked through for a
+/// page: it may be short, or empty, and there is more as long as there is `next`.
+#[utoipa::path(
+    get, path = "/passwords", tag = "people", params(DueQuery),
+    responses((status = 200, description = "A page", body = Page<PasswordDue>), Problems),
+    security(("oauth2" = ["habilis.members.read"]))
+)]
+async fn of_server(State(app): State<App>, caller: Caller, Asked(query): Asked<DueQuery>) -> Answer {
+    caller.may(&app, Action::ReadPasswordRenewals).await?;
+    Ok(page_of(&app, &caller, ("", query)).await?.into_response())
+}
+
+/// A page of those who are due: of the members of `organization`, or with an empty text of everybody.
+async fn page_of(app: &App, caller: &Caller, (organization, query): (&str, DueQuery)) -> Answer<Page<PasswordDue>> {
     let days = within(query.due_within)?;
     let paging = Paging::new(query.limit, query.cursor);
     let (limit, mut after) = (paging.limit()?, paging.after()?);
@@ -150,7 +171,7 @@ async fn list(
     // Where the list goes on behind the last row that is shown.
     let mut shown = after.clone();
     for _ in 0..BATCHES {
-        let of = (acting.organization.id.as_str(), (after.0, after.1.as_str()));
+        let of = (organization, (after.0, after.1.as_str()));
         let found = due::batch(&mut app.db.reader().await?, &app.config, of, (BATCH, now)).await?;
         let whole = found.len() == BATCH as usize;
         for standing in found {
@@ -160,17 +181,17 @@ async fn list(
             let Some(due) = standing.due(today, days).filter(|_| seen) else { continue };
             if page.items.len() == limit as usize {
                 page.next = Some(cursor_before(shown.0, &shown.1));
-                return Ok(page.into_response());
+                return Ok(page);
             }
             shown.clone_from(&after);
             page.items.push(PasswordDue::of(standing, due, today));
         }
         if !whole {
-            return Ok(page.into_response());
+            return Ok(page);
         }
     }
     page.next = Some(cursor_before(after.0, &after.1));
-    Ok(page.into_response())
+    Ok(page)
 }
 
 const HEADERS: [&str; 6] = ["Nom", "Prénom", "Identifiant", "Mot de passe", "Date d’expiration", "Cause"];

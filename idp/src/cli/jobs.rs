@@ -11,7 +11,7 @@ use super::{master_key, open_migrated, say};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::lifecycle::{self, Overview, Run};
+use crate::lifecycle::{self, Bounds, Overview, Run};
 use crate::outcome::{Fault, Outcome};
 
 /// Seconds to wait for another process that is at it.
@@ -119,7 +119,8 @@ async fn once(app: &App, now: Timestamp) -> Outcome<()> {
 }
 
 async fn forecast(app: &App, times: (Timestamp, Timestamp), limit: u32) -> Outcome<()> {
-    let forecast = lifecycle::forecast(app, times, usize::try_from(limit)?).await?;
+    let bounds = Bounds { most: usize::try_from(limit)?, stop: None };
+    let forecast = lifecycle::forecast(app, times, bounds).await?;
     let shown = forecast.lines.len();
     for line in forecast.lines {
         let (at, due) = (paris(line.at), paris(line.due));

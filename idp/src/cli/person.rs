@@ -22,6 +22,8 @@ use crate::web::text::Locale;
 
 /// Mails shown of one person.
 const MAILS: u32 = 50;
+/// Signs of sharing shown of one person, and of everybody.
+const SUSPICIONS: (u32, u32) = (100, 1000);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -141,7 +143,8 @@ pub(super) async fn run(command: Command, config: Config) -> Outcome<()> {
         }
         Command::Sharing { days } => {
             let since = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(days)))?;
-            for found in sharing_suspicions::since(&mut db.reader().await?, since).await? {
+            let place = (i64::MAX, "", SUSPICIONS.1);
+            for found in sharing_suspicions::list(&mut db.reader().await?, ("", since), place).await? {
                 let (many, counted) = (found.devices, found.counted);
                 say(format_args!("{}  {}  {}  {many} {counted}", found.day, found.person_id, found.login));
             }
@@ -243,7 +246,7 @@ async fn show(c: &mut impl Conn, person: &Person) -> Outcome<()> {
         }
         say(said);
     }
-    for mail in outbox::of_person(c, &person.id, MAILS).await? {
+    for mail in outbox::of_person(c, &person.id, (i64::MAX, "", MAILS)).await? {
         let answer = mail.answer.unwrap_or_default();
         let what = match mail.sent_at {
             Some(at) => format!("sent {}", Timestamp::from(at)),
@@ -254,7 +257,8 @@ async fn show(c: &mut impl Conn, person: &Person) -> Outcome<()> {
         let digest = mail.body_digest.map(|digest| format!("  sha256:{digest}")).unwrap_or_default();
         say(format_args!("mail: {}  {}  written {written}  {what}  {answer}{digest}", mail.id, mail.template));
     }
-    for found in sharing_suspicions::of_person(c, &person.id).await? {
+    let (all, place) = ((person.id.as_str(), Timestamp::UNIX_EPOCH), (i64::MAX, "", SUSPICIONS.0));
+    for found in sharing_suspicions::list(c, all, place).await? {
         let (day, many, counted) = (found.day, found.devices, found.counted);
         say(format_args!("sharing suspected: {day}  {many} {counted} at the same time"));
     }

@@ -32,8 +32,11 @@ statements! {
             WHERE id = $1 AND body <> '' AND next_attempt_at IS NOT NULL AND (claimed_until IS NULL OR claimed_until < $4)";
     DROP_TEXT = "UPDATE outbox SET body = '', body_digest = $2 WHERE id = $1 AND body <> '' AND next_attempt_at IS NULL";
     RECENT = "SELECT id, recipient, subject, sealed, created_at, sent_at, bounced_at, answer FROM outbox ORDER BY created_at DESC, id DESC LIMIT $1";
-    OF_PERSON = "SELECT id, template, created_at, sent_at, attempts, answer, body_digest FROM outbox WHERE person_id = $1
-                 ORDER BY created_at DESC, id DESC LIMIT $2";
+    OF_PERSON = "SELECT id, template, locale, created_at, COALESCE(due_at, next_attempt_at) AS due_at, sent_at, bounced_at, attempts, answer,
+                        body_digest, notice_id
+                 FROM outbox
+                 WHERE person_id = $1 AND (created_at, id) < ($2, $3)
+                 ORDER BY created_at DESC, id DESC LIMIT $4";
     OF_NOTICES = {
         sqlite "SELECT notice_id, id, person_id, template, locale, created_at, due_at, sent_at, bounced_at, attempts, answer, body_digest FROM outbox
                 WHERE notice_id IN (SELECT value FROM json_each($1)) ORDER BY id LIMIT $2",
@@ -113,16 +116,24 @@ pub struct Notice {
     pub id: String,
     /// Name and version of the text.
     pub template: String,
+    /// `fr` or `en`.
+    pub locale: String,
     /// When it was written.
     pub created_at: At,
+    /// When it is tried next; none when there is nothing left to do.
+    pub due_at: Option<At>,
     /// When the mail server took it.
     pub sent_at: Option<At>,
+    /// When it was refused for good, or came back.
+    pub bounced_at: Option<At>,
     /// How many times it was tried.
     pub attempts: i64,
     /// What the mail server said last.
     pub answer: Option<String>,
     /// SHA-256 of the text, hexadecimal.
     pub body_digest: Option<String>,
+    /// The notice that it carries, `ntc_…`.
+    pub notice_id: Option<String>,
 }
 
 /// A mail whose text lies in clear: an earlier version wrote it.
@@ -174,12 +185,16 @@ pub async fn of_notices(c: &mut impl Conn, notices: &[&str], limit: u32) -> sqlx
     sql!(c, all OfNotice: OF_NOTICES, ids, i64::from(limit))
 }
 
-/// The mails to `person`, newest first.
+/// The mails to `person`, newest first, from before an instant and a mail, at most `limit`.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn of_person(c: &mut impl Conn, person: &str, limit: u32) -> sqlx::Result<Vec<Notice>> {
-    sql!(c, all Notice: OF_PERSON, person, i64::from(limit))
+pub async fn of_person(
+    c: &mut impl Conn,
+    person: &str,
+    (at, id, limit): (i64, &str, u32),
+) -> sqlx::Result<Vec<Notice>> {
+    sql!(c, all Notice: OF_PERSON, person, at, id, i64::from(limit))
 }
 
 /// Puts a mail written `now` into the outbox that leaves at `due`.

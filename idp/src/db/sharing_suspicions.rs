@@ -7,14 +7,10 @@ use super::{At, Conn, Tx};
 
 statements! {
     INSERT = "INSERT INTO sharing_suspicions (person_id, day, raised_at, devices, counted) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-    SINCE = "SELECT s.person_id, p.login, s.day, s.devices, s.counted
-             FROM sharing_suspicions s JOIN people p ON p.id = s.person_id
-             WHERE s.raised_at >= $1
-             ORDER BY s.raised_at DESC, s.person_id LIMIT 1000";
-    OF_PERSON = "SELECT s.person_id, p.login, s.day, s.devices, s.counted
-                 FROM sharing_suspicions s JOIN people p ON p.id = s.person_id
-                 WHERE s.person_id = $1
-                 ORDER BY s.raised_at DESC LIMIT 100";
+    LIST = "SELECT s.person_id, p.login, s.day, s.raised_at, s.devices, s.counted
+            FROM sharing_suspicions s JOIN people p ON p.id = s.person_id
+            WHERE s.raised_at >= $1 AND ($2 = '' OR s.person_id = $2) AND (s.raised_at, s.person_id) < ($3, $4)
+            ORDER BY s.raised_at DESC, s.person_id DESC LIMIT $5";
     PURGE = "DELETE FROM sharing_suspicions WHERE raised_at < $1";
 }
 
@@ -27,6 +23,8 @@ pub struct Suspicion {
     pub login: String,
     /// The day, in Paris.
     pub day: String,
+    /// When it was noticed.
+    pub raised_at: At,
     /// How many networks or devices it was used from at the same time.
     pub devices: i64,
     /// Which of the two: `networks` or `devices`.
@@ -46,20 +44,17 @@ pub async fn insert(
     sql!(tx, execute INSERT, person, day.to_string(), At::from(now), many, counted).map(|rows| rows == 1)
 }
 
-/// The suspicions since then, newest first, a thousand at most.
+/// The suspicions since then about `person`, or with an empty text about everybody: newest first, from before an instant and a person,
+/// at most `limit`.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn since(c: &mut impl Conn, since: Timestamp) -> sqlx::Result<Vec<Suspicion>> {
-    sql!(c, all Suspicion: SINCE, At::from(since))
-}
-
-/// The suspicions about one person, newest first.
-///
-/// # Errors
-/// The engine failed.
-pub async fn of_person(c: &mut impl Conn, person: &str) -> sqlx::Result<Vec<Suspicion>> {
-    sql!(c, all Suspicion: OF_PERSON, person)
+pub async fn list(
+    c: &mut impl Conn,
+    (person, since): (&str, Timestamp),
+    (at, before, limit): (i64, &str, u32),
+) -> sqlx::Result<Vec<Suspicion>> {
+    sql!(c, all Suspicion: LIST, At::from(since), person, at, before, i64::from(limit))
 }
 
 /// Forgets those raised before `before`.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BinaryHeap};
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{END, Facts, Kind, PAGE, Page, Row, Visit, each};
 use crate::app::App;
@@ -27,6 +28,15 @@ pub struct Line {
     pub what: String,
 }
 
+/// How far a forecast goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Lines at the most.
+    pub most: usize,
+    /// When it stops, whatever is left to look at; when everything was looked at without.
+    pub stop: Option<Instant>,
+}
+
 /// What would be said and done.
 #[derive(Debug, Default)]
 pub struct Forecast {
@@ -34,26 +44,31 @@ pub struct Forecast {
     pub lines: Vec<Line>,
     /// How many of each kind, by kind and by what is said or done: all of them.
     pub counts: BTreeMap<(&'static str, String), u64>,
+    /// Whether it was stopped before everything was looked at: then lines and counts are of what was.
+    pub stopped: bool,
 }
 
-/// What runs from `now` until `until` would say and do; at most `most` lines, and all counts. Memory hangs on `most` alone.
+/// What runs from `now` until `until` would say and do; at most so many lines, and all counts. Memory hangs on the lines alone.
 ///
 /// # Errors
 /// The database failed, or what is known of something cannot be read.
-pub async fn forecast(app: &App, (now, until): (Timestamp, Timestamp), most: usize) -> Outcome<Forecast> {
-    let mut forecaster = Forecaster { app, now, until, most, lines: BinaryHeap::new(), counts: BTreeMap::new() };
+pub async fn forecast(app: &App, (now, until): (Timestamp, Timestamp), bounds: Bounds) -> Outcome<Forecast> {
+    let (lines, counts) = (BinaryHeap::new(), BTreeMap::new());
+    let mut forecaster = Forecaster { app, now, until, bounds, lines, counts, stopped: false };
     each(&mut forecaster).await?;
-    Ok(Forecast { lines: forecaster.lines.into_sorted_vec(), counts: forecaster.counts })
+    let Forecaster { lines, counts, stopped, .. } = forecaster;
+    Ok(Forecast { lines: lines.into_sorted_vec(), counts, stopped })
 }
 
 struct Forecaster<'a> {
     app: &'a App,
     now: Timestamp,
     until: Timestamp,
-    most: usize,
+    bounds: Bounds,
     /// The latest on top, to be thrown out by an earlier one.
     lines: BinaryHeap<Line>,
     counts: BTreeMap<(&'static str, String), u64>,
+    stopped: bool,
 }
 
 impl Visit for Forecaster<'_> {
@@ -69,6 +84,10 @@ impl Visit for Forecaster<'_> {
         };
         let (mut at, mut id) = (At::from(Timestamp::MIN), String::new());
         loop {
+            if self.bounds.stop.is_some_and(|stop| Instant::now() >= stop) {
+                self.stopped = true;
+                return Ok(());
+            }
             let rows = if stale {
                 K::walk(&mut reader, &id, PAGE).await?
             } else {
@@ -113,7 +132,7 @@ impl Forecaster<'_> {
         *self.counts.entry((K::NAME, what.clone())).or_default() += 1;
         let line = Line { at, kind: K::NAME, subject: facts.subject.clone(), rung, due: facts.due, what };
         self.lines.push(line);
-        if self.lines.len() > self.most {
+        if self.lines.len() > self.bounds.most {
             self.lines.pop();
         }
     }

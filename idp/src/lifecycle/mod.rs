@@ -40,7 +40,7 @@ use crate::db::{At, Conn, TURN, Tx, lifecycle_kinds, members};
 use crate::mail;
 use crate::mail::letters::Letter;
 use crate::outcome::{Fault, Outcome};
-pub use forecast::{Forecast, Line, forecast};
+pub use forecast::{Bounds, Forecast, Line, forecast};
 use lease::Lease;
 
 /// Rows of one page: looked at together, and planned in one transaction when there is nothing to say.

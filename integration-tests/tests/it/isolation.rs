@@ -28,6 +28,10 @@ async fn other_organizations_do_not_exist(engine: Engine) {
     for (path, operations) in document["paths"].as_object().unwrap() {
         let inside = path.contains("{organization}");
         for (method, operation) in operations.as_object().unwrap() {
+            // Ends the token it is walked with.
+            if path.ends_with("/me/compromise") {
+                continue;
+            }
             let body = request_body(&document, operation, &ids);
             let sent = body.to_string();
             let names_foreign = foreign.iter().any(|id| sent.contains(id.as_str()));

@@ -324,6 +324,53 @@ own_journeys! {
         server.kill();
     }
 
+    async fn what_waits_and_what_is_due_are_told_to_operators_over_the_api(mut server: TestServer) {
+        let (company, _) = externals(&server, ("Prevu", 2), 40).await;
+        let api = operator(&server).await;
+        let until = in_days(&server, 41).await;
+        let path = format!("/lifecycle/forecast?until={until}");
+        let ahead = api.get(&format!("{path}&limit=200")).await.done(200);
+        let lines = ahead["items"].as_array().unwrap();
+        let of_company = |line: &&Value| line["kind"] == "membership" && line["subject"].as_str().unwrap().contains(&company);
+        let whats: Vec<_> = lines.iter().filter(of_company).map(|line| line["days_before"].as_u64().unwrap()).collect();
+        assert_eq!(whats, [30, 30, 7, 7, 0, 0], "{ahead}");
+        let times: Vec<Timestamp> = lines.iter().map(|line| line["at"].as_str().unwrap().parse().unwrap()).collect();
+        assert!(times.is_sorted(), "in the order of time: {ahead}");
+        let end = json!({ "kind": "membership", "what": "the membership gives no access any more", "count": 2 });
+        assert!(ahead["counts"].as_array().unwrap().contains(&end), "{ahead}");
+        assert_eq!((&ahead["truncated"], &ahead["stopped"]), (&json!(false), &json!(false)), "{ahead}");
+        let first = api.get(&format!("{path}&limit=1")).await.done(200);
+        assert_eq!((first["items"].as_array().unwrap().len(), &first["truncated"]), (1, &json!(true)));
+        assert!(first["counts"].as_array().unwrap().contains(&end), "counts are of all: {first}");
+        assert_eq!(notices(&server, &company, "membership").await, Vec::<Value>::new(), "nothing was changed");
+        api.get("/lifecycle/forecast").await.done(200);
+
+        server.advance(3600).await;
+        let overview = api.get("/lifecycle").await.done(200);
+        let kinds = overview["items"].as_array().unwrap();
+        let of = |kind: &str| kinds.iter().find(|one| one["kind"] == kind).unwrap_or_else(|| panic!("{kind}: {overview}"));
+        for kind in ["password", "api_key", "offer", "succession", "review_opening", "review", "override", "duty_change", "order"] {
+            assert!(of(kind)["waiting"].is_u64() && of(kind)["at_the_end"].is_string(), "{overview}");
+        }
+        for kind in ["membership", "invitation"] {
+            let one = of(kind);
+            assert!(one["waiting"].as_u64().unwrap() >= 2 && one["next_look_at"].is_string(), "{one}");
+            assert!(one["ran_at"].is_string() && one["ran_by"].is_string(), "{one}");
+        }
+
+        let yesterday = in_days(&server, -1).await;
+        for wrong in ["until=soon", &format!("until={yesterday}"), "until=2999-01-01", "until=2030-01-01T00:00:00Z", "limit=0", "most=1"] {
+            api.get(&format!("/lifecycle/forecast?{wrong}")).await.problem(400, "invalid_parameter");
+        }
+        let (hr, _) = personnel(&server).await;
+        let narrow = Api::of_client(&server, "demo-automation", "habilis.members.read").await;
+        for path in ["/lifecycle", "/lifecycle/forecast"] {
+            hr.get(path).await.problem(403, "forbidden");
+            narrow.get(path).await.problem(403, "insufficient_scope");
+        }
+        server.kill();
+    }
+
     async fn a_rule_that_changes_plans_the_reminders_anew(mut server: TestServer) {
         let subject = "Votre mot de passe expire bientôt";
         let person = server.learner().clone();

@@ -122,6 +122,7 @@ mod par;
 mod passkeys;
 mod password_hashes;
 mod passwords;
+mod people;
 mod policy;
 mod portals;
 mod prior_information;

@@ -5,7 +5,7 @@ use habilis_integration_tests::{Api, Browser, TestServer};
 use serde_json::{Value, json};
 
 use crate::api::{of_kind, operator};
-use crate::forgot::local_sign_in;
+use crate::forgot::{NEW, choose, link_to, local_sign_in};
 
 const OWN: &str = "habilis.self";
 
@@ -114,12 +114,49 @@ own_journeys! {
         let plain = Api::of_person(&server, server.learner(), OWN).await;
         assert_eq!(plain.get("/me/factors").await.done(200)["items"], json!([]));
         let program = operator(&server).await;
+        program.send(program.request("POST", "/me/compromise")).await.problem(404, "not_found");
         for path in ["/me", "/me/sessions", "/me/applications", "/me/activity", "/me/factors"] {
             program.get(path).await.problem(404, "not_found");
         }
         program.delete("/me/sessions").await.problem(404, "not_found");
         let narrow = Api::of_person(&server, server.learner(), "habilis.members.read").await;
         narrow.get("/me/sessions").await.problem(403, "insufficient_scope");
+        narrow.send(narrow.request("POST", "/me/compromise")).await.problem(403, "insufficient_scope");
+        server.kill();
+    }
+
+    async fn a_compromise_is_reported_through_an_application_and_closes_everything(mut server: TestServer) {
+        let person = server.learner().clone();
+        let mut browser = Browser::new();
+        local_sign_in(&server, &mut browser, &person.login, &person.password).await;
+        let (api, other) = (Api::of_person(&server, &person, OWN).await, Api::of_person(&server, &person, OWN).await);
+        let colleague = Api::of_person(&server, server.learner_number(1), OWN).await;
+        let id = api.get("/me").await.done(200)["id"].clone();
+        let report = async |api: &Api| {
+            api.send(api.request("POST", "/me/compromise").header("idempotency-key", "report-1")).await
+        };
+        assert_eq!(report(&api).await.status, 204);
+        // The token it was reported with is dead as well: who asks again is nobody.
+        for dead in [&api, &other] {
+            report(dead).await.problem(401, "invalid_token");
+        }
+        assert!(!has_session(&server, &mut browser).await);
+        colleague.get("/me").await.done(200);
+        let page = local_sign_in(&server, &mut Browser::new(), &person.login, &person.password).await;
+        assert!(!page.has("account-page"), "{}", page.summary());
+        let link = link_to(&server, &person.login, 1).await;
+        assert!(choose(&mut browser, &link, NEW).await.has("password-changed-page"));
+
+        let boss = operator(&server).await;
+        let incidents = boss.get("/incidents?status=open").await.done(200);
+        let incident = &incidents["items"][0];
+        assert_eq!((&incident["cause"], &incident["person"]), (&json!("compromise"), &id), "{incidents}");
+        let trail = boss.get("/audit?limit=200").await.done(200);
+        let lines = trail["items"].as_array().unwrap().iter();
+        let told: Vec<_> = lines.filter(|line| line["event"] == "account.compromise_reported").collect();
+        assert_eq!(told.len(), 1, "{trail}");
+        assert_eq!((&told[0]["actor"], &told[0]["client_id"]), (&id, &json!("demo-management")));
+        assert_eq!((&told[0]["detail"]["by"], &told[0]["detail"]["sessions_ended"]), (&json!("api"), &json!(3)));
         server.kill();
     }
 }

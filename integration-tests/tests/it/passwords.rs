@@ -1,10 +1,12 @@
 //! What a password must be: the CNIL's patterns, the rule of the organization, the list of leaked ones, and the page that says
 //! so as one types (R040, Q03).
 
+use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::server::{run_in, run_with_input};
 use habilis_integration_tests::webdriver::Screen;
-use habilis_integration_tests::{Browser, Engine, Page, Person, TestServer, WebDriver};
+use habilis_integration_tests::{Api, Browser, Engine, Page, Person, TestServer, WebDriver};
 
+use crate::api::{all, of_kind, operator};
 use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
 
 /// On the list inside the program, and acceptable but for that.
@@ -143,6 +145,34 @@ own_journeys! {
         assert_eq!(figure(&own, "of them expired"), 1);
         assert!(!own.contains(&late.login), "figures alone: {own}");
         server.command_with(&["passwords", "due", "--organization", "org_nowhere"], &[]).await.assert_refused(&["org_nowhere"]);
+    }
+
+    async fn whose_password_is_due_is_told_to_the_operator_wherever_they_belong(mut server: TestServer) {
+        let (soon, late) = (server.learner_number(0).clone(), server.learner_number(2).clone());
+        let today = server.now().await;
+        for (person, days) in [(&late, 367), (&soon, 364)] {
+            let then = today - jiff::SignedDuration::from_hours(24 * days);
+            server.set_clock(&serde_json::json!({ "set": then.to_string() })).await.ok_json();
+            let link = new_link(&server, &person.login, 1).await;
+            assert_eq!(refusal(&link, NEW).await, "");
+        }
+        server.set_clock(&serde_json::json!({ "set": today.to_string() })).await.ok_json();
+        let api = operator(&server).await;
+        let found = all(&api, "/passwords?due_within=3").await;
+        let due = |person: &Person| found.iter().find(|one| one["login"] == person.login).unwrap_or_else(|| panic!("{found:?}"));
+        assert!(["expired", "suspended"].contains(&due(&late)["status"].as_str().unwrap()), "{found:?}");
+        assert!(due(&late)["expires_on"].is_string() && due(&soon)["person"].is_string(), "{found:?}");
+        // Page by page, in the same order.
+        let first = api.get("/passwords?due_within=3&limit=1").await.done(200);
+        let next = first["next"].as_str().unwrap();
+        let second = api.get(&format!("/passwords?due_within=3&limit=1&cursor={next}")).await.done(200);
+        assert_eq!((&first["items"][0], &second["items"][0]), (&found[0], &found[1]));
+        for wrong in ["due_within=0", "due_within=397", "cursor=x"] {
+            assert_eq!(api.get(&format!("/passwords?{wrong}")).await.status, 400, "{wrong}");
+        }
+        let administrator = Api::of_person(&server, &of_kind(&server, "administrator"), ALL).await;
+        administrator.get("/passwords").await.problem(403, "forbidden");
+        server.kill();
     }
 }
 

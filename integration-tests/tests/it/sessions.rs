@@ -3,10 +3,13 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use habilis_integration_tests::api::ALL;
 use habilis_integration_tests::protocol::{AuthorizationRequest, Code, Tokens, redeem, refresh};
-use habilis_integration_tests::{Browser, Engine, Http, Inbox, Person, TestServer};
+use habilis_integration_tests::{Api, Browser, Engine, Http, Inbox, Person, TestServer};
+use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
+use crate::api::{all, of_kind, operator};
 use crate::forgot::local_sign_in;
 
 async fn signed_in(server: &TestServer, person: &Person) -> Browser {
@@ -173,6 +176,51 @@ own_journeys! {
             assert!(shown.contains(words), "{words}: {shown}");
         }
         assert!(!shown.contains("127.70"), "{shown}");
+        server.kill();
+    }
+
+    async fn signs_of_sharing_are_read_by_the_operators_staff_alone(mut server: TestServer) {
+        let person = server.learner().clone();
+        let at = |network: u8| Browser::from_address(Ipv4Addr::new(127, 73, network, 9));
+        server.set_clock(&json!({ "set": "2027-03-02T08:00:00Z" })).await;
+        let (mut home, mut train) = (at(1), at(2));
+        for _ in 0..2 {
+            for browser in [&mut home, &mut train] {
+                local_sign_in(&server, browser, &person.login, &person.password).await;
+            }
+            server.advance(61).await;
+            assert!(is_signed_in(&server, &mut home).await && is_signed_in(&server, &mut train).await);
+            server.advance(24 * 3600).await;
+        }
+        let api = operator(&server).await;
+        let found = all(&api, "/sharing-suspicions").await;
+        let days: Vec<_> = found.iter().map(|found| found["day"].as_str().unwrap()).collect();
+        assert_eq!(days, ["2027-03-03", "2027-03-02"], "newest first: {found:?}");
+        let first = &found[0];
+        assert_eq!((&first["login"], &first["counted"], &first["count"]), (&json!(person.login), &json!("networks"), &json!(2)));
+        let id = first["person"].as_str().unwrap();
+        let page = api.get("/sharing-suspicions?limit=1").await;
+        assert!(!page.body.contains("127.73"), "{}", page.body);
+        let next = page.done(200)["next"].as_str().unwrap().to_owned();
+        let rest = api.get(&format!("/sharing-suspicions?limit=1&cursor={next}")).await.done(200);
+        assert_eq!((&rest["items"][0], rest.get("next")), (&found[1], None));
+        let count = async |query: &str| all(&api, &format!("/sharing-suspicions?{query}")).await.len();
+        assert_eq!((count("days=1").await, count("days=90").await), (0, 2));
+        assert_eq!(count(&format!("person={id}")).await, 2);
+        let other = api.get(&format!("/people?q={}", server.learner_number(1).login)).await.done(200);
+        assert_eq!(count(&format!("person={}", other["items"][0]["id"].as_str().unwrap())).await, 0);
+        api.get("/sharing-suspicions?person=usr_none").await.problem(404, "not_found");
+        for wrong in ["days=0", "days=91", "days=soon", "since=1", "limit=0"] {
+            api.get(&format!("/sharing-suspicions?{wrong}")).await.problem(400, "invalid_parameter");
+        }
+        // It is a reason to ask, not a proof: administrators are not told.
+        let administrator = Api::of_person(&server, &of_kind(&server, "administrator"), ALL).await;
+        administrator.get("/sharing-suspicions").await.problem(403, "forbidden");
+        let narrow = Api::of_client(&server, "demo-automation", "habilis.people.read").await;
+        narrow.get("/sharing-suspicions").await.problem(403, "insufficient_scope");
+        let own = of_kind(&server, "administrator").organization.unwrap().id;
+        let trail = all(&administrator, &format!("/organizations/{own}/audit")).await;
+        assert!(trail.iter().all(|line: &Value| line["event"] != "account.sharing_suspected"), "{trail:?}");
         server.kill();
     }
 

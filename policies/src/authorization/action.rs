@@ -139,6 +139,8 @@ actions! {
     ListPeople "list_people" "habilis.people.read",
     /// Reads a person, wherever they are a member.
     ReadPerson "read_person" "habilis.people.read",
+    /// Invites somebody who belongs to no organization, and sends anybody's invitation again. The subject of the latter is the person.
+    InvitePerson "invite_person" "habilis.people.write",
     /// Asks to make somebody an operator or a data protection officer, or to end that.
     ManageDuties "manage_duties" "habilis.duties",
     /// Decides such a change; [`requested_by`](super::Context::requested_by) names who asked. The subject is whom it is about.
@@ -147,7 +149,7 @@ actions! {
     ReadDutyChanges "read_duty_changes" "habilis.people.read",
     /// Takes every second factor of a person away who lost them, wherever they are a member.
     ResetPersonFactors "reset_person_factors" "habilis.measures",
-    /// Reads the state of long work. The subject is who started it.
+    /// Reads the state of long work, and what waits of all that expires. The subject is who started it.
     ReadJobs "read_jobs" "habilis.jobs.read",
     /// Issues an API key.
     IssueApiKey "issue_api_key" "habilis.keys",
@@ -208,7 +210,7 @@ actions! {
 }
 
 /// Every scope of the management API, in alphabetical order.
-pub const SCOPES: [&str; 18] = [
+pub const SCOPES: [&str; 19] = [
     "habilis.audit.read",
     "habilis.bounces",
     "habilis.duties",
@@ -222,6 +224,7 @@ pub const SCOPES: [&str; 18] = [
     "habilis.organizations.read",
     "habilis.organizations.write",
     "habilis.people.read",
+    "habilis.people.write",
     "habilis.portals",
     "habilis.privacy",
     "habilis.self",
