@@ -22,6 +22,7 @@ mod events;
 mod export;
 mod formal_notices;
 mod groups;
+mod identity_verifications;
 mod import_report;
 mod imports;
 mod inactivity;
@@ -111,6 +112,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(inactivity::router())
         .merge(reviews::router())
         .merge(people::router())
+        .merge(identity_verifications::router())
         .merge(bounces::router())
         .merge(portals::router())
         .merge(resources::router())

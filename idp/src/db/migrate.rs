@@ -73,6 +73,7 @@ const MIGRATIONS: &[Migration] = migrations![
     45 "0045_updates",
     46 "0046_password_hashes",
     47 "0047_resources_and_versions",
+    55 "0055_identities",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.
