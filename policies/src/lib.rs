@@ -19,6 +19,7 @@ pub mod enrolments;
 pub mod events;
 pub mod groups;
 pub mod identifiers;
+pub mod identity;
 pub mod information;
 pub mod login;
 pub mod memberships;

@@ -112,6 +112,8 @@ pub enum TurnedAway {
     NotAMember,
     /// They have no seat, no enrolment, or it is not the time.
     NoAccess(Closed),
+    /// What their account says became all of somebody else, and nobody has verified who they are (R007): wherever they go.
+    IdentityToVerify,
 }
 
 /// Where the choice of an organization stands.

@@ -21,3 +21,7 @@ access-all-connected-why = Your organization has a limited number of simultaneou
 access-all-connected-then = Try again a little later, when somebody has signed out.
 access-none-left-title = No seat left for now
 access-none-left-text = All seats of your organization are taken, so your account cannot be activated yet. Tell your administrator. The link you received will work as soon as a seat is free.
+access-identity-title = Your identity has to be verified
+access-identity-why = The name, the mail address and the date of birth of your account have changed. An account is personal: { $client } opens again when the operator has verified your identity.
+access-identity-then = The operator knows of it. If it is a mistake, put back in your profile what it said before: { $client } opens again at once.
+access-identity-profile = Open my profile

@@ -20,4 +20,5 @@ account-compromise-title = Report a compromise
 account-compromise-else = If it was you, there is nothing to do: close this page.
 account-activity = Activity of my account
 account-incomplete = Some information is missing from your account.
+account-to-verify = The name, the mail address and the date of birth of your account have changed: portals are closed to you until the operator has verified your identity, or your profile says again what it said.
 account-complete = Complete it

@@ -243,3 +243,18 @@ letter-updates-years = { $count ->
    *[other] This access lasts { $count } years from the day you open it. This link shows what it is about, and a button opens it:
 }
 letter-updates-last-day = The link works until the end of { $date }: open your access when you need it. Nothing begins before.
+letter-identity-changed-subject = The identity of your account has to be verified
+letter-identity-changed-what = The name, the mail address and the date of birth of your account are no longer those it was opened with. An account is personal and is not handed over.
+letter-identity-changed-then = Portals are closed to it until the operator has verified your identity. The operator knows of it and will contact you; the pages of your account stay open.
+letter-identity-changed-undo = If it is a mistake, put back in your profile what it said before: the portals open again at once.
+letter-identity-member-subject = The identity of the account of { $before } has to be verified
+letter-identity-member-what = The name, the mail address and the date of birth of the account of { $before } have all changed. It is now in the name of { $after }.
+letter-identity-member-then = Portals are closed to it until the operator has verified who this person is, or they put back what it said before.
+letter-identity-member-personal = An account is personal: to give somebody else access, invite them, and remove who leaves.
+letter-identity-verify-subject = An identity has to be verified
+letter-identity-verify-account = Account: { $person }
+letter-identity-verify-how = Verify by other means who this person is, then record the verification in the management API. If the account was handed to somebody else, suspend it.
+letter-identity-settled-subject = The portals are open to you again
+letter-identity-verified-what = The operator has verified your identity.
+letter-identity-restored-what = Your account says again what it said before.
+letter-identity-settled-then = You can sign in to your portals again.

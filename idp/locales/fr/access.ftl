@@ -21,3 +21,7 @@ access-all-connected-why = Votre organisation dispose d’un nombre limité de c
 access-all-connected-then = Réessayez un peu plus tard, quand quelqu’un se sera déconnecté.
 access-none-left-title = Plus de place pour le moment
 access-none-left-text = Toutes les places de votre organisation sont prises : votre compte ne peut pas encore être activé. Prévenez votre administrateur. Le lien que vous avez reçu fonctionnera dès qu’une place sera libre.
+access-identity-title = Votre identité est à vérifier
+access-identity-why = Le nom, l’adresse électronique et la date de naissance de votre compte ont changé. Un compte est personnel : l’accès à { $client } reprendra quand l’opérateur aura vérifié votre identité.
+access-identity-then = L’opérateur en est informé. Si c’est une erreur, rétablissez dans votre profil les informations d’origine : l’accès à { $client } reprend aussitôt.
+access-identity-profile = Ouvrir mon profil

@@ -20,4 +20,5 @@ account-compromise-title = Signaler une compromission
 account-compromise-else = Si c’était bien vous, il n’y a rien à faire : fermez cette page.
 account-activity = Activité de mon compte
 account-incomplete = Il manque des informations à votre compte.
+account-to-verify = Le nom, l’adresse électronique et la date de naissance de votre compte ont changé : les portails vous sont fermés jusqu’à ce que l’opérateur ait vérifié votre identité, ou que votre profil dise de nouveau ce qu’il disait.
 account-complete = Les compléter

@@ -243,3 +243,18 @@ letter-updates-years = { $count ->
    *[other] Cet accès dure { $count } ans à partir du jour où vous l’ouvrez. Ce lien montre de quoi il s’agit, et un bouton l’ouvre :
 }
 letter-updates-last-day = Le lien fonctionne jusqu’au { $date } inclus : ouvrez votre accès quand vous en avez besoin. Rien ne commence avant.
+letter-identity-changed-subject = L’identité de votre compte est à vérifier
+letter-identity-changed-what = Le nom, l’adresse électronique et la date de naissance de votre compte ne sont plus ceux avec lesquels il a été ouvert. Un compte est personnel et ne se transmet pas.
+letter-identity-changed-then = Les portails lui sont fermés jusqu’à ce que l’opérateur ait vérifié votre identité. Il en est informé et vous contactera ; les pages de votre compte restent ouvertes.
+letter-identity-changed-undo = Si c’est une erreur, rétablissez dans votre profil les informations d’origine : les portails rouvrent aussitôt.
+letter-identity-member-subject = L’identité du compte de { $before } est à vérifier
+letter-identity-member-what = Le nom, l’adresse électronique et la date de naissance du compte de { $before } ont tous changé. Il est désormais au nom de { $after }.
+letter-identity-member-then = Les portails lui sont fermés jusqu’à ce que l’opérateur ait vérifié l’identité de cette personne, ou qu’elle rétablisse les informations d’origine.
+letter-identity-member-personal = Un compte est personnel : pour donner accès à une autre personne, invitez-la, et retirez celle qui part.
+letter-identity-verify-subject = Une identité est à vérifier
+letter-identity-verify-account = Compte : { $person }
+letter-identity-verify-how = Vérifiez par un autre moyen qui est cette personne, puis enregistrez la vérification dans l’API de gestion. Si le compte a été transmis à quelqu’un d’autre, suspendez-le.
+letter-identity-settled-subject = Les portails vous sont de nouveau ouverts
+letter-identity-verified-what = L’opérateur a vérifié votre identité.
+letter-identity-restored-what = Les informations d’origine de votre compte sont rétablies.
+letter-identity-settled-then = Vous pouvez vous connecter de nouveau à vos portails.

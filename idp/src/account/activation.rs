@@ -86,6 +86,7 @@ impl SignUp {
             privacy: false,
             version: 1,
             updated_at: now.into(),
+            identity_changed_at: None,
         };
         (person, self.landing, self.declared)
     }
@@ -334,12 +335,16 @@ async fn open(
         }
         let event = Event::new("account.created").by(&person.id).about(&person.id).from(origin).with("by", "sign_up");
         audit::record(tx, event, now).await?;
-    } else if !people::activate(tx, &person.id, !found.landing.by_hand, now).await? {
-        return Ok(Opened::NotPending);
-    } else if !found.missing.is_empty() {
-        let names = (person.given_name.as_str(), person.family_name.as_str());
-        let profile = Profile { names, locale: &person.locale, claims: &person.claims };
-        people::set_profile(tx, &person.id, &profile, now).await?;
+    } else {
+        // Said before the account is open: what it says then is whose it is (R007).
+        if !found.missing.is_empty() {
+            let names = (person.given_name.as_str(), person.family_name.as_str());
+            let profile = Profile { names, locale: &person.locale, claims: &person.claims };
+            people::set_profile(tx, &person.id, &profile, now).await?;
+        }
+        if !people::activate(tx, &person.id, !found.landing.by_hand, now).await? {
+            return Ok(Opened::NotPending);
+        }
     }
     if !has_contract(tx, app, &person.id, now).await? {
         return Ok(Opened::NoContract);

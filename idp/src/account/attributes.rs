@@ -10,6 +10,8 @@ use habilis_policies::calendar;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::identity;
+use crate::app::App;
 use crate::config::Config;
 use crate::db::audit::{self, Event};
 use crate::db::people::{self, Person, Profile};
@@ -162,17 +164,24 @@ pub fn take(fields: &mut [Field], person: &mut Person, params: &mut Params, now:
     Ok(fields.iter().all(|field| !field.wrong))
 }
 
-/// Stores what a person of an open account said in `fields`, and records it. The caller holds the lock on the person, and commits.
+/// Stores what a person of an open account said in `fields`, records it, and weighs whose account it is now. The caller holds the lock on
+/// the person, commits, and wakes the jobs by `app.mail_waiting`.
 ///
 /// # Errors
-/// The database failed.
-pub async fn save(tx: &mut Tx, (person, fields, origin): (&Person, &[Field], &Origin), now: Timestamp) -> Outcome<()> {
+/// The database or a template failed.
+pub async fn save(
+    tx: &mut Tx,
+    app: &App,
+    (person, fields, origin): (&Person, &[Field], &Origin),
+    now: Timestamp,
+) -> Outcome<()> {
     let names = (person.given_name.as_str(), person.family_name.as_str());
     let profile = Profile { names, locale: &person.locale, claims: &person.claims };
     people::set_profile(tx, &person.id, &profile, now).await?;
     let given: Vec<&str> = fields.iter().map(Field::name).collect();
     let event = Event::new("account.profile_changed").by(&person.id).about(&person.id).from(origin);
-    Ok(audit::record(tx, event.with("changed", given), now).await?)
+    audit::record(tx, event.with("changed", given), now).await?;
+    identity::weigh(tx, app, (&person.id, origin), now).await
 }
 
 /// Writes an attribute into `person`, or takes it away.

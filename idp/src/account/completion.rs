@@ -148,8 +148,9 @@ pub async fn take(
         return render(StatusCode::UNPROCESSABLE_ENTITY, &Complete { fields, ..shown });
     }
     if !fields.is_empty() {
-        attributes::save(&mut tx, (&person, &fields, &origin), now).await?;
+        attributes::save(&mut tx, &app, (&person, &fields, &origin), now).await?;
         tx.commit().await?;
+        app.mail_waiting.notify_one();
     }
     Ok(see_other(&next.path()))
 }

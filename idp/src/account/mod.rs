@@ -10,6 +10,7 @@ pub mod declaration;
 pub mod devices;
 pub mod documents;
 pub mod evidence;
+pub mod identity;
 pub mod invite;
 pub mod kept;
 pub mod landing;
@@ -105,6 +106,7 @@ async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery
         chrome: chrome(&app, locale, Place::Account.path()),
         csrf: browser.csrf(&app),
         incomplete: !attributes::missing_of(&asked, &person)?.is_empty(),
+        to_verify: person.identity_changed_at.is_some(),
         name: format!("{} {}", person.given_name, person.family_name),
         login: person.login,
         email: person.email.unwrap_or_default(),

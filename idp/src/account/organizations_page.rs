@@ -220,6 +220,6 @@ async fn say(
     if !attributes::take(&mut fields, &mut person, params, now)? {
         return Ok(Err(fields));
     }
-    attributes::save(tx, (&person, &fields, origin), now).await?;
+    attributes::save(tx, app, (&person, &fields, origin), now).await?;
     Ok(Ok(()))
 }

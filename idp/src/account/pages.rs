@@ -15,6 +15,8 @@ pub struct Account {
     pub csrf: String,
     /// Whether something is missing that is asked of the person.
     pub incomplete: bool,
+    /// Whether portals wait until the identity is verified.
+    pub to_verify: bool,
     /// Given and family name.
     pub name: String,
     /// What they sign in with.
@@ -53,6 +55,7 @@ impl Sample for Account {
             chrome: sample_chrome(locale),
             csrf: "c5f0".to_owned(),
             incomplete: false,
+            to_verify: false,
             name: "Camille Martin".to_owned(),
             login: "camille.martin@cfa-lumiere.example".to_owned(),
             email: String::new(),
@@ -62,6 +65,7 @@ impl Sample for Account {
             plain.clone(),
             Self {
                 incomplete: true,
+                to_verify: true,
                 name: "<script>alert('moi')</script>".to_owned(),
                 email: "\"><script>alert('moi')</script>".to_owned(),
                 devices: vec![device("Firefox, Linux", true), device("<script>alert(1)</script>", false)],

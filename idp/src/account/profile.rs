@@ -16,9 +16,8 @@ use super::attributes::{self, Field};
 use super::kept::Kept;
 use super::logins;
 use super::notice::{Told, tell};
-use super::{compromise, signed_in, still_open};
+use super::{compromise, identity, signed_in, still_open};
 use crate::app::App;
-use crate::config::Config;
 use crate::db::account_links::{self, NewLink, Purpose};
 use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
@@ -53,7 +52,7 @@ const UNDO: &str = "/account/email/undo/";
 const CONFIRM_LIFE: SignedDuration = SignedDuration::from_mins(60);
 /// How long a change can be taken back.
 const UNDO_LIFE: SignedDuration = SignedDuration::from_hours(24 * 7);
-/// Changing the address asks for a sign-in at most so old: a session left open must not give the account away.
+/// Changing the address, the names or the day of birth asks for a sign-in at most so old: a session left open must not give the account away.
 const FRESH: SignedDuration = SignedDuration::from_mins(15);
 /// Links to new addresses one person asks for in an hour.
 const PER_PERSON: u32 = 5;
@@ -89,13 +88,50 @@ pub(super) async fn show(
     let saved = query.as_deref().is_some_and(|query| query.split('&').any(|pair| pair == "saved=yes"));
     let page = page(&app, (&origin, ui_locales(query).as_deref()), (&session, &person, &browser), now).await?;
     let page = ProfilePage { saved, ..page };
-    match Kept::find(&app, &cookies, (&person.id, now)).filter(|kept| kept.path == EMAIL && page.fresh) {
-        Some(kept) => {
-            let mut response = render(StatusCode::OK, &ProfilePage { new_email: kept.typed, ..page })?;
-            cookies::clear_kept(&app, &mut response);
-            Ok(response)
+    let kept = Kept::find(&app, &cookies, (&person.id, now)).filter(|_| page.fresh);
+    let page = match kept {
+        Some(kept) if kept.path == EMAIL => ProfilePage { new_email: kept.typed, ..page },
+        Some(kept) if kept.path == PATH => match serde_json::from_str::<Typed>(&kept.typed) {
+            Ok(typed) => typed.into_page(page),
+            // What was too long to be kept whole.
+            Err(_) => return render(StatusCode::OK, &page),
+        },
+        _ => return render(StatusCode::OK, &page),
+    };
+    let mut response = render(StatusCode::OK, &page)?;
+    cookies::clear_kept(&app, &mut response);
+    Ok(response)
+}
+
+/// What was typed into the form when its person had to confirm first that it is them.
+#[derive(Debug, Serialize, Deserialize)]
+struct Typed {
+    #[serde(rename = "g")]
+    given: String,
+    #[serde(rename = "f")]
+    family: String,
+    #[serde(rename = "l")]
+    locale: String,
+    #[serde(rename = "z")]
+    zone: String,
+    /// By the names of the attributes.
+    #[serde(rename = "s")]
+    said: Vec<(String, String)>,
+}
+
+impl Typed {
+    fn into_page(self, page: ProfilePage) -> ProfilePage {
+        let said = |name: &str| self.said.iter().find(|(of, _)| of == name).map(|(_, value)| value.clone());
+        let fields = page.fields.into_iter();
+        ProfilePage {
+            fields: fields.map(|field| Field { value: said(field.name()).unwrap_or_default(), ..field }).collect(),
+            given_name: self.given,
+            family_name: self.family,
+            language: Locale::negotiate(Some(&self.locale), None),
+            zone: self.zone,
+            waiting: true,
+            ..page
         }
-        None => render(StatusCode::OK, &page),
     }
 }
 
@@ -123,7 +159,7 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
         return render(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
     let locale = Locale::negotiate(Some(&locale), None);
-    let zone = match zone.as_str() {
+    let new_zone = match zone.as_str() {
         "" => NewZone::None,
         zone => Zone::parse(zone).map_or(NewZone::Kept, NewZone::Is),
     };
@@ -131,8 +167,16 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
     people::lock(&mut tx, &person.id).await?;
     let Some(person) = people::find(&mut tx, &person.id).await? else { return Ok(see_other(PATH)) };
     let event = Event::new("account.profile_changed").by(&person.id).from(&origin);
-    let new = NewProfile { given: &given, family: &family, locale, zone, attributes: &changes };
-    if let Err(taken) = change(&mut tx, &app.config, (&person, new, event), now).await? {
+    let new = NewProfile { given: &given, family: &family, locale, zone: new_zone, attributes: &changes };
+    if identity::touched(&person, &new) && !is_fresh(&session, now) {
+        drop(tx);
+        let said = fields.into_iter().map(|field| (field.name().to_owned(), field.value)).collect();
+        let typed = Typed { given: given_name, family: family_name, locale: locale.tag().to_owned(), zone, said };
+        let mut elsewhere = see_other(&Place::Profile.confirm_path());
+        Kept::new(PATH, &serde_json::to_string(&typed)?, now)?.keep(&app, &person.id, &mut elsewhere)?;
+        return Ok(elsewhere);
+    }
+    if let Err(taken) = change(&mut tx, &app, (&person, new, (event, &origin)), now).await? {
         drop(tx);
         for field in &mut fields {
             field.wrong = taken.contains(&field.attribute);
@@ -140,6 +184,7 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
         return render(StatusCode::UNPROCESSABLE_ENTITY, &ProfilePage { given_name, family_name, fields, ..shown });
     }
     tx.commit().await?;
+    app.mail_waiting.notify_one();
     Ok(see_other(&format!("{PATH}?saved=yes&ui_locales={}", locale.tag())))
 }
 
@@ -200,21 +245,21 @@ pub struct NewProfile<'a> {
     pub attributes: &'a [(Attribute, Option<String>)],
 }
 
-/// Changes what `person` says of themselves, and records `event` when something did change. The caller holds the lock on the person,
-/// read them under it, and commits. What is asked of the person cannot be taken away (R004): nothing is changed then, and the attributes
+/// Changes what `person` says of themselves, records `event` when something did change, and weighs whose account it is now. The caller holds
+/// the lock on the person, read them under it, commits, and wakes the jobs by `app.mail_waiting`. What is asked of the person cannot be taken away (R004): nothing is changed then, and the attributes
 /// are told.
 ///
 /// # Errors
-/// The database failed, or the person's claims cannot be read.
+/// The database or a template failed, or the person's claims cannot be read.
 pub async fn change(
     tx: &mut Tx,
-    config: &Config,
-    (person, new, event): (&Person, NewProfile<'_>, Event),
+    app: &App,
+    (person, new, (event, origin)): (&Person, NewProfile<'_>, (Event, &Origin)),
     now: Timestamp,
 ) -> Outcome<Result<(), Vec<Attribute>>> {
     let NewProfile { given, family, locale, zone, attributes: said_now } = new;
     if said_now.iter().any(|(_, value)| value.is_none()) {
-        let asked = attributes::asked_of(tx, config, (&person.id, now)).await?;
+        let asked = attributes::asked_of(tx, &app.config, (&person.id, now)).await?;
         let taken = said_now.iter().filter(|(attribute, value)| value.is_none() && asked.includes(*attribute));
         let taken: Vec<_> = taken.map(|(attribute, _)| *attribute).collect();
         if !taken.is_empty() {
@@ -255,6 +300,7 @@ pub async fn change(
         let profile = Profile { names: (given.as_str(), family.as_str()), locale, claims: &claims };
         people::set_profile(tx, &person.id, &profile, now).await?;
         audit::record(tx, event.about(&person.id).with("changed", changed), now).await?;
+        identity::weigh(tx, app, (&person.id, origin), now).await?;
     }
     Ok(Ok(()))
 }
@@ -382,6 +428,7 @@ pub(super) async fn confirm(State(app): State<App>, origin: Origin, Path(token):
     }
     let event = Event::new("account.email_changed").by(&person.id).about(&person.id).from(&origin);
     audit::record(&mut tx, event.with("login_changed", login != person.login), now).await?;
+    identity::weigh(&mut tx, &app, (&person.id, &origin), now).await?;
     tx.commit().await?;
     app.mail_waiting.notify_one();
     tell(&app, &origin, Told::EmailChanged)
@@ -451,6 +498,7 @@ pub(super) async fn undo(State(app): State<App>, origin: Origin, Path(token): Pa
     let incident = incidents::of_account(&mut tx, &app, (&person, &origin), About::AddressRestored, now).await?;
     let event = Event::new("account.email_restored").about(&person.id).from(&origin).with("incident", incident);
     audit::record(&mut tx, shut.tell(event), now).await?;
+    identity::weigh(&mut tx, &app, (&person.id, &origin), now).await?;
     tx.commit().await?;
     app.mail_waiting.notify_one();
     tell(&app, &origin, Told::EmailRestored)
@@ -499,6 +547,8 @@ async fn page(
         confirm_href: Place::Profile.confirm_path(),
         checked: false,
         saved: false,
+        waiting: false,
+        to_verify: person.identity_changed_at.is_some(),
         wrong_email: false,
         too_many: false,
     })
@@ -537,6 +587,10 @@ pub struct ProfilePage {
     pub checked: bool,
     /// It was saved.
     pub saved: bool,
+    /// What is shown was typed before the person confirmed that it is them, and is not saved.
+    pub waiting: bool,
+    /// Portals wait until the identity is verified.
+    pub to_verify: bool,
     /// The new address is none.
     pub wrong_email: bool,
     /// Too many links were asked for.
@@ -570,6 +624,8 @@ impl Sample for ProfilePage {
             confirm_href: "/login?to=profile&again=yes".to_owned(),
             checked: false,
             saved: false,
+            waiting: false,
+            to_verify: false,
             wrong_email: false,
             too_many: false,
         };
@@ -578,6 +634,8 @@ impl Sample for ProfilePage {
             Self { saved: true, fresh: false, email: String::new(), zone: String::new(), ..plain.clone() },
             Self {
                 too_many: true,
+                waiting: true,
+                to_verify: true,
                 fields: vec![Field { optional: true, ..Field::of(Attribute::PhoneNumber) }],
                 ..plain.clone()
             },

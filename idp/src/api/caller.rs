@@ -260,6 +260,15 @@ impl Caller {
         self.ask(app, action, (&Resource { organization: None, subject: Some(subject) }, &context)).await
     }
 
+    /// Asks for a sign-in of the last `api.step_up_seconds`, by whatever factors: the account's pages ask for no more of what they change.
+    ///
+    /// # Errors
+    /// A challenge.
+    pub fn signed_in_lately(&self, app: &App, now: Timestamp) -> Answer<()> {
+        let needed = StepUp { acr_values: &[], max_age: Some(app.config.api.step_up_seconds) };
+        Ok(self.access.needs_sign_in(&needed, now)?)
+    }
+
     /// Asks for leave to act in the organization `id`.
     ///
     /// # Errors

@@ -20,12 +20,13 @@ use super::body::{Body, NoBody, fields};
 use super::caller::Caller;
 use super::declarations::Declaration;
 use super::page::{self, Asked, Page, Paging};
+use super::people::identity_status;
 use super::precondition::IfMatch;
 use super::problem::{Answer, Problem};
 use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::account::profile::{self, NewProfile, NewZone, Zone};
-use crate::account::{activity, applications, attributes, devices};
+use crate::account::{activity, applications, attributes, devices, identity};
 use crate::app::App;
 use crate::db::people::Person;
 use crate::db::{
@@ -73,6 +74,9 @@ pub(super) struct Me {
     operator: bool,
     /// Data protection officer of the operator.
     privacy: bool,
+    /// `settled`, or `to_be_verified`: what the account says became all of somebody else, and portals refuse it, the tokens of this API
+    /// included (R007).
+    identity_status: &'static str,
     /// What one declared true and exact, the oldest first (R012).
     declarations: Vec<Declaration>,
     /// Where the person belongs today.
@@ -131,6 +135,7 @@ async fn shown(c: &mut impl Conn, app: &App, person: Person) -> Answer<Me> {
         phone_number: attributes::claimed(&person.claims, Attribute::PhoneNumber),
         birthdate: attributes::claimed(&person.claims, Attribute::Birthdate),
         zoneinfo: profile::zone_of(&person.claims),
+        identity_status: identity_status(person.identity_changed_at),
         id: person.id,
         given_name: person.given_name,
         family_name: person.family_name,
@@ -183,7 +188,8 @@ impl fields::FromText for Zone {
     }
 }
 
-/// Change one's own profile. Another address is proven on the profile page.
+/// Change one's own profile. Names and day of birth need a recent sign-in (RFC 9470); another address is proven on the profile page. When name,
+/// address and day of birth have all become others than those the account was opened with, `identity_status` says so, and this token ends.
 #[utoipa::path(
     patch, path = "/me", tag = "me", request_body = ProfilePatch,
     params(("If-Match" = String, Header, description = "`ETag` that was read")),
@@ -214,14 +220,19 @@ async fn update(State(app): State<App>, caller: Caller, if_match: IfMatch, body:
     };
     let changes = patched_attributes((&patch.phone_number, &patch.birthdate), calendar::date_at(write.now))?;
     let new = NewProfile { given: &given, family: &family, locale, zone, attributes: &changes };
-    let event = caller.event("account.profile_changed");
-    if let Err(taken) = profile::change(&mut write.tx, &app.config, (&before, new, event), write.now).await? {
+    if identity::touched(&before, &new) {
+        caller.signed_in_lately(&app, write.now)?;
+    }
+    let event = (caller.event("account.profile_changed"), &caller.origin);
+    if let Err(taken) = profile::change(&mut write.tx, &app, (&before, new, event), write.now).await? {
         return Err(missing_problem(&taken).into());
     }
     let after = myself(&mut write.tx, &caller).await?;
     let version = after.version;
     let me = shown(&mut write.tx, &app, after).await?;
-    write.finish(Written::changed(&me)?.with_version(version)).await
+    let answer = write.finish(Written::changed(&me)?.with_version(version)).await;
+    app.mail_waiting.notify_one();
+    answer
 }
 
 /// A browser in which one is signed in.

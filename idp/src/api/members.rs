@@ -18,6 +18,7 @@ use super::attributes::{PhoneNumber, missing_problem, patched_attributes};
 use super::body::{Body, NoBody, fields};
 use super::caller::{Caller, OnMember};
 use super::page::{self, Asked, Page};
+use super::people::identity_status;
 use super::precondition::{IfMatch, check_if_named, stale};
 use super::problem::{Answer, Code, Problem};
 use super::rights::RightGiven;
@@ -78,6 +79,8 @@ pub(super) struct Member {
     pub(super) rights: Vec<RightGiven>,
     /// What is asked of them in this organization and their account does not say (R004), by the names of the claims.
     pub(super) missing_attributes: Vec<&'static str>,
+    /// `settled`, or `to_be_verified`: what the account says became all of somebody else, and portals refuse it (R007).
+    pub(super) identity_status: &'static str,
     /// RFC 3339.
     pub(super) joined_at: String,
 }
@@ -107,6 +110,7 @@ impl Member {
             ends_on: row.ends_on,
             mandate: row.mandate,
             rights: rights.into_iter().map(RightGiven::from).collect(),
+            identity_status: identity_status(row.identity_changed_at),
             joined_at: instant(row.created_at),
         })
     }
@@ -324,6 +328,8 @@ pub(super) struct MemberListed {
     family_name: String,
     /// Of the account.
     account_status: String,
+    /// `settled` or `to_be_verified`.
+    identity_status: &'static str,
     /// `administrator` or `member`.
     role: String,
     /// `active` or `suspended`.
@@ -363,6 +369,7 @@ impl MemberListed {
             given_name: row.given_name,
             family_name: row.family_name,
             account_status: row.account_status,
+            identity_status: identity_status(row.identity_changed_at),
             role: row.role,
             status: row.status,
             affiliation: row.affiliation,

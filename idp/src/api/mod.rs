@@ -23,6 +23,7 @@ mod events;
 mod export;
 mod formal_notices;
 mod groups;
+mod identity_verifications;
 mod import_report;
 mod imports;
 mod inactivity;
@@ -121,6 +122,7 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(people_invitations::router())
         .merge(person_memberships::router())
         .merge(person_mails::router())
+        .merge(identity_verifications::router())
         .merge(bounces::router())
         .merge(portals::router())
         .merge(resources::router())

@@ -17,7 +17,7 @@ use super::write::found;
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::people_list::{self, PersonFilter, PersonRow};
-use crate::db::{Conn, declarations, people};
+use crate::db::{At, Conn, declarations, people};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
@@ -44,6 +44,13 @@ pub(super) struct Person {
     operator: bool,
     /// Data protection officer of the operator.
     privacy: bool,
+    /// `settled`, or `to_be_verified`: what the account says became all of somebody else, and portals refuse it (R007).
+    identity_status: &'static str,
+}
+
+/// What the API calls it, of somebody whose portals wait since `changed_at` or do not.
+pub(super) fn identity_status(changed_at: Option<At>) -> &'static str {
+    if changed_at.is_some() { "to_be_verified" } else { "settled" }
 }
 
 impl From<people::Person> for Person {
@@ -58,6 +65,7 @@ impl From<people::Person> for Person {
             status: row.status,
             operator: row.operator,
             privacy: row.privacy,
+            identity_status: identity_status(row.identity_changed_at),
         }
     }
 }
@@ -95,6 +103,7 @@ impl From<PersonRow> for PersonListed {
                 status: row.status,
                 operator: row.operator,
                 privacy: row.privacy,
+                identity_status: identity_status(row.identity_changed_at),
             },
             created_at: instant(row.created_at),
             signed_in_at: row.signed_in_at.map(instant),
@@ -116,6 +125,8 @@ pub(super) struct PersonQuery {
     operator: Option<bool>,
     /// Whose mail address is `proven`, is there and `unproven`, or has `refused` a mail (R005).
     address: Option<String>,
+    /// Whose identity is `settled` or `to_be_verified` (R007).
+    identity_status: Option<String>,
     /// `name`, `-name`, `created` or `-created`; by name when absent. A search has an order of its own.
     sort: Option<String>,
     /// Rows at the most, 1 to 200; 50 when absent.
@@ -139,7 +150,8 @@ async fn list(State(app): State<App>, caller: Caller, Asked(query): Asked<Person
     let statuses = ["pending", "active", "suspended", "suspended_password", "terminated", "closed"];
     let status = page::one_of("status", query.status.as_deref(), &statuses)?;
     let address = page::one_of("address", query.address.as_deref(), ADDRESSES)?;
-    let filter = PersonFilter { words: &words, status, operator: query.operator, address };
+    let identity = page::one_of("identity_status", query.identity_status.as_deref(), &["settled", "to_be_verified"])?;
+    let filter = PersonFilter { words: &words, status, operator: query.operator, address, identity };
     let limit = page::limit(query.limit)?;
     let found = people_list::list(&mut app.db.reader().await?, &filter, (order, after), limit).await?;
     Ok(Page::shown(found, PersonListed::from).into_response())

@@ -11,7 +11,7 @@ macro_rules! columns {
         concat!(
             "g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr,
              g.dpop_jkt, g.resources, g.code_expires_at, g.code_used_at, g.revoked_at, g.created_at, s.ended_at AS session_ended_at,
-             p.status AS person_status, g.organization_id, o.kind AS organization_kind, o.status AS organization_status,
+             p.status AS person_status, p.identity_changed_at, g.organization_id, o.kind AS organization_kind, o.status AS organization_status,
              m.status AS membership_status, m.ends_on AS membership_ends_on,
              (COALESCE(o.access_ended_at, 0) >= g.created_at OR ", access_ended!("g", "$2"), ") AS access_ended
              FROM grants g JOIN people p ON p.id = g.person_id LEFT JOIN sessions s ON s.id = g.session_id
@@ -101,6 +101,8 @@ pub struct Grant {
     pub session_ended_at: Option<At>,
     /// Status of the person.
     pub person_status: String,
+    /// Since when their identity is to be verified (R007).
+    pub identity_changed_at: Option<At>,
     /// The organization the person signed in for.
     pub organization_id: Option<String>,
     /// Its kind today; none when the person does not belong to it any more.
@@ -121,12 +123,14 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether it was revoked, alone, with the session it was given in, or with an organization's access; or its person is not active.
+    /// Whether it was revoked, alone, with the session it was given in, or with an organization's access; or its person is not active, or
+    /// may be somebody else.
     pub fn is_revoked(&self) -> bool {
         let outlives_session = self.scope.split(' ').any(|token| token == "offline_access");
         self.revoked_at.is_some()
             || self.access_ended
             || self.person_status != "active"
+            || self.identity_changed_at.is_some()
             || (self.session_ended_at.is_some() && !outlives_session)
     }
 

@@ -13,7 +13,8 @@ statements! {
                    p.operator, p.privacy, m.role, m.status, m.affiliation, m.ends_on, m.mandate, m.created_at, m.updated_at,
                    p.claims, m.version + p.version + o.version AS version,
                    (SELECT COUNT(*) FROM passkeys k WHERE k.person_id = p.id)
-                     + (SELECT COUNT(*) FROM totp_devices d WHERE d.person_id = p.id AND d.confirmed_at IS NOT NULL) AS second_factors
+                     + (SELECT COUNT(*) FROM totp_devices d WHERE d.person_id = p.id AND d.confirmed_at IS NOT NULL) AS second_factors,
+                   p.identity_changed_at
             FROM memberships m JOIN people p ON p.id = m.person_id JOIN organizations o ON o.id = m.organization_id
             WHERE m.organization_id = $1 AND m.person_id = $2";
     RIGHTS = "SELECT client_id, role FROM rights WHERE organization_id = $1 AND person_id = $2 ORDER BY client_id, role";
@@ -160,6 +161,8 @@ pub struct Member {
     pub claims: String,
     /// Passkeys and confirmed authenticator apps.
     pub second_factors: i64,
+    /// See [`super::people::Person::identity_changed_at`].
+    pub identity_changed_at: Option<At>,
 }
 
 /// A right in a portal.

@@ -19,7 +19,7 @@ macro_rules! columns {
         concat!(
             "SELECT p.id, p.login, p.email, p.given_name, p.family_name, p.status AS account_status, m.role, m.status, m.affiliation,
                     m.ends_on, m.mandate, m.version, m.created_at AS joined_at, p.operator, p.privacy,
-                    NULLIF(m.signed_in_at, 0) AS signed_in_at, p.claims, m.sort_key, ",
+                    NULLIF(m.signed_in_at, 0) AS signed_in_at, p.claims, p.identity_changed_at, m.sort_key, ",
             $word,
             " AS word "
         )
@@ -221,6 +221,8 @@ pub struct MemberRow {
     pub privacy: bool,
     /// See [`super::people::Person::claims`].
     pub claims: String,
+    /// See [`super::people::Person::identity_changed_at`].
+    pub identity_changed_at: Option<At>,
     sort_key: Vec<u8>,
     word: Vec<u8>,
 }

@@ -77,6 +77,7 @@ const MIGRATIONS: &[Migration] = migrations![
     52 "0052_called_off_orders",
     53 "0053_acts_of_the_operator",
     54 "0054_versions_that_grow",
+    55 "0055_identities",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

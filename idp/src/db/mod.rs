@@ -199,6 +199,7 @@ tables! {
     grants,
     groups,
     idempotency_keys,
+    identities,
     import_entries,
     imported_passwords,
     incidents,

@@ -4,7 +4,7 @@ use habilis_policies::search::{self as rules, Found};
 use jiff::Timestamp;
 
 use super::organizations::today;
-use super::{At, Conn, Tx, search};
+use super::{At, Conn, Tx, identities, search};
 
 statements! {
     OPERATORS = "SELECT id FROM people WHERE operator AND status = 'active' ORDER BY id LIMIT 50";
@@ -14,7 +14,7 @@ statements! {
     INSERT = "INSERT INTO people (id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, created_at, updated_at,
                                   indexed_at, sort_key)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $11, $12)";
-    FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
+    FIND = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at, identity_changed_at
             FROM people WHERE id = $1";
     FIND_CREDENTIALS = "SELECT p.id, p.status, w.phc, w.changed_at,
                                p.status = 'active' AND NOT p.operator AND NOT p.privacy
@@ -30,9 +30,9 @@ statements! {
                                                AND COALESCE(w.changed_at, 0) <= o.renewal_at) AS must_renew
                         FROM people p LEFT JOIN passwords w ON w.person_id = p.id
                         WHERE p.id = $1";
-    FIND_BY_LOGIN = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
+    FIND_BY_LOGIN = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at, identity_changed_at
                      FROM people WHERE login = $1";
-    FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at
+    FIND_BY_LOGIN_OR_EMAIL = "SELECT id, login, email, email_verified, given_name, family_name, locale, claims, status, operator, privacy, version, updated_at, identity_changed_at
                               FROM people WHERE login = $1 OR lower(email) = $1
                               ORDER BY id LIMIT $2";
     LOCK = "UPDATE people SET updated_at = updated_at WHERE id = $1";
@@ -66,7 +66,7 @@ statements! {
                                        WHERE p.id = $1 AND NOT p.operator AND NOT p.privacy
                                          AND m.created_at <= o.renewal_at AND w.changed_at <= o.renewal_at)";
     ERASE = "UPDATE people SET status = 'closed', login = 'closed:' || id, email = NULL, email_verified = FALSE, given_name = '-', family_name = '-',
-                               claims = '{}', updated_at = $2, version = version + 1
+                               claims = '{}', identity_changed_at = NULL, updated_at = $2, version = version + 1
              WHERE id = $1 AND NOT operator AND NOT privacy";
     FORGET_PASSWORD = "DELETE FROM passwords WHERE person_id = $1";
     FORGET_HISTORY = "DELETE FROM password_history WHERE person_id = $1";
@@ -112,6 +112,8 @@ pub struct Person {
     pub version: i64,
     /// Last change of what claims tell.
     pub updated_at: At,
+    /// Since when portals wait until the identity is verified (R007).
+    pub identity_changed_at: Option<At>,
 }
 
 impl Person {
@@ -362,6 +364,7 @@ pub async fn erase(tx: &mut Tx, id: &str, now: Timestamp) -> sqlx::Result<bool> 
     sql!(tx, execute FORGET_BROWSERS, id)?;
     sql!(tx, execute FORGET_CONSENTS, id)?;
     sql!(tx, execute FORGET_DECLARATIONS, id)?;
+    identities::forget(tx, id).await?;
     search::index(tx, id, now).await?;
     Ok(true)
 }

@@ -9,7 +9,7 @@ use habilis_policies::search::end_of_prefix;
 macro_rules! columns {
     ($word:literal) => {
         concat!(
-            "SELECT p.id, p.login, p.email, p.email_verified, p.given_name, p.family_name, p.status, p.operator, p.privacy, p.version,
+            "SELECT p.id, p.login, p.email, p.email_verified, p.given_name, p.family_name, p.status, p.operator, p.privacy, p.identity_changed_at, p.version,
                     p.created_at, p.updated_at,
                     (SELECT MAX(s.auth_time) FROM sessions s WHERE s.person_id = p.id) AS signed_in_at, p.sort_key, ",
             $word,
@@ -23,7 +23,8 @@ macro_rules! filters {
         "(CAST($1 AS TEXT) IS NULL OR p.status = $1) AND (CAST($2 AS BOOLEAN) IS NULL OR p.operator = $2)
          AND (CAST($3 AS TEXT) IS NULL
               OR CASE $3 WHEN 'refused' THEN p.email_bounced_at IS NOT NULL WHEN 'proven' THEN p.email_verified
-                         ELSE p.email IS NOT NULL AND NOT p.email_verified END) "
+                         ELSE p.email IS NOT NULL AND NOT p.email_verified END)
+         AND (CAST($4 AS TEXT) IS NULL OR ($4 = 'to_be_verified') = (p.identity_changed_at IS NOT NULL)) "
     };
 }
 
@@ -31,9 +32,9 @@ macro_rules! in_order {
     ($column:literal $beyond:literal $direction:literal) => {
         concat!(
             columns!("p.sort_key"),
-            "FROM (SELECT p.* FROM (SELECT * FROM people WHERE (", $column, ", id) ", $beyond, " ($6, $7)
-                                    ORDER BY ", $column, " ", $direction, ", id ", $direction, " LIMIT $4) p
-                   WHERE ", filters!(), "ORDER BY p.", $column, " ", $direction, ", p.id ", $direction, " LIMIT $5) p
+            "FROM (SELECT p.* FROM (SELECT * FROM people WHERE (", $column, ", id) ", $beyond, " ($7, $8)
+                                    ORDER BY ", $column, " ", $direction, ", id ", $direction, " LIMIT $5) p
+                   WHERE ", filters!(), "ORDER BY p.", $column, " ", $direction, ", p.id ", $direction, " LIMIT $6) p
              ORDER BY p.", $column, " ", $direction, ", p.id ", $direction
         )
     };
@@ -74,16 +75,16 @@ statements! {
     BY_WORD = (concat!(
         columns!("k.word"),
         "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id FROM person_words
-                                WHERE (word, sort_key, person_id) > ($8, $9, $10) AND word < $7
-                                ORDER BY word, sort_key, person_id LIMIT $4) k
+                                WHERE (word, sort_key, person_id) > ($9, $10, $11) AND word < $8
+                                ORDER BY word, sort_key, person_id LIMIT $5) k
                JOIN people p ON p.id = k.id
-               WHERE ", filters!(), "AND k.word = ", first_word!("$6"),
-        " AND (CAST($11 AS blob) IS NULL OR ", first_word!("$11"), " < $12)
-          AND (CAST($13 AS blob) IS NULL OR ", first_word!("$13"), " < $14)
-          AND (CAST($15 AS blob) IS NULL OR ", first_word!("$15"), " < $16)
-          AND (CAST($17 AS blob) IS NULL OR ", first_word!("$17"), " < $18)
-          AND (CAST($19 AS blob) IS NULL OR ", first_word!("$19"), " < $20)
-          ORDER BY k.word, k.sort_key, k.id LIMIT $5) k
+               WHERE ", filters!(), "AND k.word = ", first_word!("$7"),
+        " AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
+          AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
+          AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
+          AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
+          AND (CAST($20 AS blob) IS NULL OR ", first_word!("$20"), " < $21)
+          ORDER BY k.word, k.sort_key, k.id LIMIT $6) k
         JOIN people p ON p.id = k.id
         ORDER BY k.word, k.sort_key, k.id"
     ));
@@ -102,10 +103,11 @@ statements! {
     WEIGH = "SELECT COUNT(*) FROM (SELECT 1 FROM person_words WHERE word >= $1 AND word < $2 LIMIT $3) w";
     FEW_OF_STATUS = "SELECT id FROM people WHERE status <> 'active' AND status = $1 LIMIT $2";
     FEW_OF_OPERATOR = "SELECT id FROM people WHERE operator LIMIT $1";
+    FEW_TO_VERIFY = "SELECT id FROM people WHERE identity_changed_at IS NOT NULL LIMIT $1";
     FEW_REFUSED = "SELECT id FROM people WHERE email_bounced_at IS NOT NULL LIMIT $1";
     OF_FEW = {
-        sqlite (of_few!("json_each($4)")),
-        postgres (of_few!("jsonb_array_elements_text(CAST($4 AS TEXT)::jsonb)"))
+        sqlite (of_few!("json_each($5)")),
+        postgres (of_few!("jsonb_array_elements_text(CAST($5 AS TEXT)::jsonb)"))
     };
 }
 
@@ -120,6 +122,8 @@ pub struct PersonFilter<'a> {
     pub operator: Option<bool>,
     /// The mail address is `proven`, there and `unproven`, or `refused` a mail.
     pub address: Option<&'a str>,
+    /// The identity is `settled`, or `to_be_verified`.
+    pub identity: Option<&'a str>,
 }
 
 /// A person in a list.
@@ -143,6 +147,8 @@ pub struct PersonRow {
     pub operator: bool,
     /// Data protection officer of the operator.
     pub privacy: bool,
+    /// See [`super::people::Person::identity_changed_at`].
+    pub identity_changed_at: Option<At>,
     /// Version of the person.
     pub version: i64,
     /// When the account was made.
@@ -179,7 +185,7 @@ pub async fn list(
     let after = after.unwrap_or_else(|| order.start());
     if let Some(few) = few(c, filter).await? {
         let ids = serde_json::Value::from(few).to_string();
-        let rows = sql!(c, all PersonRow: OF_FEW, filter.status, filter.operator, filter.address, ids)?;
+        let rows = sql!(c, all PersonRow: OF_FEW, filter.status, filter.operator, filter.address, filter.identity, ids)?;
         return Ok(cursor::page_of_few(rows, order, &after, limit));
     }
     let bounds = Bounds::new(limit, if filter.is_open() { Density::Every } else { Density::Some });
@@ -194,7 +200,7 @@ pub async fn list(
 impl PersonFilter<'_> {
     /// Whether everything passes, words aside.
     fn is_open(&self) -> bool {
-        self.status.is_none() && self.operator.is_none() && self.address.is_none()
+        self.status.is_none() && self.operator.is_none() && self.address.is_none() && self.identity.is_none()
     }
 }
 
@@ -202,7 +208,7 @@ macro_rules! way {
     ($name:ident, $page:ident, $reached:ident, $order:expr, $key:ident) => {
         walk::ordered!(
             $name(filter, &PersonFilter<'_>) -> PersonRow,
-            $page(filter.status, filter.operator, filter.address), $reached(;), $order, $key
+            $page(filter.status, filter.operator, filter.address, filter.identity), $reached(;), $order, $key
         );
     };
 }
@@ -222,6 +228,9 @@ async fn few(c: &mut impl Conn, filter: &PersonFilter<'_>) -> sqlx::Result<Optio
     if let Some(status) = filter.status.filter(|status| *status != "active") {
         found.push(sql!(c, all (String,): FEW_OF_STATUS, status, most)?);
     }
+    if filter.identity == Some("to_be_verified") {
+        found.push(sql!(c, all (String,): FEW_TO_VERIFY, most)?);
+    }
     if filter.address == Some("refused") {
         found.push(sql!(c, all (String,): FEW_REFUSED, most)?);
     }
@@ -231,6 +240,6 @@ async fn few(c: &mut impl Conn, filter: &PersonFilter<'_>) -> sqlx::Result<Optio
 
 walk::searched!(
     (filter, &PersonFilter<'_>) -> PersonRow,
-    BY_WORD(filter.status, filter.operator, filter.address), REACHED_BY_WORD, WEIGH, BY_ONE_WORD, scope(),
+    BY_WORD(filter.status, filter.operator, filter.address, filter.identity), REACHED_BY_WORD, WEIGH, BY_ONE_WORD, scope(),
     words filter.words, open filter.is_open(), drivers cursor::drivers
 );

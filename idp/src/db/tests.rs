@@ -61,7 +61,20 @@ async fn every_statement_prepares_on_both_engines_with_the_same_parameters() {
 #[test]
 fn what_changes_what_is_told_of_a_member_counts_as_a_change() {
     let told: [(&str, &[&str]); 3] = [
-        ("people", &["login", "email", "email_verified", "given_name", "family_name", "locale", "claims", "status"]),
+        (
+            "people",
+            &[
+                "login",
+                "email",
+                "email_verified",
+                "given_name",
+                "family_name",
+                "locale",
+                "claims",
+                "status",
+                "identity_changed_at",
+            ],
+        ),
         ("memberships", &["role", "status", "affiliation", "ends_on", "mandate"]),
         ("organizations", &["mandatory_attributes"]),
     ];

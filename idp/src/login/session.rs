@@ -212,6 +212,16 @@ pub async fn end_by_id(tx: &mut Tx, (session, person): (&str, &str), now: Timest
 /// # Errors
 /// The database failed.
 pub async fn end_of_person(tx: &mut Tx, (person, kept): (&str, &str), now: Timestamp) -> Outcome<u64> {
+    tell_portals(tx, (person, kept), now).await?;
+    Ok(sessions::end_others(tx, person, kept, now).await?)
+}
+
+/// Puts a logout token for each client that knew of a session of a person but `kept` (empty: of any) into the outbox. The sessions stay; what
+/// was granted in them is the caller's to revoke, afterwards. The tokens leave as those of [`end_of_person`].
+///
+/// # Errors
+/// The database failed.
+pub async fn tell_portals(tx: &mut Tx, (person, kept): (&str, &str), now: Timestamp) -> Outcome<()> {
     let mut listening = BTreeMap::new();
     for (session, id) in grants::knowing_of_person(tx, (person, kept), MAX_TOLD_AT_ONCE, now).await? {
         if !listening.contains_key(&id) {
@@ -223,5 +233,5 @@ pub async fn end_of_person(tx: &mut Tx, (person, kept): (&str, &str), now: Times
             logout_outbox::insert(tx, (&id, person, &sid(&session, &id)), now).await?;
         }
     }
-    Ok(sessions::end_others(tx, person, kept, now).await?)
+    Ok(())
 }

@@ -139,6 +139,7 @@ mod tests {
     use crate::mail::documents::DocumentLetter;
     use crate::mail::duties::{DutyLetter, StaffMeasureLetter};
     use crate::mail::factors::FactorLetter;
+    use crate::mail::identity::IdentityLetter;
     use crate::mail::incidents::IncidentLetter;
     use crate::mail::information::InformationLetter;
     use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
@@ -195,6 +196,11 @@ mod tests {
             ("duties_done.1", Other),
             ("duties_refused.1", Other),
             ("duties_requested.1", Other),
+            ("identity_changed.1", Security),
+            ("identity_changed_member.1", Other),
+            ("identity_restored.1", Other),
+            ("identity_to_verify.1", Other),
+            ("identity_verified.1", Other),
             ("kill_switch.1", Other),
             ("measure_formal_notice.1", Other),
             ("measure_lifted.1", Other),
@@ -273,6 +279,7 @@ mod tests {
             .chain(named(DutyLetter::samples()))
             .chain(named(StaffMeasureLetter::samples()))
             .chain(named(KeyWithdrawn::samples()))
+            .chain(named(IdentityLetter::samples()))
             .chain(named(IncidentLetter::samples()))
             .chain(named(InformationLetter::samples()))
             .chain(named(SubscriptionLetter::samples()))

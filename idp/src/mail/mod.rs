@@ -8,6 +8,7 @@ pub mod bounces;
 pub mod documents;
 pub mod duties;
 pub mod factors;
+pub mod identity;
 pub mod incidents;
 pub mod information;
 pub mod letters;

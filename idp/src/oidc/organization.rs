@@ -24,7 +24,7 @@ use crate::db::audit::{self, Event};
 use crate::db::interactions::{self, Interaction};
 use crate::db::organizations::{self, Candidate};
 use crate::db::sessions::Session;
-use crate::db::{Conn, Tx, organization_choices, people};
+use crate::db::{Conn, Tx, identities, organization_choices, people};
 use crate::login::session;
 use crate::outcome::Outcome;
 use crate::seats::admission;
@@ -109,7 +109,7 @@ impl Found {
     }
 }
 
-/// Finds for which organization the person of `session` signs in at `client`.
+/// Finds for which organization the person of `session` signs in at `client`; for none while the identity of the person is to be verified.
 ///
 /// # Errors
 /// The database failed.
@@ -121,6 +121,10 @@ pub async fn find(
 ) -> Outcome<Found> {
     let admitted = &client.settings.organization_kinds[..];
     let mut found = Found { standing: Standing::Settled, chosen: None, all: Vec::new(), offered: Vec::new() };
+    if identities::waits(c, &session.person_id).await? {
+        found.standing = Standing::TurnedAway(TurnedAway::IdentityToVerify);
+        return Ok(found);
+    }
     let access = client.settings.access();
     if said.interest == Interest::Nothing && admitted.is_empty() && said.named.is_none() && !access.is_metered() {
         return Ok(found);
@@ -182,6 +186,7 @@ pub fn turned_away(reason: TurnedAway) -> RedirectError {
             }
             TurnedAway::NoAccess(Closed::NotBegun { .. }) => "enrolment_not_begun: the access begins later",
             TurnedAway::NoAccess(Closed::EnrolmentOver { .. }) => "enrolment_over: the access has ended",
+            TurnedAway::IdentityToVerify => "identity_to_verify: the operator has to verify who the person is",
         },
     )
 }

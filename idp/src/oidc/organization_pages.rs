@@ -152,9 +152,19 @@ impl NotForYou {
         self.reason == TurnedAway::KindNotAdmitted
     }
 
-    /// Title, reason and advice when it is about seats or a course.
+    fn is_about_identity(&self) -> bool {
+        self.reason == TurnedAway::IdentityToVerify
+    }
+
+    /// Title, reason and advice when it is about seats or a course, or the person's identity.
     fn access_texts(&self) -> Option<[&'static str; 3]> {
-        let TurnedAway::NoAccess(closed) = self.reason else { return None };
+        let closed = match self.reason {
+            TurnedAway::NoAccess(closed) => closed,
+            TurnedAway::IdentityToVerify => {
+                return Some(["access-identity-title", "access-identity-why", "access-identity-then"]);
+            }
+            TurnedAway::KindNotAdmitted | TurnedAway::NotAMember => return None,
+        };
         Some(match closed {
             Closed::NoSeat => ["access-no-seat-title", "access-no-seat-why", "access-no-seat-then"],
             Closed::NotEnrolled => ["access-not-enrolled-title", "access-not-enrolled-why", "access-not-enrolled-then"],
@@ -216,6 +226,7 @@ impl Sample for NotForYou {
             ordinary.clone(),
             Self { own: Vec::new(), contact: None, ..ordinary.clone() },
             Self { reason: TurnedAway::NotAMember, admitted: Vec::new(), ..ordinary.clone() },
+            Self { reason: TurnedAway::IdentityToVerify, admitted: Vec::new(), own: Vec::new(), ..ordinary.clone() },
             access(Closed::NoSeat),
             access(Closed::NotEnrolled),
             access(Closed::EnrolmentOver { since: Timestamp::UNIX_EPOCH }),

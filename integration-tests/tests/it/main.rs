@@ -99,6 +99,7 @@ mod faults;
 mod forgot;
 mod gateway;
 mod groups;
+mod identity;
 mod imports;
 mod incidents;
 mod introspect;

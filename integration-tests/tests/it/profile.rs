@@ -9,7 +9,7 @@ use crate::forgot::{NEW, choose, local_sign_in};
 
 const ANEW: &str = "nouvelle.adresse@ailleurs.example";
 
-async fn at_profile(server: &TestServer, person: &Person) -> Browser {
+pub(crate) async fn at_profile(server: &TestServer, person: &Person) -> Browser {
     let mut browser = Browser::new();
     local_sign_in(server, &mut browser, &person.login, &person.password).await;
     let page = browser.get(&server.url("/account/profile")).await.page();
@@ -18,7 +18,7 @@ async fn at_profile(server: &TestServer, person: &Person) -> Browser {
 }
 
 /// Asks for another address, and gives the link that was sent there.
-async fn ask(server: &TestServer, browser: &mut Browser, email: &str) -> String {
+pub(crate) async fn ask(server: &TestServer, browser: &mut Browser, email: &str) -> String {
     browser.get(&server.url("/account/profile")).await.page();
     let page = browser.submit("email-form", &[("email", email)]).await.page();
     assert!(page.has("email-sent-page"), "{}", page.summary());
@@ -26,7 +26,7 @@ async fn ask(server: &TestServer, browser: &mut Browser, email: &str) -> String 
 }
 
 /// Opens a link and presses its button, in a browser that is signed in nowhere.
-async fn press(link: &str, form: &str) -> Page {
+pub(crate) async fn press(link: &str, form: &str) -> Page {
     let mut browser = Browser::new();
     let page = browser.get(link).await.page();
     assert!(page.has(form), "{}", page.summary());

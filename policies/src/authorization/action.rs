@@ -149,6 +149,8 @@ actions! {
     ReadDutyChanges "read_duty_changes" "habilis.people.read",
     /// Takes every second factor of a person away who lost them, wherever they are a member.
     ResetPersonFactors "reset_person_factors" "habilis.measures",
+    /// Records that the identity of a person was verified. The subject is the person.
+    VerifyIdentity "verify_identity" "habilis.measures",
     /// Reads the state of long work, and what waits of all that expires. The subject is who started it.
     ReadJobs "read_jobs" "habilis.jobs.read",
     /// Issues an API key.

@@ -51,7 +51,7 @@ const LOOKS: [Action; 34] = [
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 24] = [
+const SENSITIVE: [Action; 25] = [
     Action::SetOrganizationRules,
     Action::ResetMemberFactors,
     Action::ReissuePassword,
@@ -76,6 +76,7 @@ const SENSITIVE: [Action; 24] = [
     Action::ChooseDataReturn,
     Action::KillSwitch,
     Action::ReadIdentityImage,
+    Action::VerifyIdentity,
 ];
 
 fn engine() -> &'static Engine {
