@@ -44,6 +44,16 @@ pub async fn load(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Optio
     Ok(Some(session))
 }
 
+/// Locks the person of a session, and says whether it is open still. Whoever ends it holds the person: what is written after this
+/// was allowed by a session, and not by one that a report or a new password ended while the request was on its way.
+///
+/// # Errors
+/// The database failed.
+pub async fn still_open(tx: &mut Tx, session: &Session, now: Timestamp) -> Outcome<bool> {
+    people::lock(tx, &session.person_id).await?;
+    Ok(sessions::is_open(tx, &session.id, now).await?)
+}
+
 /// How a person has just authenticated.
 #[derive(Debug)]
 pub struct Authenticated<'a> {
