@@ -137,8 +137,8 @@ pub async fn start(
     let auth_time = authenticated.since.unwrap_or(now);
     members::used(tx, authenticated.person, auth_time).await?;
     if let Some(old) = old {
-        if old.person_id == authenticated.person && sessions::renew(tx, &old.id, (&digest, amr, auth_time), now).await?
-        {
+        let renewed = (&digest[..], amr, auth_time, &origin.wider_network()[..]);
+        if old.person_id == authenticated.person && sessions::renew(tx, &old.id, renewed, now).await? {
             let renewed = Session { auth_time: auth_time.into(), last_seen_at: now.into(), amr: amr.to_owned(), ..old };
             return Ok((renewed, cookie));
         }
