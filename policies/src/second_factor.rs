@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// The operator's own staff.
     Operators,
+    /// The data protection officer.
+    Privacy,
     /// Administrators of an organization.
     Administrators,
     /// Everybody.
@@ -39,6 +41,8 @@ impl Rule {
 pub struct Standing {
     /// Staff of the operator.
     pub operator: bool,
+    /// Data protection officer.
+    pub privacy: bool,
     /// Administrator of an active organization.
     pub administrator: bool,
     /// What the strictest of their active organizations asks.
@@ -49,6 +53,7 @@ pub struct Standing {
 pub fn asked(roles: &[Role], standing: &Standing, portal: Rule) -> Rule {
     let by_role = roles.iter().any(|role| match role {
         Role::Operators => standing.operator,
+        Role::Privacy => standing.privacy,
         Role::Administrators => standing.administrator,
         Role::Everybody => true,
     });
@@ -68,9 +73,11 @@ mod tests {
     fn the_strictest_rule_wins() {
         let nobody = Standing::default();
         let operator = Standing { operator: true, ..nobody };
+        let officer = Standing { privacy: true, ..nobody };
         let administrator = Standing { administrator: true, ..nobody };
         let member = Standing { organization: Required, ..nobody };
         let both = [Role::Operators, Role::Administrators];
+        let staff = [Role::Operators, Role::Privacy];
         for (roles, standing, portal, expected) in [
             (&[][..], nobody, Optional, Optional),
             (&[], operator, Optional, Optional),
@@ -78,6 +85,12 @@ mod tests {
             (&both, operator, Optional, Required),
             (&both, administrator, Optional, Required),
             (&[Role::Operators], administrator, Optional, Optional),
+            (&staff, operator, Optional, Required),
+            (&staff, officer, Optional, Required),
+            (&staff, administrator, Optional, Optional),
+            (&staff, nobody, Optional, Optional),
+            (&both, officer, Optional, Optional),
+            (&[Role::Privacy], operator, Optional, Optional),
             (&[Role::Everybody], nobody, Optional, Required),
             (&[], member, Optional, Required),
             (&[], nobody, Required, Required),

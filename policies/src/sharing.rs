@@ -5,13 +5,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::sessions::TOUCH_EVERY;
+
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// Coarse networks: a phone and a computer at home are one.
     Networks,
-    /// Devices: browsers, each with a session of its own, wherever they are.
+    /// Devices: browsers, wherever they are.
     Devices,
 }
 
@@ -28,23 +30,45 @@ impl By {
 /// A session that is alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Use<'a> {
-    /// The session: a browser has one, and a new one once it signs in again.
-    pub device: &'a str,
-    /// The coarse network of its last use; empty when it is not known.
+    /// The browser, which may have several: a new one after the idle time, while portals go on with the old one. The session where it is
+    /// not known.
+    pub device: &'a [u8],
+    /// The coarse network its browser was in when it was last here; empty when it is not known.
     pub network: &'a str,
     /// When it began.
     pub since: Timestamp,
-    /// When it was last used.
+    /// When its browser was last here with it.
+    pub seen: Timestamp,
+    /// When it was last used, at the provider or at a portal that was granted something in it.
     pub last: Timestamp,
 }
 
 impl Use<'_> {
     /// What it counts as; empty when that is not known.
-    fn counted(&self, by: By) -> &str {
+    fn counted(&self, by: By) -> &[u8] {
         match by {
-            By::Networks => self.network,
+            By::Networks => self.network.as_bytes(),
             By::Devices => self.device,
         }
+    }
+}
+
+/// What a portal was granted in a session, when it uses that again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granted {
+    /// Whether it may be used while the person is away (`offline_access`).
+    pub outlives_session: bool,
+    /// Last use of the session that is known, at the provider or at a portal.
+    pub last: Timestamp,
+    /// Absolute end of the session.
+    pub ends: Timestamp,
+}
+
+impl Granted {
+    /// Says whether its use `now` is written down as a use of the session: once a minute, as uses at the provider are. What outlives
+    /// the session says nothing of who is there: the portal may use it by night.
+    pub fn is_noted(&self, now: Timestamp) -> bool {
+        !self.outlives_session && now < self.ends && now.duration_since(self.last) >= TOUCH_EVERY
     }
 }
 
@@ -59,10 +83,27 @@ pub struct Rule {
     pub window: SignedDuration,
 }
 
+/// The sessions of each browser as one, in the network it was last seen in.
+fn by_device<'a>(uses: &[Use<'a>]) -> Vec<Use<'a>> {
+    let mut devices: Vec<Use<'a>> = Vec::new();
+    for used in uses {
+        let Some(known) = devices.iter_mut().find(|known| known.device == used.device) else {
+            devices.push(used.clone());
+            continue;
+        };
+        if used.seen > known.seen {
+            (known.network, known.seen) = (used.network, used.seen);
+        }
+        known.since = known.since.min(used.since);
+        known.last = known.last.max(used.last);
+    }
+    devices
+}
+
 /// Says from how many networks or devices the account is used at the same time, when that is as many as the rule tells about.
 ///
-/// Two sessions are used at the same time when the later one began before the last use of the other, and both were used
-/// within the window before `now`. So a browser that lost its cookie and signed in again elsewhere is no second device: its
+/// Two devices are used at the same time when the later one began before the last use of the other, and both were used
+/// within the window before `now`. So a browser that lost its cookies and signed in again elsewhere is no second device: its
 /// old session is not used any more.
 pub fn suspect(uses: &[Use<'_>], rule: &Rule, now: Timestamp) -> Option<usize> {
     if rule.least < 2 {
@@ -70,13 +111,14 @@ pub fn suspect(uses: &[Use<'_>], rule: &Rule, now: Timestamp) -> Option<usize> {
     }
     let by = rule.by;
     let known = |used: &&Use<'_>| !used.counted(by).is_empty() && now.duration_since(used.last) <= rule.window;
-    let recent: Vec<&Use<'_>> = uses.iter().filter(known).collect();
+    let devices = by_device(uses);
+    let recent: Vec<&Use<'_>> = devices.iter().filter(known).collect();
     let most = recent
         .iter()
         .map(|one| {
             // All that began before the last use of the others, seen from the session begun last.
             let together = recent.iter().filter(|other| other.since <= one.since && one.since < other.last);
-            let mut distinct: Vec<&str> = together.map(|other| other.counted(by)).chain([one.counted(by)]).collect();
+            let mut distinct: Vec<&[u8]> = together.map(|other| other.counted(by)).chain([one.counted(by)]).collect();
             distinct.sort_unstable();
             distinct.dedup();
             distinct.len()
@@ -94,18 +136,22 @@ mod tests {
         Timestamp::from_second(minute * 60).unwrap()
     }
 
+    /// A session in this browser, begun and last used at these minutes.
+    fn of<'a>(device: &'a [u8], network: &'a str) -> impl Fn(i64, i64) -> Use<'a> {
+        move |since, last| Use { device, network, since: at(since), seen: at(last), last: at(last) }
+    }
+
     const BY_NETWORKS: Rule = Rule { by: By::Networks, least: 2, window: SignedDuration::from_mins(15) };
 
     #[test]
     fn only_use_at_the_same_time_from_distinct_networks_is_suspect() {
         let rule = BY_NETWORKS;
-        let on = |network| move |since, last| Use { device: "ses_1", network, since: at(since), last: at(last) };
-        let (home, train) = (on("192.0.2.0/24"), on("198.51.100.0/24"));
-        let (office, unknown) = (on("203.0.113.0/24"), on(""));
+        let (home, phone) = (of(b"1", "192.0.2.0/24"), of(b"2", "192.0.2.0/24"));
+        let (train, office, unknown) = (of(b"3", "198.51.100.0/24"), of(b"4", "203.0.113.0/24"), of(b"5", ""));
         let cases: [(&str, Vec<Use<'_>>, i64, Option<usize>); 10] = [
             ("nobody", vec![], 10, None),
             ("one device", vec![home(0, 10)], 10, None),
-            ("two devices at home", vec![home(0, 10), home(5, 9)], 10, None),
+            ("two devices at home", vec![home(0, 10), phone(5, 9)], 10, None),
             ("two networks, both in use", vec![home(0, 10), train(5, 9)], 10, Some(2)),
             ("in any order", vec![train(5, 9), home(0, 10)], 10, Some(2)),
             ("one left before the other came", vec![home(0, 4), train(5, 9)], 10, None),
@@ -125,10 +171,60 @@ mod tests {
     }
 
     #[test]
+    fn what_a_portal_uses_is_noted_once_a_minute_while_the_person_is_there() {
+        let granted = Granted { outlives_session: false, last: at(10), ends: at(720) };
+        let cases = [
+            ("as the code is exchanged", granted, at(10), false),
+            ("a minute later", granted, at(11), true),
+            ("hours later", granted, at(719), true),
+            ("the session is over", granted, at(720), false),
+            ("while the person is away", Granted { outlives_session: true, ..granted }, at(60), false),
+            ("by a clock that is late", granted, at(9), false),
+        ];
+        for (what, granted, now, expected) in cases {
+            assert_eq!(granted.is_noted(now), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn two_who_signed_in_once_and_stay_at_a_portal_are_seen_by_what_it_uses() {
+        let rule = Rule { by: By::Devices, ..BY_NETWORKS };
+        let (first, second) = (of(b"1", "192.0.2.0/24"), of(b"2", "192.0.2.0/24"));
+        let cases: [(&str, [Use<'_>; 2], Option<usize>); 4] = [
+            ("both have just signed in", [first(0, 0), second(5, 5)], None),
+            ("the second one stays", [first(0, 0), second(5, 10)], None),
+            ("the first one stays", [first(0, 10), second(5, 5)], Some(2)),
+            ("the first one signs in again", [first(0, 6), second(5, 5)], Some(2)),
+        ];
+        for (what, uses, expected) in cases {
+            assert_eq!(suspect(&uses, &rule, at(10)), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_browser_that_signs_in_again_is_one_device_where_it_was_last_seen() {
+        let (home, office) = (of(b"1", "192.0.2.0/24"), of(b"1", "198.51.100.0/24"));
+        // Seen at home in the beginning, and used by a portal ever since.
+        let before = Use { seen: at(1), ..home(0, 300) };
+        let other = of(b"2", "203.0.113.0/24")(290, 295);
+        let cases: [(&str, Vec<Use<'_>>, Option<usize>); 4] = [
+            ("from home to the office", vec![before.clone(), office(200, 300)], None),
+            ("in any order", vec![office(200, 300), before.clone()], None),
+            ("and somebody else", vec![before.clone(), office(200, 300), other.clone()], Some(2)),
+            ("somebody else, while a portal alone uses the first", vec![before, office(200, 201), other], Some(2)),
+        ];
+        for by in [By::Networks, By::Devices] {
+            for (what, uses, expected) in &cases {
+                assert_eq!(suspect(uses, &Rule { by, ..BY_NETWORKS }, at(300)), *expected, "{what}, {by:?}");
+            }
+        }
+    }
+
+    #[test]
     fn two_devices_in_use_at_the_same_time_are_told_wherever_they_are() {
         let rule = Rule { by: By::Devices, ..BY_NETWORKS };
-        let of = |device| move |network, since, last| Use { device, network, since: at(since), last: at(last) };
-        let (phone, computer, tablet) = (of("ses_1"), of("ses_2"), of("ses_3"));
+        let on = |device| move |network, since, last| of(device, network)(since, last);
+        let (phone, computer, tablet) = (on(b"1"), on(b"2"), on(b"3"));
         let (home, train) = ("192.0.2.0/24", "198.51.100.0/24");
         let cases: [(&str, Vec<Use<'_>>, i64, Option<usize>); 9] = [
             ("nobody", vec![], 10, None),

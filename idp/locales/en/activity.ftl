@@ -45,5 +45,6 @@ activity-authenticator-app-added = Authenticator app added
 activity-authenticator-app-removed = Authenticator app removed
 activity-passkey-added = Passkey added
 activity-passkey-removed = Passkey removed
+activity-passkey-renamed = Passkey renamed
 activity-recovery-codes-made = Recovery codes made
 activity-person-status-changed = Account suspended, restored or terminated by the service

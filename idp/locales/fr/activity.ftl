@@ -45,5 +45,6 @@ activity-authenticator-app-added = Application d’authentification ajoutée
 activity-authenticator-app-removed = Application d’authentification retirée
 activity-passkey-added = Clé d’accès ajoutée
 activity-passkey-removed = Clé d’accès retirée
+activity-passkey-renamed = Clé d’accès renommée
 activity-recovery-codes-made = Codes de secours créés
 activity-person-status-changed = Compte suspendu, rétabli ou résilié par le service

@@ -66,6 +66,7 @@ const WORDS: &[(&str, &str)] = &[
     ("authenticator_app.removed", "activity-authenticator-app-removed"),
     ("passkey.added", "activity-passkey-added"),
     ("passkey.removed", "activity-passkey-removed"),
+    ("passkey.renamed", "activity-passkey-renamed"),
     ("recovery_codes.made", "activity-recovery-codes-made"),
 ];
 

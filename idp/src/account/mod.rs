@@ -38,12 +38,11 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::db::Tx;
 use crate::db::people::{self, Person};
 use crate::db::sessions;
 use crate::db::sessions::Session;
 use crate::login::local::Place;
-use crate::login::session;
+use crate::login::session::{self, still_open};
 use crate::mail::letters::{device, paris};
 use crate::outcome::Outcome;
 use crate::web::cookies::{Browser, Cookies};
@@ -81,13 +80,6 @@ async fn signed_in(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Opti
     let Some(session) = session::load(app, cookies, now).await? else { return Ok(None) };
     let person = people::find(&mut app.db.reader().await?, &session.person_id).await?;
     Ok(person.map(|person| (session, person, browser)))
-}
-
-/// Locks the person of a session, and says whether it is open still. Whoever ends it holds the person: what is written after this
-/// was allowed by a session, and not by one that a report or a new password ended while the form was on its way.
-async fn still_open(tx: &mut Tx, session: &Session, now: Timestamp) -> Outcome<bool> {
-    people::lock(tx, &session.person_id).await?;
-    Ok(sessions::is_open(tx, &session.id, now).await?)
 }
 
 async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQuery(query): RawQuery) -> Outcome {

@@ -1,5 +1,5 @@
 //! `/account/password`: changes the password of somebody who is signed in (R049). It takes the present password, unless they
-//! signed in within the last ten minutes.
+//! signed in within the last ten minutes. One that has expired is not changed here: it takes the mailed link (R044).
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -15,7 +15,7 @@ use crate::db::sessions::Session;
 use crate::login::change::{self, Change, Problem, Typed};
 use crate::login::forgot::ui_locales;
 use crate::login::local::Place;
-use crate::login::password::{Attempt, attempt};
+use crate::login::password::{Attempt, attempt, expired, is_too_old};
 use crate::login::password_pages::{PasswordRule, Telling, Told, problem_texts};
 use crate::login::rules;
 use crate::outcome::Outcome;
@@ -126,6 +126,10 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
     if !browser.sent(&app, params.get("csrf")) {
         return Ok(see_other(PATH));
     }
+    // A sign-in of a moment ago, or by a passkey, stands for the present password, but not for one that has expired: it takes the link.
+    if shown.present == Present::NotAsked && expired_in_place(&app, &origin, &person, now).await? {
+        return render(StatusCode::FORBIDDEN, &Told { chrome: shown.chrome, telling: Telling::Expired });
+    }
     let mut proven = None;
     if shown.present == Present::Asked {
         let present = Secret::new(params.take("present").unwrap_or_default());
@@ -167,6 +171,17 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
     tx.commit().await?;
     app.mail_waiting.notify_one();
     render(StatusCode::OK, &Told { chrome: shown.chrome, telling: Telling::ChangedHere })
+}
+
+/// Whether the person has a password that opens nothing any more, and was sent the link to another (R044).
+async fn expired_in_place(app: &App, origin: &Origin, person: &Person, now: Timestamp) -> Outcome<bool> {
+    let found = people::find_credentials_of(&mut app.db.reader().await?, &person.id).await?;
+    let Some(credentials) = found.filter(|found| found.phc.is_some()) else { return Ok(false) };
+    if !is_too_old(app, &credentials, now).await? {
+        return Ok(false);
+    }
+    expired(app, origin, (&person.id, &person.login, &[]), now).await?;
+    Ok(true)
 }
 
 async fn page(

@@ -16,6 +16,7 @@ use super::kept::Kept;
 use super::security_page::{Factor, Problem, Security, Waiting};
 use super::{signed_in, still_open};
 use crate::app::App;
+use crate::db::audit::{self, Event};
 use crate::db::people::Person;
 use crate::db::second_factors::{self, Found};
 use crate::db::sessions::Session;
@@ -291,16 +292,26 @@ async fn add_passkey(State(app): State<App>, origin: Origin, cookies: Cookies, f
     }
 }
 
-async fn rename_passkey(State(app): State<App>, cookies: Cookies, Path(id): Path<String>, form: Form) -> Outcome {
+async fn rename_passkey(
+    State(app): State<App>,
+    origin: Origin,
+    cookies: Cookies,
+    Path(id): Path<String>,
+    form: Form,
+) -> Outcome {
     let now = app.clock.now();
     let (fresh, params) = match posted(&app, &cookies, (form, &format!("{PASSKEYS}/{id}/rename")), now).await? {
         Ok(posted) => posted,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    let name = factors::name(params.get("name"), "");
-    if !name.is_empty() {
-        let mut tx = app.db.begin().await?;
-        passkeys::rename(&mut tx, (&id, &fresh.person.id), &name).await?;
+    let (person, name) = (&fresh.person.id, factors::name(params.get("name"), ""));
+    if name.is_empty() {
+        return Ok(see_other(PATH));
+    }
+    let mut tx = app.db.begin().await?;
+    if still_open(&mut tx, &fresh.session, now).await? && passkeys::rename(&mut tx, (&id, person), &name).await? {
+        let event = Event::new("passkey.renamed").by(person).about(person).from(&origin).with("passkey", id);
+        audit::record(&mut tx, event, now).await?;
         tx.commit().await?;
     }
     Ok(see_other(PATH))

@@ -69,9 +69,9 @@ pub(super) struct PersonFactors {
     password: bool,
 }
 
-/// Take every second factor of a member away who lost them: passkeys, authenticator apps, recovery codes. Their sessions end, they are
-/// told by mail, and set up another at the next sign-in where one is required. Of somebody who belongs to another organization as well
-/// the operator does it: 409 `in_other_organizations`.
+/// Take every second factor of a member away who lost them: passkeys, authenticator apps, recovery codes. Their sessions and tokens end,
+/// they are told by mail, and set up another at the next sign-in where one is required. Of somebody who belongs to another organization
+/// as well the operator does it: 409 `in_other_organizations`.
 #[utoipa::path(
     post, path = "/organizations/{organization}/members/{person}/second-factors/reset", tag = "members", request_body = FactorsReset,
     params(("organization" = String, Path, description = "`org_…`"), ("person" = String, Path, description = "`usr_…`")),
@@ -187,7 +187,8 @@ async fn read(State(app): State<App>, caller: Caller, Path(person): Path<String>
     Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(factors)).into_response())
 }
 
-/// Take every second factor of a person away who lost them, wherever they are a member. Their sessions end, and they are told by mail.
+/// Take every second factor of a person away who lost them, wherever they are a member. Their sessions and tokens end, and they
+/// are told by mail.
 #[utoipa::path(
     post, path = "/people/{person}/second-factors/reset", tag = "people", request_body = FactorsReset,
     params(("person" = String, Path, description = "`usr_…`")),

@@ -11,6 +11,8 @@ macro_rules! columns {
         concat!(
             "g.id, g.client_id, g.person_id, g.session_id, g.scope, g.claims, g.redirect_uri, g.nonce, g.code_challenge, g.auth_time, g.amr, g.acr,
              g.dpop_jkt, g.resources, g.code_expires_at, g.code_used_at, g.revoked_at, g.created_at, s.ended_at AS session_ended_at,
+             s.expires_at AS session_expires_at,
+             CASE WHEN s.grants_used_at > s.last_seen_at THEN s.grants_used_at ELSE s.last_seen_at END AS session_used_at,
              p.status AS person_status, p.identity_changed_at, g.organization_id, o.kind AS organization_kind, o.status AS organization_status,
              m.status AS membership_status, m.ends_on AS membership_ends_on,
              (COALESCE(o.access_ended_at, 0) >= g.created_at OR ", access_ended!("g", "$2"), ") AS access_ended
@@ -99,6 +101,10 @@ pub struct Grant {
     pub revoked_at: Option<At>,
     /// When its session ended.
     pub session_ended_at: Option<At>,
+    /// When its session ends at the latest.
+    pub session_expires_at: Option<At>,
+    /// Last use of its session, here or at a portal.
+    pub session_used_at: Option<At>,
     /// Status of the person.
     pub person_status: String,
     /// Since when their identity is to be verified (R007).
@@ -126,12 +132,16 @@ impl Grant {
     /// Whether it was revoked, alone, with the session it was given in, or with an organization's access; or its person is not active, or
     /// may be somebody else.
     pub fn is_revoked(&self) -> bool {
-        let outlives_session = self.scope.split(' ').any(|token| token == "offline_access");
         self.revoked_at.is_some()
             || self.access_ended
             || self.person_status != "active"
             || self.identity_changed_at.is_some()
-            || (self.session_ended_at.is_some() && !outlives_session)
+            || (self.session_ended_at.is_some() && !self.outlives_session())
+    }
+
+    /// Whether it goes on without the session it was given in, and without its person (`offline_access`).
+    pub fn outlives_session(&self) -> bool {
+        self.scope.split(' ').any(|token| token == "offline_access")
     }
 
     /// `at`, or the end of the access when that comes first.

@@ -73,6 +73,7 @@ const MIGRATIONS: &[Migration] = migrations![
     45 "0045_updates",
     46 "0046_password_hashes",
     47 "0047_resources_and_versions",
+    49 "0049_use_at_portals",
     50 "0050_left_pages",
     52 "0052_called_off_orders",
     53 "0053_acts_of_the_operator",

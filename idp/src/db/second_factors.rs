@@ -10,7 +10,7 @@ statements! {
                    (SELECT COUNT(*) FROM passkeys k WHERE k.person_id = p.id) AS passkeys,
                    (SELECT COUNT(*) FROM recovery_codes c WHERE c.person_id = p.id AND c.used_at IS NULL) AS codes,
                    (SELECT COUNT(*) FROM passwords w WHERE w.person_id = p.id) AS passwords,
-                   p.operator,
+                   p.operator, p.privacy,
                    EXISTS (SELECT 1 FROM memberships m JOIN organizations o ON o.id = m.organization_id
                            WHERE m.person_id = p.id AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2)
                              AND o.status = 'active' AND m.role = 'administrator') AS administrator,
@@ -33,6 +33,8 @@ pub struct Found {
     pub passwords: i64,
     /// Staff of the operator.
     pub operator: bool,
+    /// Data protection officer.
+    pub privacy: bool,
     /// Administrator of an active organization, by a membership that is in force.
     pub administrator: bool,
     /// Member of an active organization that requires a second factor, by a membership that is in force.

@@ -8,7 +8,7 @@ use super::{At, Conn, Tx};
 statements! {
     INSERT = "INSERT INTO sessions (id, digest, person_id, auth_time, amr, address, user_agent, created_at, last_seen_at, expires_at, network)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $4, $4, $8, $9)";
-    RENEW = "UPDATE sessions SET digest = $2, auth_time = $3, last_seen_at = $5, amr = $4
+    RENEW = "UPDATE sessions SET digest = $2, auth_time = $3, last_seen_at = $5, amr = $4, network = $6
              WHERE id = $1 AND ended_at IS NULL";
     STRENGTHEN = "UPDATE sessions SET amr = $2 WHERE id = $1 AND ended_at IS NULL";
     FIND = (concat!("SELECT s.id, s.person_id, s.auth_time, s.amr, s.last_seen_at, s.expires_at, p.status AS person_status
@@ -18,10 +18,13 @@ statements! {
                WHERE s.person_id = $1 AND s.ended_at IS NULL AND ", access_ended!("s", "$2"), " ORDER BY s.id LIMIT 1000"));
     IS_OPEN = (concat!("SELECT EXISTS (SELECT 1 FROM sessions s JOIN people p ON p.id = s.person_id
                WHERE s.id = $1 AND s.ended_at IS NULL AND p.status = 'active' AND NOT ", access_ended!("s", "$2"), ")"));
+    SET_BROWSER = "UPDATE sessions SET browser_digest = $2 WHERE id = $1";
     TOUCH = "UPDATE sessions SET last_seen_at = $2, network = $3 WHERE id = $1 AND last_seen_at < $2";
+    GRANTS_USED = "UPDATE sessions SET grants_used_at = $2 WHERE id = $1 AND ended_at IS NULL AND COALESCE(grants_used_at, 0) < $2";
     END = "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
     END_OTHERS = "UPDATE sessions SET ended_at = $2 WHERE person_id = $1 AND id <> $3 AND ended_at IS NULL";
-    OF_PERSON = "SELECT id, address, user_agent, created_at, last_seen_at, network
+    OF_PERSON = "SELECT id, address, user_agent, created_at, last_seen_at, network, browser_digest,
+                        CASE WHEN grants_used_at > last_seen_at THEN grants_used_at ELSE last_seen_at END AS used_at
                  FROM sessions
                  WHERE person_id = $1 AND ended_at IS NULL AND expires_at > $2
                  ORDER BY last_seen_at DESC LIMIT 100";
@@ -89,18 +92,26 @@ pub async fn insert(tx: &mut Tx, new: &NewSession<'_>, now: Timestamp) -> sqlx::
     .map(drop)
 }
 
-/// Notes `now` that the person of a session authenticated again at `auth_time`, under a new cookie; false when the session has
-/// ended.
+/// Notes in which browser a session is.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_browser(tx: &mut Tx, id: &str, browser_digest: &[u8]) -> sqlx::Result<()> {
+    sql!(tx, execute SET_BROWSER, id, browser_digest).map(drop)
+}
+
+/// Notes `now` that the person of a session authenticated again at `auth_time`, under a new cookie and from this coarse network; false
+/// when the session has ended.
 ///
 /// # Errors
 /// The engine failed.
 pub async fn renew(
     tx: &mut Tx,
     id: &str,
-    (digest, amr, auth_time): (&[u8], &str, Timestamp),
+    (digest, amr, auth_time, network): (&[u8], &str, Timestamp, &str),
     now: Timestamp,
 ) -> sqlx::Result<bool> {
-    sql!(tx, execute RENEW, id, digest, At::from(auth_time), amr, At::from(now)).map(|rows| rows == 1)
+    sql!(tx, execute RENEW, id, digest, At::from(auth_time), amr, At::from(now), network).map(|rows| rows == 1)
 }
 
 /// Notes that the person of a session proved more than when it began; false when the session has ended.
@@ -144,6 +155,14 @@ pub async fn touch(c: &mut impl Conn, id: &str, network: &str, now: Timestamp) -
     sql!(c, execute TOUCH, id, At::from(now), network).map(drop)
 }
 
+/// Notes that a portal used what it was granted in the session, which lives no longer for it.
+///
+/// # Errors
+/// The engine failed.
+pub async fn grants_used(c: &mut impl Conn, id: &str, now: Timestamp) -> sqlx::Result<()> {
+    sql!(c, execute GRANTS_USED, id, At::from(now)).map(drop)
+}
+
 /// Ends a session; false when it had ended before.
 ///
 /// # Errors
@@ -183,6 +202,10 @@ pub struct Device {
     pub last_seen_at: At,
     /// The coarse network of the last use; empty when it is not known.
     pub network: String,
+    /// The browser, when it is known.
+    pub browser_digest: Option<Vec<u8>>,
+    /// Last use, here or at a portal.
+    pub used_at: At,
 }
 
 /// The sessions of a person that were not ended, last used first, a hundred at most.

@@ -56,7 +56,7 @@ pub struct Options {
     /// The provider's public address, when that is not `localhost`: behind a proxy, or with a certificate for a name.
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
-    /// Of whom a second factor is required: `operators`, `administrators`, `everybody`, separated by commas.
+    /// Of whom a second factor is required: `operators`, `privacy`, `administrators`, `everybody`, separated by commas.
     #[arg(long, default_value = "", value_name = "ROLES")]
     second_factor_of: String,
     /// Seed two more clients, which are told of sign-outs at this address.

@@ -14,7 +14,7 @@ use crate::db::audit::{self, Event};
 use crate::db::failures::{self, Subject};
 use crate::db::people::Person;
 use crate::db::totp_devices::{self, Device, NewDevice};
-use crate::db::{Conn, Tx, browsers, factor_removals, passkeys, recovery_codes, second_factors, sign_in_steps};
+use crate::db::{Conn, Tx, browsers, factor_removals, grants, passkeys, recovery_codes, second_factors, sign_in_steps};
 use crate::mail;
 use crate::mail::factors::{Change, FactorLetter, ResetBy};
 use crate::outcome::{Fault, Outcome};
@@ -330,7 +330,8 @@ pub async fn remove_doubted(tx: &mut Tx, person: &str, now: Timestamp) -> Outcom
 }
 
 /// The reset by an administrator (R035): the person proved who they are by other means. Everything they had as a second
-/// factor goes, they are told by mail, and the next sign-in sets up another where one is required. `by` names who did it.
+/// factor goes, and with it every session and token: what was lost may be signed in somewhere. They are told by mail, and the next
+/// sign-in sets up another where one is required. `by` names who did it.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -352,7 +353,9 @@ pub async fn reset_as(
     crate::db::people::lock(tx, &person.id).await?;
     let removed = remove_all(tx, &person.id, now).await?;
     let sessions = session::end_of_person(tx, (&person.id, ""), now).await?;
-    audit::record(tx, event.with("removed", removed).with("sessions_ended", sessions), now).await?;
+    let grants = grants::revoke_of_person(tx, &person.id, "", now).await?;
+    let event = event.with("removed", removed).with("sessions_ended", sessions).with("grants_revoked", grants);
+    audit::record(tx, event, now).await?;
     mail::write(tx, app, (&person.id, &FactorLetter::reset(app, by, now)), now).await?;
     Ok(removed)
 }

@@ -13,11 +13,11 @@ use super::pages::LoginProblem;
 use super::password::Verified;
 use super::session::{self, Authenticated};
 use super::{rules, second};
-use crate::account::completion;
+use crate::account::{completion, sharing};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::second_factors::{self, Found};
-use crate::db::sessions::Session;
+use crate::db::sessions::{self, Session};
 use crate::db::sign_in_steps::{self, NewStep, Step};
 use crate::db::{Tx, browsers, device_requests, interactions, people};
 use crate::mail::{self, letters::NewSignIn};
@@ -112,6 +112,7 @@ impl Way {
 pub fn asked(app: &App, found: &Found, portal: Rule) -> Rule {
     let standing = Standing {
         operator: found.operator,
+        privacy: found.privacy,
         administrator: found.administrator,
         organization: if found.organization_requires { Rule::Required } else { Rule::Optional },
     };
@@ -352,6 +353,8 @@ pub async fn finish(
     };
     tx.commit().await?;
     accepted(app);
+    // A device that signs in again has been used again.
+    sharing::look(app, proven.person, now).await?;
     cookies::set_session(app, &mut response, &cookie);
     cookies::set_browser(app, &mut response, browser);
     Ok(Ok(response))
@@ -376,7 +379,9 @@ pub async fn open(
     let Arrival { origin, browser, old } = arrival;
     let authenticated = Authenticated { person: proven.person, amr: proven.amr, since: proven.since };
     let (session, cookie) = session::start(tx, app, (authenticated, old, origin), now).await?;
-    if browsers::seen(tx, proven.person, &browser.digest(), now).await? {
+    let browser = browser.digest();
+    sessions::set_browser(tx, &session.id, &browser).await?;
+    if browsers::seen(tx, proven.person, &browser, now).await? {
         mail::write(tx, app, (proven.person, &NewSignIn::from(origin, now)), now).await?;
     }
     let name = if proven.since.is_some() { "session.stepped_up" } else { "session.started" };

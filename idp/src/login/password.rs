@@ -349,7 +349,7 @@ fn with(trier: Trier, own: login::Failures, networks: &[login::Failures]) -> Tri
 }
 
 /// Whether the account is one that only the e-mailed link opens (R044, R045).
-async fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> Outcome<bool> {
+pub(crate) async fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> Outcome<bool> {
     match (credentials.status.as_str(), credentials.changed_at) {
         // A kill switch of an organization: only a link opens the account (R033).
         ("active", _) if credentials.must_renew => Ok(true),
@@ -363,7 +363,7 @@ async fn is_too_old(app: &App, credentials: &Credentials, now: Timestamp) -> Out
 
 /// Sends the link, five times an hour at most: these are counted by themselves, so that nobody who does not know the password uses
 /// them up.
-async fn expired(
+pub(crate) async fn expired(
     app: &App,
     origin: &Origin,
     (person, login, of_networks): (&str, &str, &[Subject]),

@@ -12,7 +12,7 @@ use super::{factors, session};
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::sign_in_steps::{self, Step};
-use crate::db::{factor_removals, people};
+use crate::db::{factor_removals, grants, people};
 use crate::mail;
 use crate::mail::factors::FactorLetter;
 use crate::mail::letters::paris;
@@ -115,8 +115,10 @@ pub async fn post(State(app): State<App>, origin: Origin, Path(token): Path<Stri
     } else {
         let removed = factors::remove_all(&mut tx, person, now).await?;
         let ended = session::end_of_person(&mut tx, (person, ""), now).await?;
+        let revoked = grants::revoke_of_person(&mut tx, person, "", now).await?;
         let event = Event::new("second_factors.removed_by_mail").by(person).about(person).from(&origin);
-        audit::record(&mut tx, event.with("removed", removed).with("sessions_ended", ended), now).await?;
+        let event = event.with("removed", removed).with("sessions_ended", ended).with("grants_revoked", revoked);
+        audit::record(&mut tx, event, now).await?;
         mail::write(&mut tx, &app, (person, &FactorLetter::removed_by_mail(&app, &origin, now)), now).await?;
         Telling::RemovalDone
     };

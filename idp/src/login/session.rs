@@ -44,6 +44,16 @@ pub async fn load(app: &App, cookies: &Cookies, now: Timestamp) -> Outcome<Optio
     Ok(Some(session))
 }
 
+/// Locks the person of a session, and says whether it is open still. Whoever ends it holds the person: what is written after this
+/// was allowed by a session, and not by one that a report or a new password ended while the request was on its way.
+///
+/// # Errors
+/// The database failed.
+pub async fn still_open(tx: &mut Tx, session: &Session, now: Timestamp) -> Outcome<bool> {
+    people::lock(tx, &session.person_id).await?;
+    Ok(sessions::is_open(tx, &session.id, now).await?)
+}
+
 /// How a person has just authenticated.
 #[derive(Debug)]
 pub struct Authenticated<'a> {
@@ -127,8 +137,8 @@ pub async fn start(
     let auth_time = authenticated.since.unwrap_or(now);
     members::used(tx, authenticated.person, auth_time).await?;
     if let Some(old) = old {
-        if old.person_id == authenticated.person && sessions::renew(tx, &old.id, (&digest, amr, auth_time), now).await?
-        {
+        let renewed = (&digest[..], amr, auth_time, &origin.wider_network()[..]);
+        if old.person_id == authenticated.person && sessions::renew(tx, &old.id, renewed, now).await? {
             let renewed = Session { auth_time: auth_time.into(), last_seen_at: now.into(), amr: amr.to_owned(), ..old };
             return Ok((renewed, cookie));
         }

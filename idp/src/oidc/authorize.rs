@@ -65,11 +65,13 @@ async fn begin(app: &App, origin: &Origin, cookies: Cookies, mut params: Params)
     let mut verdict = interaction::next(app, &mut app.db.reader().await?, facts, now).await?;
     if let (Next::Answer, Some(session)) = (verdict.next, &session) {
         let mut tx = app.db.begin().await?;
-        if !client.settings.first_party {
+        // A report or a new password may have ended the session meanwhile: then nobody is signed in.
+        let session = session::still_open(&mut tx, session, now).await?.then_some(session);
+        if session.is_none() || !client.settings.first_party {
             // The person may be taking the consent back: looked at again where that has to wait.
-            verdict = interaction::next(app, &mut tx, facts, now).await?;
+            verdict = interaction::next(app, &mut tx, (&client, &request, session, None), now).await?;
         }
-        if verdict.next == Next::Answer {
+        if let (Next::Answer, Some(session)) = (verdict.next, session) {
             if !connect(&mut tx, &client, (verdict.organization.as_deref(), session), now).await? {
                 drop(tx);
                 return wait(app, (origin, cookies), (&client, &request, organization_path), now).await;

@@ -321,8 +321,8 @@ pub async fn choose_organization(
     }
     if params.get("action") == Some("cancel") {
         let outcome = DeviceOutcome::Denied;
-        if !answer(&app, &origin, (&asked, outcome), now).await? {
-            return Ok(see_other(PATH));
+        if let Err(elsewhere) = answer(&app, &origin, (&asked, outcome), now).await? {
+            return Ok(elsewhere);
         }
         return render(StatusCode::OK, &DeviceDone { chrome: chrome(&app, origin.locale(None), PATH), outcome });
     }
@@ -394,30 +394,36 @@ pub async fn decide(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
         Some("allow") => DeviceOutcome::Allowed,
         _ => DeviceOutcome::Denied,
     };
-    if !answer(&app, &origin, (&asked, outcome), now).await? {
-        return Ok(see_other(PATH));
+    if let Err(elsewhere) = answer(&app, &origin, (&asked, outcome), now).await? {
+        return Ok(elsewhere);
     }
     render(StatusCode::OK, &DeviceDone { chrome: chrome(&app, origin.locale(None), PATH), outcome })
 }
 
-/// Writes the answer down; false when there was one already, or time ran out.
+/// Writes the answer down; else where the person goes instead: there was one already, time ran out, or they are signed out.
 async fn answer(
     app: &App,
     origin: &Origin,
     (asked, outcome): (&Asked, DeviceOutcome),
     now: Timestamp,
-) -> Outcome<bool> {
+) -> Outcome<Result<(), Response>> {
     let Asked { session, browser, typed, client, found } = asked;
     let person = &session.person_id;
     let event = |name| Event::new(name).by(person).about(person).at_client(&client.id).from(origin);
+    let over = || Ok(Err(see_other(PATH)));
     let mut tx = app.db.begin().await?;
+    // The grant outlives the session: one that a report or a new password has ended meanwhile gives none.
+    if !session::still_open(&mut tx, session, now).await? {
+        return Ok(Err(see_other(&Place::Device.login_path())));
+    }
     if outcome == DeviceOutcome::Denied {
         let first = device_requests::deny(&mut tx, &typed.user_code, &browser.digest(), now).await?;
-        if first {
-            audit::record(&mut tx, event("device.denied"), now).await?;
+        if !first {
+            return over();
         }
+        audit::record(&mut tx, event("device.denied"), now).await?;
         tx.commit().await?;
-        return Ok(first);
+        return Ok(Ok(()));
     }
     let grant = habilis_keys::random::id("gra", now);
     let expires_at = typed.expires_at.into();
@@ -447,10 +453,10 @@ async fn answer(
     // The device is connected, not the browser that lets it in.
     let issuing = Issuing { organization: found.chosen.as_deref(), grant: &grant, session: None, until: expires_at };
     if !stay_connected(&mut tx, client, issuing, now).await? {
-        return Ok(false);
+        return over();
     }
     if !device_requests::allow(&mut tx, &typed.user_code, (&browser.digest(), &grant), now).await? {
-        return Ok(false);
+        return over();
     }
     if !client.settings.first_party {
         consents::extend(&mut tx, (person, &client.id), &typed.scope, now).await?;
@@ -458,7 +464,7 @@ async fn answer(
     let event = event("device.allowed").with("scope", typed.scope.clone()).with("grant", grant);
     audit::record(&mut tx, event, now).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(Ok(()))
 }
 
 #[cfg(test)]

@@ -176,7 +176,8 @@ async fn remembered(
     Ok(if covers { Consent::Remembered } else { Consent::Missing })
 }
 
-/// Goes on after the person did something: an answer to the client, or the next page. The caller commits.
+/// Goes on after the person did something: an answer to the client, or the next page. The caller has opened the session in this
+/// transaction or found it [`session::still_open`], and commits.
 ///
 /// # Errors
 /// The database or a template failed.
@@ -220,6 +221,9 @@ pub async fn resume(State(app): State<App>, origin: Origin, cookies: Cookies, Pa
     let Some(open) = open(&app, &cookies, &id, now).await? else { return stale(&app, &origin) };
     let Some(session) = session::load(&app, &cookies, now).await? else { return Ok(see_other(&login_path(&id))) };
     let mut tx = app.db.begin().await?;
+    if !session::still_open(&mut tx, &session, now).await? {
+        return Ok(see_other(&login_path(&id)));
+    }
     let response = proceed(&mut tx, &app, (&open, &session), now).await?;
     tx.commit().await?;
     Ok(response)
@@ -301,6 +305,9 @@ pub async fn decide(
         return deny(&app, &open, now).await;
     }
     let mut tx = app.db.begin().await?;
+    if !session::still_open(&mut tx, &session, now).await? {
+        return Ok(see_other(&login_path(&id)));
+    }
     interactions::consented(&mut tx, (&id, &session.person_id), now).await?;
     open.interaction.consented_at = Some(now.into());
     open.interaction.consented_by = Some(session.person_id.clone());

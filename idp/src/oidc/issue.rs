@@ -23,7 +23,8 @@ pub const ACCESS_TOKEN_ALGORITHM: Algorithm = Algorithm::Es256;
 /// The strongest level that a sign-in here can reach: a password and a code, or a passkey that checks its holder.
 pub const STRONGEST: Level = Level::TwoFactors;
 
-/// Stores a grant, for one of the person's organizations or for none, and gives the code that claims it.
+/// Stores a grant, for one of the person's organizations or for none, and gives the code that claims it. The caller holds the person
+/// and the session is open: a grant may outlive it, and whoever ends it revokes what was granted by then.
 ///
 /// # Errors
 /// The database failed.

@@ -358,6 +358,9 @@ pub async fn answer(
         (Standing::TurnedAway(_), _) | (_, None) => Ok(see_other(&organization_path(&id))),
         (_, Some(chosen)) => {
             let mut tx = app.db.begin().await?;
+            if !session::still_open(&mut tx, &session, now).await? {
+                return Ok(see_other(&login_path(&id)));
+            }
             interactions::chose(&mut tx, &id, &chosen).await?;
             remember(&mut tx, (&open.client, &session, &origin), &chosen, now).await?;
             open.interaction.organization_id = Some(chosen);

@@ -11,6 +11,7 @@ use super::claims::{self, ClaimsRequest, Place, Wanted};
 use super::client::Client;
 use super::error::no_store;
 use super::resource::{self, Challenge, Presented};
+use crate::account::sharing;
 use crate::app::App;
 use crate::db::people;
 use crate::outcome::Outcome;
@@ -61,6 +62,7 @@ async fn answer(app: &App, presented: Presented<'_>) -> Outcome {
     let organization =
         if wanted.has_organization() { claims::of_organization(&mut reader, grant, now).await? } else { Map::new() };
     drop(reader);
+    sharing::used_at_portal(app, grant, now).await?;
     let mut info = wanted.collect(&person, &organization)?;
     info.insert("sub".to_owned(), json!(app.subjects.of(&client, &person.id)));
     send(app, &client, info, now)

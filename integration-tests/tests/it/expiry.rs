@@ -1,9 +1,10 @@
 //! The yearly expiry of passwords, by the demonstration's clock (R041–R047).
 
-use habilis_integration_tests::{Browser, Inbox, TestServer};
+use habilis_integration_tests::{Browser, Inbox, Passkey, TestServer};
 use serde_json::json;
 
 use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
+use crate::passkeys;
 
 const DAY: u64 = 86_400;
 
@@ -57,6 +58,42 @@ own_journeys! {
         server.set_clock(&json!({ "set": "2028-12-01T00:00:00+01:00" })).await.ok_json();
         let page = local_sign_in(&server, &mut Browser::new(), &login, NEW).await;
         assert!(page.has("password-expired-page"), "{}", page.summary());
+    }
+
+    async fn an_expired_password_is_not_changed_in_the_account_either(mut server: TestServer) {
+        let login = chosen_on(&mut server, "2027-12-01").await;
+        // Somebody else chooses theirs the same day, and adds a passkey.
+        let other = server.learner_number(1).clone();
+        let mut browser = Browser::new();
+        ask(&server, &mut browser, &other.login).await;
+        choose(&mut browser, &link_to(&server, &other.login, 1).await, NEW).await;
+        local_sign_in(&server, &mut browser, &other.login, NEW).await;
+        browser.get(&server.url("/account/security")).await.page();
+        let mut passkey = Passkey::new(&server.issuer);
+        assert!(passkeys::add(&mut browser, &mut passkey).await.page().has("recovery-codes-page"));
+
+        server.set_clock(&json!({ "set": "2028-11-30T23:55:00+01:00" })).await.ok_json();
+        let mut early = Browser::new();
+        let page = local_sign_in(&server, &mut early, &login, NEW).await;
+        assert_eq!(page.url.path(), "/account", "{}", page.summary());
+        server.advance(8 * 60).await;
+        let mut late = Browser::new();
+        late.get(&server.url("/login")).await.page();
+        let page = passkeys::sign_in(&mut late, &mut passkey).await.page();
+        assert!(page.has("account-page"), "{}", page.summary());
+        let renewed = "Wq4?bressant-Hulo";
+        for (browser, login) in [(&mut early, &login), (&mut late, &other.login)] {
+            let page = browser.get(&server.url("/account/password")).await.page();
+            assert!(page.has("change-password-form") && !page.has("present"), "{}", page.summary());
+            let page = browser.submit("change-password-form", &[("password", renewed), ("repeated", renewed)]).await.page();
+            assert!(page.status == 403 && page.has("password-expired-page"), "{}", page.summary());
+            let page = local_sign_in(&server, &mut Browser::new(), login, renewed).await;
+            assert_eq!(page.status, 401, "{}", page.summary());
+            let link = link_to(&server, login, 2).await;
+            assert!(choose(&mut Browser::new(), &link, renewed).await.has("password-changed-page"));
+        }
+        let page = local_sign_in(&server, &mut early, &login, renewed).await;
+        assert_eq!(page.url.path(), "/account", "{}", page.summary());
     }
 
     async fn the_campaign_of_mid_december_forces_passwords_older_than_ninety_days(mut server: TestServer) {

@@ -296,6 +296,9 @@ own_journeys! {
         };
         let page = browser.submit(&ids(&page, "rename-")[0], &[("name", "  Portable ")]).await.page();
         assert!(page.text("passkeys").contains("Portable"), "{}", page.summary());
+        let page = browser.get(&server.url("/account/activity")).await.page();
+        assert_eq!(page.all_text().matches("Clé d’accès renommée").count(), 1, "{}", page.summary());
+        let page = browser.get(&server.url("/account/security")).await.page();
         let page = browser.submit(&ids(&page, "remove-")[1], &[]).await.page();
         assert_eq!(ids(&page, "remove-").len(), 1, "{}", page.summary());
         let (mut elsewhere, _) = at_login(&server).await;

@@ -1,13 +1,14 @@
 //! Who must have a second factor, stepping up to one (OIDC Core §5.5.1.1, RFC 9470), and the way back for somebody who lost
 //! theirs.
 
-use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Tokens, redeem};
+use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, Tokens, redeem, refresh};
 use habilis_integration_tests::webdriver::Screen;
 use habilis_integration_tests::{
     Authenticator, Browser, Engine, Http, Inbox, Page, Passkey, Person, TestServer, Visit, WebDriver,
 };
 use serde_json::{Value, json};
 
+use crate::api::{give_duties, operator, two_operators};
 use crate::device;
 use crate::factors::{add_app, codes};
 use crate::forgot::local_sign_in;
@@ -302,6 +303,17 @@ own_journeys! {
     async fn everything_lost_is_removed_by_mail_after_a_day_unless_somebody_objects(mut server: TestServer) {
         let person = of_kind(&server, "second factor");
         let app = Authenticator::from_text(person.totp_secret.as_deref().unwrap());
+        // A device that stays signed in.
+        let kiosk = device::kiosk(&server).await;
+        let asked = device::ask(&server, &kiosk, "openid offline_access").await;
+        let mut browser = Browser::new();
+        device::enter(&server, &mut browser, asked["user_code"].as_str().unwrap()).await;
+        assert!(browser.sign_in(&person).await.page().has("second-step-page"));
+        let code = app.code(&server, 0).await;
+        let page = browser.submit("second-step-form", &[("code", &code)]).await.page();
+        assert!(page.has("device-allow"), "{}", page.summary());
+        browser.click("device-allow").await.page();
+        let tokens = Tokens::from(&device::poll(&server, &kiosk, &asked).await);
         let ask = async |server: &TestServer| {
             let mut browser = Browser::new();
             by_password(server, &mut browser, &request(server), &person).await.page();
@@ -338,15 +350,16 @@ own_journeys! {
         server.advance(24 * 3600 + 1).await;
         let page = browser.get(&second).await.page();
         assert!(page.has("removal-form"), "{}", page.summary());
+        let tokens = Tokens::from(&refresh(&server, &kiosk, tokens.refresh_token()).await);
         let page = browser.submit("removal-form", &[]).await.page();
         assert!(page.has("removal-done-page"), "{}", page.summary());
+        refresh(&server, &kiosk, tokens.refresh_token()).await.assert_oauth_error(400, "invalid_grant");
         let page = browser.get(&second).await.page();
         assert_eq!(page.status, 410, "{}", page.summary());
         // The password is still asked, and nothing else.
         let plain = request(&server);
         let visit = by_password(&server, &mut Browser::new(), &plain, &person).await;
         assert_eq!(acr(&server, &plain, visit).await, "eidas1");
-        drop(app);
         server.kill();
     }
 
@@ -356,9 +369,20 @@ own_journeys! {
         local_sign_in(&server, &mut browser, &person.login, &person.password).await;
         let (_, page) = add_app(&server, &mut browser).await;
         let recovery = codes(&page);
+        let kiosk = device::kiosk(&server).await;
+        let asked = device::ask(&server, &kiosk, "openid offline_access").await;
+        let page = device::enter(&server, &mut browser, asked["user_code"].as_str().unwrap()).await;
+        assert!(page.has("device-allow"), "{}", page.summary());
+        browser.click("device-allow").await.page();
+        let tokens = Tokens::from(&device::poll(&server, &kiosk, &asked).await);
         server.manage(&["second-factor", "reset", "--login", "nobody@nowhere.example"]).await.assert_refused(&["nobody"]);
         let printed = server.manage(&["second-factor", "reset", "--login", &person.login]).await.printed();
         assert!(printed.contains("removed 1 second factor"), "{printed}");
+        refresh(&server, &kiosk, tokens.refresh_token()).await.assert_oauth_error(400, "invalid_grant");
+        let trail = operator(&server).await.get("/audit?limit=100").await.done(200);
+        let reset = trail["items"].as_array().unwrap().iter().find(|line| line["event"] == "second_factors.reset").unwrap();
+        let ended = [&reset["detail"]["sessions_ended"], &reset["detail"]["grants_revoked"]];
+        assert_eq!(ended, [&json!(1), &json!(1)], "{reset}");
         let page = browser.get(&server.url("/account")).await.page();
         assert!(page.has("login-form"), "{}", page.summary());
         let page = local_sign_in(&server, &mut browser, &person.login, &person.password).await;
@@ -407,4 +431,30 @@ journeys_on! {
         browser.text("#portal-name").await;
         server.kill();
     }
+}
+
+on_both_engines! { the_data_protection_officer_is_led_to_set_one_up }
+
+async fn the_data_protection_officer_is_led_to_set_one_up(engine: Engine) {
+    let mut server = TestServer::own_with(engine, &["--second-factor-of", "operators,privacy"]).await;
+    let (officer, other) = (server.learner().clone(), server.learner_number(1).clone());
+    let page = local_sign_in(&server, &mut Browser::new(), &officer.login, &officer.password).await;
+    assert!(page.has("account-page"), "{}", page.summary());
+    let operators = two_operators(&server).await;
+    let found = operators.0.get(&format!("/people?q={}", officer.login)).await.done(200);
+    let duties = json!({ "operator": false, "privacy": true, "reason": "nomination" });
+    give_duties(&operators, found["items"][0]["id"].as_str().unwrap(), &duties).await;
+    let mut browser = Browser::new();
+    let asked = local_sign_in(&server, &mut browser, &officer.login, &officer.password).await;
+    assert!(asked.has("enrol-page"), "{}", asked.summary());
+    let page = browser.get(&server.url("/account")).await.page();
+    assert!(page.has("login-form"), "no session yet: {}", page.summary());
+    browser.get(asked.url.as_str()).await.page();
+    let (_, page) = enrol_app(&server, &mut browser).await;
+    codes(&page);
+    let page = browser.click("codes-next").await.page();
+    assert!(page.has("account-page"), "{}", page.summary());
+    let page = local_sign_in(&server, &mut Browser::new(), &other.login, &other.password).await;
+    assert!(page.has("account-page"), "of others nothing is asked: {}", page.summary());
+    server.kill();
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use habilis_integration_tests::api::ALL;
-use habilis_integration_tests::protocol::{AuthorizationRequest, Code, Tokens, redeem, refresh};
+use habilis_integration_tests::protocol::{AuthorizationRequest, Code, Tokens, redeem, refresh, userinfo};
 use habilis_integration_tests::{Api, Browser, Engine, Http, Inbox, Person, TestServer};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
@@ -147,7 +147,92 @@ async fn counter(server: &TestServer, name: &str) -> u64 {
 
 const SUSPECTED: &str = "habilis_sharing_suspected_total ";
 
+/// Signs in to the portal with this request.
+async fn at_portal(
+    server: &TestServer,
+    browser: &mut Browser,
+    (request, person): (AuthorizationRequest, &Person),
+) -> Tokens {
+    let response = browser.authorize(server, &request, person).await;
+    Tokens::from(&redeem(server, server.client("demo-portal"), &Code::from(&request, &response)).await)
+}
+
 own_journeys! {
+    async fn who_stays_at_a_portal_is_told_by_what_the_portal_uses(mut server: TestServer) {
+        server.set_clock(&serde_json::json!({ "set": "2027-03-02T08:00:00Z" })).await;
+        let client = server.client("demo-portal").clone();
+        let plain = || AuthorizationRequest::of(&client);
+        let at = |network: u8, host: u8| Browser::from_address(Ipv4Addr::new(127, 73, network, host));
+        let [shared, asked, own, away] = [0, 1, 2, 3].map(|number| server.learner_number(number).clone());
+        let (mut home, mut train) = (at(1, 5), at(2, 5));
+        let first = at_portal(&server, &mut home, (plain(), &shared)).await;
+        let second = at_portal(&server, &mut train, (plain(), &shared)).await;
+        let info = at_portal(&server, &mut at(3, 5), (plain(), &asked)).await;
+        at_portal(&server, &mut at(4, 5), (plain(), &asked)).await;
+        // A computer and a phone in one network; and what a portal does while nobody need be there.
+        let mut let_be = vec![at_portal(&server, &mut at(5, 5), (plain(), &own)).await];
+        let_be.push(at_portal(&server, &mut at(5, 6), (plain(), &own)).await);
+        let_be.push(at_portal(&server, &mut at(6, 5), (plain().offline(), &away)).await);
+        let_be.push(at_portal(&server, &mut at(7, 5), (plain().offline(), &away)).await);
+
+        server.advance(61).await;
+        for tokens in let_be.iter().chain([&second]) {
+            Tokens::from(&refresh(&server, &client, tokens.refresh_token()).await);
+        }
+        assert_eq!(counter(&server, SUSPECTED).await, 0, "the first of two may have gone when the second came");
+        Tokens::from(&refresh(&server, &client, first.refresh_token()).await);
+        assert_eq!(counter(&server, SUSPECTED).await, 1);
+        assert_eq!(userinfo(&server, info.access_token()).await.status, 200);
+        assert_eq!(counter(&server, SUSPECTED).await, 2);
+        for _ in 0..4 {
+            server.advance(31 * 60).await;
+            Tokens::from(&refresh(&server, &client, first.refresh_token()).await);
+        }
+        assert!(!is_signed_in(&server, &mut home).await, "the session here lives no longer for it");
+        assert_eq!(counter(&server, SUSPECTED).await, 2, "once a day");
+        server.kill();
+    }
+
+    async fn a_device_that_signs_in_again_is_in_use(mut server: TestServer) {
+        let person = server.learner().clone();
+        let at = |network: u8| Browser::from_address(Ipv4Addr::new(127, 74, network, 9));
+        server.set_clock(&serde_json::json!({ "set": "2027-03-02T08:00:00Z" })).await;
+        let (mut home, mut train) = (at(1), at(2));
+        for browser in [&mut home, &mut train] {
+            local_sign_in(&server, browser, &person.login, &person.password).await;
+            server.advance(10).await;
+        }
+        assert_eq!(counter(&server, SUSPECTED).await, 0);
+        let again = AuthorizationRequest::of(server.client("demo-portal")).with("prompt", "login");
+        at_portal(&server, &mut home, (again, &person)).await;
+        assert_eq!(counter(&server, SUSPECTED).await, 1);
+        server.kill();
+    }
+
+    async fn a_browser_that_signs_in_again_after_the_idle_time_is_one_device(mut server: TestServer) {
+        let person = server.learner().clone();
+        let at = |network: u8| Ipv4Addr::new(127, 75, network, 9);
+        server.set_clock(&serde_json::json!({ "set": "2027-03-02T08:00:00Z" })).await;
+        let client = server.client("demo-portal").clone();
+        let mut browser = Browser::from_address(at(1));
+        let tokens = at_portal(&server, &mut browser, (AuthorizationRequest::of(&client), &person)).await;
+        // The portal goes on with it at home and at the office, where the person signs in again.
+        for _ in 0..5 {
+            server.advance(30 * 60).await;
+            Tokens::from(&refresh(&server, &client, tokens.refresh_token()).await);
+        }
+        let mut browser = browser.moved_to(at(2));
+        let page = local_sign_in(&server, &mut browser, &person.login, &person.password).await;
+        assert!(page.has("account-page"), "{}", page.summary());
+        for _ in 0..2 {
+            server.advance(61).await;
+            Tokens::from(&refresh(&server, &client, tokens.refresh_token()).await);
+            assert!(is_signed_in(&server, &mut browser).await);
+        }
+        assert_eq!(counter(&server, SUSPECTED).await, 0);
+        server.kill();
+    }
+
     async fn two_devices_used_at_the_same_time_from_two_networks_are_told_once_a_day(mut server: TestServer) {
         let person = server.learner().clone();
         let at = |network: u8| Browser::from_address(Ipv4Addr::new(127, 70, network, 9));

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use habilis_integration_tests::api::ALL;
-use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse};
-use habilis_integration_tests::{Api, Authenticator, Browser, Engine, Inbox, Page, Passkey, Person, TestServer};
+use habilis_integration_tests::protocol::{AuthorizationRequest, AuthorizationResponse, Code, redeem};
+use habilis_integration_tests::{Api, Authenticator, Browser, Engine, Inbox, Page, Passkey, Person, TestServer, Visit};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,6 +15,7 @@ use tokio::sync::Barrier;
 use crate::activation::link_to;
 use crate::api::{in_days, operator, organization_of_kind};
 use crate::api_keys::READ;
+use crate::device;
 use crate::factors::add_app;
 use crate::forgot::{self, NEW, ask, choose, local_sign_in};
 use crate::passkeys::{add, sign_in};
@@ -180,6 +181,51 @@ own_journeys! {
             let mut thief = thief.await.unwrap();
             let page = thief.get(&server.url("/account")).await.page();
             assert!(page.has("login-form"), "before the report or not at all: {}", page.summary());
+        }
+        server.kill();
+    }
+
+    async fn what_is_allowed_under_way_does_not_outlive_a_report(mut server: TestServer) {
+        let person = server.learner().clone();
+        let (portal, kiosk) = (server.client("demo-portal").clone(), device::kiosk(&server).await);
+        let request = AuthorizationRequest::of(&portal).offline();
+        let barrier = Arc::new(Barrier::new(7));
+        let (mut portals, mut devices) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let (mut browser, waiting) = (Browser::new(), Arc::clone(&barrier));
+            local_sign_in(&server, &mut browser, &person.login, &person.password).await;
+            let page = browser.get(&request.url(&server)).await.page();
+            assert!(page.has("consent-page"), "{}", page.summary());
+            portals.push(tokio::spawn(async move {
+                waiting.wait().await;
+                browser.click("consent-allow").await
+            }));
+            let asked = device::ask(&server, &kiosk, "openid offline_access").await;
+            let (mut browser, waiting) = (Browser::new(), Arc::clone(&barrier));
+            device::enter(&server, &mut browser, asked["user_code"].as_str().unwrap()).await;
+            let page = browser.sign_in(&person).await.page();
+            assert!(page.has("device-allow"), "{}", page.summary());
+            let thief = tokio::spawn(async move {
+                waiting.wait().await;
+                browser.click("device-allow").await
+            });
+            devices.push((asked, thief));
+        }
+        let mut own = Browser::new();
+        local_sign_in(&server, &mut own, &person.login, &person.password).await;
+        barrier.wait().await;
+        let page = own.submit("compromise-form", &[]).await.page();
+        assert!(page.has("compromise-reported-page"), "{}", page.summary());
+        // Allowed before the report, and revoked by it, or not allowed at all.
+        for thief in portals {
+            let Visit::Left(url) = thief.await.unwrap() else { continue };
+            let code = Code::from(&request, &AuthorizationResponse::from_url(url));
+            redeem(&server, &portal, &code).await.assert_oauth_error(400, "invalid_grant");
+        }
+        for (asked, thief) in devices {
+            thief.await.unwrap().page();
+            let answer = device::poll(&server, &kiosk, &asked).await;
+            assert_eq!(answer.status, 400, "{}", answer.body);
         }
         server.kill();
     }

@@ -7,6 +7,7 @@ use habilis_policies::tokens::{Facts, Kind, Refresh, refresh as decide};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Holder, Tokens, tokens};
+use crate::account::sharing;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::grants::{self, Grant};
@@ -61,6 +62,7 @@ pub(super) async fn refresh(
     if let Err(refusal) = life::connects(app, &grant, client, now).await? {
         return Ok(Err(refusal));
     }
+    sharing::used_at_portal(app, &grant, now).await?;
     let mut tokens = tokens(app, holder, (&grant, &scope, &audience), now).await?;
     if rotate {
         let next = habilis_keys::random::token();
