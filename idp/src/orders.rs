@@ -55,6 +55,9 @@ pub enum Appointed {
     NoSeat(SeatRefusal),
 }
 
+/// The products of which an order adds seats, and how many.
+type Seats<'a> = (&'a [String], u32);
+
 /// Where somebody is to administer, who, and by whose order.
 type Asked<'a, Who> = (&'a Organization, Who, &'a str);
 
@@ -121,7 +124,7 @@ pub async fn appoint(
 async fn offer(
     tx: &mut Tx,
     app: &App,
-    (organization, (person, email, (products, seats)), by): Asked<'_, (&Person, &Email, (&[String], u32))>,
+    (organization, (person, email, (products, seats)), by): Asked<'_, (&Person, &Email, Seats<'_>)>,
     now: Timestamp,
 ) -> Outcome<Appointed> {
     if person.operator || person.privacy || !matches!(person.status.as_str(), "active" | "suspended_password") {
@@ -156,7 +159,7 @@ async fn offer(
 async fn promote(
     tx: &mut Tx,
     app: &App,
-    (organization, (member, person, (products, seats)), by): Asked<'_, (&Member, &Person, (&[String], u32))>,
+    (organization, (member, person, (products, seats)), by): Asked<'_, (&Member, &Person, Seats<'_>)>,
     now: Timestamp,
 ) -> Outcome<Appointed> {
     let today = calendar::date_at(now).to_string();

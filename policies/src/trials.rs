@@ -105,7 +105,8 @@ pub fn grants(orders: &Orders<'_>, trial: Option<(&Trial, u32)>, product: &str) 
     let mut grants = orders.grants(product);
     if let Some((trial, seats)) = trial {
         // An order that opens while the trial runs takes its place: the two do not add up.
-        let opens = grants.iter().map(|grant| grant.from).min();
+        let opening = grants.iter().filter(|grant| grant.until.is_none_or(|until| grant.from < until));
+        let opens = opening.map(|grant| grant.from).min();
         let until = opens.map_or(trial.closes_at(), |opens| opens.min(trial.closes_at()));
         grants.push(Grant { seats, mode: Mode::Named, from: trial.requested_at, until: Some(until) });
     }
@@ -117,7 +118,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::calendar::midnight;
+    use crate::calendar::{add_days, midnight};
     use crate::orders::tests::{START, at, order};
     use crate::orders::{Opening, Standing};
 
@@ -148,6 +149,19 @@ mod tests {
                 TrialState::Running { until }
             );
             assert_eq!(trial.state("lms", &[], until), TrialState::Ended { since: until });
+        }
+    }
+
+    #[test]
+    fn an_order_that_never_opens_leaves_the_trial_alone() {
+        let (requested_at, opens) = (midnight(add_days(START, -5)), midnight(START));
+        let trial = Trial { requested_at, extra_days: 0, ended_at: None };
+        let paid = Order { paid_at: Some(requested_at), ..order("a", START) };
+        let called_off = Order { terminated_on: Some(add_days(START, -3)), ..paid.clone() };
+        for (order, expected) in [(paid, opens), (called_off, trial.closes_at())] {
+            let found = grants(&Orders(&[order]), Some((&trial, 3)), "lms");
+            let of_trial = found.iter().find(|grant| grant.seats == 3).unwrap();
+            assert_eq!(of_trial.until, Some(expected), "{found:?}");
         }
     }
 

@@ -31,6 +31,7 @@ use crate::db::audit::{self, Event};
 use crate::db::people::{self, NewPerson, Person, Profile, fold_login};
 use crate::db::{
     Conn, Tx, browsers, enrolments, imported_passwords, is_unique_violation, members, orders, organizations, passwords,
+    sessions,
 };
 use crate::login::change::{self, Problem, Typed};
 use crate::login::finish::{Arrival, second_step};
@@ -216,6 +217,7 @@ pub async fn post(
     }
     let authenticated = Authenticated { person, amr: "pwd", since: None };
     let (session, cookie) = session::start(&mut tx, &app, (authenticated, arrival.old, &origin), now).await?;
+    sessions::set_browser(&mut tx, &session.id, &browser.digest()).await?;
     browsers::seen(&mut tx, person, &browser.digest(), now).await?;
     let event = Event::new("session.started")
         .by(person)

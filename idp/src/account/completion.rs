@@ -11,7 +11,7 @@ use habilis_policies::attributes::{Asked, Attribute};
 use jiff::Timestamp;
 
 use super::attributes::{self, Field};
-use super::signed_in;
+use super::{signed_in, still_open};
 use crate::app::App;
 use crate::db::people::{self, AtSignIn, Person};
 use crate::db::{Conn, Tx, organizations};
@@ -132,9 +132,13 @@ pub async fn take(
         Err(error) => return PageError::unreadable(&error).show(&app, &origin, None),
     };
     let next = Next::of(&Params::parse(query.clone().unwrap_or_default().as_bytes()).unwrap_or_default());
-    let Some((_, person, browser)) = signed_in(&app, &cookies, now).await? else { return Ok(see_other(&next.path())) };
+    let Some((session, person, browser)) = signed_in(&app, &cookies, now).await? else {
+        return Ok(see_other(&next.path()));
+    };
     let mut tx = app.db.begin().await?;
-    people::lock(&mut tx, &person.id).await?;
+    if !still_open(&mut tx, &session, now).await? {
+        return Ok(see_other(&next.path()));
+    }
     let Some(mut person) = people::find(&mut tx, &person.id).await? else { return Ok(see_other(&next.path())) };
     let shown = page(&mut tx, (&app, &origin, ui_locales(query).as_deref()), (&person, &browser, &next), now).await?;
     let mut fields = shown.fields.clone();

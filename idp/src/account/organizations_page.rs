@@ -7,7 +7,7 @@ use habilis_policies::attributes::Attribute;
 use jiff::Timestamp;
 
 use super::attributes::{self, Field};
-use super::{offers, signed_in};
+use super::{offers, signed_in, still_open};
 use crate::app::App;
 use crate::db::membership_offers::{self, Offer};
 use crate::db::people::{self, Person};
@@ -169,7 +169,7 @@ async fn page(
 /// The database or a template failed.
 pub async fn answer(State(app): State<App>, origin: Origin, cookies: Cookies, Form(form): Form) -> Outcome {
     let now = app.clock.now();
-    let Some((_, person, browser)) = signed_in(&app, &cookies, now).await? else {
+    let Some((session, person, browser)) = signed_in(&app, &cookies, now).await? else {
         return Ok(see_other(&Place::Organizations.login_path()));
     };
     let mut params = form.unwrap_or_default();
@@ -179,6 +179,9 @@ pub async fn answer(State(app): State<App>, origin: Origin, cookies: Cookies, Fo
     let id = params.take("offer").unwrap_or_default();
     let mut tx = app.db.begin().await?;
     let offer = offers::open_to(&mut tx, (&person.id, &id), now).await?;
+    if !still_open(&mut tx, &session, now).await? {
+        return Ok(see_other(&Place::Organizations.login_path()));
+    }
     let done = match (offer, params.get("answer")) {
         (Some(offer), Some("accept")) => {
             // What the organization asks is said in the same form; and is kept with the membership, or not at all.

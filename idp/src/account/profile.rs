@@ -164,7 +164,9 @@ pub(super) async fn save(State(app): State<App>, origin: Origin, cookies: Cookie
         zone => Zone::parse(zone).map_or(NewZone::Kept, NewZone::Is),
     };
     let mut tx = app.db.begin().await?;
-    people::lock(&mut tx, &person.id).await?;
+    if !still_open(&mut tx, &session, now).await? {
+        return Ok(see_other(PATH));
+    }
     let Some(person) = people::find(&mut tx, &person.id).await? else { return Ok(see_other(PATH)) };
     let event = Event::new("account.profile_changed").by(&person.id).from(&origin);
     let new = NewProfile { given: &given, family: &family, locale, zone: new_zone, attributes: &changes };

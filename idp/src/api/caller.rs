@@ -444,8 +444,7 @@ impl Caller {
     /// A fault.
     pub async fn lost(&self, tx: &mut Tx, now: Timestamp) -> Outcome<Option<Problem>> {
         let administers = |id: &str| self.administers.iter().any(|it| it == id);
-        let asked_in =
-            self.asked_in.get().filter(|one| administers(&one.id) || self.member_of.iter().any(|it| *it == one.id));
+        let asked_in = self.asked_in.get().filter(|one| administers(&one.id) || self.member_of.contains(&one.id));
         if let Some(one) = asked_in.filter(|one| administers(&one.id)) {
             members::lock(tx, &one.id).await?;
         }

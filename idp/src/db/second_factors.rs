@@ -22,6 +22,7 @@ statements! {
 
 /// What a person signs in with, and what rules concern them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "what a person is, each by itself")]
 pub struct Found {
     /// Confirmed authenticator apps.
     pub apps: i64,

@@ -8,7 +8,7 @@ use habilis_integration_tests::{Api, Browser, Engine, Inbox, TestServer, databas
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::api::{in_days, invited, new_administrator, new_member, new_organization, operator, personnel};
+use crate::api::{in_days, invited, new_administrator, new_member, new_organization, operator, personnel, software_of};
 use crate::forgot::{NEW, ask, choose, link_to, local_sign_in};
 
 const DAY: u64 = 86_400;
@@ -148,11 +148,11 @@ own_journeys! {
         let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": signatory });
         boss.post(&format!("/organizations/{organization}/contacts"), &contact).await.done(201);
         let last_day = in_days(&server, 40).await;
-        new_administrator((&server, &boss), &organization, "dernier", Some(&last_day)).await;
         // An invitation is nobody's successor.
         let mut waits = new_member("attendue");
         waits["role"] = json!("administrator");
         invited(&boss, &organization, &waits).await;
+        new_administrator((&server, &boss), &organization, "dernier", Some(&last_day)).await;
         for (days, sent) in [(31, 0), (30, 1), (7, 2)] {
             set(&mut server, before_end(&last_day, days)).await;
             let letters = Inbox::of(&server).to(signatory).await;
@@ -175,10 +175,11 @@ own_journeys! {
         let boss = operator(&server).await;
         let organization = new_organization(&boss, "Sans réponse").await;
         let of = format!("/organizations/{organization}");
-        let chief = new_administrator((&server, &boss), &organization, "cheffe.seule", None).await;
+        let (program, _) = software_of(&mut server, &organization).await;
         let mut body = new_member("jamais.venue");
         body["role"] = json!("administrator");
         let waits = invited(&boss, &organization, &body).await;
+        let chief = new_administrator((&server, &boss), &organization, "cheffe.seule", None).await;
         let link = crate::activation::link_to(&server, ("jamais.venue@societe.example", "/activate/"), 1).await;
         server.advance(60 * DAY).await;
         let boss = operator(&server).await;
@@ -190,12 +191,13 @@ own_journeys! {
         assert_eq!((&member["role"], &member["account_status"]), (&json!("administrator"), &json!("pending")));
         let invitations = boss.get(&format!("{of}/invitations")).await.done(200);
         assert_eq!((&invitations["items"][0]["person"], &invitations["items"][0]["expires_at"]), (&json!(waits), &Value::Null));
-        boss.delete(&format!("{of}/members/{chief}")).await.problem(409, "last_administrator");
+        let software = Api::of_program(&server, &program, ALL).await;
+        software.delete(&format!("{of}/members/{chief}")).await.problem(409, "last_administrator");
         boss.send(boss.request("POST", &format!("{one}/invitation"))).await.done(200);
         assert!(boss.get(&format!("{of}/invitations")).await.done(200)["items"][0]["expires_at"].is_string());
         // Taken back, the address is free for another invitation.
         let again = crate::activation::link_to(&server, ("jamais.venue@societe.example", "/activate/"), 2).await;
-        assert_eq!(boss.delete(&one).await.status, 204);
+        assert_eq!(software.delete(&one).await.status, 204);
         assert_eq!(Browser::new().get(&again).await.page().status, 410);
         boss.get(&one).await.problem(404, "not_found");
         assert_ne!(invited(&boss, &organization, &body).await, waits);

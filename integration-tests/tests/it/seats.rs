@@ -447,8 +447,8 @@ journeys! {
         let told = Inbox::of(server).to("gerance@attendue.example").await;
         assert_eq!(told.iter().filter(|mail| mail.subject.contains("administrateurs modifiés")).count(), 1, "{told:?}");
         let trail = boss.get(&format!("/organizations/{organization}/audit?limit=200")).await.done(200);
-        let line = trail["items"].as_array().unwrap().iter().find(|line| line["event"] == "member.role_changed").unwrap();
-        assert_eq!((&line["detail"]["before"]["role"], &line["detail"]["after"]["role"]), (&json!("member"), &json!("administrator")), "{line}");
+        let promoted = trail["items"].as_array().unwrap().iter().find(|line| line["event"] == "member.role_changed").unwrap();
+        assert_eq!((&promoted["detail"]["before"]["role"], &promoted["detail"]["after"]["role"]), (&json!("member"), &json!("administrator")), "{promoted}");
         let shown = step(&boss, &organization, &id, json!({ "step": "signed" })).await.done(200);
         assert_eq!(shown["standing"], "open", "{shown}");
 

@@ -304,8 +304,8 @@ own_journeys! {
         let narrow = Api::of_client(&server, "demo-automation", "habilis.people.read").await;
         narrow.get("/sharing-suspicions").await.problem(403, "insufficient_scope");
         let own = of_kind(&server, "administrator").organization.unwrap().id;
-        let trail = all(&administrator, &format!("/organizations/{own}/audit")).await;
-        assert!(trail.iter().all(|line: &Value| line["event"] != "account.sharing_suspected"), "{trail:?}");
+        let told = all(&administrator, &format!("/organizations/{own}/audit")).await;
+        assert!(told.iter().all(|line: &Value| line["event"] != "account.sharing_suspected"), "{told:?}");
         server.kill();
     }
 

@@ -118,7 +118,7 @@ own_journeys! {
         let weak = Api::of_person(&server, &of_kind_in(&server, &organization, "administrator"), ALL).await;
         let strong = Api::of_person(&server, &of_kind_in(&server, &organization, "second factor administrator"), ALL).await;
         let boss = operator(&server).await;
-        let chief = invited(&boss, &organization, &administrator("cheffe@cfa.example", "Zoé")).await;
+        let chief = invited(&strong, &organization, &administrator("cheffe@cfa.example", "Zoé")).await;
         let members = format!("{of}/members");
         let chief_path = format!("{members}/{chief}");
         let suspended = json!({ "status": "suspended", "reason": "absence" });

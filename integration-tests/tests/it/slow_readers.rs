@@ -65,7 +65,7 @@ own_journeys! {
         const ROWS: usize = 1100;
         let (program, organization) = personnel(&server).await;
         let (boss, of) = (operator(&server).await, format!("/organizations/{organization}"));
-        let rows: String = (0..ROWS).map(|number| format!("Kervadec;Maëlys;lent{number}@import.example\r\n")).collect();
+        let rows = (0..ROWS).map(|number| format!("Kervadec;Maëlys;lent{number}@import.example\r\n")).collect::<Vec<_>>().concat();
         let import = checked(&boss, &organization, format!("Nom;Prénom;Courriel\r\n{rows}")).await;
         let (export, report) = (format!("{of}/export.jsonl"), format!("{}/report.csv", path_of(&organization, &import)));
         let (text, whole) = program.slowly(&report).await.rest().await;

@@ -902,7 +902,7 @@ pub(crate) mod tests {
 
     #[test]
     fn an_order_that_was_called_off_before_it_opened_came_to_nothing() {
-        let now = midnight(date(2026, 8, 1)) + std::time::Duration::from_secs(36_000);
+        let now = midnight(date(2026, 8, 1)) + std::time::Duration::from_hours(10);
         let (today, tomorrow) = (date(2026, 8, 1), date(2026, 8, 2));
         let whole = order("b", START);
         let unsigned = Order { signed_at: None, ..whole.clone() };
