@@ -570,7 +570,7 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
         return Err(Problem::field("/at", "contradiction", "of `informed` and `paid` alone").into());
     }
     let said = said((asked.on, asked.at), now)?;
-    let at = said.earliest();
+    let at = said.noted();
     let conflict = |detail: &str| Err(Problem::new(Code::Conflict, detail).into());
     let status = Status::parse(&row.status);
     match status {
@@ -602,8 +602,8 @@ fn apply(row: &mut Row, asked: &EnrolmentStep, now: Timestamp) -> Answer<()> {
         EnrolmentStepName::Paid if row.paid_at.is_some() => return conflict("the course is paid already"),
         EnrolmentStepName::Paid => {
             let (duty, informed_at) = (row.rule().withdrawal.into(), row.informed_at.map(Timestamp::from));
-            information::payment(duty, informed_at, at).map_err(uninformed)?;
-            row.paid_at = Some(at.into());
+            information::payment(duty, informed_at, said.earliest()).map_err(uninformed)?;
+            row.paid_at = Some(said.earliest().into());
         }
         EnrolmentStepName::Informed => {
             let Some(version) = &asked.text_version else {

@@ -63,7 +63,9 @@ pub(super) fn said((on, at): (Option<Date>, Option<Timestamp>), now: Timestamp) 
     // As they are stored: what is compared is what is read later.
     let stored = |at: Timestamp| Timestamp::from(At::from(at));
     let today = calendar::date_at(now);
-    let Some(at) = at else { return Ok(Said::on(on.unwrap_or(today), stored(now))) };
+    let Some(at) = at else {
+        return Ok(on.map_or(Said::At(stored(now)), |on| Said::on(on, stored(now))));
+    };
     if on.is_some() {
         return Err(Problem::field("/at", "contradiction", "either a day or an instant"));
     }

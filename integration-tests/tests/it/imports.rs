@@ -8,7 +8,7 @@ use habilis_integration_tests::{Api, Browser, Engine, Inbox, TestServer, databas
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::api::{all, invited, new_member, new_organization, of_kind, operator, personnel};
+use crate::api::{all, invited, new_member, new_organization, of_kind, operator, software_of};
 use crate::seats::{open_order, product};
 
 const HEADER: &str = "Nom;Prénom;Courriel;Identifiant;Rôle;Affiliation;Date de fin\r\n";
@@ -745,11 +745,11 @@ async fn an_import_is_run_by_one_node_and_carried_on_by_the_other() {
 own_journeys! {
     /// An import that waits its turn does not outlive the rights of who started it.
     async fn whoever_lost_their_rights_imports_nobody_any_more(mut server: TestServer) {
-        let boss = operator(&server).await;
         let author = of_kind(&server, "second factor administrator").clone();
         let organization = author.organization.clone().unwrap().id;
         let of = format!("/organizations/{organization}");
-        let software = personnel(&server).await.0;
+        let (_, software) = software_of(&mut server, &organization).await;
+        let boss = operator(&server).await;
         let before = members(&boss, &organization).await.len();
         let mine = Api::of_person(&server, &author, ALL).await;
         let me = mine.get("/me").await.done(200)["id"].as_str().unwrap().to_owned();

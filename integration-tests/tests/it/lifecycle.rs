@@ -200,7 +200,7 @@ own_journeys! {
         assert_eq!(software.delete(&one).await.status, 204);
         assert_eq!(Browser::new().get(&again).await.page().status, 410);
         boss.get(&one).await.problem(404, "not_found");
-        assert_ne!(invited(&boss, &organization, &body).await, waits);
+        assert_ne!(invited(&software, &organization, &body).await, waits);
         server.kill();
     }
 
@@ -348,6 +348,7 @@ own_journeys! {
         api.get("/lifecycle/forecast").await.done(200);
 
         server.advance(3600).await;
+        let api = operator(&server).await;
         let overview = api.get("/lifecycle").await.done(200);
         let kinds = overview["items"].as_array().unwrap();
         let of = |kind: &str| kinds.iter().find(|one| one["kind"] == kind).unwrap_or_else(|| panic!("{kind}: {overview}"));

@@ -71,8 +71,9 @@ own_journeys! {
         assert_eq!(Browser::new().get(&first).await.page().status, 410, "a newer link voids it");
         assert_eq!(activate(&mut Browser::new(), &second, NEW).await.left().as_str(), target);
         server.advance(301).await;
+        let api = operator(&server).await;
         assert_eq!(api.get(&one).await.done(200)["status"], "active");
-        resend().await.problem(409, "conflict");
+        api.send(api.request("POST", &format!("{one}/invitation"))).await.problem(409, "conflict");
         api.send(api.request("POST", "/people/usr_none/invitation")).await.problem(404, "not_found");
 
         // What was sent, and what became of it.
