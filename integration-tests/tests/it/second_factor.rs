@@ -79,7 +79,8 @@ journeys_on! {
     strict;
 
     async fn an_invited_administrator_sets_up_a_factor_before_there_is_any_session(mut server: TestServer) {
-        let organization = of_kind(&server, "administrator").organization.unwrap().id;
+        // The first one of an organization.
+        let organization = crate::api::new_organization(&crate::api::operator(&server).await, "Lumière").await;
         let email = "amelie.nouvelle@cfa-lumiere.example";
         let target = format!("{}/sign-in", server.portal);
         let invite = [
