@@ -80,7 +80,7 @@ journeys_on! {
 
     async fn an_invited_administrator_sets_up_a_factor_before_there_is_any_session(mut server: TestServer) {
         // The first one of an organization.
-        let organization = crate::api::new_organization(&crate::api::operator(&server).await, "Lumière").await;
+        let organization = crate::api::new_organization(&operator(&server).await, "Lumière").await;
         let email = "amelie.nouvelle@cfa-lumiere.example";
         let target = format!("{}/sign-in", server.portal);
         let invite = [
