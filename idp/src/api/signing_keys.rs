@@ -177,6 +177,9 @@ async fn withdraw(
     body: Body<EmergencyWithdrawal>,
 ) -> Answer {
     let policy = caller.may(&app, Action::RotateSigningKeys).await?;
+    if kid.contains('\0') {
+        return Err(Problem::not_found().into());
+    }
     app.keys.reload(&app.db).await?;
     let made = app.keys.make_for(&[Rotation::Emergency { kid: &kid }], app.clock.now()).await?;
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;

@@ -157,9 +157,17 @@ own_journeys! {
         assert!(!lives(&server, &client, &tokens).await, "what ended does not come back");
         assert!(lives(&server, &client, &tokens_for(&server, &request, &moved).await).await);
         mails(&server, ANEW, ("Les portails vous sont de nouveau ouverts", 1)).await;
-        let feed = boss.get("/events?types=account.identity_changed,account.identity_settled&limit=200").await.done(200);
-        let kinds: Vec<_> = feed["items"].as_array().unwrap().iter().map(|event| event["type"].clone()).collect();
-        assert_eq!(kinds, ["account.identity_changed", "account.identity_settled"], "{feed}");
+        let mut kinds: Vec<Value> = Vec::new();
+        // The feed is made after the answers.
+        for _ in 0..400 {
+            let feed = boss.get("/events?types=account.identity_changed,account.identity_settled&limit=200").await.done(200);
+            kinds = feed["items"].as_array().unwrap().iter().map(|event| event["type"].clone()).collect();
+            if kinds.len() >= 2 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        assert_eq!(kinds, ["account.identity_changed", "account.identity_settled"]);
         // From now on this is the account's person: who marries stays theirs.
         let changed = change(&server, &moved, &json!({ "family_name": "Leroy" })).await;
         assert_eq!(changed["identity_status"], "settled");
