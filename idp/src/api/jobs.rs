@@ -26,11 +26,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
 pub(super) struct Job {
     /// `job_…`.
     id: String,
-    /// `import_check` or `import_apply`.
+    /// `import_check`, `import_apply`, `review_sign_off`, or the removal of an organization's data.
     kind: String,
     /// For which organization, `org_…`.
     organization: String,
-    /// What it is about: `imp_…`.
+    /// What it is about: the id of an import, a review or a removal.
     subject: String,
     /// `waiting`, `running`, `done`, `failed` or `cancelled`.
     state: String,
