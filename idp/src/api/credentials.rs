@@ -2,7 +2,7 @@
 //! What they get is never shown to whoever acts: it goes to the person by mail.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
@@ -156,9 +156,8 @@ async fn renew(
     }
     let to = (person.as_str(), on.organization.name.as_str());
     if let Err(too_early) = reissue::reissue(&mut write.tx, &app, to, write.now).await? {
-        let left = HeaderValue::from(too_early.retry_at.duration_since(write.now).as_secs() + 1);
-        let detail = "five links within an hour were sent";
-        return Err(Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, left).into());
+        let left = too_early.retry_at.duration_since(write.now);
+        return Err(Problem::wait("five links within an hour were sent", left).into());
     }
     audit::record(&mut write.tx, on.event(&caller, "password.reissued"), write.now).await?;
     let answer = write.finish(Written::nothing()).await;

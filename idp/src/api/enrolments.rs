@@ -2,7 +2,6 @@
 //! R080, R081, R088, R089).
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use habilis_keys::random;
 use habilis_policies::authorization::Action;
@@ -12,14 +11,15 @@ use habilis_policies::enrolments::{
 };
 use habilis_policies::information;
 use habilis_policies::updates::{MOST_YEARS, YEARS};
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::again::not_too_soon;
 use super::body::{Body, NoBody, fields};
 use super::caller::{Acting, Caller};
 use super::page::{self, Asked, Page, Paging};
@@ -35,8 +35,6 @@ use crate::db::enrolments::{self, Enrolment as Row, NewEnrolment, Span};
 use crate::db::{Tx, audit, enrolment_links, members, people, portal_grants};
 
 const STATUSES: &[&str] = &["pre_registered", "registered", "lapsed", "withdrawn", "closed"];
-/// How long a link waits before it is sent again: a mailbox is not to be flooded.
-const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -455,12 +453,7 @@ async fn resend(
         return Err(Problem::new(Code::Conflict, detail).into());
     }
     let last = enrolment_links::latest_made(&mut write.tx, &row.id).await?;
-    let waited = last.map_or(RESEND_AFTER, |last| write.now.duration_since(last));
-    if waited < RESEND_AFTER {
-        let left = HeaderValue::from((RESEND_AFTER - waited).as_secs() + 1);
-        let detail = "the link was sent less than five minutes ago";
-        return Err(Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, left).into());
-    }
+    not_too_soon(last, write.now)?;
     let mail = send_link(&mut write.tx, &app, (&mut row, &acting), write.now).await?;
     let event = acting.event(&caller, "enrolment.link_sent").about(&row.person_id).with("enrolment", id);
     audit::record(&mut write.tx, event.with("mail", mail), write.now).await?;

@@ -2,7 +2,6 @@
 //! report of their own accounts and the kill switch come there by themselves (R034).
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use habilis_policies::authorization::Action;
 use jiff::{SignedDuration, Timestamp};
@@ -259,9 +258,8 @@ async fn bound(write: &mut Write, organization: &str) -> Answer<()> {
         return Ok(());
     }
     let free = first.map_or(write.now, Timestamp::from).saturating_add(WINDOW)?;
-    let left = HeaderValue::from(free.duration_since(write.now).as_secs().max(0) + 1);
-    let problem = Problem::new(Code::RateLimited, "twenty incidents of this organization were reported within a day");
-    Err(problem.with_header(header::RETRY_AFTER, left).into())
+    let detail = "twenty incidents of this organization were reported within a day";
+    Err(Problem::wait(detail, free.duration_since(write.now)).into())
 }
 
 async fn found(write: &mut Write, id: &str) -> Answer<rows::Incident> {

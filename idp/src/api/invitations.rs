@@ -1,19 +1,18 @@
 //! `/organizations/{organization}/invitations`: people who are invited, and those who have not come yet (R025, R058).
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use habilis_policies::attributes::Attribute;
 use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
-use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::again;
 use super::attributes::{PhoneNumber, birthdate, missing_problem};
 use super::body::{Body, NoBody, fields};
 use super::caller::{Acting, Caller, OnMember};
@@ -35,9 +34,6 @@ use crate::db::membership_offers::NewOffer;
 use crate::db::people::Person;
 use crate::db::{account_links, audit, membership_offers, people};
 use crate::web::text::Locale;
-
-/// How long an invitation waits before it is sent again: a mailbox is not to be flooded.
-const RESEND_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(invitations)).routes(routes!(resend))
@@ -347,11 +343,5 @@ async fn resend(
 /// Refuses to send an invitation again that was sent a moment ago.
 pub(super) async fn not_too_soon(write: &mut Write, person: &str) -> Answer<()> {
     let last = account_links::latest_made(&mut write.tx, person, account_links::Purpose::Activate).await?;
-    let waited = last.map_or(RESEND_AFTER, |last| write.now.duration_since(last));
-    if waited >= RESEND_AFTER {
-        return Ok(());
-    }
-    let left = HeaderValue::from((RESEND_AFTER - waited).as_secs() + 1);
-    let detail = "the link was sent less than five minutes ago";
-    Err(Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, left).into())
+    Ok(again::not_too_soon(last, write.now)?)
 }

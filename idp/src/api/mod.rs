@@ -1,6 +1,7 @@
 //! The management API, `/api/v1`: one file an endpoint group. The shape all share is told in
 //! `docs/decisions/0002-management-api.md`.
 
+mod again;
 mod api_keys;
 mod attributes;
 pub mod body;

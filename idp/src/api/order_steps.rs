@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Problems;
+use super::again::not_too_soon;
 use super::body::{Body, fields};
 use super::caller::{Acting, Caller};
 use super::orders::{Order, refreshed};
@@ -24,7 +25,7 @@ use super::seats::seat_problem;
 use super::write::{Write, Written};
 use crate::app::App;
 use crate::db::orders::{self, Order as Row};
-use crate::db::{Tx, audit, members, organizations, products};
+use crate::db::{Tx, audit, members, notices, organizations, products};
 use crate::lifecycle;
 use crate::mail;
 use crate::mail::information::InformationLetter;
@@ -50,7 +51,8 @@ enum StepName {
     Acknowledged,
     /// It was signed.
     Signed,
-    /// Who pays was told how to pay and how to start: the server writes to them, unless `text_version` says that somebody else did (R028).
+    /// Who pays was told how to pay and how to start: the server writes to them, once in five minutes, unless
+    /// `text_version` says that somebody else did (R028).
     Informed,
     /// It was paid: nothing is unpaid any more. Where the product has `prior_information`, who pays was told before the first payment.
     Paid,
@@ -309,6 +311,8 @@ async fn inform(tx: &mut Tx, app: &App, row: &Row, (url, version): (&str, &str),
         let detail = "the organization has neither administrators nor contacts to write to";
         return Err(Problem::new(Code::Conflict, detail).into());
     }
+    let subject = format!("{}/informed", row.id);
+    not_too_soon(notices::last_sent(tx, (ORDER_NOTICE, &subject)).await?, now)?;
     let name = organizations::find(tx, organization).await?.map(|found| found.name);
     let product = products::find(tx, &row.product_id).await?.map(|found| found.name);
     let letter = InformationLetter {
@@ -318,7 +322,6 @@ async fn inform(tx: &mut Tx, app: &App, row: &Row, (url, version): (&str, &str),
         href: url.to_owned(),
         version: version.to_owned(),
     };
-    let subject = format!("{}/informed", row.id);
     let notice = lifecycle::keep_at_once(tx, (ORDER_NOTICE, &subject, 0), (organization, now), now).await?;
     for to in to {
         mail::write_notice_to(tx, app.into(), (&to.recipient(), &letter, &notice), now).await?;

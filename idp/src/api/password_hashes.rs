@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use habilis_keys::password::{self, PasswordError};
 use habilis_keys::token::file_digest_hex;
@@ -93,9 +92,7 @@ async fn export(
     let today = calendar::date_at(now);
     if !password_exports::take(&mut write.tx, &organization, (today, now)).await? {
         let tomorrow = calendar::midnight(calendar::add_days(today, 1));
-        let left = HeaderValue::from(tomorrow.duration_since(now).as_secs().max(0) + 1);
-        let problem = Problem::new(Code::RateLimited, "the digests were taken three times today");
-        return Err(problem.with_header(header::RETRY_AFTER, left).into());
+        return Err(Problem::wait("the digests were taken three times today", tomorrow.duration_since(now)).into());
     }
     let people = password_exports::count(&mut write.tx, &organization, now).await?;
     let event = acting.event(&caller, "organization.password_hashes_exported").about(&organization);

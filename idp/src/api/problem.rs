@@ -5,6 +5,7 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -230,6 +231,12 @@ impl Problem {
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.rest.headers.push((name, value));
         self
+    }
+
+    /// Too often: to be tried again when `left` has passed, in whole seconds (RFC 9110 §10.2.3).
+    pub fn wait(detail: impl Into<String>, left: SignedDuration) -> Self {
+        let seconds = HeaderValue::from(left.as_secs().max(0) + 1);
+        Self::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, seconds)
     }
 
     /// An error on our side, or too much at once when there are seconds after which to try again.

@@ -17,6 +17,7 @@ statements! {
     FOR_ORGANIZATION = "INSERT INTO notice_organizations (notice_id, organization_id, kind, sent_at) VALUES ($1, $2, $3, $4)";
     FOR_ORGANIZATIONS_OF = "INSERT INTO notice_organizations (notice_id, organization_id, kind, sent_at)
                             SELECT $1, m.organization_id, $3, $4 FROM memberships m WHERE m.person_id = $2";
+    LAST_SENT = "SELECT MAX(sent_at) FROM notices WHERE kind = $1 AND subject = $2";
     SENT = "SELECT rung FROM notices WHERE kind = $1 AND subject = $2 AND due_at = $3";
     SENT_OF_MANY = {
         sqlite "SELECT subject, due_at, rung FROM notices WHERE kind = $1 AND subject IN (SELECT value FROM json_each($2))",
@@ -67,6 +68,15 @@ pub struct NewNotice<'a> {
     pub due: Timestamp,
     /// Days before, 0 at the end.
     pub rung: u16,
+}
+
+/// When something was last said about a subject.
+///
+/// # Errors
+/// The engine failed.
+pub async fn last_sent(c: &mut impl Conn, (kind, subject): (&str, &str)) -> sqlx::Result<Option<Timestamp>> {
+    let (at,) = sql!(c, one (Option<At>,): LAST_SENT, kind, subject)?;
+    Ok(at.map(Timestamp::from))
 }
 
 /// Notes a notice; false when it was before.

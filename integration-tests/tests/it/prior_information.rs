@@ -82,6 +82,18 @@ own_journeys! {
         let shown = step(&boss, &organization, &id, json!({ "step": "informed" })).await.done(200);
         assert_eq!(shown["informed_version"], "tutoriel-1", "{shown}");
         let first = instant(&shown["informed_at"]);
+        // Whoever asks again at once, and many at once, flood nobody.
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (boss, organization, id) = (boss.clone(), organization.clone(), id.clone());
+                tokio::spawn(async move { step(&boss, &organization, &id, json!({ "step": "informed" })).await })
+            })
+            .collect();
+        for task in tasks {
+            let answer = task.await.unwrap();
+            answer.problem(429, "rate_limited");
+            assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|left| left <= 301));
+        }
         for address in told {
             let texts = letters(&server, address).await;
             assert_eq!(texts.len(), 1, "{address}: {texts:?}");
@@ -100,7 +112,7 @@ own_journeys! {
         assert_eq!((&detail["before"]["informed_at"], &detail["after"]["informed_at"]), (&Value::Null, &shown["informed_at"]), "{line}");
 
         // Another version: told again, and the first time counts.
-        server.advance(60).await;
+        server.advance(301).await;
         let etag = boss.get("/products/informe").await.header("etag").to_owned();
         let other = json!({ "prior_information": { "url": TUTORIAL, "version": "tutoriel-2" } });
         let changed = boss.patch("/products/informe", &etag, &other).await.done(200);
