@@ -1,8 +1,10 @@
-//! Orders: the invitation of the administrator that an order form names (R014, R022, R024). The rules are in `policies::orders`, what
-//! they open in [`crate::seats`].
+//! Orders: the invitation of the administrator that an order form names (R014, R022, R024), and when the data that follow from them are
+//! removed (R156). The rules are in `policies::orders`, what orders open in [`crate::seats`].
 
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
+use habilis_policies::orders::{Order, Orders, Removal};
+use habilis_policies::restitution;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,12 +14,12 @@ use crate::account::landing::Landing;
 use crate::account::offers::{self, OfferRefusal};
 use crate::account::signatories;
 use crate::app::App;
-use crate::db::Tx;
 use crate::db::audit::{self, Event};
 use crate::db::members::{self, Member, Terms};
 use crate::db::membership_offers::{self, NewOffer};
 use crate::db::organizations::Organization;
 use crate::db::people::{self, Person};
+use crate::db::{Conn, Tx, data_returns};
 use crate::outcome::Outcome;
 use crate::seats::{self, SeatRefusal, State, Taking};
 use crate::web::text::Locale;
@@ -53,6 +55,17 @@ pub enum Appointed {
     Refused(String),
     /// There is no seat of the product for them.
     NoSeat(SeatRefusal),
+}
+
+/// The removal of an organization's data as its orders and an agreement on reversibility have it; none while anything goes on without an
+/// end, and where there never was a contract.
+///
+/// # Errors
+/// The database failed.
+pub async fn removal(c: &mut impl Conn, (organization, all): (&str, &[Order])) -> Outcome<Option<Removal>> {
+    let Some(removal) = Orders(all).removal() else { return Ok(None) };
+    let kept = data_returns::find(c, organization).await?.kept_until();
+    Ok(Some(Removal { at: restitution::removal(removal.at, kept), ..removal }))
 }
 
 /// The products of which an order adds seats, and how many.

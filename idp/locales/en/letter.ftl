@@ -237,7 +237,7 @@ letter-documents-wanted = Asked for: { $wanted }
 letter-documents-suspends = Without an answer by then, the organization is suspended.
 letter-documents-suspended = The organization is suspended until the answer is accepted. Its administrators can still answer.
 letter-updates-subject = { $title }: open your access to updates
-letter-updates-what = { $organization } gives you access to the updates of { $title }.
+letter-updates-what = { $organization } gives you access to the updates of “{ $title }”.
 letter-updates-years = { $count ->
     [one] This access lasts one year from the day you open it. This link shows what it is about, and a button opens it:
    *[other] This access lasts { $count } years from the day you open it. This link shows what it is about, and a button opens it:

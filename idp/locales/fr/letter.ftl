@@ -237,7 +237,7 @@ letter-documents-wanted = Sont demandés : { $wanted }
 letter-documents-suspends = Sans réponse à cette date, l’organisation est suspendue.
 letter-documents-suspended = L’organisation est suspendue jusqu’à ce que la réponse soit acceptée. Ses administrateurs peuvent encore répondre.
 letter-updates-subject = { $title } : ouvrez votre accès aux mises à jour
-letter-updates-what = { $organization } vous donne accès aux mises à jour de { $title }.
+letter-updates-what = { $organization } vous donne accès aux mises à jour de « { $title } ».
 letter-updates-years = { $count ->
     [one] Cet accès dure un an à partir du jour où vous l’ouvrez. Ce lien montre de quoi il s’agit, et un bouton l’ouvre :
    *[other] Cet accès dure { $count } ans à partir du jour où vous l’ouvrez. Ce lien montre de quoi il s’agit, et un bouton l’ouvre :

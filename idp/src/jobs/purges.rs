@@ -4,8 +4,6 @@
 use habilis_keys::token::file_digest_hex;
 use habilis_policies::api_keys::Event as Happening;
 use habilis_policies::calendar;
-use habilis_policies::orders::{Order, Orders, Removal};
-use habilis_policies::restitution;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -17,9 +15,10 @@ use crate::db::audit::{self, Event};
 use crate::db::members::Member;
 use crate::db::organizations::Organization;
 use crate::db::purges::{self, Purge};
-use crate::db::{At, Conn, Tx, contacts, data_returns, document_requests, members, orders, organizations, people};
+use crate::db::{At, Tx, contacts, data_returns, document_requests, members, orders, organizations, people};
 use crate::mail::subscriptions::{Notice, SubscriptionLetter};
 use crate::mail::{self, Recipient};
+use crate::orders::removal;
 use crate::outcome::Outcome;
 use crate::seats;
 use crate::web::text::Locale;
@@ -28,17 +27,6 @@ use crate::web::text::Locale;
 pub(crate) const KIND: &str = "organization_purge";
 /// People in one transaction.
 const BATCH: u32 = 20;
-
-/// The removal of an organization's data as its orders and an agreement on reversibility have it; none while anything goes on without an
-/// end, and where there never was a contract.
-///
-/// # Errors
-/// The database failed.
-pub(crate) async fn removal(c: &mut impl Conn, (organization, all): (&str, &[Order])) -> Outcome<Option<Removal>> {
-    let Some(removal) = Orders(all).removal() else { return Ok(None) };
-    let kept = data_returns::find(c, organization).await?.kept_until();
-    Ok(Some(Removal { at: restitution::removal(removal.at, kept), ..removal }))
-}
 
 /// Removes the rest, some people a transaction: after a crash the next worker goes on with who is left. An order that is signed meanwhile
 /// keeps them.
