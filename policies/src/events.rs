@@ -50,7 +50,7 @@ pub const CATALOGUE: &[(&str, &str)] = &[
         "organization.rights_changed",
         "What the organization may give in a portal changed; what it lost, its members lost.",
     ),
-    ("organization.rules_changed", "Its rules about passwords or second factors changed."),
+    ("organization.rules_changed", "Its rules about passwords, second factors or requests for seats changed."),
     ("contact.created", "A contact was added to the register."),
     ("contact.updated", "A contact of the register changed."),
     ("contact.removed", "A contact was taken from the register."),
@@ -58,6 +58,11 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("trial.changed", "A trial began, was extended or was ended."),
     ("seat.assigned", "A member was given a seat of `product`. Who joins with one is told by `membership.created`."),
     ("seat.released", "A seat of `product` was taken back. Who leaves is told by `membership.removed`."),
+    ("seat.requested", "A member asks for a seat of `product`; `seat_request` has what was asked."),
+    ("seat.request_granted", "The request `seat_request` was granted: `seat.assigned` tells of the seat."),
+    ("seat.request_declined", "The request `seat_request` was declined."),
+    ("seat.request_withdrawn", "The request `seat_request` was taken back."),
+    ("seat.request_expired", "Nobody answered the request `seat_request` within thirty days."),
     ("seat.transferred", "A seat of `product` was handed from one member to another."),
     ("group.changed", "A group of members was made, changed or removed; `name` and `size_limit` of it."),
     ("group.joined", "A member came into the group `group`."),
@@ -162,6 +167,7 @@ const MEMBERSHIP: &[&str] = &["role", "status", "affiliation", "ends_on", "manda
 const ORDER: &[&str] = &["product", "seats", "standing", "closed", "final_day"];
 const TRIAL: &[&str] = &["product", "seats", "state", "closes_at", "ended"];
 const GROUP: &[&str] = &["name", "size_limit", "starts_from"];
+const SEAT_REQUEST: &[&str] = &["product", "seat_request"];
 const ENROLMENT: &[&str] = &["portal", "status", "not_before", "not_after"];
 const MEMBER_STATUS: &[(&str, &str)] = &[("suspended", "membership.suspended"), ("active", "membership.reinstated")];
 const PERSON_STATUS: &[(&str, &str)] = &[
@@ -225,6 +231,7 @@ const SOURCES: &[Source] = &[
     ),
     ("portal.granted", Kind::One("organization.rights_changed"), &["portal", "rights_withdrawn"], Change::Words),
     ("organization.password_policy_set", Kind::One("organization.rules_changed"), &[], Change::Nothing),
+    ("organization.seat_requests_set", Kind::One("organization.rules_changed"), &[], Change::Nothing),
     ("organization.second_factor_set", Kind::One("organization.rules_changed"), &[], Change::Nothing),
     ("client.status_changed", Kind::ByStatus(PORTAL_STATUS), &["portal"], Change::Words),
     ("contact.created", Kind::One("contact.created"), &["contact"], Change::Members(&["duty"])),
@@ -246,6 +253,11 @@ const SOURCES: &[Source] = &[
     ("trial.ended", Kind::One("trial.changed"), &[], Change::Members(TRIAL)),
     ("seat.assigned", Kind::One("seat.assigned"), &["product"], Change::Nothing),
     ("seat.released", Kind::One("seat.released"), &["product"], Change::Nothing),
+    ("seat.requested", Kind::One("seat.requested"), SEAT_REQUEST, Change::Nothing),
+    ("seat.request_granted", Kind::One("seat.request_granted"), SEAT_REQUEST, Change::Nothing),
+    ("seat.request_declined", Kind::One("seat.request_declined"), SEAT_REQUEST, Change::Nothing),
+    ("seat.request_withdrawn", Kind::One("seat.request_withdrawn"), SEAT_REQUEST, Change::Nothing),
+    ("seat.request_expired", Kind::One("seat.request_expired"), SEAT_REQUEST, Change::Nothing),
     ("seat.transferred", Kind::One("seat.transferred"), &["product"], Change::Members(&["person"])),
     ("group.created", Kind::One("group.changed"), &[], Change::Members(GROUP)),
     ("group.updated", Kind::One("group.changed"), &[], Change::Members(GROUP)),

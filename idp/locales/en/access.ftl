@@ -1,6 +1,7 @@
 access-no-seat-title = You have no seat
 access-no-seat-why = { $client } is used with a seat in your name, and none is assigned to you.
 access-no-seat-then = The administrator of your organization can assign one to you, if any is left.
+access-no-seat-ask = Ask for a seat
 access-not-enrolled-title = You are not enrolled
 access-not-enrolled-why = Access to { $client } follows your enrolment in a course, and none in your name is complete.
 access-not-enrolled-then = If you were sent a link to open access to updates, open it first. Otherwise ask your training body how your enrolment stands.

@@ -258,3 +258,20 @@ letter-identity-settled-subject = The portals are open to you again
 letter-identity-verified-what = The operator has verified your identity.
 letter-identity-restored-what = Your account says again what it said before.
 letter-identity-settled-then = You can sign in to your portals again.
+
+# Requests for seats
+letter-seat-requested-subject = { $person } asks for a seat of { $product }
+letter-seat-requested-what = { $person } asks for a seat of { $product }, at { $organization }.
+letter-seat-requested-why = Reason given: { $text }
+letter-seat-requested-billed = To accept is to make this request in the name of { $organization }: the seat is taken from those you ordered, and stands in the account that invoices are made from. When none is left, an order is needed first.
+letter-seat-requested-until = Please accept or decline by { $date }. Without an answer the request lapses, and the person is told.
+letter-seat-request-reminder-subject = A request for a seat waits for your answer: { $person }
+letter-seat-request-granted-subject = Your seat of { $product } is open
+letter-seat-request-granted-what = { $organization } accepted your request: you have a seat of { $product }.
+letter-seat-request-granted-then = You can sign in now, as long as your organization’s subscription is open.
+letter-seat-request-declined-subject = Your request for a seat of { $product } was declined
+letter-seat-request-declined-what = { $organization } did not accept your request for a seat of { $product }.
+letter-seat-request-expired-subject = Nobody answered your request for a seat of { $product }
+letter-seat-request-expired-what = Nobody answered your request for a seat of { $product } at { $organization }: it has lapsed. You may ask again.
+letter-seat-request-words = The administrator’s answer: { $text }
+letter-seat-request-whom = To know more, ask an administrator of { $organization }.

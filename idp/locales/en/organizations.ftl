@@ -14,3 +14,4 @@ organizations-joined = You have joined the organization.
 organizations-declined = You have declined the invitation.
 organizations-over = This invitation is not valid any more.
 organizations-asks = This organization asks its members for this information.
+organizations-seats = Ask for a seat

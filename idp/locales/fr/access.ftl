@@ -1,6 +1,7 @@
 access-no-seat-title = Vous n’avez pas de place
 access-no-seat-why = L’accès à { $client } se fait avec une place à votre nom, et aucune ne vous est attribuée.
 access-no-seat-then = L’administrateur de votre organisation peut vous en attribuer une, s’il en reste.
+access-no-seat-ask = Demander une place
 access-not-enrolled-title = Vous n’êtes pas inscrit
 access-not-enrolled-why = L’accès à { $client } suit votre inscription à une formation, et aucune n’est complète à votre nom.
 access-not-enrolled-then = Si un lien pour ouvrir un accès aux mises à jour vous a été envoyé, ouvrez-le d’abord. Sinon, demandez à votre organisme où en est votre inscription.

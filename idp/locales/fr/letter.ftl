@@ -258,3 +258,20 @@ letter-identity-settled-subject = Les portails vous sont de nouveau ouverts
 letter-identity-verified-what = L’opérateur a vérifié votre identité.
 letter-identity-restored-what = Les informations d’origine de votre compte sont rétablies.
 letter-identity-settled-then = Vous pouvez vous connecter de nouveau à vos portails.
+
+# Demandes de place
+letter-seat-requested-subject = { $person } demande une place pour { $product }
+letter-seat-requested-what = { $person } demande une place pour { $product }, au sein de { $organization }.
+letter-seat-requested-why = Motif indiqué : { $text }
+letter-seat-requested-billed = Accepter, c’est faire cette demande au nom de { $organization } : la place est prise sur celles que vous avez commandées et figure au relevé qui sert à la facturation. S’il n’en reste pas, il faut d’abord une commande.
+letter-seat-requested-until = Acceptez ou refusez la demande au plus tard le { $date }. Sans réponse, elle prend fin et la personne en est informée.
+letter-seat-request-reminder-subject = Une demande de place attend votre réponse : { $person }
+letter-seat-request-granted-subject = Votre place pour { $product } est ouverte
+letter-seat-request-granted-what = { $organization } a accepté votre demande : vous avez une place pour { $product }.
+letter-seat-request-granted-then = Vous pouvez vous connecter dès maintenant, si l’abonnement de votre organisation est ouvert.
+letter-seat-request-declined-subject = Votre demande de place pour { $product } est refusée
+letter-seat-request-declined-what = { $organization } n’a pas accepté votre demande de place pour { $product }.
+letter-seat-request-expired-subject = Votre demande de place pour { $product } est restée sans réponse
+letter-seat-request-expired-what = Personne n’a répondu à votre demande de place pour { $product } au sein de { $organization } : elle a pris fin. Vous pouvez la refaire.
+letter-seat-request-words = Réponse de l’administrateur : { $text }
+letter-seat-request-whom = Pour en savoir plus, adressez-vous à un administrateur de { $organization }.

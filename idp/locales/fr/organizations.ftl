@@ -14,3 +14,4 @@ organizations-joined = Vous avez rejoint l’organisation.
 organizations-declined = Vous avez refusé l’invitation.
 organizations-over = Cette invitation n’est plus valable.
 organizations-asks = Cette organisation demande ces informations à ses membres.
+organizations-seats = Demander une place

@@ -11,7 +11,7 @@ use super::signatories;
 use crate::api_keys::happened_to_issuer;
 use crate::app::App;
 use crate::db::members::{Head, Member};
-use crate::db::{Tx, account_links, grants, members, organizations, people};
+use crate::db::{Tx, account_links, grants, members, organizations, people, seat_requests};
 use crate::login::session;
 use crate::mail::organizations::SensitiveAct;
 use crate::measures::settle_person;
@@ -124,6 +124,7 @@ pub async fn end(
     settle_person(tx, app.into(), person, now).await?;
     end_access(tx, person, now).await?;
     seats::release(tx, (organization, person), None, (by, "removed"), now).await?;
+    seat_requests::withdraw_of_member(tx, (organization, person), by, now).await?;
     members::remove(tx, organization, person).await?;
     happened_to_issuer(tx, app, (person, Some(organization), Happening::IssuerRemoved), now).await?;
     if member.account_status != "pending" || members::count_of_person(tx, person).await? > 0 {

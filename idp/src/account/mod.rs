@@ -23,6 +23,7 @@ pub mod pages;
 pub mod password;
 pub mod profile;
 pub mod review;
+pub mod seats_page;
 pub mod security;
 pub mod security_page;
 pub mod sharing;
@@ -58,6 +59,7 @@ pub fn router() -> Router<App> {
         .route("/account/applications", get(applications::show))
         .route("/account/applications/revoke", post(applications::revoke))
         .route(organizations_page::PATH, get(organizations_page::show).post(organizations_page::answer))
+        .route(seats_page::PATH, get(seats_page::show).post(seats_page::post))
         .route(completion::PATH, get(completion::show).post(completion::take))
         .route("/account/sign-out-others", post(devices::sign_out_others))
         .route("/account/compromise", post(report))

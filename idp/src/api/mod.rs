@@ -59,12 +59,14 @@ mod requests;
 mod resources;
 mod reviews;
 mod rights;
+mod seat_requests;
 mod seats;
 mod sharing;
 mod signing_keys;
 mod successions;
 mod trail;
 mod trials;
+mod usage;
 mod webhooks;
 mod whole;
 mod whole_kinds;
@@ -139,6 +141,8 @@ fn endpoints() -> OpenApiRouter<App> {
         .merge(order_steps::router())
         .merge(trials::router())
         .merge(seats::router())
+        .merge(seat_requests::router())
+        .merge(usage::router())
         .merge(enrolments::router())
         .merge(groups::router())
         .merge(measures::router())

@@ -1,9 +1,10 @@
 //! `/organizations/{organization}/rules`: what an organization asks of its people's passwords and second factors, within the
-//! operator's floor (R040).
+//! operator's floor (R040), and what becomes of their requests for seats (R059).
 
 use axum::extract::{Path, State};
 use habilis_policies::authorization::Action;
 use habilis_policies::passwords::{PasswordPolicy, PolicyRefusal, Renewal};
+use habilis_policies::seat_requests::Rule;
 use serde::de::Deserializer;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -81,11 +82,32 @@ impl SecondFactorName {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SeatRequestsName {
+    Approval,
+    Automatic,
+    Off,
+}
+
+impl From<SeatRequestsName> for Rule {
+    fn from(name: SeatRequestsName) -> Self {
+        match name {
+            SeatRequestsName::Approval => Self::Approval,
+            SeatRequestsName::Automatic => Self::Automatic,
+            SeatRequestsName::Off => Self::Off,
+        }
+    }
+}
+
 /// What an organization asks of its people.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrganizationRules {
     /// `optional` or `required`; roles and portals may require one besides.
     second_factor: String,
+    /// What becomes of a member's request for a seat: `approval`, an administrator decides; `automatic`, it is granted while one is left;
+    /// `off`, nobody can ask.
+    seat_requests: &'static str,
     /// Its own rule for passwords; absent when the operator's is in force.
     password: Option<PasswordRule>,
     /// The rule its members follow, who may have to follow a stricter one of another organization.
@@ -100,6 +122,8 @@ pub(super) struct OrganizationRules {
 pub(super) struct OrganizationRulesPatch {
     /// `optional` or `required`.
     second_factor: Option<SecondFactorName>,
+    /// `approval`, `automatic` or `off`. With `automatic` the organization agrees beforehand to what its members ask for.
+    seat_requests: Option<SeatRequestsName>,
     /// Its own rule for passwords; null takes it back, and the operator's is in force.
     #[serde(default, deserialize_with = "patched")]
     #[schema(value_type = Option<PasswordRulePatch>)]
@@ -175,6 +199,7 @@ async fn show(c: &mut impl Conn, config: &Config, organization: &str) -> Answer<
     let own = rules::of_organization(c, organization).await?;
     let (operator, floor) = (config.password_policy(), config.password_floor());
     let shown = OrganizationRules {
+        seat_requests: row.seat_requests().name(),
         second_factor: row.second_factor,
         password: own.as_ref().map(PasswordRule::from),
         password_in_force: (&PasswordPolicy::effective(own.as_ref(), &operator, &floor)).into(),
@@ -183,7 +208,7 @@ async fn show(c: &mut impl Conn, config: &Config, organization: &str) -> Answer<
     Ok((shown, row.version))
 }
 
-/// Read what an organization asks of its people's passwords and second factors.
+/// Read what an organization asks of its people's passwords and second factors, and what becomes of their requests for seats.
 #[utoipa::path(
     get, path = "/organizations/{organization}/rules", tag = "organizations",
     params(("organization" = String, Path, description = "`org_…`")),
@@ -254,14 +279,19 @@ async fn change(
         audit::record(&mut write.tx, event, write.now).await?;
         changed = true;
     }
-    let before = organizations::find(&mut write.tx, id).await?.map(|row| row.second_factor);
-    let wanted = patch.second_factor.map(SecondFactorName::word);
-    if let (Some(before), Some(rule)) = (before, wanted)
-        && before != rule
-    {
+    let Some(before) = organizations::find(&mut write.tx, id).await? else { return Err(Problem::not_found().into()) };
+    if let Some(rule) = patch.second_factor.map(SecondFactorName::word).filter(|rule| before.second_factor != *rule) {
         organizations::set_second_factor(&mut write.tx, id, rule).await?;
         let event = acting.event(caller, "organization.second_factor_set").about(id);
-        audit::record(&mut write.tx, event.changed(json!(before), json!(rule)), write.now).await?;
+        let event = event.changed(json!(before.second_factor), json!(rule));
+        audit::record(&mut write.tx, event, write.now).await?;
+        changed = true;
+    }
+    if let Some(rule) = patch.seat_requests.map(Rule::from).filter(|rule| before.seat_requests() != *rule) {
+        organizations::set_seat_requests(&mut write.tx, id, rule).await?;
+        let event = acting.event(caller, "organization.seat_requests_set").about(id);
+        let event = event.changed(json!(before.seat_requests().name()), json!(rule.name()));
+        audit::record(&mut write.tx, event, write.now).await?;
         changed = true;
     }
     Ok(changed)

@@ -17,11 +17,12 @@ use super::offers::Offer;
 use super::overrides::Override;
 use super::problem::Answer;
 use super::reviews::{self, ReviewItem};
+use super::seat_requests::SeatRequest;
 use super::successions::Succession;
 use crate::db::cursor::MAX_LIMIT;
 use crate::db::{
     At, Conn, api_keys, document_requests, groups, imports, measures, members, membership_offers,
-    notices as stored_notices, overrides, reviews as stored_reviews, successions,
+    notices as stored_notices, overrides, reviews as stored_reviews, seat_requests, successions,
 };
 
 /// A list.
@@ -30,6 +31,7 @@ enum Kind {
     Invitations,
     Offers,
     Groups,
+    SeatRequests,
     DocumentRequests,
     Measures,
     Reviews,
@@ -41,10 +43,11 @@ enum Kind {
 }
 
 /// In which order they come.
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Invitations,
     Kind::Offers,
     Kind::Groups,
+    Kind::SeatRequests,
     Kind::DocumentRequests,
     Kind::Measures,
     Kind::Reviews,
@@ -124,7 +127,7 @@ impl Place {
             Kind::Invitations | Kind::Offers | Kind::Groups | Kind::Reviews => {
                 tell_people(c, asked, (kind, &self.after), lines).await?
             }
-            Kind::DocumentRequests | Kind::Measures | Kind::Successions | Kind::Overrides => {
+            Kind::SeatRequests | Kind::DocumentRequests | Kind::Measures | Kind::Successions | Kind::Overrides => {
                 tell_decisions(c, asked, (kind, &self.after), lines).await?
             }
             Kind::ApiKeys | Kind::Notices | Kind::Imports => tell_work(c, asked, (kind, &self.after), lines).await?,
@@ -221,6 +224,14 @@ async fn tell_decisions(
 ) -> Answer<Told> {
     let (from, of) = ((*at, id.as_str(), MAX_LIMIT), (asked.organization, None));
     Ok(match kind {
+        Kind::SeatRequests => {
+            let rows = seat_requests::list(c, of, from).await?;
+            let told = told(&rows, |row| (row.requested_at, &row.id));
+            for row in rows.into_iter().filter(|row| asked.caller.sees(&row.person_id, (row.operator, row.privacy))) {
+                lines.add("seat_request", &SeatRequest::shown(row, asked.caller))?;
+            }
+            told
+        }
         Kind::DocumentRequests => {
             let rows = document_requests::list(c, of, from).await?;
             let told = told(&rows, |row| (row.requested_at, &row.id));

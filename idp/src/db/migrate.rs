@@ -79,6 +79,7 @@ const MIGRATIONS: &[Migration] = migrations![
     53 "0053_acts_of_the_operator",
     54 "0054_versions_that_grow",
     55 "0055_identities",
+    56 "0056_seat_requests",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -238,6 +238,8 @@ tables! {
     reviews,
     revoked_tokens,
     search,
+    seat_requests,
+    seat_usage,
     seats,
     second_factors,
     sessions,

@@ -3,6 +3,7 @@
 use habilis_policies::attributes::Asked;
 use habilis_policies::authorization::Subscription;
 use habilis_policies::restitution;
+use habilis_policies::seat_requests::Rule;
 use jiff::Timestamp;
 
 use super::{At, Conn, Tx, search};
@@ -17,6 +18,7 @@ statements! {
                  FROM memberships m JOIN organizations o ON o.id = m.organization_id
                  WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2) AND o.status = 'active'
                  ORDER BY m.created_at, o.id LIMIT $3";
+    SET_SEAT_REQUESTS = "UPDATE organizations SET seat_requests = $2, version = version + 1 WHERE id = $1";
     SET_SECOND_FACTOR = "UPDATE organizations SET second_factor = $2, version = version + 1 WHERE id = $1";
     RIGHTS_OF = "SELECT role FROM rights
                  WHERE person_id = $1 AND organization_id = $2 AND client_id = $3
@@ -24,7 +26,7 @@ statements! {
     LIST = "SELECT id, kind, name, siret, status, password_policy FROM organizations ORDER BY name, id LIMIT $1";
     PASSWORD_POLICY = "SELECT password_policy FROM organizations WHERE id = $1";
     SET_PASSWORD_POLICY = "UPDATE organizations SET password_policy = $2, version = version + 1 WHERE id = $1";
-    FIND = "SELECT o.id, o.kind, o.name, o.siret, o.siren, o.nda, o.uai, o.status, o.second_factor, o.mandatory_attributes, o.version, o.created_at,
+    FIND = "SELECT o.id, o.kind, o.name, o.siret, o.siren, o.nda, o.uai, o.status, o.second_factor, o.mandatory_attributes, o.seat_requests, o.version, o.created_at,
                    o.updated_at, o.subscription_over_at, d.export_agreed_at
             FROM organizations o LEFT JOIN data_returns d ON d.organization_id = o.id WHERE o.id = $1";
     OVER_AT = "UPDATE organizations SET subscription_over_at = $2 WHERE id = $1";
@@ -152,6 +154,8 @@ pub struct Organization {
     pub second_factor: String,
     /// What it asks them to say beyond what everybody is asked, see [`Asked::stored`].
     pub mandatory_attributes: String,
+    /// What it does with requests for seats, see [`Rule`].
+    pub seat_requests: String,
     /// For `ETag`.
     pub version: i64,
     /// Since when.
@@ -169,6 +173,11 @@ impl Organization {
     pub fn subscription(&self, now: Timestamp) -> Subscription {
         let over_at = self.subscription_over_at.map(Timestamp::from);
         restitution::subscription(over_at, self.export_agreed_at.is_some(), now)
+    }
+
+    /// What it does with requests for seats.
+    pub fn seat_requests(&self) -> Rule {
+        Rule::parse(&self.seat_requests)
     }
 }
 
@@ -277,6 +286,14 @@ pub async fn rights_of(
 /// The engine failed.
 pub async fn set_second_factor(tx: &mut Tx, id: &str, rule: &str) -> sqlx::Result<bool> {
     sql!(tx, execute SET_SECOND_FACTOR, id, rule).map(|rows| rows == 1)
+}
+
+/// Sets what an organization does with requests for seats.
+///
+/// # Errors
+/// The engine failed.
+pub async fn set_seat_requests(tx: &mut Tx, id: &str, rule: Rule) -> sqlx::Result<()> {
+    sql!(tx, execute SET_SEAT_REQUESTS, id, rule.name()).map(drop)
 }
 
 /// The organizations by name, at most `limit`.

@@ -25,12 +25,13 @@ statements! {
     DROP_GROUPS = "DELETE FROM member_groups WHERE organization_id = $1";
     DROP_IMPORTS = "DELETE FROM imports WHERE organization_id = $1";
     DROP_OFFERS = "DELETE FROM membership_offers WHERE organization_id = $1";
+    DROP_SEAT_REQUESTS = "DELETE FROM seat_requests WHERE organization_id = $1";
     DROP_WEBHOOKS = "DELETE FROM webhooks WHERE audience = $1";
     HOLDERS = "SELECT DISTINCT person_id FROM seats WHERE organization_id = $1 ORDER BY person_id LIMIT $2";
 }
 
 /// What is removed, by table, and the word of the certificate for it.
-pub const REMOVED: [(&str, &str); 11] = [
+pub const REMOVED: [(&str, &str); 12] = [
     ("enrolments", "enrolments"),
     ("group_members", "groups"),
     ("imports", "imports"),
@@ -40,6 +41,7 @@ pub const REMOVED: [(&str, &str); 11] = [
     ("organization_choices", "memberships"),
     ("organization_contacts", "contacts"),
     ("rights", "memberships"),
+    ("seat_requests", "seat_requests"),
     ("seats", "memberships"),
     ("webhooks", "webhooks"),
 ];
@@ -162,8 +164,8 @@ pub async fn began_here(
     sql!(c, one (bool,): BEGAN_HERE, person, joined, organization, At::from(now)).map(|(began,)| began)
 }
 
-/// Removes contacts, enrolments, what was due about contracts, groups, imports, offers, webhooks, and where people chose the organization
-/// last.
+/// Removes contacts, enrolments, what was due about contracts, groups, imports, offers, requests for seats, webhooks, and where people
+/// chose the organization last.
 ///
 /// # Errors
 /// The engine failed.
@@ -173,6 +175,7 @@ pub async fn drop_rest(tx: &mut Tx, organization: &str) -> sqlx::Result<()> {
     sql!(tx, execute DROP_MOMENTS, organization)?;
     sql!(tx, execute DROP_GROUPS, organization)?;
     sql!(tx, execute DROP_IMPORTS, organization)?;
+    sql!(tx, execute DROP_SEAT_REQUESTS, organization)?;
     sql!(tx, execute DROP_WEBHOOKS, organization)?;
     sql!(tx, execute DROP_CHOICES, organization)?;
     sql!(tx, execute DROP_OFFERS, organization).map(drop)

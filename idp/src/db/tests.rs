@@ -498,7 +498,7 @@ async fn version_of(db: &Db) -> i64 {
 }
 
 /// What is kept of an organization, by the type of the line of its export that tells it.
-const EXPORTED: [(&str, &str); 24] = [
+const EXPORTED: [(&str, &str); 25] = [
     ("api_keys", "api_key"),
     ("audit", "audit"),
     ("data_returns", "data_return"),
@@ -519,6 +519,7 @@ const EXPORTED: [(&str, &str); 24] = [
     ("rights", "member"),
     ("seat_history", "seat_event"),
     ("seat_pools", "seats"),
+    ("seat_requests", "seat_request"),
     ("seats", "member"),
     ("subscription_ends", "subscription_end"),
     ("successions", "succession"),

@@ -20,6 +20,7 @@ mod overrides;
 mod passwords;
 mod review_openings;
 mod reviews;
+mod seat_requests;
 pub mod seats;
 mod successions;
 
@@ -78,6 +79,7 @@ kinds! {
     overrides::Overrides,
     duty_changes::DutyChanges,
     document_requests::DocumentRequests,
+    seat_requests::SeatRequests,
     contracts::Orders,
     contracts::Trials,
     contracts::Enrolments,

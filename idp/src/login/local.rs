@@ -40,13 +40,15 @@ pub enum Place {
     Applications,
     /// `/account/organizations`
     Organizations,
+    /// `/account/seats`
+    Seats,
     /// `/device/confirm`
     Device,
 }
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Account,
         Self::Security,
         Self::Profile,
@@ -54,6 +56,7 @@ impl Place {
         Self::Activity,
         Self::Applications,
         Self::Organizations,
+        Self::Seats,
         Self::Device,
     ];
 
@@ -67,6 +70,7 @@ impl Place {
             Self::Activity => "activity",
             Self::Applications => "applications",
             Self::Organizations => "organizations",
+            Self::Seats => "seats",
             Self::Device => "device",
         }
     }
@@ -81,6 +85,7 @@ impl Place {
             Self::Activity => crate::account::activity::PATH,
             Self::Applications => "/account/applications",
             Self::Organizations => crate::account::organizations_page::PATH,
+            Self::Seats => crate::account::seats_page::PATH,
             Self::Device => "/device/confirm",
         }
     }

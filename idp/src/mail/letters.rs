@@ -145,6 +145,7 @@ mod tests {
     use crate::mail::measures::{AccessClosedLetter, MeasureLetter};
     use crate::mail::organizations::{MembershipEnds, ReviewLetter, SensitiveActLetter};
     use crate::mail::passwords::PasswordLetter;
+    use crate::mail::seat_requests::SeatRequestLetter;
     use crate::mail::signing_keys::KeyWithdrawn;
     use crate::mail::subscriptions::SubscriptionLetter;
     use crate::mail::updates::UpdatesLetter;
@@ -239,6 +240,11 @@ mod tests {
             ("review_opened.1", Other),
             ("review_overdue.1", Other),
             ("review_reminder.1", Other),
+            ("seat_request_declined.1", Other),
+            ("seat_request_expired.1", Other),
+            ("seat_request_granted.1", Other),
+            ("seat_request_reminder.1", Other),
+            ("seat_requested.1", Other),
             ("seats_full.1", Other),
             ("seats_nearly_full.1", Other),
             ("seats_over.1", Other),
@@ -283,6 +289,7 @@ mod tests {
             .chain(named(IncidentLetter::samples()))
             .chain(named(InformationLetter::samples()))
             .chain(named(SubscriptionLetter::samples()))
+            .chain(named(SeatRequestLetter::samples()))
             .chain(named(MeasureLetter::samples()))
             .chain(named(AccessClosedLetter::samples()))
             .chain(named(MembershipEnds::samples()))

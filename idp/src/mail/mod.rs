@@ -15,6 +15,7 @@ pub mod letters;
 pub mod measures;
 pub mod organizations;
 pub mod passwords;
+pub mod seat_requests;
 pub mod signing_keys;
 pub mod subscriptions;
 pub mod transport;

@@ -19,12 +19,13 @@ use super::interaction::{self, Open, continue_path, login_path, proceed, stale, 
 use super::organization_pages::{ChooseOrganization, NotForYou, OrganizationChoice, kind_words, kinds_words};
 use super::par;
 use super::request::Request;
+use crate::account::seats_page;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::interactions::{self, Interaction};
 use crate::db::organizations::{self, Candidate};
 use crate::db::sessions::Session;
-use crate::db::{Conn, Tx, identities, organization_choices, people};
+use crate::db::{Conn, Tx, identities, organization_choices, people, seat_requests};
 use crate::login::session;
 use crate::outcome::Outcome;
 use crate::seats::admission;
@@ -242,7 +243,16 @@ impl Scene<'_> {
         let person = people::find(&mut reader, &self.session.person_id).await?;
         let person = person.map(|person| format!("{} {}", person.given_name, person.family_name)).unwrap_or_default();
         if let Standing::TurnedAway(reason) = found.standing {
+            let ask_href = match (reason, &self.client.settings.product) {
+                (TurnedAway::NoAccess(Closed::NoSeat), Some(product)) => {
+                    let askable =
+                        seat_requests::askable(&mut reader, &self.session.person_id, Some(product), app.clock.now());
+                    (!askable.await?.is_empty()).then(|| seats_page::asking_for(product))
+                }
+                _ => None,
+            };
             let page = NotForYou {
+                ask_href,
                 chrome,
                 csrf,
                 client,

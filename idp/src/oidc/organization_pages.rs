@@ -145,6 +145,8 @@ pub struct NotForYou {
     pub own: Vec<OrganizationChoice>,
     /// Whom the portal names as contact.
     pub contact: Option<String>,
+    /// Where a seat can be asked for, when that is what is missing and somebody answers (R059).
+    pub ask_href: Option<String>,
 }
 
 impl NotForYou {
@@ -220,6 +222,7 @@ impl Sample for NotForYou {
             ],
             own: all.iter().take(1).cloned().collect(),
             contact: Some("support@campus.example".to_owned()),
+            ask_href: None,
         };
         let access = |closed| Self { reason: TurnedAway::NoAccess(closed), admitted: Vec::new(), ..ordinary.clone() };
         vec![
@@ -228,6 +231,7 @@ impl Sample for NotForYou {
             Self { reason: TurnedAway::NotAMember, admitted: Vec::new(), ..ordinary.clone() },
             Self { reason: TurnedAway::IdentityToVerify, admitted: Vec::new(), own: Vec::new(), ..ordinary.clone() },
             access(Closed::NoSeat),
+            Self { ask_href: Some("/account/seats?product=lms".to_owned()), ..access(Closed::NoSeat) },
             access(Closed::NotEnrolled),
             access(Closed::EnrolmentOver { since: Timestamp::UNIX_EPOCH }),
             access(Closed::NotOpen { since: Some(Timestamp::UNIX_EPOCH) }),

@@ -10,6 +10,7 @@
 
 pub mod admission;
 pub mod letters;
+pub mod requests;
 
 use habilis_policies::orders::{Moment, Order, Orders};
 use habilis_policies::restitution::removal;

@@ -209,6 +209,7 @@ mod tests {
             pages.extend(render::<crate::api::document::ProblemPage>(locale));
             pages.extend(render::<crate::account::applications::Applications>(locale));
             pages.extend(render::<crate::account::organizations_page::Organizations>(locale));
+            pages.extend(render::<crate::account::seats_page::Seats>(locale));
             pages.extend(render::<oidc::Consent>(locale));
             pages.extend(render::<crate::oidc::organization_pages::ChooseOrganization>(locale));
             pages.extend(render::<crate::oidc::organization_pages::NotForYou>(locale));

@@ -117,6 +117,7 @@ async fn everything(api: &Api, organization: &str) -> std::collections::BTreeMap
         "/orders",
         "/trials",
         "/groups",
+        "/seat-requests",
         "/enrolments",
         "/notices",
         "/measures",

@@ -137,6 +137,7 @@ mod resources;
 mod revoke;
 mod rotation;
 mod sealed_mail;
+mod seat_requests;
 mod seats;
 mod second_factor;
 mod secret_jwt;

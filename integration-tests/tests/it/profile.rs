@@ -221,6 +221,15 @@ own_journeys! {
                 }
             }
         }
+        // The other browser is signed out with a pointer: nothing lies over the button.
+        let ours = browser.text("#account-devices").await;
+        let other_device = browser.script("return document.querySelector('#account-devices form button').form.id").await;
+        let form = other_device.as_str().unwrap().to_owned();
+        browser.script(&format!("document.querySelector('#{form} button').id = 'sign-out-other'; return true")).await;
+        browser.click("sign-out-other").await;
+        browser.wait_for_url(&server.url("/account")).await;
+        let left = browser.script("return document.querySelectorAll('#account-devices form').length").await;
+        assert_eq!(left, 0, "{ours}");
         let mut other = at_profile(&server, &person).await;
         let link = ask(&server, &mut other, ANEW).await;
         browser.goto(&link).await;

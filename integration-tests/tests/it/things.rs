@@ -53,6 +53,8 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
     let duties = json!({ "operator": false, "privacy": true, "reason": "nomination" });
     let duties =
         chief.put(&format!("/people/{member}/duties"), &duties).await.done(202)["id"].as_str().unwrap().to_owned();
+    let wanted = json!({ "organization": organization, "product": product });
+    let wanted = head.post("/me/seat-requests", &wanted).await.done(201)["id"].as_str().unwrap().to_owned();
     let made = made.map(|(name, answer)| {
         (name, if name == "{offer}" { answer.done(202) } else { answer.done(201) }["id"].as_str().unwrap().to_owned())
     });
@@ -85,6 +87,7 @@ pub(crate) async fn things_of(server: &TestServer, boss: &Api, organization: &st
         ("{duty_change}", duties),
         ("{resource}", resource),
         ("{signing_key}", key),
+        ("{seat_request}", wanted),
     ];
     made.into_iter().chain(others).collect()
 }

@@ -92,6 +92,8 @@ actions! {
     ReadImport "read_import" "habilis.members.read",
     /// Exports the members of an organization.
     ExportMembers "export_members" "habilis.members.read",
+    /// Exports how long each seat was whose, for a bill (R059).
+    ExportUsage "export_usage" "habilis.members.read",
     /// Takes the digests of the passwords of the organization's people away, to go elsewhere with them (R212).
     ExportPasswordHashes "export_password_hashes" "habilis.members.write",
     /// Adds digests of passwords to an import of people (R212).

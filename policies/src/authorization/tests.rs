@@ -13,7 +13,7 @@ const HERE: &str = "org_here";
 const ELSEWHERE: &str = "org_elsewhere";
 
 /// The acts that only look, by hand: everything else changes something, and is refused in a suspended organization.
-const LOOKS: [Action; 34] = [
+const LOOKS: [Action; 35] = [
     Action::ReadIncidents,
     Action::ReadPasswordRenewals,
     Action::ListOrganizations,
@@ -24,6 +24,7 @@ const LOOKS: [Action; 34] = [
     Action::ListInvitations,
     Action::ReadImport,
     Action::ExportMembers,
+    Action::ExportUsage,
     Action::ExportPasswordHashes,
     Action::ReadSuccessions,
     Action::ReadDocumentRequests,
@@ -51,7 +52,7 @@ const LOOKS: [Action; 34] = [
 ];
 
 /// The acts that need a strong sign-in of a person, by hand.
-const SENSITIVE: [Action; 25] = [
+const SENSITIVE: [Action; 26] = [
     Action::SetOrganizationRules,
     Action::ResetMemberFactors,
     Action::ReissuePassword,
@@ -59,6 +60,7 @@ const SENSITIVE: [Action; 25] = [
     Action::SetOrganizationStatus,
     Action::SetMemberRole,
     Action::ExportMembers,
+    Action::ExportUsage,
     Action::ExportPasswordHashes,
     Action::ImportPasswordHashes,
     Action::ApproveSuccession,

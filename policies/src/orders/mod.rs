@@ -492,18 +492,15 @@ impl<'a> Orders<'a> {
     ///
     /// Requirements R023, R062.
     pub fn grants(&self, product: &str) -> Vec<Grant> {
-        let orders = self.0.iter().filter(|order| order.product == product);
-        let grants = |order: &Order| {
-            let windows = self.windows(order).unwrap_or_default();
-            let (seats, mode) = (order.seats, order.mode);
-            windows.into_iter().map(move |Window { from, closing }| Grant {
-                seats,
-                mode,
-                from,
-                until: closing.map(|(at, _)| at),
-            })
-        };
-        orders.flat_map(grants).collect()
+        self.0.iter().filter(|order| order.product == product).flat_map(|order| self.grants_of(order)).collect()
+    }
+
+    /// What one of the orders opens.
+    pub fn grants_of(&self, order: &Order) -> Vec<Grant> {
+        let windows = self.windows(order).unwrap_or_default();
+        let (seats, mode) = (order.seats, order.mode);
+        let grant = |Window { from, closing }: Window| Grant { seats, mode, from, until: closing.map(|(at, _)| at) };
+        windows.into_iter().map(grant).collect()
     }
 }
 

@@ -1,0 +1,25 @@
+# Asking for a seat
+seats-title = Ask for a seat
+seats-choose = What do you ask a seat for?
+seats-reason = Reason (optional)
+seats-reason-hint = The administrator who decides will read it. 500 characters at most.
+seats-reason-wrong = The reason is too long, or has characters that cannot be shown.
+seats-billed = Your request is your organization’s request: an administrator accepts or declines it, and the seat may be invoiced to it.
+seats-submit = Send the request
+seats-none = There is nothing to ask for: you have a seat of everything your organizations offer, a request waits already, or they take none here.
+seats-mine = My requests
+seats-state-requested = waiting
+seats-state-granted = accepted
+seats-state-declined = declined
+seats-state-withdrawn = withdrawn
+seats-state-expired = not answered
+seats-note = Answer: { $text }
+seats-withdraw = Withdraw this request
+seats-back = My organizations
+seats-done-asked = Your request was sent to the administrators of your organization. You will be mailed their answer.
+seats-done-granted = Your seat is open: you can sign in.
+seats-done-withdrawn = Your request was withdrawn.
+seats-done-holds = You have this seat already.
+seats-done-waits = This request is waiting already.
+seats-done-soon = You asked for this seat less than a day ago. Try again tomorrow.
+seats-done-refused = This request is not possible. Ask an administrator of your organization.

@@ -1,0 +1,25 @@
+# Demander une place
+seats-title = Demander une place
+seats-choose = Pour quoi demandez-vous une place ?
+seats-reason = Motif (facultatif)
+seats-reason-hint = L’administrateur qui décide le lira. 500 caractères au plus.
+seats-reason-wrong = Le motif est trop long, ou contient des caractères qui ne s’affichent pas.
+seats-billed = Votre demande vaut demande de votre organisation : un administrateur l’accepte ou la refuse, et la place peut lui être facturée.
+seats-submit = Envoyer la demande
+seats-none = Il n’y a rien à demander : vous avez une place pour tout ce que vos organisations proposent, une demande est déjà en cours, ou elles n’en reçoivent pas ici.
+seats-mine = Mes demandes
+seats-state-requested = en attente
+seats-state-granted = acceptée
+seats-state-declined = refusée
+seats-state-withdrawn = retirée
+seats-state-expired = sans réponse
+seats-note = Réponse : { $text }
+seats-withdraw = Retirer cette demande
+seats-back = Mes organisations
+seats-done-asked = Votre demande est envoyée aux administrateurs de votre organisation. Vous recevrez leur réponse par courriel.
+seats-done-granted = Votre place est ouverte : vous pouvez vous connecter.
+seats-done-withdrawn = Votre demande est retirée.
+seats-done-holds = Vous avez déjà cette place.
+seats-done-waits = Cette demande est déjà en attente.
+seats-done-soon = Vous avez déjà demandé cette place il y a moins d’un jour. Réessayez demain.
+seats-done-refused = Cette demande n’est pas possible. Adressez-vous à un administrateur de votre organisation.
