@@ -127,7 +127,10 @@ pub async fn appoint(
     let terms = Terms { affiliation: "employee", ends_on: None, mandate: Some("delegation") };
     let event = Event::new("member.invited").by(by).in_organization(&organization.id);
     Ok(match invite::admit(tx, app.into(), (&invitation, &terms, event), now).await? {
-        Ok(invited) => Appointed::Invited { mail: Some(invited.mail) },
+        Ok(invited) => {
+            signatories::administrator_changed(tx, app, (organization, &invited.person), now).await?;
+            Appointed::Invited { mail: Some(invited.mail) }
+        }
         Err(InviteRefusal::Seat(refusal)) => Appointed::NoSeat(refusal),
         Err(refusal) => Appointed::Refused(refusal.to_string()),
     })

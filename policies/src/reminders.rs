@@ -45,8 +45,8 @@ impl Ladder {
     pub const REVIEW: Self = Self(Cow::Borrowed(&[8]));
     /// Documents that are asked for: a week and two days before the last day, which ends at midnight (R013).
     pub const DOCUMENTS: Self = Self(Cow::Borrowed(&[8, 3]));
-    /// Requests for a seat: three days after they were made, and a week before they lapse (R059).
-    pub const SEAT_REQUEST: Self = Self(Cow::Borrowed(&[27, 7]));
+    /// Requests for a seat: three days after they were made, and a week before the last day, which ends at midnight (R059).
+    pub const SEAT_REQUEST: Self = Self(Cow::Borrowed(&[28, 8]));
     /// No reminders: only the end.
     pub const NONE: Self = Self(Cow::Borrowed(&[]));
     /// The end of an order: 60, 30, 7 and 1 days.

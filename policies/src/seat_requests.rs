@@ -5,6 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How long a request waits for an answer: thirty days, then it lapses.
 pub const WAITS_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Requests of one person that may wait in one organization.
+pub const MOST_WAITING: i64 = 5;
+/// Characters of a reason.
+pub const MOST_CHARACTERS: usize = 500;
 /// How long after asking the same person may ask for the same again.
 pub const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
@@ -53,18 +57,20 @@ pub enum Has {
 /// What is known when a member asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
-    /// Whether who asks belongs to the organization today, and it is active.
-    pub belongs: bool,
-    /// What the organization does with requests.
-    pub rule: Rule,
+    /// What the organization does with requests; none when who asks does not belong to it today, or it is not active.
+    pub rule: Option<Rule>,
     /// Whether all that it subscribed to is over (R087).
     pub over: bool,
     /// Whether the organization has the product, or may order it (R078).
     pub offered: bool,
     /// What the member has of it.
     pub has: Has,
-    /// When they last asked.
+    /// How many requests of theirs wait in the organization.
+    pub waiting: i64,
+    /// When they last asked for it.
     pub last: Option<Timestamp>,
+    /// Whether that was declined, or the seat they had was taken back.
+    pub refused: bool,
 }
 
 /// What becomes of a request.
@@ -97,6 +103,9 @@ pub enum Refusal {
     /// They asked already.
     #[error("a request waits already")]
     Waits,
+    /// Too many requests of theirs wait.
+    #[error("{MOST_WAITING} requests wait already")]
+    TooMany,
     /// They asked a moment ago.
     #[error("it was asked for less than a day ago")]
     TooSoon {
@@ -110,9 +119,7 @@ pub enum Refusal {
 /// # Errors
 /// Why it is not made.
 pub fn decide(facts: &Facts, now: Timestamp) -> Result<Way, Refusal> {
-    if !facts.belongs {
-        return Err(Refusal::NotAMember);
-    }
+    let Some(rule) = facts.rule else { return Err(Refusal::NotAMember) };
     if !facts.offered {
         return Err(Refusal::NotOffered);
     }
@@ -122,13 +129,17 @@ pub fn decide(facts: &Facts, now: Timestamp) -> Result<Way, Refusal> {
     if facts.over {
         return Err(Refusal::Over);
     }
-    let way = match facts.rule {
+    let way = match rule {
         Rule::Off => return Err(Refusal::Off),
-        Rule::Approval => Way::Wait,
-        Rule::Automatic => Way::AtOnce,
+        // What an administrator said no to, no rule grants behind their back.
+        Rule::Automatic if !facts.refused => Way::AtOnce,
+        Rule::Approval | Rule::Automatic => Way::Wait,
     };
     if facts.has == Has::Request {
         return Err(Refusal::Waits);
+    }
+    if facts.waiting >= MOST_WAITING {
+        return Err(Refusal::TooMany);
     }
     let left = facts.last.map_or(SignedDuration::ZERO, |last| AGAIN_AFTER - now.duration_since(last));
     if left > SignedDuration::ZERO {
@@ -141,8 +152,15 @@ pub fn decide(facts: &Facts, now: Timestamp) -> Result<Way, Refusal> {
 mod tests {
     use super::*;
 
-    const ASKS: Facts =
-        Facts { belongs: true, rule: Rule::Approval, over: false, offered: true, has: Has::Nothing, last: None };
+    const ASKS: Facts = Facts {
+        rule: Some(Rule::Approval),
+        over: false,
+        offered: true,
+        has: Has::Nothing,
+        waiting: 0,
+        last: None,
+        refused: false,
+    };
 
     #[test]
     fn an_administrator_decides_unless_the_organization_said_otherwise() {
@@ -151,18 +169,21 @@ mod tests {
         let later = SignedDuration::from_hours(1);
         for (facts, expected) in [
             (ASKS, Ok(Way::Wait)),
-            (Facts { rule: Rule::default(), ..ASKS }, Ok(Way::Wait)),
-            (Facts { rule: Rule::Automatic, ..ASKS }, Ok(Way::AtOnce)),
-            (Facts { rule: Rule::Off, ..ASKS }, Err(Refusal::Off)),
-            (Facts { belongs: false, offered: false, ..ASKS }, Err(Refusal::NotAMember)),
-            (Facts { belongs: false, rule: Rule::Automatic, ..ASKS }, Err(Refusal::NotAMember)),
+            (Facts { rule: Some(Rule::default()), ..ASKS }, Ok(Way::Wait)),
+            (Facts { rule: Some(Rule::Automatic), ..ASKS }, Ok(Way::AtOnce)),
+            (Facts { rule: Some(Rule::Off), ..ASKS }, Err(Refusal::Off)),
+            (Facts { rule: None, offered: false, ..ASKS }, Err(Refusal::NotAMember)),
+            (Facts { rule: None, ..ASKS }, Err(Refusal::NotAMember)),
+            (Facts { rule: Some(Rule::Automatic), refused: true, last: ago(72), ..ASKS }, Ok(Way::Wait)),
+            (Facts { waiting: 4, ..ASKS }, Ok(Way::Wait)),
+            (Facts { waiting: 5, ..ASKS }, Err(Refusal::TooMany)),
             (Facts { offered: false, ..ASKS }, Err(Refusal::NotOffered)),
             (Facts { has: Has::Seat, ..ASKS }, Err(Refusal::Holds)),
-            (Facts { has: Has::Seat, rule: Rule::Off, ..ASKS }, Err(Refusal::Holds)),
+            (Facts { has: Has::Seat, rule: Some(Rule::Off), ..ASKS }, Err(Refusal::Holds)),
             (Facts { over: true, ..ASKS }, Err(Refusal::Over)),
-            (Facts { over: true, rule: Rule::Automatic, ..ASKS }, Err(Refusal::Over)),
+            (Facts { over: true, rule: Some(Rule::Automatic), ..ASKS }, Err(Refusal::Over)),
             (Facts { has: Has::Request, last: ago(72), ..ASKS }, Err(Refusal::Waits)),
-            (Facts { has: Has::Request, rule: Rule::Automatic, last: ago(1), ..ASKS }, Err(Refusal::Waits)),
+            (Facts { has: Has::Request, rule: Some(Rule::Automatic), last: ago(1), ..ASKS }, Err(Refusal::Waits)),
             (Facts { last: ago(23), ..ASKS }, Err(Refusal::TooSoon { left: later })),
             (Facts { last: ago(24), ..ASKS }, Ok(Way::Wait)),
             // A clock that went back makes nobody wait longer than a day from what it said then.

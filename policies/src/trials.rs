@@ -103,14 +103,17 @@ impl Trial {
 /// Requirements R023, R062, R066, R071, R073.
 pub fn grants(orders: &Orders<'_>, trial: Option<(&Trial, u32)>, product: &str) -> Vec<Grant> {
     let mut grants = orders.grants(product);
-    if let Some((trial, seats)) = trial {
-        // An order that opens while the trial runs takes its place: the two do not add up.
-        let opening = grants.iter().filter(|grant| grant.until.is_none_or(|until| grant.from < until));
-        let opens = opening.map(|grant| grant.from).min();
-        let until = opens.map_or(trial.closes_at(), |opens| opens.min(trial.closes_at()));
-        grants.push(Grant { seats, mode: Mode::Named, from: trial.requested_at, until: Some(until) });
-    }
+    let tried = trial.map(|(trial, seats)| grant_of(trial, seats, &grants));
+    grants.extend(tried);
     grants
+}
+
+/// What a trial opens beside what the orders of its product do: one that opens while it runs takes its place, and the two do not add up.
+pub fn grant_of(trial: &Trial, seats: u32, ordered: &[Grant]) -> Grant {
+    let opening = ordered.iter().filter(|grant| grant.until.is_none_or(|until| grant.from < until));
+    let opens = opening.map(|grant| grant.from).min();
+    let until = opens.map_or(trial.closes_at(), |opens| opens.min(trial.closes_at()));
+    Grant { seats, mode: Mode::Named, from: trial.requested_at, until: Some(until) }
 }
 
 #[cfg(test)]

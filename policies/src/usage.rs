@@ -67,9 +67,20 @@ impl<T> Following<T> {
         }
     }
 
+    /// Takes all that happened at one instant, in whatever order it was told: who has a seat gives it back before they have one again, and who
+    /// has none has one before they give it back.
+    pub fn at_once(&mut self, at: Timestamp, events: Vec<(Event, T)>) -> Vec<Held<T>> {
+        let (mut ends, mut begins): (Vec<_>, Vec<_>) = events.into_iter().partition(|(event, _)| *event == Event::Ends);
+        let mut times = Vec::new();
+        while let Some((event, begin)) = if self.open.is_some() { ends.pop() } else { begins.pop() } {
+            times.extend(self.next((event, at), begin));
+        }
+        times
+    }
+
     /// The time that goes on.
-    pub fn finish(self) -> Option<Held<T>> {
-        self.open.map(|(begin, from)| Held { begin, from, until: None })
+    pub fn finish(&mut self) -> Option<Held<T>> {
+        self.open.take().map(|(begin, from)| Held { begin, from, until: None })
     }
 }
 
@@ -104,18 +115,25 @@ impl Window {
 
 impl<T> Held<T> {
     /// The first and the last day of it in a window, and how many they are; none when it was at another time, and for no time at all.
-    pub fn days_in(&self, window: Window) -> Option<(Date, Date, i32)> {
+    /// `counted` is the last day that was counted for the same holder: no day counts twice.
+    pub fn days_in(&self, window: Window, counted: Option<Date>) -> Option<(Date, Date, i32)> {
         if !window.meets(self.from, self.until) || self.until.is_some_and(|until| until <= self.from) {
             return None;
         }
         let first = calendar::date_at(self.from).max(window.from);
+        let first = counted.map_or(first, |counted| first.max(calendar::add_days(counted, 1)));
         // An end at midnight is the end of the day before.
         let last = self.until.map_or(window.to, |until| {
             let day = calendar::date_at(until);
             if calendar::midnight(day) == until { calendar::add_days(day, -1) } else { day }
         });
         let last = last.min(window.to);
-        Some((first, last, calendar::days_between(first, last) + 1))
+        (first <= last).then(|| (first, last, calendar::days_between(first, last) + 1))
+    }
+
+    /// Whether something that was there from `from` until `until` was there in it.
+    pub fn meets(&self, from: Timestamp, until: Option<Timestamp>) -> bool {
+        self.until.is_none_or(|end| from < end) && until.is_none_or(|until| until > self.from)
     }
 }
 
@@ -137,7 +155,7 @@ mod tests {
         type Told<'a> = &'a [(&'a str, i8)];
         type Times<'a> = &'a [(&'a str, i8, Option<i8>)];
         let noon = |day: i8| at(&format!("2027-03-{day:02}T11:00:00Z"));
-        let cases: [(Told<'_>, Times<'_>); 7] = [
+        let cases: [(Told<'_>, Times<'_>); 11] = [
             (&[], &[]),
             (&[("assigned", 1)], &[("assigned", 1, None)]),
             (&[("held", 1), ("assigned", 3), ("released", 9)], &[("held", 1, Some(9))]),
@@ -148,15 +166,19 @@ mod tests {
             ),
             // What ends without having begun, and what nobody knows, is nothing.
             (&[("released", 1), ("polished", 2)], &[]),
-            // In one instant: an end, then a beginning.
+            // In one instant: an end, then a beginning, or a beginning, then an end, in whatever order they are told.
             (&[("assigned", 1), ("released", 2), ("assigned", 2)], &[("assigned", 1, Some(2)), ("assigned", 2, None)]),
+            (&[("assigned", 1), ("assigned", 2), ("released", 2)], &[("assigned", 1, Some(2)), ("assigned", 2, None)]),
+            (&[("assigned", 1), ("released", 1)], &[("assigned", 1, Some(1))]),
+            (&[("released", 1), ("held", 1), ("released", 4)], &[("held", 1, Some(1))]),
+            (&[("held", 1), ("assigned", 1), ("released", 4)], &[("assigned", 1, Some(4))]),
         ];
         for (told, expected) in cases {
             let mut following = Following::default();
             let mut times = Vec::new();
-            for (word, day) in told {
-                let Some(event) = Event::parse(word) else { continue };
-                times.extend(following.next((event, noon(*day)), *word));
+            for together in told.chunk_by(|(_, day), (_, next)| day == next) {
+                let events = together.iter().filter_map(|(word, _)| Some((Event::parse(word)?, *word)));
+                times.extend(following.at_once(noon(together[0].1), events.collect()));
             }
             times.extend(following.finish());
             let expected: Vec<_> = expected
@@ -187,8 +209,19 @@ mod tests {
         ] {
             let held = Held { begin: (), from: at(from), until: until.map(at) };
             let expected = expected.map(|(first, last, days)| (day(first), day(last), days));
-            assert_eq!(held.days_in(march), expected, "{from} {until:?}");
+            assert_eq!(held.days_in(march, None), expected, "{from} {until:?}");
         }
+    }
+
+    #[test]
+    fn no_day_counts_twice_for_one_holder() {
+        let march = Window { from: day("2027-03-01"), to: day("2027-03-31") };
+        let held = |from: &str, until: &str| Held { begin: (), from: at(from), until: Some(at(until)) };
+        let again = held("2027-03-10T15:00:00Z", "2027-03-12T15:00:00Z");
+        let counted = Some(day("2027-03-10"));
+        assert_eq!(again.days_in(march, counted), Some((day("2027-03-11"), day("2027-03-12"), 2)));
+        assert_eq!(held("2027-03-10T15:00:00Z", "2027-03-10T16:00:00Z").days_in(march, counted), None);
+        assert_eq!(held("2027-03-20T15:00:00Z", "2027-03-20T16:00:00Z").days_in(march, counted).unwrap().2, 1);
     }
 
     #[test]

@@ -11,12 +11,12 @@ use super::signatories;
 use crate::api_keys::happened_to_issuer;
 use crate::app::App;
 use crate::db::members::{Head, Member};
-use crate::db::{Tx, account_links, grants, members, organizations, people, seat_requests};
+use crate::db::{Tx, account_links, grants, members, organizations, people};
 use crate::login::session;
 use crate::mail::organizations::SensitiveAct;
 use crate::measures::settle_person;
 use crate::outcome::Outcome;
-use crate::seats;
+use crate::seats::{self, requests};
 
 /// Whether an organization that has an administrator keeps one without `person` (R053), who goes on `day` or, when that is today or
 /// earlier, now. Who stays has an account that is open, and a last day that is later than the last one of who goes.
@@ -124,7 +124,7 @@ pub async fn end(
     settle_person(tx, app.into(), person, now).await?;
     end_access(tx, person, now).await?;
     seats::release(tx, (organization, person), None, (by, "removed"), now).await?;
-    seat_requests::withdraw_of_member(tx, (organization, person), by, now).await?;
+    requests::end_of_member(tx, (organization, person, by), now).await?;
     members::remove(tx, organization, person).await?;
     happened_to_issuer(tx, app, (person, Some(organization), Happening::IssuerRemoved), now).await?;
     if member.account_status != "pending" || members::count_of_person(tx, person).await? > 0 {

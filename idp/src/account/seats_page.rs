@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use habilis_policies::seat_requests::Refusal;
+use habilis_policies::seat_requests::{MOST_CHARACTERS, Refusal};
 use jiff::Timestamp;
 
 use super::{signed_in, still_open};
@@ -30,12 +30,10 @@ pub fn asking_for(product: &str) -> String {
     format!("{PATH}?{query}")
 }
 
-/// Characters of a reason.
-const MOST: usize = 500;
 /// Requests that are shown.
 const SHOWN: u32 = 20;
 /// What the page says of what was just done, by the word in its address.
-const DONES: [&str; 7] = ["asked", "granted", "withdrawn", "holds", "waits", "soon", "refused"];
+const DONES: [&str; 8] = ["asked", "granted", "withdrawn", "holds", "waits", "soon", "many", "refused"];
 
 /// The page.
 #[derive(Clone, Debug, Template)]
@@ -114,6 +112,7 @@ impl Seats {
             "holds" => ("seats-done-holds", true),
             "waits" => ("seats-done-waits", true),
             "soon" => ("seats-done-soon", true),
+            "many" => ("seats-done-many", true),
             "refused" => ("seats-done-refused", true),
             _ => return None,
         })
@@ -168,14 +167,14 @@ pub async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQ
     };
     let query = Params::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let done = query.get("done").unwrap_or_default();
-    let mut page = page(&app, origin.locale(query.get("ui_locales")), (&person, &browser), now).await?;
-    page.done = DONES.into_iter().find(|known| *known == done).unwrap_or_default();
-    if let Some(product) = query.get("product") {
-        let is_of = |choice: &SeatChoice| choice.value.split_once('/').is_some_and(|(_, of)| of == product);
-        if page.choices.iter().any(is_of) {
-            page.choices.retain(is_of);
-        }
+    let locale = origin.locale(query.get("ui_locales"));
+    let product = query.get("product").filter(|product| !product.contains('\0'));
+    let mut page = page(&app, locale, (&person, &browser, product), now).await?;
+    // Nothing of that product: whatever else there is.
+    if page.choices.is_empty() && product.is_some() {
+        page = self::page(&app, locale, (&person, &browser, None), now).await?;
     }
+    page.done = DONES.into_iter().find(|known| *known == done).unwrap_or_default();
     // What else there is is not chosen for who asked a moment ago.
     if let ([only], "") = (&mut page.choices[..], page.done) {
         only.chosen = true;
@@ -183,9 +182,14 @@ pub async fn show(State(app): State<App>, origin: Origin, cookies: Cookies, RawQ
     render(StatusCode::OK, &page)
 }
 
-async fn page(app: &App, locale: Locale, (person, browser): (&Person, &Browser), now: Timestamp) -> Outcome<Seats> {
+async fn page(
+    app: &App,
+    locale: Locale,
+    (person, browser, product): (&Person, &Browser, Option<&str>),
+    now: Timestamp,
+) -> Outcome<Seats> {
     let mut reader = app.db.reader().await?;
-    let askable = seat_requests::askable(&mut reader, &person.id, None, now).await?;
+    let askable = seat_requests::askable(&mut reader, &person.id, product, now).await?;
     let choices = askable.into_iter().map(|one| SeatChoice {
         value: format!("{}/{}", one.organization_id, one.product_id),
         product: one.product,
@@ -233,25 +237,33 @@ pub async fn post(State(app): State<App>, origin: Origin, cookies: Cookies, Form
     let withdrawn = params.take("withdraw");
     let reason = params.take("reason").unwrap_or_default().replace("\r\n", "\n");
     let reason = reason.trim();
-    if reason.chars().count() > MOST || reason.contains(|c: char| c.is_control() && c != '\n') {
-        let mut page = page(&app, origin.locale(None), (&person, &browser), now).await?;
+    if reason.chars().count() > MOST_CHARACTERS || reason.contains(|c: char| c.is_control() && c != '\n') {
+        let mut page = page(&app, origin.locale(None), (&person, &browser, None), now).await?;
         page.choices.iter_mut().for_each(|choice| choice.chosen = choice.value == seat);
         let page = Seats { wrong_reason: true, reason: reason.to_owned(), ..page };
         return render(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
     let event = |name| Event::new(name).by(&person.id).from(&origin);
     let mut tx = app.db.begin().await?;
+    // The organization before its people.
+    let seat = seat.split_once('/').filter(|_| !seat.contains('\0'));
+    let mut taken_back = None;
+    if let Some(id) = &withdrawn {
+        taken_back = requests::held(&mut tx, &person.id, id).await?;
+    } else if let Some((organization, _)) = seat {
+        requests::hold(&mut tx, (organization, &person.id), now).await?;
+    }
     if !still_open(&mut tx, &session, now).await? {
         return Ok(see_other(&Place::Seats.login_path()));
     }
-    let done = if let Some(id) = withdrawn {
-        match seat_requests::find_of_person(&mut tx, &person.id, &id).await? {
+    let done = if withdrawn.is_some() {
+        match taken_back {
             Some(row) if requests::withdraw(&mut tx, (&row, None, event("seat.request_withdrawn")), now).await? => {
                 "withdrawn"
             }
             _ => "refused",
         }
-    } else if let Some((organization, product)) = seat.split_once('/').filter(|_| !seat.contains('\0')) {
+    } else if let Some((organization, product)) = seat {
         let reason = Some(reason).filter(|reason| !reason.is_empty());
         let event = event("seat.requested");
         let asking = Asking { organization, product, person: &person.id, reason, event };
@@ -274,6 +286,7 @@ fn word(asked: &Result<SeatRequest, Refusal>) -> &'static str {
         Err(Refusal::Holds) => "holds",
         Err(Refusal::Waits) => "waits",
         Err(Refusal::TooSoon { .. }) => "soon",
+        Err(Refusal::TooMany) => "many",
         Err(Refusal::NotAMember | Refusal::NotOffered | Refusal::Off | Refusal::Over) => "refused",
     }
 }

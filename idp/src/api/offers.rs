@@ -185,8 +185,9 @@ async fn mine(State(app): State<App>, caller: Caller) -> Answer {
 )]
 async fn accept(State(app): State<App>, caller: Caller, Path(id): Path<String>, request: NoBody) -> Answer {
     caller.on_self(&app, Action::UpdateSelf).await?;
-    let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
-    let offer = offers::open_to(&mut write.tx, (caller.id(), &id), write.now).await?;
+    let mut tx = app.db.begin().await?;
+    let offer = offers::open_to(&mut tx, (caller.id(), &id), app.clock.now()).await?;
+    let mut write = Write::begin_in(tx, (&app, &caller), &request.idempotency).await?;
     let Some(offer) = offer else { return Err(Problem::not_found().into()) };
     if let Err(refusal) = offers::accept(&mut write.tx, &app, (&offer, &caller.origin), write.now).await? {
         return Err(match refusal {
@@ -209,8 +210,9 @@ async fn accept(State(app): State<App>, caller: Caller, Path(id): Path<String>, 
 )]
 async fn decline(State(app): State<App>, caller: Caller, Path(id): Path<String>, request: NoBody) -> Answer {
     caller.on_self(&app, Action::UpdateSelf).await?;
-    let mut write = Write::begin(&app, &caller, &request.idempotency).await?;
-    let offer = offers::open_to(&mut write.tx, (caller.id(), &id), write.now).await?;
+    let mut tx = app.db.begin().await?;
+    let offer = offers::open_to(&mut tx, (caller.id(), &id), app.clock.now()).await?;
+    let mut write = Write::begin_in(tx, (&app, &caller), &request.idempotency).await?;
     let Some(offer) = offer else { return Err(Problem::not_found().into()) };
     if !offers::decline(&mut write.tx, (&offer, &caller.origin), write.now).await? {
         return Err(over());

@@ -237,13 +237,23 @@ async fn update(
     body: Body<OrganizationRulesPatch>,
 ) -> Answer {
     let acting = caller.in_organization(&app, Action::SetOrganizationRules, &organization).await?;
+    if body.value.seat_requests.is_some() {
+        // What members ask for is billed: the operator does not agree to it for the organization.
+        caller.in_organization(&app, Action::DecideSeatRequest, &organization).await?;
+    }
     let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
     members::lock(&mut write.tx, &acting.organization.id).await?;
     let (_, version) = show(&mut write.tx, &app.config, &acting.organization.id).await?;
     if_match.check(version)?;
+    let person = signatories::actor(&mut write.tx, caller.id()).await?;
     if change(&mut write, &app, (&caller, &acting), &body.value).await? {
-        let person = signatories::actor(&mut write.tx, caller.id()).await?;
-        let act = SensitiveAct::RulesChanged { person };
+        let act = SensitiveAct::RulesChanged { person: person.clone() };
+        signatories::tell(&mut write.tx, &app, (&acting.organization, act), write.now).await?;
+    }
+    if let Some(rule) = body.value.seat_requests.map(Rule::from)
+        && set_seat_requests(&mut write, (&caller, &acting), rule).await?
+    {
+        let act = SensitiveAct::SeatRequestsChanged { person, rule };
         signatories::tell(&mut write.tx, &app, (&acting.organization, act), write.now).await?;
     }
     let (after, version) = show(&mut write.tx, &app.config, &acting.organization.id).await?;
@@ -287,14 +297,19 @@ async fn change(
         audit::record(&mut write.tx, event, write.now).await?;
         changed = true;
     }
-    if let Some(rule) = patch.seat_requests.map(Rule::from).filter(|rule| before.seat_requests() != *rule) {
-        organizations::set_seat_requests(&mut write.tx, id, rule).await?;
-        let event = acting.event(caller, "organization.seat_requests_set").about(id);
-        let event = event.changed(json!(before.seat_requests().name()), json!(rule.name()));
-        audit::record(&mut write.tx, event, write.now).await?;
-        changed = true;
-    }
     Ok(changed)
+}
+
+/// Says what becomes of requests for seats, and whether that is something else. The organization is locked.
+async fn set_seat_requests(write: &mut Write, (caller, acting): (&Caller, &Acting), rule: Rule) -> Answer<bool> {
+    let id = &acting.organization.id;
+    let before = organizations::find(&mut write.tx, id).await?.map(|row| row.seat_requests());
+    let Some(before) = before.filter(|before| *before != rule) else { return Ok(false) };
+    organizations::set_seat_requests(&mut write.tx, id, rule).await?;
+    let event = acting.event(caller, "organization.seat_requests_set").about(id);
+    let event = event.changed(json!(before.name()), json!(rule.name()));
+    audit::record(&mut write.tx, event, write.now).await?;
+    Ok(true)
 }
 
 #[cfg(test)]

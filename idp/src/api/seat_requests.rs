@@ -5,7 +5,7 @@
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use habilis_policies::authorization::Action;
-use habilis_policies::seat_requests::Refusal;
+use habilis_policies::seat_requests::{MOST_CHARACTERS, Refusal};
 use habilis_policies::trail::OPERATOR;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -32,6 +32,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(askable))
         .routes(routes!(mine, ask))
+        .routes(routes!(read_mine))
         .routes(routes!(withdraw))
         .routes(routes!(list))
         .routes(routes!(read))
@@ -50,17 +51,18 @@ pub(super) struct SeatRequest {
     product: String,
     /// Who asks, `usr_…`.
     person: String,
-    /// Their given name.
-    given_name: String,
-    /// Their family name.
-    family_name: String,
+    /// Their given name; absent once they are no member any more.
+    given_name: Option<String>,
+    /// Their family name; likewise.
+    family_name: Option<String>,
     /// Why, in their words.
     reason: Option<String>,
     /// `requested`, `granted`, `declined`, `withdrawn` or `expired`.
     status: String,
     /// RFC 3339.
     requested_at: String,
-    /// Who decided: `usr_…`, a client, or `operator`; absent when the organization's rule did, or time.
+    /// Who decided: `usr_…`, a client, or `operator`; absent when the organization's rule did, time, or the
+    /// end of the membership or of the organization.
     decided_by: Option<String>,
     /// RFC 3339.
     decided_at: Option<String>,
@@ -72,13 +74,15 @@ impl SeatRequest {
     /// As the caller may know of it: not who of the operator's staff decided, unless they are of it too.
     pub(super) fn shown(row: rows::SeatRequest, caller: &Caller) -> Self {
         let hidden = row.by_operator && !caller.is_staff();
+        // Who left is told of by their id alone.
+        let named = row.member || caller.is_staff() || caller.id() == row.person_id;
         Self {
             id: row.id,
             organization: row.organization_id,
             product: row.product_id,
             person: row.person_id,
-            given_name: row.given_name,
-            family_name: row.family_name,
+            given_name: named.then_some(row.given_name),
+            family_name: named.then_some(row.family_name),
             reason: row.reason,
             status: row.status,
             requested_at: instant(row.requested_at),
@@ -154,7 +158,7 @@ pub(super) struct NewSeatRequest {
     product: fields::Line,
     /// Why, for who decides.
     #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, max_length = 2000)]
+    #[schema(value_type = Option<String>, max_length = 500)]
     reason: Option<fields::Paragraph>,
 }
 
@@ -168,10 +172,12 @@ pub(super) struct NewSeatRequest {
 async fn ask(State(app): State<App>, caller: Caller, body: Body<NewSeatRequest>) -> Answer {
     caller.on_self(&app, Action::UpdateSelf).await?;
     let new = &body.value;
-    if new.organization.0.contains('\0') {
-        return Err(refused(Refusal::NotAMember).into());
+    if new.reason.as_ref().is_some_and(|reason| reason.0.chars().count() > MOST_CHARACTERS) {
+        return Err(Problem::field("/reason", "too_long", "at most 500 characters").into());
     }
-    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
+    let mut tx = app.db.begin().await?;
+    requests::hold(&mut tx, (&new.organization.0, caller.id()), app.clock.now()).await?;
+    let mut write = Write::begin_in(tx, (&app, &caller), &body.idempotency).await?;
     let asking = Asking {
         organization: &new.organization.0,
         product: &new.product.0,
@@ -193,9 +199,23 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::NotAMember => Problem::field("/organization", "unknown", detail),
         Refusal::NotOffered => Problem::field("/product", "unknown", detail),
         Refusal::Over => Problem::new(Code::SubscriptionOver, detail),
-        Refusal::Off | Refusal::Holds | Refusal::Waits => Problem::new(Code::Conflict, detail),
+        Refusal::Off | Refusal::Holds | Refusal::Waits | Refusal::TooMany => Problem::new(Code::Conflict, detail),
         Refusal::TooSoon { left } => Problem::wait(detail, left),
     }
+}
+
+/// Read what one asked for.
+#[utoipa::path(
+    get, path = "/me/seat-requests/{seat_request}", tag = "me",
+    params(("seat_request" = String, Path, description = "`srq_…`")),
+    responses((status = 200, description = "Found", body = SeatRequest), Problems),
+    security(("oauth2" = ["habilis.self"]))
+)]
+async fn read_mine(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
+    caller.on_self(&app, Action::ReadSelf).await?;
+    let row = rows::find_of_person(&mut app.db.reader().await?, caller.id(), &id).await?;
+    let Some(row) = row else { return Err(Problem::not_found().into()) };
+    Ok(Written::changed(&SeatRequest::shown(row, &caller))?.into_response())
 }
 
 /// Take back what one asked for.
@@ -207,8 +227,9 @@ fn refused(refusal: Refusal) -> Problem {
 )]
 async fn withdraw(State(app): State<App>, caller: Caller, Path(id): Path<String>, body: Body<DecisionNote>) -> Answer {
     caller.on_self(&app, Action::UpdateSelf).await?;
-    let mut write = Write::begin(&app, &caller, &body.idempotency).await?;
-    let row = rows::find_of_person(&mut write.tx, caller.id(), &id).await?;
+    let mut tx = app.db.begin().await?;
+    let row = requests::held(&mut tx, caller.id(), &id).await?;
+    let mut write = Write::begin_in(tx, (&app, &caller), &body.idempotency).await?;
     let Some(row) = row else { return Err(Problem::not_found().into()) };
     let event = caller.event("seat.request_withdrawn");
     if !requests::withdraw(&mut write.tx, (&row, body.value.text(), event), write.now).await? {
@@ -268,7 +289,7 @@ async fn to_answer(
     (organization, id): (&str, &str),
     body: &Body<DecisionNote>,
 ) -> Answer<(Acting, Write, rows::SeatRequest)> {
-    let acting = caller.in_organization(app, Action::AssignSeat, organization).await?;
+    let acting = caller.in_organization(app, Action::DecideSeatRequest, organization).await?;
     let mut write = Write::begin(app, caller, &body.idempotency).await?;
     members::lock(&mut write.tx, &acting.organization.id).await?;
     let row = rows::find(&mut write.tx, &acting.organization.id, id).await?;
@@ -303,14 +324,13 @@ async fn approve(
     body: Body<DecisionNote>,
 ) -> Answer {
     let (acting, mut write, row) = to_answer(&app, &caller, (&organization, &id), &body).await?;
-    let answer = Answered {
-        by: (caller.id(), caller.is_operator()),
-        note: body.value.text(),
-        event: acting.event(&caller, "seat.request_granted"),
-    };
+    let answer =
+        Answered { by: caller.id(), note: body.value.text(), event: acting.event(&caller, "seat.request_granted") };
     match requests::grant(&mut write.tx, &app, (&row, answer), write.now).await? {
         Ok(()) => finish(&app, &caller, (write, row)).await,
-        Err(GrantRefusal::Answered) => Err(answered().into()),
+        Err(refusal @ (GrantRefusal::Answered | GrantRefusal::NotInForce)) => {
+            Err(Problem::new(Code::Conflict, refusal.to_string()).into())
+        }
         Err(GrantRefusal::Seat(SeatRefusal::NoSuchProduct(product))) => {
             let detail = format!("no seat of {product} was ordered");
             let problem = Problem::new(Code::SeatLimitReached, detail).with("product", product);
@@ -336,11 +356,8 @@ async fn decline(
     body: Body<DecisionNote>,
 ) -> Answer {
     let (acting, mut write, row) = to_answer(&app, &caller, (&organization, &id), &body).await?;
-    let answer = Answered {
-        by: (caller.id(), caller.is_operator()),
-        note: body.value.text(),
-        event: acting.event(&caller, "seat.request_declined"),
-    };
+    let answer =
+        Answered { by: caller.id(), note: body.value.text(), event: acting.event(&caller, "seat.request_declined") };
     if !requests::decline(&mut write.tx, &app, (&row, answer), write.now).await? {
         return Err(answered().into());
     }

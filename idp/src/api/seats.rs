@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::db::members::{self, Member};
 use crate::db::seats::{self as rows, Pool};
 use crate::db::{Conn, audit};
-use crate::seats::{self, SeatRefusal, State as SeatState, Taking, TransferRefusal, requests};
+use crate::seats::{self, SeatRefusal, State as SeatState, Taking, TransferRefusal};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -251,11 +251,8 @@ async fn assign(
     if let Err(refusal) = seats::take(&mut write.tx, (&app).into(), &seat, write.now).await? {
         return Err(seat_problem(&refusal).into());
     }
-    let event = acting.event(&caller, "seat.assigned").about(person).with("product", product.clone());
+    let event = acting.event(&caller, "seat.assigned").about(person).with("product", product);
     audit::record(&mut write.tx, event, write.now).await?;
-    let by = (caller.id(), caller.is_operator());
-    let asked = (organization.as_str(), product.as_str(), person.as_str());
-    requests::settle(&mut write.tx, &app, asked, by, write.now).await?;
     let answer = write.finish(Written::nothing()).await;
     app.mail_waiting.notify_one();
     answer
@@ -336,7 +333,7 @@ async fn transfer(
     }
     let who = (asked.from.0.as_str(), to.person_id.as_str(), state_of(&to));
     let why = (caller.id(), asked.reason.0.as_str());
-    let moved = seats::transfer(&mut write.tx, (organization, &product), who, why, write.now).await?;
+    let moved = seats::transfer(&mut write.tx, (&app).into(), (organization, &product), who, why, write.now).await?;
     if let Err(refusal) = moved {
         let pointer = if refusal == TransferRefusal::NotHeld { "/from" } else { "/to" };
         return Err(Problem::new(Code::Conflict, refusal.to_string()).with("pointer", pointer).into());
@@ -348,8 +345,6 @@ async fn transfer(
         .with("reason", asked.reason.0.clone())
         .changed(json!({ "person": asked.from.0 }), json!({ "person": to.person_id }));
     audit::record(&mut write.tx, event, write.now).await?;
-    let by = (caller.id(), caller.is_operator());
-    requests::settle(&mut write.tx, &app, (organization, &product, &to.person_id), by, write.now).await?;
     let pool = pool(&mut write.tx, organization, &product).await?;
     let shown = Seats::of(&pool, write.now);
     let answer = write.finish(Written::changed(&shown)?).await;

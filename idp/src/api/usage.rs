@@ -7,6 +7,8 @@ use habilis_policies::authorization::Action;
 use habilis_policies::calendar;
 use habilis_policies::csv_out::Sheet;
 use habilis_policies::orders::Orders;
+use habilis_policies::seats::Grant;
+use habilis_policies::trials as trial_rules;
 use habilis_policies::usage::{Event, Following, Held, Window};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -105,7 +107,7 @@ async fn of_organization(
     let event = acting.event(&caller, "usage.exported");
     audit::record(&mut tx, event.with("from", window.from.to_string()).with("to", window.to.to_string()), now).await?;
     let person = signatories::actor(&mut tx, caller.id()).await?;
-    let act = SensitiveAct::MembersExported { person };
+    let act = SensitiveAct::UsageExported { person };
     signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
     tx.commit().await?;
     app.mail_waiting.notify_one();
@@ -141,8 +143,11 @@ struct Usage {
     organization: Option<String>,
     window: Window,
     after: Place,
-    /// What was read of the holder whose lines may go on.
-    holder: Vec<UsageLine>,
+    /// What happened to the holder at the last instant that was read.
+    instant: Vec<UsageLine>,
+    following: Following<UsageLine>,
+    /// The last day that was counted for the holder.
+    counted: Option<Date>,
     of: Option<Of>,
 }
 
@@ -152,74 +157,99 @@ struct Of {
     product: String,
     name: String,
     siret: String,
-    /// The numbers of the orders that opened seats in the window, and a word for a trial.
-    orders: String,
+    /// What each order opens by its number, and a trial by a word.
+    opened: Vec<(String, Vec<Grant>)>,
 }
 
 impl Usage {
     fn new((app, caller): (App, Caller), organization: Option<String>, window: Window) -> Self {
-        Self { app, caller, organization, window, after: Place::default(), holder: Vec::new(), of: None }
+        let (after, instant, following) = (Place::default(), Vec::new(), Following::default());
+        Self { app, caller, organization, window, after, instant, following, counted: None, of: None }
     }
 
-    /// Writes the times of a holder that meet the window.
-    async fn write(&mut self, c: &mut impl Conn, sheet: &mut Sheet) -> Answer<()> {
-        let mut lines = std::mem::take(&mut self.holder);
-        // In one instant a seat is given back before it is given.
-        lines.sort_by_key(|line| (line.at, Event::parse(&line.event) == Some(Event::Begins)));
-        let mut following = Following::default();
-        let mut times = Vec::new();
-        for line in lines {
-            let Some(event) = Event::parse(&line.event) else { continue };
-            let at = Timestamp::from(line.at);
-            times.extend(following.next((event, at), line));
+    /// Takes the next line of the history.
+    async fn take(&mut self, c: &mut impl Conn, sheet: &mut Sheet, line: UsageLine) -> Answer<()> {
+        if let Some(last) = self.instant.last() {
+            let holder =
+                |line: &UsageLine| (line.organization_id.clone(), line.product_id.clone(), line.person_id.clone());
+            if holder(last) != holder(&line) {
+                self.finish(c, sheet).await?;
+            } else if last.at != line.at {
+                self.settle(c, sheet).await?;
+            }
         }
-        times.extend(following.finish());
-        for held in times {
-            let Some((first, last, days)) = held.days_in(self.window) else { continue };
-            self.find(c, &held.begin).await?;
-            let Some(of) = &self.of else { continue };
-            row(sheet, &self.caller, (of, &held), (first, last, days));
+        self.instant.push(line);
+        Ok(())
+    }
+
+    /// Follows what happened at the last instant.
+    async fn settle(&mut self, c: &mut impl Conn, sheet: &mut Sheet) -> Answer<()> {
+        let lines = std::mem::take(&mut self.instant);
+        let Some(at) = lines.first().map(|line| Timestamp::from(line.at)) else { return Ok(()) };
+        let events = lines.into_iter().filter_map(|line| Some((Event::parse(&line.event)?, line)));
+        for held in self.following.at_once(at, events.collect()) {
+            self.write(c, sheet, held).await?;
         }
         Ok(())
     }
 
-    /// Finds what is known of the organization and product of a line, once for all of theirs.
-    async fn find(&mut self, c: &mut impl Conn, line: &UsageLine) -> Answer<()> {
-        let same = |of: &Of| of.organization == line.organization_id && of.product == line.product_id;
+    /// Writes what is left of a holder.
+    async fn finish(&mut self, c: &mut impl Conn, sheet: &mut Sheet) -> Answer<()> {
+        self.settle(c, sheet).await?;
+        if let Some(held) = self.following.finish() {
+            self.write(c, sheet, held).await?;
+        }
+        self.counted = None;
+        Ok(())
+    }
+
+    /// Writes a time of a holder, as far as it meets the window.
+    async fn write(&mut self, c: &mut impl Conn, sheet: &mut Sheet, held: Held<UsageLine>) -> Answer<()> {
+        let Some(days) = held.days_in(self.window, self.counted) else { return Ok(()) };
+        self.counted = Some(days.1);
+        let at = (held.begin.organization_id.as_str(), held.begin.product_id.as_str());
+        let same = |of: &Of| (of.organization.as_str(), of.product.as_str()) == at;
         if !self.of.as_ref().is_some_and(same) {
-            self.of = Some(Of::find(c, (&line.organization_id, &line.product_id), self.window).await?);
+            self.of = Some(Of::find(c, at).await?);
+        }
+        if let Some(of) = &self.of {
+            row(sheet, &self.caller, (of, &held), days);
         }
         Ok(())
     }
 }
 
 impl Of {
-    async fn find(c: &mut impl Conn, (organization, product): (&str, &str), window: Window) -> Answer<Self> {
+    async fn find(c: &mut impl Conn, (organization, product): (&str, &str)) -> Answer<Self> {
         let found = organizations::find(c, organization).await?;
         let (name, siret) = found.map(|found| (found.name, found.siret)).unwrap_or_default();
         let rows = orders::all(c, organization).await?;
         let rules: Vec<_> = rows.iter().map(orders::Order::rule).collect();
         let all = Orders(&rules);
-        let opened = |rule| all.grants_of(rule).iter().any(|grant| window.meets(grant.from, grant.until));
-        let ordered = rows.iter().zip(&rules).filter(|(row, rule)| row.product_id == product && opened(rule));
-        let mut numbers: Vec<String> = ordered.map(|(row, _)| row.number.clone()).collect();
+        let of_product = rows.iter().zip(&rules).filter(|(row, _)| row.product_id == product);
+        let mut opened: Vec<_> = of_product.map(|(row, rule)| (row.number.clone(), all.grants_of(rule))).collect();
+        let ordered = all.grants(product);
         let tried = trials::of_organization(c, organization).await?;
-        let met = |trial: &trials::Trial| {
-            window.meets(
-                trial.requested_at.into(),
-                Some(trial.ended_at.map_or(trial.rule().closes_at(), Timestamp::from)),
-            )
-        };
-        if tried.iter().any(|trial| trial.product_id == product && met(trial)) {
-            numbers.push("essai".to_owned());
-        }
+        let tried = tried.iter().filter(|trial| trial.product_id == product);
+        opened
+            .extend(tried.map(|trial| {
+                ("essai".to_owned(), vec![trial_rules::grant_of(&trial.rule(), trial.seats(), &ordered)])
+            }));
         Ok(Self {
             organization: organization.to_owned(),
             product: product.to_owned(),
             name,
             siret: siret.unwrap_or_default(),
-            orders: numbers.join(", "),
+            opened,
         })
+    }
+
+    /// The numbers of the orders that opened seats on days on which one was somebody's.
+    fn orders(&self, held: &Held<UsageLine>, (from, to): (Date, Date)) -> String {
+        let days = Window { from, to };
+        let opened = |grant: &Grant| days.meets(grant.from, grant.until) && held.meets(grant.from, grant.until);
+        let numbers = self.opened.iter().filter(|(_, grants)| grants.iter().any(opened));
+        numbers.map(|(number, _)| number.as_str()).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -238,17 +268,10 @@ impl Pieces for Usage {
             self.after = Place::from(last);
         }
         for line in found {
-            let same = |before: &UsageLine| {
-                (&before.organization_id, &before.product_id, &before.person_id)
-                    == (&line.organization_id, &line.product_id, &line.person_id)
-            };
-            if !self.holder.last().is_none_or(same) {
-                self.write(&mut reader, sheet).await?;
-            }
-            self.holder.push(line);
+            self.take(&mut reader, sheet, line).await?;
         }
         if !more {
-            self.write(&mut reader, sheet).await?;
+            self.finish(&mut reader, sheet).await?;
         }
         Ok(more)
     }
@@ -262,9 +285,11 @@ fn row(
     (first, last, days): (Date, Date, i32),
 ) {
     let begin = &held.begin;
-    // A seat of the operator's staff counts like any other; whose it is, is told to the operator.
+    // A seat of the operator's staff counts like any other; whose it is, is told to the operator. Who left is told of by their id alone, and
+    // a closed account says nothing of anybody.
     let seen = caller.sees(&begin.person_id, (begin.operator, begin.privacy));
-    let told = |text: &Option<String>| text.clone().filter(|_| seen).unwrap_or_default();
+    let named = seen && !begin.closed && (begin.member || caller.is_staff());
+    let told = |text: &Option<String>| text.clone().filter(|_| named).unwrap_or_default();
     let day = |at: Timestamp| french_date(&calendar::date_at(at).to_string());
     let approved = match (&begin.request, &begin.decided_by) {
         (None, _) => String::new(),
@@ -277,7 +302,7 @@ fn row(
         &of.name,
         &of.siret,
         &of.product,
-        &of.orders,
+        &of.orders(held, (first, last)),
         if seen { &begin.person_id } else { "" },
         &told(&begin.login),
         &told(&begin.family_name),
@@ -296,13 +321,14 @@ fn row(
 
 /// Where a seat came from, in the words of the other columns.
 fn origin(begin: &UsageLine) -> &'static str {
-    match (begin.event.as_str(), begin.request.is_some(), begin.reason.as_str()) {
-        ("taken_over", ..) => "Transfert",
-        (_, true, _) => "Demande",
-        (_, _, "invited") => "Invitation",
-        (_, _, "offered") => "Proposition",
-        (_, _, "imported") => "Import",
-        (_, _, "assigned") => "Attribution",
-        _ => "Retour",
+    match (begin.event.as_str(), begin.reason.as_str()) {
+        ("taken_over", _) => "Transfert",
+        (_, "requested") => "Demande",
+        (_, "invited" | "invited_again") => "Invitation",
+        (_, "offered" | "joined") => "Proposition",
+        (_, "activated") => "Activation",
+        (_, "reinstated") => "Réintégration",
+        _ if begin.request.is_some() => "Demande",
+        _ => "Attribution",
     }
 }

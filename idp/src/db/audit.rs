@@ -5,16 +5,6 @@ use serde_json::{Map, Value};
 
 use super::{At, Conn, events};
 
-/// Whether an actor is of the operator's staff, or its automation.
-macro_rules! is_operator {
-    ($actor:literal) => {
-        concat!(
-            "(EXISTS (SELECT 1 FROM people p WHERE p.id = ", $actor, " AND (p.operator OR p.privacy))
-              OR EXISTS (SELECT 1 FROM clients c WHERE c.id = ", $actor, " AND c.manages = 'operator'))"
-        )
-    };
-}
-
 /// The columns of [`Entry`].
 macro_rules! entries {
     () => {

@@ -112,6 +112,20 @@ macro_rules! statements {
 }
 pub(crate) use statements;
 
+/// Whether somebody who acted is of the operator's staff, or its automation.
+macro_rules! is_operator {
+    ($actor:literal) => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM people p WHERE p.id = ",
+            $actor,
+            " AND (p.operator OR p.privacy))
+              OR EXISTS (SELECT 1 FROM clients c WHERE c.id = ",
+            $actor,
+            " AND c.manages = 'operator'))"
+        )
+    };
+}
+
 /// Runs a statement: `sql!(conn, execute INSERT, a, b)`, `sql!(conn, optional Row: FIND, id)`; also `one` and `all`.
 macro_rules! sql {
     (@count) => { 0usize };

@@ -11,7 +11,8 @@ const MOST: i64 = 100;
 /// The columns of [`SeatRequest`].
 macro_rules! columns {
     () => {
-        "r.id, r.organization_id, r.product_id, r.person_id, p.given_name, p.family_name, p.operator, p.privacy, r.reason, r.status,
+        "r.id, r.organization_id, r.product_id, r.person_id, p.given_name, p.family_name, p.operator, p.privacy,
+         EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = r.organization_id AND m.person_id = r.person_id) AS member, r.reason, r.status,
          r.requested_at, r.look_at, r.decided_by, r.by_operator, r.decided_at, r.note
          FROM seat_requests r JOIN people p ON p.id = r.person_id "
     };
@@ -29,16 +30,23 @@ statements! {
     LIST_OF_PERSON = (concat!("SELECT ", columns!(), "
             WHERE r.person_id = $1 AND (r.requested_at < $2 OR (r.requested_at = $2 AND r.id < $3))
             ORDER BY r.requested_at DESC, r.id DESC LIMIT $4"));
-    LAST = "SELECT MAX(requested_at) FROM seat_requests WHERE organization_id = $1 AND product_id = $2 AND person_id = $3";
-    DECIDE = "UPDATE seat_requests SET status = $2, decided_by = $3, by_operator = $4, decided_at = $5, note = $6, look_at = NULL
-              WHERE id = $1 AND status = 'requested'";
-    WITHDRAW_OF_MEMBER = "UPDATE seat_requests SET status = 'withdrawn', decided_by = $3, decided_at = $4, look_at = NULL
-                          WHERE organization_id = $1 AND person_id = $2 AND status = 'requested'";
+    LAST = "SELECT requested_at, status FROM seat_requests WHERE organization_id = $1 AND product_id = $2 AND person_id = $3
+            ORDER BY requested_at DESC, id DESC LIMIT 1";
+    WAITING_OF_MEMBER = "SELECT COUNT(*) FROM seat_requests WHERE organization_id = $1 AND person_id = $2 AND status = 'requested'";
+    TAKEN_BACK = "SELECT COALESCE((SELECT CASE WHEN event = 'released' AND reason = 'taken_back' THEN TRUE ELSE FALSE END FROM seat_history
+                                   WHERE organization_id = $1 AND product_id = $2 AND person_id = $3 ORDER BY at DESC, id DESC LIMIT 1), FALSE)";
+    DECIDE = (concat!("UPDATE seat_requests SET status = $2, decided_by = $3, by_operator = ", is_operator!("$3"), ", decided_at = $4, note = $5,
+                             look_at = NULL
+                      WHERE id = $1 AND status = 'requested'"));
+    OPEN_OF_MEMBER = (concat!("SELECT ", columns!(), "
+                      WHERE r.organization_id = $1 AND r.person_id = $2 AND r.status = 'requested' ORDER BY r.requested_at, r.id LIMIT $3"));
+    WITHDRAW_OF_ORGANIZATION = "UPDATE seat_requests SET status = 'withdrawn', decided_at = $2, look_at = NULL
+                                WHERE organization_id = $1 AND status = 'requested'";
     OPEN = (concat!("SELECT ", columns!(), "
             WHERE r.organization_id = $1 AND r.product_id = $2 AND r.person_id = $3 AND r.status = 'requested'"));
     ASKABLE = "SELECT o.id AS organization_id, o.name AS organization, p.id AS product_id, p.name AS product
-               FROM memberships m JOIN organizations o ON o.id = m.organization_id CROSS JOIN products p
-               WHERE m.person_id = $1 AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2) AND o.status = 'active'
+               FROM memberships m JOIN organizations o ON o.id = m.organization_id JOIN people q ON q.id = m.person_id CROSS JOIN products p
+               WHERE m.person_id = $1 AND NOT q.operator AND NOT q.privacy AND m.status = 'active' AND (m.ends_on IS NULL OR m.ends_on >= $2) AND o.status = 'active'
                  AND o.seat_requests <> 'off' AND (o.subscription_over_at IS NULL OR o.subscription_over_at > $3)
                  AND (CAST($4 AS TEXT) IS NULL OR p.id = $4)
                  AND (p.sold OR EXISTS (SELECT 1 FROM seat_pools x WHERE x.organization_id = o.id AND x.product_id = p.id))
@@ -71,6 +79,8 @@ pub struct SeatRequest {
     pub operator: bool,
     /// Whether they are a data protection officer.
     pub privacy: bool,
+    /// Whether they are a member still.
+    pub member: bool,
     /// Why, in their words.
     pub reason: Option<String>,
     /// `requested`, `granted`, `declined`, `withdrawn` or `expired`.
@@ -109,8 +119,8 @@ pub struct NewSeatRequest<'a> {
 pub struct End<'a> {
     /// The status afterwards.
     pub status: &'a str,
-    /// Who says so, and whether for the operator; none for a rule, or time.
-    pub by: Option<(&'a str, bool)>,
+    /// Who says so; none for a rule, or time.
+    pub by: Option<&'a str>,
     /// What is said to it.
     pub note: Option<&'a str>,
 }
@@ -171,13 +181,34 @@ pub async fn list_of_person(
     sql!(c, all SeatRequest: LIST_OF_PERSON, person, at, id, i64::from(limit))
 }
 
-/// When a member last asked for a seat of a product.
+/// When a member last asked for a seat of a product, and what became of it.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn last(c: &mut impl Conn, (organization, product, person): (&str, &str, &str)) -> sqlx::Result<Option<At>> {
-    let (last,) = sql!(c, one (Option<At>,): LAST, organization, product, person)?;
-    Ok(last)
+pub async fn last(
+    c: &mut impl Conn,
+    (organization, product, person): (&str, &str, &str),
+) -> sqlx::Result<Option<(At, String)>> {
+    sql!(c, optional (At, String): LAST, organization, product, person)
+}
+
+/// How many requests of a member wait.
+///
+/// # Errors
+/// The engine failed.
+pub async fn waiting_of_member(c: &mut impl Conn, organization: &str, person: &str) -> sqlx::Result<i64> {
+    sql!(c, one (i64,): WAITING_OF_MEMBER, organization, person).map(|(count,)| count)
+}
+
+/// Whether the last that happened to a member's seat of a product is that it was taken back.
+///
+/// # Errors
+/// The engine failed.
+pub async fn taken_back(
+    c: &mut impl Conn,
+    (organization, product, person): (&str, &str, &str),
+) -> sqlx::Result<bool> {
+    sql!(c, one (bool,): TAKEN_BACK, organization, product, person).map(|(taken,)| taken)
 }
 
 /// Ends a request that waits; false when it does not any more.
@@ -185,22 +216,24 @@ pub async fn last(c: &mut impl Conn, (organization, product, person): (&str, &st
 /// # Errors
 /// The engine failed.
 pub async fn decide(tx: &mut Tx, id: &str, end: &End<'_>, now: Timestamp) -> sqlx::Result<bool> {
-    let (by, operator) = end.by.map_or((None, false), |(by, operator)| (Some(by), operator));
-    let rows = sql!(tx, execute DECIDE, id, end.status, by, operator, At::from(now), end.note)?;
+    let rows = sql!(tx, execute DECIDE, id, end.status, end.by, At::from(now), end.note)?;
     Ok(rows == 1)
 }
 
-/// Withdraws every request of a member that waits, by who ended the membership.
+/// The requests of a member that wait.
 ///
 /// # Errors
 /// The engine failed.
-pub async fn withdraw_of_member(
-    tx: &mut Tx,
-    (organization, person): (&str, &str),
-    by: &str,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    sql!(tx, execute WITHDRAW_OF_MEMBER, organization, person, by, At::from(now)).map(drop)
+pub async fn open_of_member(tx: &mut Tx, organization: &str, person: &str) -> sqlx::Result<Vec<SeatRequest>> {
+    sql!(tx, all SeatRequest: OPEN_OF_MEMBER, organization, person, MOST)
+}
+
+/// Withdraws every request that waits in an organization; says how many.
+///
+/// # Errors
+/// The engine failed.
+pub async fn withdraw_of_organization(tx: &mut Tx, organization: &str, now: Timestamp) -> sqlx::Result<u64> {
+    sql!(tx, execute WITHDRAW_OF_ORGANIZATION, organization, At::from(now))
 }
 
 /// The request of a member for a seat of a product that waits.

@@ -8,7 +8,10 @@ use super::{At, Conn};
 macro_rules! lines {
     ($of:literal) => {
         concat!(
-            "SELECT h.id, h.organization_id, h.product_id, h.person_id, h.event, h.reason, h.at, p.login, p.given_name, p.family_name,
+            "SELECT h.id, h.organization_id, h.product_id, h.person_id, h.event,
+                    CASE WHEN h.event IN ('given_over', 'taken_over') THEN '' ELSE h.reason END AS reason, h.at, p.login, p.given_name, p.family_name,
+                    COALESCE(p.status = 'closed', TRUE) AS closed,
+                    EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = h.organization_id AND m.person_id = h.person_id) AS member,
                     COALESCE(p.operator, FALSE) AS operator, COALESCE(p.privacy, FALSE) AS privacy, r.id AS request, r.requested_at,
                     r.decided_by, COALESCE(r.by_operator, FALSE) AS by_operator
              FROM seat_history h LEFT JOIN people p ON p.id = h.person_id
@@ -39,7 +42,7 @@ pub struct UsageLine {
     pub person_id: String,
     /// `held`, `assigned`, `released`, `given_over` or `taken_over`.
     pub event: String,
-    /// Why, in a word, or in words of a transfer.
+    /// Why, in a word; of a transfer nothing.
     pub reason: String,
     /// When.
     pub at: At,
@@ -49,6 +52,10 @@ pub struct UsageLine {
     pub given_name: Option<String>,
     /// Family name.
     pub family_name: Option<String>,
+    /// Whether their account is closed: then it says nothing of anybody.
+    pub closed: bool,
+    /// Whether they are a member still.
+    pub member: bool,
     /// Whether they are staff of the operator.
     pub operator: bool,
     /// Whether they are a data protection officer.

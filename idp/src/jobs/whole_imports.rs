@@ -317,7 +317,7 @@ async fn tell_one(
     let products = import_entries::products_of(tx, &import.id, row.line).await?;
     let Some(account) = &row.account_id else {
         let person = row.new_id.as_str();
-        seats::tell_held(tx, (&organization.id, person), &products, (&plan.by, "invited"), now).await?;
+        seats::tell_held(tx, (&organization.id, person), &products, (&plan.by, "invited")).await?;
         let (parsed, ends_on, attributes) = (cells.parsed()?, cells.ends_on(), cells.attributes());
         let rights: Vec<_> = cells.rights(plan).iter().filter(|right| granted.contains(*right)).cloned().collect();
         let invitation = cells.invitation((import, plan), &parsed, (&attributes, &rights));
@@ -326,7 +326,7 @@ async fn tell_one(
         plan.hashes.keep(tx, (&cells.login, person)).await?;
         return invite::announce(tx, app.into(), (person, told), now).await;
     };
-    seats::tell_held(tx, (&organization.id, account), &products, (&plan.by, "offered"), now).await?;
+    seats::tell_held(tx, (&organization.id, account), &products, (&plan.by, "offered")).await?;
     let Some(person) = people::find(tx, account).await? else { return Ok(()) };
     let event = plan.event("member.offered", import).about(account).with("offer", row.offer_id.clone());
     // Taken back meanwhile: nothing is left to accept.

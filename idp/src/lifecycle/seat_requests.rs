@@ -1,8 +1,8 @@
 //! Requests for a seat that nobody answers: the administrators are reminded, and after thirty days the request lapses and who made it is
 //! told (R059).
 
+use habilis_policies::calendar;
 use habilis_policies::reminders::{Ladder, Notice};
-use habilis_policies::seat_requests::WAITS_FOR;
 use jiff::Timestamp;
 
 use super::{Concerns, Ended, Facts, Kind, Page, Row, Saying};
@@ -38,7 +38,7 @@ impl Kind for SeatRequests {
                 return Ok(None);
             }
             let since = Timestamp::from(row.requested_at);
-            let due = since.saturating_add(WAITS_FOR)?;
+            let due = calendar::cut_after(requests::last_day(row)?);
             Ok(Some(Facts {
                 subject: row.id.clone(),
                 concerns: Concerns::Organization(row.organization_id.clone()),
@@ -61,6 +61,10 @@ impl Kind for SeatRequests {
     }
 
     async fn remind(saying: &mut Saying<'_>, row: &SeatRequest, _: &Facts, _: Notice) -> Outcome<()> {
+        // Administrators who cannot answer are not reminded.
+        if !requests::is_answered(saying.tx, &row.organization_id, saying.now).await? {
+            return Ok(());
+        }
         let letter = requests::letter(saying.tx, row, SeatRequestStage::Reminder).await?;
         saying.to_administrators(&row.organization_id, &letter).await
     }

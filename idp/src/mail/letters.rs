@@ -245,6 +245,7 @@ mod tests {
             ("seat_request_granted.1", Other),
             ("seat_request_reminder.1", Other),
             ("seat_requested.1", Other),
+            ("seat_requests_changed.1", Other),
             ("seats_full.1", Other),
             ("seats_nearly_full.1", Other),
             ("seats_over.1", Other),
@@ -264,6 +265,7 @@ mod tests {
             ("trial_ended.1", Other),
             ("trial_ends.1", Other),
             ("updates_link.1", Other),
+            ("usage_exported.1", Other),
             ("webhook_disabled.1", Other),
         ]
     };

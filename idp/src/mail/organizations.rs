@@ -1,6 +1,7 @@
 //! The letters to an organization's contacts.
 
 use askama::Template as _;
+use habilis_policies::seat_requests::Rule;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -90,6 +91,18 @@ pub enum SensitiveAct {
         /// Who did it: a name, or the id of a client.
         person: String,
     },
+    /// What becomes of members' requests for seats was changed: what they ask for is billed (R059).
+    SeatRequestsChanged {
+        /// Who did it: a name, or the id of a client.
+        person: String,
+        /// What becomes of them now.
+        rule: Rule,
+    },
+    /// The account of seats used was exported, with the names of who had them (R055).
+    UsageExported {
+        /// Who did it: a name, or the id of a client.
+        person: String,
+    },
     /// The list of members was exported (R055).
     MembersExported {
         /// Who did it: a name, or the id of a client.
@@ -138,6 +151,8 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::KillSwitch { .. } => "kill_switch.1",
             SensitiveAct::FactorsReset { .. } => "administrator_factors_reset.1",
             SensitiveAct::RulesChanged { .. } => "organization_rules_changed.1",
+            SensitiveAct::SeatRequestsChanged { .. } => "seat_requests_changed.1",
+            SensitiveAct::UsageExported { .. } => "usage_exported.1",
             SensitiveAct::MembersExported { .. } => "members_exported.1",
             SensitiveAct::PasswordHashesExported { .. } => "password_hashes_exported.1",
             SensitiveAct::ApiKeyIssued { .. } => "api_key_issued.1",
@@ -156,6 +171,8 @@ impl Letter for SensitiveActLetter {
             SensitiveAct::KillSwitch { .. } => "letter-kill-switch-subject",
             SensitiveAct::FactorsReset { .. } => "letter-factors-reset-subject",
             SensitiveAct::RulesChanged { .. } => "letter-rules-changed-subject",
+            SensitiveAct::SeatRequestsChanged { .. } => "letter-seat-requests-changed-subject",
+            SensitiveAct::UsageExported { .. } => "letter-usage-exported-subject",
             SensitiveAct::MembersExported { .. } => "letter-members-exported-subject",
             SensitiveAct::PasswordHashesExported { .. } => "letter-hashes-exported-subject",
             SensitiveAct::ApiKeyIssued { .. } => "letter-key-issued-subject",
@@ -229,6 +246,19 @@ impl Letter for SensitiveActLetter {
             ],
             SensitiveAct::RulesChanged { person } => vec![
                 locale.text_with("letter-rules-changed-what", &[organization]),
+                locale.text_with("letter-members-by", &[("person", person)]),
+            ],
+            SensitiveAct::SeatRequestsChanged { person, rule } => vec![
+                locale.text_with("letter-seat-requests-changed-what", &[organization]),
+                locale.text(match rule {
+                    Rule::Approval => "letter-seat-requests-approval",
+                    Rule::Automatic => "letter-seat-requests-automatic",
+                    Rule::Off => "letter-seat-requests-off",
+                }),
+                locale.text_with("letter-members-by", &[("person", person)]),
+            ],
+            SensitiveAct::UsageExported { person } => vec![
+                locale.text_with("letter-usage-exported-what", &[organization]),
                 locale.text_with("letter-members-by", &[("person", person)]),
             ],
             SensitiveAct::MembersExported { person } => vec![
@@ -420,6 +450,10 @@ impl SensitiveActLetter {
             SensitiveAct::KillSwitch { person: name(), people: 240 },
             SensitiveAct::FactorsReset { person: "Luc Roy".to_owned(), by: name() },
             SensitiveAct::RulesChanged { person: name() },
+            SensitiveAct::SeatRequestsChanged { person: name(), rule: Rule::Automatic },
+            SensitiveAct::SeatRequestsChanged { person: name(), rule: Rule::Approval },
+            SensitiveAct::SeatRequestsChanged { person: name(), rule: Rule::Off },
+            SensitiveAct::UsageExported { person: name() },
             SensitiveAct::MembersExported { person: name() },
             SensitiveAct::PasswordHashesExported { person: name(), people: 240, reason: "Départ".to_owned() },
         ];

@@ -77,7 +77,7 @@ impl Letter for SeatRequestLetter {
             ("date", &until),
         ];
         let text = |key: &str| locale.text_with(key, &arguments);
-        let words = |key: &str| self.words.as_ref().map(|words| locale.text_with(key, &[("text", words)]));
+        let words = |key: &str| self.words.as_ref().map(|words| locale.text_with(key, &[("text", &quoted(words))]));
         let lines = match self.stage {
             SeatRequestStage::Requested | SeatRequestStage::Reminder => vec![
                 Some(text("letter-seat-requested-what")),
@@ -101,6 +101,11 @@ impl Letter for SeatRequestLetter {
         };
         Ok(PasswordText { chrome, lines: lines.into_iter().flatten().collect() }.render()?)
     }
+}
+
+/// What somebody wrote, so that no line of it passes for one of the letter's own.
+fn quoted(words: &str) -> String {
+    words.lines().map(|line| format!("\n> {line}")).collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::api_keys::happened_to_organization;
 use crate::app::App;
 use crate::db::audit::{self, Event};
 use crate::db::organizations::Organization;
-use crate::db::{Tx, clients, jobs, members, membership_offers, organizations, successions};
+use crate::db::{Tx, clients, jobs, members, membership_offers, organizations, seat_requests, successions};
 use crate::incidents::{self, Kind, Reported};
 use crate::jobs::imports::APPLY;
 use crate::lifecycle::seats;
@@ -66,6 +66,7 @@ pub async fn close(
     let invitations = members::open_invitations(tx, id, now).await?;
     let imports = jobs::unfinished_of_kind(tx, id, APPLY).await?;
     let successions = successions::close(tx, id, (by, "kill_switch"), now).await?;
+    let seat_requests = seat_requests::withdraw_of_organization(tx, id, now).await?;
     let (people, sessions, grants) = members::open(tx, id, now).await?;
     organizations::close(tx, id, now).await?;
     let keys = happened_to_organization(tx, app, (id, Happening::KillSwitch, by), now).await?;
@@ -92,7 +93,8 @@ pub async fn close(
         .with("invitations", closed.invitations)
         .with("offers", closed.offers)
         .with("imports", closed.imports)
-        .with("successions", closed.successions);
+        .with("successions", closed.successions)
+        .with("seat_requests", seat_requests);
     audit::record(tx, event, now).await?;
     Ok(closed)
 }

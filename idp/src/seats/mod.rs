@@ -129,6 +129,10 @@ pub async fn take(
         seats::sit(tx, at, (taking.person, taking.state.word()), now).await?;
         tell(tx, at, (taking.person, taking.state.word()), (taking.by, taking.reason), now).await?;
         level(tx, post, pool, now).await?;
+        // Who is yet to come asked for nothing.
+        if taking.state == State::Assigned {
+            requests::settle(tx, post, (at.0, at.1, taking.person), taking.by, now).await?;
+        }
     }
     Ok(Ok(()))
 }
@@ -326,9 +330,10 @@ pub enum TransferRefusal {
 /// credential (R068).
 ///
 /// # Errors
-/// The database failed.
+/// The database or a template failed.
 pub async fn transfer(
     tx: &mut Tx,
+    post: Post<'_>,
     (organization, product): (&str, &str),
     (from, to, state): (&str, &str, State),
     why: (&str, &str),
@@ -349,10 +354,12 @@ pub async fn transfer(
         let happened = Happened { organization, product, person, event, other: Some(other), by, reason };
         seats::tell(tx, &happened, now).await?;
     }
+    requests::settle(tx, post, (organization, product, to), why.0, now).await?;
     Ok(Ok(()))
 }
 
-/// Writes into the history that seats are held for somebody who was seated with many others.
+/// Writes into the history that seats are held for somebody who was seated with many others, since when they are. One that was given back
+/// before it was told of, as [`release`] tells, was nobody's.
 ///
 /// # Errors
 /// The database failed.
@@ -361,10 +368,12 @@ pub async fn tell_held(
     (organization, person): (&str, &str),
     products: &[String],
     why: (&str, &str),
-    now: Timestamp,
 ) -> Outcome<()> {
-    for product in products {
-        tell(tx, (organization, product), (person, State::Held.word()), why, now).await?;
+    for seat in seats::of_member(tx, organization, person).await? {
+        if products.contains(&seat.product_id) {
+            let at = (organization, seat.product_id.as_str());
+            tell(tx, at, (person, State::Held.word()), why, seat.since.into()).await?;
+        }
     }
     Ok(())
 }

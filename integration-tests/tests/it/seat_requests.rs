@@ -97,7 +97,7 @@ own_journeys! {
         let page = browser.submit("seats-form", &[("seat", &value), ("reason", &"x".repeat(501))]).await.page();
         assert!(page.has("reason-error") && page.attribute("seat-1", "checked").is_some(), "{}", page.summary());
         let page = browser.submit("seats-form", &[("seat", &value), ("reason", "Je reprends les dossiers de Zoé.")]).await.page();
-        assert!(page.text("seats-done").contains("envoyée"), "{}", page.summary());
+        assert!(page.text("seats-done").contains("enregistrée"), "{}", page.summary());
         assert!(page.text("seat-requests").contains("en attente"), "{}", page.summary());
 
         // It waits: nothing changed but that both administrators were written to, with who asks, why, and that it is billed.
@@ -129,6 +129,8 @@ own_journeys! {
         stranger.post("/me/seat-requests", &house.asks("cours")).await.problem(422, "invalid_fields");
         assert_eq!(administrator.get(&house.path("seat-requests?status=requested")).await.done(200)["items"][0]["id"], mine["id"]);
 
+        // The operator, who bills, does not agree for its client.
+        approve(&boss, &path).await.problem(403, "forbidden");
         let granted = approve(&administrator, &path).await.done(200);
         assert_eq!((&granted["status"], &granted["note"]), (&json!("granted"), &json!("Bienvenue.")));
         approve(&administrator, &path).await.problem(409, "conflict");
@@ -146,7 +148,16 @@ own_journeys! {
         let trainer = Api::of_person(&server, &house.trainer, ALL).await;
         let second = trainer.post("/me/seat-requests", &house.asks("cours")).await.done(201);
         let path = house.path(&format!("seat-requests/{}", id(&second)));
+        let seated = trainer.get(&format!("/me/seat-requests/{}", id(&second))).await.done(200);
+        assert_eq!((&seated["status"], &seated["family_name"]), (&json!("requested"), &json!(house.trainer.family_name)));
         let full = approve(&administrator, &path).await.problem(409, "seat_limit_reached");
+        // Who cannot use a seat is given none.
+        let status = house.path(&format!("members/{}/status", second["person"].as_str().unwrap()));
+        let suspended = |status: &str| json!({ "status": status, "reason": "absence" });
+        administrator.put(&status, &suspended("suspended")).await.done(200);
+        approve(&administrator, &path).await.problem(409, "conflict");
+        administrator.put(&status, &suspended("active")).await.done(200);
+        let trainer = Api::of_person(&server, &house.trainer, ALL).await;
         assert_eq!((&full["limit"], &full["taken"]), (&json!(2), &json!(2)));
         let never = trainer.post("/me/seat-requests", &house.asks("jamais")).await.done(201);
         let other = house.path(&format!("seat-requests/{}", id(&never)));
@@ -201,8 +212,9 @@ own_journeys! {
         assert_eq!(learner.get("/me/seat-requests").await.done(200)["items"][0]["status"], "expired");
         assert_eq!(subjects(&server, &house.learner.login, "restée sans réponse").await, 1);
         let boss = operator(&server).await;
+        let administrator = Api::of_person(&server, &house.administrator, ALL).await;
         let path = house.path(&format!("seat-requests/{}", id(&asked)));
-        approve(&boss, &path).await.problem(409, "conflict");
+        approve(&administrator, &path).await.problem(409, "conflict");
         let notices = boss.get(&house.path("notices?kind=seat_request")).await.done(200);
         assert_eq!(notices["items"].as_array().unwrap().len(), 3, "{notices}");
 
@@ -210,7 +222,7 @@ own_journeys! {
         let again = learner.post("/me/seat-requests", &house.asks("oubli")).await.done(201);
         let withdrawn = learner.post(&format!("/me/seat-requests/{}/withdraw", id(&again)), &json!({})).await.done(200);
         assert_eq!((&withdrawn["status"], &withdrawn["decided_by"]), (&json!("withdrawn"), &withdrawn["person"]));
-        approve(&boss, &house.path(&format!("seat-requests/{}", id(&again)))).await.problem(409, "conflict");
+        approve(&administrator, &house.path(&format!("seat-requests/{}", id(&again)))).await.problem(409, "conflict");
         server.advance(DAY).await;
         let (learner, boss) = (Api::of_person(&server, &house.learner, ALL).await, operator(&server).await);
         let third = learner.post("/me/seat-requests", &house.asks("oubli")).await.done(201);
@@ -226,7 +238,15 @@ own_journeys! {
         let last = learner.post("/me/seat-requests", &house.asks("oubli")).await.done(201);
         assert_eq!(boss.delete(&house.path(&format!("members/{person}"))).await.status, 204);
         let path = house.path(&format!("seat-requests/{}", id(&last)));
-        assert_eq!(boss.get(&path).await.done(200)["status"], "withdrawn");
+        let shown = boss.get(&path).await.done(200);
+        assert_eq!((&shown["status"], &shown["decided_by"]), (&json!("withdrawn"), &Value::Null));
+        let trail = boss.get(&house.path("audit?limit=200")).await.done(200);
+        let line = trail["items"].as_array().unwrap().iter().find(|line| line["event"] == "seat.request_withdrawn").unwrap();
+        assert_eq!(line["detail"]["seat_request"], last["id"]);
+        // Who left is told of by their id alone.
+        let administrator = Api::of_person(&server, &house.administrator, ALL).await;
+        let shown = administrator.get(&path).await.done(200);
+        assert_eq!((&shown["person"], &shown["family_name"]), (&last["person"], &Value::Null));
         server.kill();
     }
 
@@ -236,10 +256,16 @@ own_journeys! {
         let house = House::of(&server);
         open_order(&boss, &server, &house.organization, ("BC-REGLE", "regle", 2)).await;
         let rules = house.path("rules");
-        let set = async |rule: &str| {
-            let answer = boss.get(&rules).await;
-            boss.patch(&rules, answer.header("etag"), &json!({ "seat_requests": rule })).await
+        let contact = json!({ "duty": "signatory", "name": "Léa Martin", "email": "gerance@regle.example" });
+        boss.post(&house.path("contacts"), &contact).await.done(201);
+        let chief = Api::of_person(&server, &house.chief, ALL).await;
+        let set_by = async |api: &Api, rule: &str| {
+            let answer = api.get(&rules).await;
+            api.patch(&rules, answer.header("etag"), &json!({ "seat_requests": rule })).await
         };
+        let set = async |rule: &str| set_by(&chief, rule).await;
+        // What is billed is agreed to by the organization, not by the operator.
+        set_by(&boss, "automatic").await.problem(403, "forbidden");
         assert_eq!(boss.get(&rules).await.done(200)["seat_requests"], "approval");
         set("perhaps").await.problem(422, "invalid_fields");
         let learner = Api::of_person(&server, &house.learner, ALL).await;
@@ -257,6 +283,10 @@ own_journeys! {
 
         // Automatic: of two at once for the last seat one has it, and the other waits.
         set("automatic").await.done(200);
+        let told = Inbox::of(&server).to("gerance@regle.example").await;
+        let told: Vec<_> = told.iter().filter(|mail| mail.subject.contains("demandes de place")).map(|mail| &mail.text).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().any(|text| text.contains("d’office")) && told.iter().any(|text| text.contains("ne peuvent plus")), "{told:?}");
         let barrier = Arc::new(Barrier::new(2));
         let tasks: Vec<_> = [learner.clone(), trainer.clone()].into_iter().map(|api| {
             let (barrier, body) = (barrier.clone(), house.asks("regle"));
@@ -274,16 +304,17 @@ own_journeys! {
         assert_eq!(house.holders(&boss, "regle").await.len(), 2);
         assert_eq!(subjects(&server, &house.administrator.login, "demande une place").await, 1, "only what waits is told");
 
+        let administrator = Api::of_person(&server, &house.administrator, ALL).await;
         // Fifty approvals at once of one request give one seat and one letter.
         open_order(&boss, &server, &house.organization, ("BC-REGLE-2", "regle", 3)).await;
         let waiting = boss.get(&house.path("seat-requests?status=requested")).await.done(200)["items"][0].clone();
         let path = house.path(&format!("seat-requests/{}", id(&waiting)));
         let barrier = Arc::new(Barrier::new(50));
         let tasks: Vec<_> = (0..50).map(|_| {
-            let (boss, path, barrier) = (boss.clone(), path.clone(), barrier.clone());
+            let (administrator, path, barrier) = (administrator.clone(), path.clone(), barrier.clone());
             tokio::spawn(async move {
                 barrier.wait().await;
-                approve(&boss, &path).await.status
+                approve(&administrator, &path).await.status
             })
         }).collect();
         let mut answers = Vec::new();
@@ -297,6 +328,24 @@ own_journeys! {
             letters += subjects(&server, address, "est ouverte").await;
         }
         assert_eq!(letters, 1);
+
+        // What an administrator took back no rule gives again.
+        let person = id(&learner.get("/me").await.done(200)).to_owned();
+        assert_eq!(administrator.delete(&house.path(&format!("members/{person}/seats/regle"))).await.status, 204);
+        server.advance(DAY).await;
+        let learner = Api::of_person(&server, &house.learner, ALL).await;
+        assert_eq!(learner.post("/me/seat-requests", &house.asks("regle")).await.done(201)["status"], "requested");
+        // Five may wait, and no more.
+        let boss = operator(&server).await;
+        for n in 0..5 {
+            product(&boss, &format!("autre-{n}")).await;
+            let answer = learner.post("/me/seat-requests", &house.asks(&format!("autre-{n}"))).await;
+            if n < 4 { answer.done(201) } else { answer.problem(409, "conflict") };
+        }
+        // The kill switch takes them back with everything else that waits.
+        boss.post(&house.path("kill-switch"), &json!({ "reason": "essai" })).await.done(200);
+        let waiting = boss.get(&house.path("seat-requests?status=requested")).await.done(200);
+        assert_eq!(waiting["items"], json!([]));
         server.kill();
     }
 
@@ -345,6 +394,12 @@ own_journeys! {
         }
         assert_eq!(by(&house.trainer.login)["Dernier jour compté"], day(&today), "nothing beyond today");
         assert_eq!(by(&house.learner.login)["Libérée le"], by(&house.trainer.login)["Attribuée le"]);
+        // Who left is told of by their id alone.
+        let left = house.path(&format!("members/{}", id(&to)));
+        assert_eq!(boss.delete(&left).await.status, 204);
+        let lines = table(&chief.get(&told).await);
+        let line = lines.iter().find(|line| line["Personne"] == id(&to)).unwrap();
+        assert_eq!(cells(line, &["Identifiant", "Nom", "Prénom", "Jours comptés"]), ["", "", "", "3"]);
         // One day alone.
         let lines = table(&chief.get(&house.path(&query(&today, &today))).await);
         assert_eq!(lines.iter().map(|line| line["Jours comptés"].as_str()).collect::<Vec<_>>(), ["1", "1"]);
@@ -362,7 +417,7 @@ own_journeys! {
         let weak = Api::of_person(&server, &of_kind(&server, "operator"), ALL).await;
         weak.get(&format!("/{}", query(&first_day, &far))).await.problem(401, "insufficient_user_authentication");
         let trail = boss.get(&house.path("audit?limit=200")).await.done(200);
-        assert!(trail["items"].as_array().unwrap().iter().filter(|line| line["event"] == "usage.exported").count() == 3, "{trail}");
+        assert!(trail["items"].as_array().unwrap().iter().filter(|line| line["event"] == "usage.exported").count() == 4, "{trail}");
         server.kill();
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::api::{invited, new_organization, operator, organization_of_kind};
 use crate::api_keys::READ;
+use crate::seats::{open_order, product};
 
 fn of_kind_in(server: &TestServer, organization: &str, kind: &str) -> Person {
     let within = |person: &&Person| person.organization.as_ref().is_some_and(|it| it.id == organization);
@@ -76,6 +77,15 @@ own_journeys! {
         for name in ["Léa Kervadec", "Hugo Kervadec"] {
             assert_eq!(mails.iter().filter(|mail| mail.text.contains(name)).count(), 2, "{name}: {mails:?}");
         }
+
+        // Whom an order names, who had no account: told with the invitation (R022).
+        product(&boss, "signee").await;
+        let other = new_organization(&boss, "Signée aussi").await;
+        let to = format!("aussi.{engine}@signee.example");
+        let contact = json!({ "duty": "signatory", "name": "Anne Prévost", "email": to });
+        boss.post(&format!("/organizations/{other}/contacts"), &contact).await.done(201);
+        open_order(&boss, &server, &other, ("BC-SIGNEE", "signee", 2)).await;
+        assert_eq!(letters(&server, &to, CHANGED).await, 1);
         server.kill();
     }
 

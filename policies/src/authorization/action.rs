@@ -94,6 +94,8 @@ actions! {
     ExportMembers "export_members" "habilis.members.read",
     /// Exports how long each seat was whose, for a bill (R059).
     ExportUsage "export_usage" "habilis.members.read",
+    /// Answers a member's request for a seat, and says what becomes of such requests (R059).
+    DecideSeatRequest "decide_seat_request" "habilis.members.write",
     /// Takes the digests of the passwords of the organization's people away, to go elsewhere with them (R212).
     ExportPasswordHashes "export_password_hashes" "habilis.members.write",
     /// Adds digests of passwords to an import of people (R212).
