@@ -45,6 +45,8 @@ pub enum Column {
     Role,
     /// Employee or external.
     Affiliation,
+    /// By what right they act for the organization (R011).
+    Mandate,
     /// Last day.
     EndsOn,
     /// Telephone.
@@ -58,7 +60,7 @@ pub enum Column {
 }
 
 /// Headers as they are written, folded by [`search::words`] and put together without spaces.
-const HEADERS: [(Column, &[&str]); 11] = [
+const HEADERS: [(Column, &[&str]); 12] = [
     (Column::Family, &["nom", "nomdefamille", "nomusage", "nomdusage", "familyname", "lastname", "surname"]),
     (Column::Given, &["prenom", "prenoms", "givenname", "firstname"]),
     (
@@ -73,12 +75,17 @@ const HEADERS: [(Column, &[&str]); 11] = [
             "adressecourriel",
             "adresseelectronique",
             "emailaddress",
+            "mailaddress",
         ],
     ),
     (Column::Login, &["identifiant", "login", "username", "nomdutilisateur", "identifiantdeconnexion"]),
     (Column::Role, &["role", "fonction"]),
     (Column::Affiliation, &["affiliation", "statut", "lien", "appartenance"]),
-    (Column::EndsOn, &["fin", "datedefin", "datefin", "finle", "dernierjour", "jusquau", "end", "enddate", "endson"]),
+    (Column::Mandate, &["mandat", "mandate", "qualite"]),
+    (
+        Column::EndsOn,
+        &["fin", "datedefin", "datefin", "finle", "dernierjour", "jusquau", "end", "enddate", "endson", "lastday"],
+    ),
     (
         Column::Phone,
         &["telephone", "tel", "mobile", "portable", "telephoneportable", "numerodetelephone", "phone", "phonenumber"],
@@ -109,6 +116,54 @@ pub enum Affiliation {
     External,
 }
 
+/// By what right a person acts for the organization (R011).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mandate {
+    /// The law.
+    LegalRepresentative,
+    /// A delegation.
+    Delegation,
+    /// An invitation.
+    Invitation,
+    /// None: tokens tell no role of theirs.
+    None,
+}
+
+impl Mandate {
+    /// Every mandate.
+    pub const ALL: [Self; 4] = [Self::LegalRepresentative, Self::Delegation, Self::Invitation, Self::None];
+
+    /// The word it is stored by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LegalRepresentative => "legal_representative",
+            Self::Delegation => "delegation",
+            Self::Invitation => "invitation",
+            Self::None => "none",
+        }
+    }
+
+    /// What an offer says: whoever accepts one has a mandate by that.
+    pub fn of_offer(self) -> &'static str {
+        if self == Self::None { Self::Invitation.name() } else { self.name() }
+    }
+
+    /// How a table of ours says it.
+    pub fn cell(self) -> &'static str {
+        match self {
+            Self::LegalRepresentative => "Représentant légal",
+            Self::Delegation => "Délégation",
+            Self::Invitation => "Invitation",
+            Self::None => "Aucun",
+        }
+    }
+
+    /// The mandate of a membership.
+    pub fn of(stored: Option<&str>) -> Self {
+        Self::ALL.into_iter().find(|mandate| stored == Some(mandate.name())).unwrap_or(Self::None)
+    }
+}
+
 /// A person of the file, every cell read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -126,6 +181,8 @@ pub struct Row {
     pub role: Role,
     /// Affiliation.
     pub affiliation: Affiliation,
+    /// Mandate; nothing when the file says nothing.
+    pub mandate: Option<Mandate>,
     /// Last day.
     pub ends_on: Option<Date>,
     /// Telephone, in E.164.
@@ -155,6 +212,8 @@ pub enum Wrong {
     Role,
     /// No affiliation we know.
     Affiliation,
+    /// No mandate we know.
+    Mandate,
     /// No day, such as `31/12/2026` or `2026-12-31`.
     Date,
     /// No telephone number.
@@ -187,6 +246,7 @@ impl Wrong {
             Self::LoginAddress => "login_address",
             Self::Role => "role",
             Self::Affiliation => "affiliation",
+            Self::Mandate => "mandate",
             Self::Date => "date",
             Self::Phone => "phone",
             Self::Products => "products",
@@ -466,6 +526,7 @@ impl Reading<'_> {
         let role = self.optional(Column::Role, Wrong::Role, parse_role).unwrap_or(Role::Member);
         let affiliation = self.optional(Column::Affiliation, Wrong::Affiliation, parse_affiliation);
         let affiliation = affiliation.unwrap_or(Affiliation::Employee);
+        let mandate = self.optional(Column::Mandate, Wrong::Mandate, parse_mandate);
         let ends_on = self.optional(Column::EndsOn, Wrong::Date, parse_date);
         let phone = self.optional(Column::Phone, Wrong::Phone, parse_phone);
         let products = self.optional(Column::Products, Wrong::Products, parse_products).unwrap_or_default();
@@ -494,6 +555,7 @@ impl Reading<'_> {
             login,
             role,
             affiliation,
+            mandate,
             ends_on,
             phone,
             birthdate,
@@ -549,6 +611,16 @@ fn parse_affiliation(cell: &str) -> Option<Affiliation> {
     match search::words(cell).concat().as_str() {
         "salarie" | "salariee" | "interne" | "employe" | "employee" | "internal" => Some(Affiliation::Employee),
         "externe" | "external" | "prestataire" | "exterieur" => Some(Affiliation::External),
+        _ => None,
+    }
+}
+
+fn parse_mandate(cell: &str) -> Option<Mandate> {
+    match search::words(cell).concat().as_str() {
+        "representantlegal" | "representantelegale" | "legalrepresentative" => Some(Mandate::LegalRepresentative),
+        "delegation" | "delegataire" => Some(Mandate::Delegation),
+        "invitation" => Some(Mandate::Invitation),
+        "aucun" | "none" => Some(Mandate::None),
         _ => None,
     }
 }
@@ -629,6 +701,15 @@ mod tests {
     fn codes(preview: &Preview) -> Vec<(u64, Option<&str>, &'static str)> {
         let problems = preview.problems.iter();
         problems.map(|problem| (problem.line, problem.column.as_deref(), problem.wrong.code())).collect()
+    }
+
+    #[test]
+    fn a_mandate_is_read_as_our_tables_write_it() {
+        for mandate in Mandate::ALL {
+            assert_eq!(parse_mandate(mandate.cell()), Some(mandate));
+            assert_eq!(Mandate::of(Some(mandate.name())), mandate);
+        }
+        assert_eq!((Mandate::of(None), parse_mandate("roi")), (Mandate::None, None));
     }
 
     #[test]

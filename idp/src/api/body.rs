@@ -36,6 +36,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         if !is_json(request.headers()) {
             return Err(Problem::new(Code::UnsupportedMediaType, "send application/json").into());
         }
+        without_parameters(&request)?;
         let (idempotency, bytes) = read(request, app).await?;
         // Told apart first: serde_json calls a wrong type where a word is expected a syntax error, too.
         serde_json::from_slice::<IgnoredAny>(&bytes)
@@ -54,6 +55,7 @@ impl FromRequest<App> for NoBody {
     type Rejection = Stop;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Stop> {
+        without_parameters(&request)?;
         let (idempotency, bytes) = read(request, app).await?;
         if !bytes.is_empty() {
             return Err(Problem::new(Code::MalformedRequest, "this request has no body").into());
@@ -80,6 +82,14 @@ impl FromRequest<App> for RawBody {
         let media_type = media_type(request.headers()).to_ascii_lowercase();
         let (idempotency, bytes) = read(request, app).await?;
         Ok(Self { bytes, media_type, idempotency })
+    }
+}
+
+/// Refuses parameters in the address: who sends one, such as `dry_run`, counts on it.
+fn without_parameters(request: &Request) -> Result<(), Problem> {
+    match request.uri().query() {
+        None | Some("") => Ok(()),
+        Some(_) => Err(Problem::new(Code::InvalidParameter, "this operation takes no parameters in its address")),
     }
 }
 
@@ -131,7 +141,13 @@ fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let detail =
         text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).chars().take(300).collect::<String>();
     let detail = if inner.is_syntax() { "another type of value is expected".to_owned() } else { detail };
-    let code = if text.starts_with("missing field") {
+    // What is missing is no part of the way to where it is missing.
+    let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    if let Some(name) = missing {
+        pointer.push('/');
+        pointer.push_str(name);
+    }
+    let code = if missing.is_some() {
         "missing"
     } else if text.starts_with("unknown field") {
         "unknown"
@@ -273,6 +289,30 @@ pub mod fields {
         let texts = Option::<Vec<String>>::deserialize(reader)?;
         let list = |texts: Vec<String>| texts.iter().map(|text| T::from_text(text)).collect::<Result<Vec<T>, _>>();
         texts.map(list).transpose().map_err(Error::custom)
+    }
+
+    /// Reads a text of a merge patch that there always is: null takes nothing away, and is refused.
+    ///
+    /// # Errors
+    /// As [`parsed`].
+    pub fn kept<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+        parsed(reader).map(Some)
+    }
+
+    /// The same for a value that is no text.
+    ///
+    /// # Errors
+    /// Null, or another type of value.
+    pub fn kept_value<'de, T: Deserialize<'de>, D: Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+        T::deserialize(reader).map(Some)
+    }
+
+    /// The same for a list of texts.
+    ///
+    /// # Errors
+    /// As [`list`].
+    pub fn kept_list<'de, T: FromText, D: Deserializer<'de>>(reader: D) -> Result<Option<Vec<T>>, D::Error> {
+        list(reader).map(Some)
     }
 
     /// A member of a merge patch (RFC 7396).

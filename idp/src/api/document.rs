@@ -8,8 +8,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use habilis_policies::authorization::SCOPES;
 use serde_json::Value;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{AuthorizationCode, ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
+use utoipa::openapi::{ObjectBuilder, OpenApi, RefOr, Schema, Type};
 
 use super::problem::{Code, ProblemDocument};
 use super::{PREFIX, openapi};
@@ -52,6 +54,83 @@ fn about_scope(name: &str) -> &'static str {
         Some("read") => "Read",
         Some("write") => "Read nothing, write",
         _ => "Use",
+    }
+}
+
+/// Says what holds for every operation alike: the headers of answers, and how a write is repeated.
+pub(super) fn say_what_is_common(document: &mut OpenApi) {
+    let text = || Schema::from(ObjectBuilder::new().schema_type(Type::String));
+    let header = |about: &str| HeaderBuilder::new().schema(Some(text())).description(Some(about)).build();
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "1 to 255 visible ASCII characters: for a day the same request with it gets the first answer again",
+        ))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(255))
+                .pattern(Some("^[!-~]+$")),
+        ))
+        .build();
+    for item in document.paths.paths.values_mut() {
+        let conditional = [&item.put, &item.patch, &item.delete].into_iter().flatten().any(takes_etag);
+        let operations = [
+            (false, &mut item.get),
+            (true, &mut item.put),
+            (true, &mut item.post),
+            (true, &mut item.delete),
+            (true, &mut item.patch),
+        ];
+        for (writes, operation) in operations {
+            let Some(operation) = operation else { continue };
+            let etag = if writes { takes_etag(operation) } else { conditional };
+            if writes {
+                operation.parameters.get_or_insert_default().push(RefOr::T(key.clone()));
+            }
+            for (status, response) in &mut operation.responses.responses {
+                let RefOr::T(response) = response else { continue };
+                let mut add = |name: &str, about: &str| {
+                    response.headers.insert(name.to_owned(), RefOr::T(header(about)));
+                };
+                match status.as_str() {
+                    "201" | "202" => add("Location", "Where it is"),
+                    "200" if etag => add("ETag", "Of what is shown, for `If-Match`"),
+                    "401" => add("WWW-Authenticate", "What is missing (RFC 6750, RFC 9449, RFC 9470)"),
+                    "429" | "503" => add("Retry-After", "Seconds"),
+                    _ => {}
+                }
+                if writes && status.starts_with('2') {
+                    add("Idempotency-Replayed", "`true`: this was answered before");
+                }
+            }
+        }
+    }
+}
+
+fn takes_etag(operation: &utoipa::openapi::path::Operation) -> bool {
+    operation.parameters.iter().flatten().any(|parameter| matches!(parameter, RefOr::T(one) if one.name == "If-Match"))
+}
+
+/// Gives every operation a name of its own, which programs that are made from the document call it by: the method and the words of its
+/// address. It stays as long as the address does.
+pub(super) fn name_operations(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let words = path.strip_prefix(PREFIX).unwrap_or(path).replace(['{', '}'], "").replace(['/', '-', '.'], "_");
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+            ("patch", &mut item.patch),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(format!("{method}{words}"));
+            }
+        }
     }
 }
 
@@ -304,6 +383,28 @@ mod tests {
     use super::*;
 
     /// Two types of one name would be told as one of them.
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let operations =
+            document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+        let names: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap().to_owned()).collect();
+        assert!(names.len() > 200, "{}", names.len());
+        assert!(names.contains(&"get_organizations_organization_members_csv".to_owned()), "{names:?}");
+        let mut unique = names.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), names.len());
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_can_be_sent() {
+        let documented = include_str!("../../docs/management-api.md");
+        let (_, rest) = documented.split_once("\"siret\": \"").expect("an example");
+        let siret = rest.split('"').next().unwrap();
+        assert!(habilis_policies::identifiers::Siret::parse(siret).is_ok(), "{siret}");
+    }
+
     #[test]
     fn no_two_types_of_the_document_have_one_name() {
         let (mut seen, mut twice) = (BTreeSet::new(), Vec::new());

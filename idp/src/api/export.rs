@@ -26,13 +26,14 @@ use crate::db::{audit, members, seats};
 use crate::mail::organizations::SensitiveAct;
 
 /// Headers that the import knows, and two that it leaves out.
-const HEADERS: [&str; 13] = [
+const HEADERS: [&str; 14] = [
     "Nom",
     "Prénom",
     "Courriel",
     "Identifiant",
     "Rôle",
     "Affiliation",
+    "Mandat",
     "Date de fin",
     "Téléphone",
     "Date de naissance",
@@ -186,6 +187,7 @@ impl Pieces for Export {
                 &row.login,
                 if row.role == "administrator" { "Administrateur" } else { "Membre" },
                 if row.affiliation == "external" { "Externe" } else { "Salarié" },
+                csv_people::Mandate::of(row.mandate.as_deref()).cell(),
                 &ends_on,
                 &phone,
                 &birthdate,

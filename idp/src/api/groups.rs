@@ -86,14 +86,16 @@ pub(super) struct NewGroup {
 #[serde(deny_unknown_fields)]
 pub(super) struct GroupPatch {
     /// Its name.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "fields::kept")]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
     name: Option<fields::Line>,
     /// Members at the most: not fewer than it has.
-    #[schema(minimum = 1, maximum = 10_000)]
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = u32, minimum = 1, maximum = 10_000)]
     size_limit: Option<u32>,
     /// Members with whom it may begin.
-    #[schema(minimum = 1, maximum = 10_000)]
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = u32, minimum = 1, maximum = 10_000)]
     starts_from: Option<u32>,
 }
 

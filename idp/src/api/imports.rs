@@ -405,3 +405,19 @@ async fn forget(
     audit::record(&mut write.tx, event, write.now).await?;
     write.finish(Written::nothing()).await
 }
+
+#[cfg(test)]
+mod tests {
+    use habilis_policies::csv_people;
+
+    #[test]
+    fn every_header_that_the_documentation_names_is_known() {
+        let documented = include_str!("../../docs/management-api.md");
+        let (_, list) = documented.split_once("or English headers: ").expect("the list of headers");
+        let (list, _) = list.split_once(')').expect("its end");
+        let names: Vec<&str> = list.split(',').map(str::trim).collect();
+        assert!(names.len() >= 12, "{list}");
+        let read = csv_people::read(format!("{}\n", names.join(";")).as_bytes()).expect("a table");
+        assert_eq!(read.unknown_columns, Vec::<String>::new());
+    }
+}

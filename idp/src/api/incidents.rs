@@ -155,7 +155,13 @@ async fn report(
     }
     audit::record(&mut write.tx, event, write.now).await?;
     let row = found(&mut write, &id).await?;
-    let answer = write.finish(Written::created(format!("/api/v1/incidents/{id}"), &Incident::from(row))?).await;
+    // Who reports reads what they reported among the organization's; the operator, in the queue.
+    let location = if caller.is_staff() {
+        format!("/api/v1/incidents/{id}")
+    } else {
+        format!("/api/v1/organizations/{}/incidents", organization.id)
+    };
+    let answer = write.finish(Written::created(location, &Incident::from(row))?).await;
     app.mail_waiting.notify_one();
     answer
 }

@@ -152,14 +152,16 @@ async fn shown(c: &mut impl Conn, app: &App, person: Person) -> Answer<Me> {
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfilePatch {
     /// Given name.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[serde(default, deserialize_with = "fields::kept")]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
     given_name: Option<Name>,
     /// Family name.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[serde(default, deserialize_with = "fields::kept")]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
     family_name: Option<Name>,
     /// `fr` or `en`.
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = Language)]
     locale: Option<Language>,
     /// A time zone of France, such as `Indian/Reunion`; null for none.
     #[serde(default, deserialize_with = "fields::patched")]

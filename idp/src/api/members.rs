@@ -168,17 +168,27 @@ impl MandateName {
     }
 }
 
+impl Member {
+    /// Whether they have these roles in a portal, sorted and each once, and no other.
+    pub(super) fn has_exactly(&self, client: &str, roles: &[String]) -> bool {
+        let mut has: Vec<_> =
+            self.rights.iter().filter(|right| right.client_id == client).map(|right| &right.role).collect();
+        has.sort_unstable();
+        has.into_iter().eq(roles)
+    }
+}
+
 /// What is changed of a member: what is absent stays, null takes away (RFC 7396).
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MemberPatch {
     /// Given name, while the account was not opened yet.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[serde(default, deserialize_with = "fields::kept")]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
     given_name: Option<Name>,
     /// Family name, while the account was not opened yet.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[serde(default, deserialize_with = "fields::kept")]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
     family_name: Option<Name>,
     /// Telephone number, while the account was not opened yet; it cannot be taken away where it is asked (R004).
     #[serde(default, deserialize_with = "fields::patched")]
@@ -189,6 +199,8 @@ pub(super) struct MemberPatch {
     #[schema(value_type = Option<String>, format = Date)]
     birthdate: fields::Patched<Date>,
     /// `employee` or `external`.
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = AffiliationName)]
     affiliation: Option<AffiliationName>,
     /// Last day; externals need one (R056).
     #[serde(default, deserialize_with = "fields::patched")]
@@ -488,7 +500,6 @@ pub(super) async fn change(
 ) -> Answer<(Member, i64)> {
     let (organization, person) = (&on.organization.id, &on.member.person_id);
     same_role(on, &before)?;
-    let renamed = patch.given_name.is_some() || patch.family_name.is_some();
     let said = patch.attributes(calendar::date_at(write.now))?;
     if before.account_status != "pending" {
         // Who opened the account answers for what it says; a mistake is theirs to correct (R007).
@@ -524,12 +535,17 @@ pub(super) async fn change(
     let ends_on = ends_on.map(|day| day.to_string());
     let mandate = patch.mandate.over(before.mandate.as_deref(), |mandate| mandate.word());
     let terms = Terms { affiliation, ends_on: ends_on.as_deref(), mandate };
+    let given = patch.given_name.as_ref().map_or(before.given_name.as_str(), Name::as_str);
+    let family = patch.family_name.as_ref().map_or(before.family_name.as_str(), Name::as_str);
+    let had = (before.affiliation.as_str(), before.ends_on.as_deref(), before.mandate.as_deref());
+    let renamed = (given, family) != (before.given_name.as_str(), before.family_name.as_str());
+    if !renamed && said.is_empty() && (terms.affiliation, terms.ends_on, terms.mandate) == had {
+        return Ok((before, version));
+    }
     if !members::update(&mut write.tx, (organization, person, version), &terms, write.now).await? {
         return Err(stale(version).into());
     }
     if renamed {
-        let given = patch.given_name.as_ref().map_or(before.given_name.as_str(), Name::as_str);
-        let family = patch.family_name.as_ref().map_or(before.family_name.as_str(), Name::as_str);
         members::set_names(&mut write.tx, person, (given, family, &before.locale), write.now).await?;
     }
     if !said.is_empty() {

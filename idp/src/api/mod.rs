@@ -76,7 +76,7 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -164,6 +164,7 @@ pub fn router() -> Router<App> {
     let api = endpoints
         .fallback(|| async { Stop::from(Problem::not_found()) })
         .method_not_allowed_fallback(|| async { Stop::from(Problem::bare(Code::MethodNotAllowed)) })
+        .layer(axum::middleware::from_fn(told_when_read))
         .layer(axum::middleware::from_fn(text_alone))
         .layer(
             // Consoles may be pages of another origin; no cookie counts here.
@@ -185,7 +186,22 @@ pub fn router() -> Router<App> {
                     HeaderName::from_static("idempotency-replayed"),
                 ]),
         );
-    Router::new().nest(PREFIX, api).merge(document::router())
+    // A slash behind the prefix is an address of nothing, too.
+    let nothing = axum::routing::any(|| async { Stop::from(Problem::not_found()) });
+    Router::new().nest(PREFIX, api).route(&format!("{PREFIX}/"), nothing).merge(document::router())
+}
+
+/// What is told of when it is read, such as an export, is not looked at without being read: HEAD is safe everywhere else (RFC 9110 §9.2.1).
+async fn told_when_read(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let told = [".csv", ".jsonl"].iter().any(|end| path.ends_with(end))
+        || path.contains("/documents/")
+        || path.ends_with("/document");
+    if request.method() == Method::HEAD && told {
+        let problem = Problem::bare(Code::MethodNotAllowed);
+        return problem.with_header(header::ALLOW, HeaderValue::from_static("GET")).into_response();
+    }
+    next.run(request).await
 }
 
 /// Nothing is at an address whose octets are no text: ids are.
@@ -200,6 +216,8 @@ async fn text_alone(request: Request, next: Next) -> Response {
 pub fn openapi() -> OpenApi {
     let mut described = OpenApiRouter::<App>::new().nest(PREFIX, endpoints()).into_openapi();
     described.info = document::Document::openapi().info;
+    document::name_operations(&mut described);
+    document::say_what_is_common(&mut described);
     described
 }
 

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Problems;
-use super::body::{Body, fields::Patched};
+use super::body::{Body, fields, fields::Patched};
 use super::caller::{Acting, Caller};
 use super::precondition::IfMatch;
 use super::problem::{Answer, FieldError, Problem};
@@ -121,8 +121,12 @@ pub(super) struct OrganizationRules {
 #[serde(deny_unknown_fields)]
 pub(super) struct OrganizationRulesPatch {
     /// `optional` or `required`.
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = SecondFactorName)]
     second_factor: Option<SecondFactorName>,
     /// `approval`, `automatic` or `off`. With `automatic` the organization agrees beforehand to what its members ask for.
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = SeatRequestsName)]
     seat_requests: Option<SeatRequestsName>,
     /// Its own rule for passwords; null takes it back, and the operator's is in force.
     #[serde(default, deserialize_with = "patched")]

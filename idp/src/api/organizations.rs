@@ -115,8 +115,8 @@ pub(super) struct NewOrganization {
 #[serde(deny_unknown_fields)]
 pub(super) struct OrganizationPatch {
     /// Name as registered.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "fields::kept")]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
     name: Option<fields::Line>,
     /// 14 digits.
     #[serde(default, deserialize_with = "fields::patched")]
@@ -136,8 +136,8 @@ pub(super) struct OrganizationPatch {
     uai: fields::Patched<Uai>,
     /// What its people must say beyond what is asked of everybody here: `given_name`, `family_name`, `phone_number`, `birthdate`. It is asked of
     /// newcomers before they come in, of others at their next sign-in. An empty list asks nothing more.
-    #[serde(default, deserialize_with = "fields::optional_list")]
-    #[schema(value_type = Option<Vec<String>>, max_items = 4)]
+    #[serde(default, deserialize_with = "fields::kept_list")]
+    #[schema(value_type = Vec<String>, max_items = 4)]
     mandatory_attributes: Option<Vec<Attribute>>,
 }
 
@@ -311,6 +311,10 @@ async fn update(
         mandatory: asked.as_deref().unwrap_or(&before.mandatory_attributes),
     };
     check(&before.kind, &written)?;
+    if written.says(&before) {
+        let version = before.version;
+        return write.finish(Written::changed(&Organization::from(before))?.with_version(version)).await;
+    }
     // An API key is that of a SIREN: without one nothing could say what it opens (R101).
     let (has, had) = (written.siren.or(written.siret), before.siren.as_ref().or(before.siret.as_ref()));
     if has.is_none() && had.is_some() && api_keys::any(&mut write.tx, &before.id).await? {

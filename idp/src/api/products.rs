@@ -93,13 +93,16 @@ pub(super) struct NewProduct {
 #[serde(deny_unknown_fields)]
 pub(super) struct ProductPatch {
     /// Its name.
-    #[serde(default, deserialize_with = "fields::optional")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "fields::kept")]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
     name: Option<fields::Line>,
     /// Seats of trials that begin from now on.
-    #[schema(minimum = 0, maximum = 1000)]
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = u16, minimum = 0, maximum = 1000)]
     trial_seats: Option<u16>,
     /// Whether it can be ordered anew; what runs goes on.
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = bool)]
     sold: Option<bool>,
     /// What buyers are told from now on before they pay; null: nothing (R028).
     #[serde(default, deserialize_with = "patched")]

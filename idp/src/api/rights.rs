@@ -190,6 +190,11 @@ async fn grant(
     let version = portal_grants::version(&mut write.tx, organization, &client.id).await?;
     check_if_named(if_match.as_ref(), version.unwrap_or_default())?;
     let before = portal_grants::roles(&mut write.tx, organization, &client.id).await?;
+    let name = client.metadata.client_name.clone();
+    if let Some(version) = version.filter(|_| before == roles) {
+        let written = Written::changed(&PortalGranted { client_id: client.id.clone(), name, roles })?;
+        return write.finish(written.with_version(version)).await;
+    }
     let withdrawn = portal_grants::replace(&mut write.tx, (organization, &client.id), &roles, write.now).await?;
     let event = acting
         .event(&caller, "portal.granted")
@@ -198,7 +203,6 @@ async fn grant(
         .with("rights_withdrawn", withdrawn)
         .changed(json!(before), json!(roles));
     audit::record(&mut write.tx, event, write.now).await?;
-    let name = client.metadata.client_name.clone();
     let written = Written::changed(&PortalGranted { client_id: client.id.clone(), name, roles })?;
     let version = portal_grants::version(&mut write.tx, organization, &client.id).await?;
     write.finish(written.with_version(version.unwrap_or_default())).await
@@ -249,7 +253,10 @@ pub(super) async fn set_roles(
     let given = |role: &String| RightGiven { client_id: client.to_owned(), role: role.clone() };
     let asked: Vec<_> = roles.iter().map(given).collect();
     check_granted(&mut write.tx, organization, &asked).await?;
-    let (before, _) = show(&mut write.tx, (organization, person), &on.asked).await?;
+    let (before, version) = show(&mut write.tx, (organization, person), &on.asked).await?;
+    if before.has_exactly(client, roles) {
+        return Ok((before, version));
+    }
     members::clear_rights(&mut write.tx, (organization, person), client, write.now).await?;
     for role in roles {
         organizations::give_right(&mut write.tx, (person, organization), (client, role), write.now).await?;

@@ -96,7 +96,7 @@ impl SeatRequest {
 fn shown(found: Vec<rows::SeatRequest>, limit: u32, caller: &Caller) -> Page<SeatRequest> {
     let cursor = |row: &rows::SeatRequest| page::cursor_before(row.requested_at.milliseconds(), &row.id);
     let mut page = Page::of(found, limit, cursor, |row| row);
-    page.items.retain(|row| caller.sees(&row.person_id, (row.operator, row.privacy)));
+    page.items.retain(|row| caller.sees(&row.person_id, (row.staff, row.staff)));
     Page { items: page.items.into_iter().map(|row| SeatRequest::shown(row, caller)).collect(), next: page.next }
 }
 
@@ -277,7 +277,7 @@ async fn list(
 async fn read(State(app): State<App>, caller: Caller, Path((organization, id)): Path<(String, String)>) -> Answer {
     let acting = caller.in_organization(&app, Action::ReadSeats, &organization).await?;
     let row = rows::find(&mut app.db.reader().await?, &acting.organization.id, &id).await?;
-    let row = row.filter(|row| caller.sees(&row.person_id, (row.operator, row.privacy)));
+    let row = row.filter(|row| caller.sees(&row.person_id, (row.staff, row.staff)));
     let Some(row) = row else { return Err(Problem::not_found().into()) };
     Ok(Written::changed(&SeatRequest::shown(row, &caller))?.into_response())
 }
@@ -293,7 +293,7 @@ async fn to_answer(
     let mut write = Write::begin(app, caller, &body.idempotency).await?;
     members::lock(&mut write.tx, &acting.organization.id).await?;
     let row = rows::find(&mut write.tx, &acting.organization.id, id).await?;
-    let row = row.filter(|row| caller.sees(&row.person_id, (row.operator, row.privacy)));
+    let row = row.filter(|row| caller.sees(&row.person_id, (row.staff, row.staff)));
     let Some(row) = row else { return Err(Problem::not_found().into()) };
     Ok((acting, write, row))
 }

@@ -245,6 +245,10 @@ async fn assign(
     let member = members::find(&mut write.tx, organization, person).await?;
     let Some(member) = member else { return Err(Problem::not_found().into()) };
     pool(&mut write.tx, organization, &product).await?;
+    let held = rows::of_member(&mut write.tx, organization, person).await?;
+    if held.iter().any(|seat| seat.product_id == product) {
+        return write.finish(Written::nothing()).await;
+    }
     let products = [product.clone()];
     let seat = Taking::again((organization, person), state_of(&member), "assigned").by(caller.id());
     let seat = Taking { products: Some(&products), ..seat };

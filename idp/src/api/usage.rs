@@ -285,10 +285,9 @@ fn row(
     (first, last, days): (Date, Date, i32),
 ) {
     let begin = &held.begin;
-    // A seat of the operator's staff counts like any other; whose it is, is told to the operator. Who left is told of by their id alone, and
-    // a closed account says nothing of anybody.
-    let seen = caller.sees(&begin.person_id, (begin.operator, begin.privacy));
-    let named = seen && !begin.closed && (begin.member || caller.is_staff());
+    // A seat of the operator's staff counts like any other; whose it is, is told to the operator. Who left is told of by their id alone.
+    let seen = caller.sees(&begin.person_id, (begin.staff, begin.staff));
+    let named = seen && (begin.member || caller.is_staff());
     let told = |text: &Option<String>| text.clone().filter(|_| named).unwrap_or_default();
     let day = |at: Timestamp| french_date(&calendar::date_at(at).to_string());
     let approved = match (&begin.request, &begin.decided_by) {

@@ -231,7 +231,9 @@ impl Export {
             // Nobody is told more of their people than their organization asks.
             let said = [Attribute::PhoneNumber, Attribute::Birthdate].into_iter().filter(|one| asked.includes(*one));
             let said: Vec<_> = said.map(|one| (one.claim(), attributes::claimed(&row.claims, one))).collect();
+            let mandate = row.mandate.clone();
             let mut data = serde_json::to_value(MemberListed::new(row, &asked)?)?;
+            data["mandate"] = mandate.into();
             for (claim, value) in said {
                 data[claim] = value.into();
             }

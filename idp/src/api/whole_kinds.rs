@@ -227,7 +227,7 @@ async fn tell_decisions(
         Kind::SeatRequests => {
             let rows = seat_requests::list(c, of, from).await?;
             let told = told(&rows, |row| (row.requested_at, &row.id));
-            for row in rows.into_iter().filter(|row| asked.caller.sees(&row.person_id, (row.operator, row.privacy))) {
+            for row in rows.into_iter().filter(|row| asked.caller.sees(&row.person_id, (row.staff, row.staff))) {
                 lines.add("seat_request", &SeatRequest::shown(row, asked.caller))?;
             }
             told

@@ -7,15 +7,15 @@ use super::{At, Conn, Tx};
 
 statements! {
     ADD = {
-        sqlite "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id, rights)
+        sqlite "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id, rights, mandate)
                 SELECT $1, json_extract(value, '$.line'), json_extract(value, '$.login'), json_extract(value, '$.email'),
                        json_extract(value, '$.given'), json_extract(value, '$.family'), json_extract(value, '$.role'),
                        json_extract(value, '$.affiliation'), json_extract(value, '$.ends_on'), json_extract(value, '$.claims'), unhex(json_extract(value, '$.key')), json_extract(value, '$.person'),
-                       json_extract(value, '$.offer'), json_extract(value, '$.rights')
+                       json_extract(value, '$.offer'), json_extract(value, '$.rights'), json_extract(value, '$.mandate')
                 FROM json_each($2)",
-        postgres "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id, rights)
+        postgres "INSERT INTO import_entries (import_id, line, login, email, given_name, family_name, role, affiliation, ends_on, claims, sort_key, new_id, offer_id, rights, mandate)
                   SELECT $1, CAST(value->>'line' AS BIGINT), value->>'login', value->>'email', value->>'given', value->>'family',
-                         value->>'role', value->>'affiliation', value->>'ends_on', value->>'claims', decode(value->>'key', 'hex'), value->>'person', value->>'offer', value->>'rights'
+                         value->>'role', value->>'affiliation', value->>'ends_on', value->>'claims', decode(value->>'key', 'hex'), value->>'person', value->>'offer', value->>'rights', value->>'mandate'
                   FROM jsonb_array_elements(CAST($2 AS TEXT)::jsonb)"
     };
     ADD_SEATS = {
@@ -65,11 +65,11 @@ statements! {
                    WHERE s.import_id = $1
                    ON CONFLICT (organization_id, product_id, person_id) DO NOTHING";
     ENTER_MEMBERS = "INSERT INTO memberships (person_id, organization_id, role, created_at, updated_at, mandate, affiliation, ends_on, sort_key)
-                     SELECT e.new_id, $2, e.role, $3, $3, 'invitation', e.affiliation, e.ends_on, e.sort_key
+                     SELECT e.new_id, $2, e.role, $3, $3, NULLIF(COALESCE(e.mandate, 'invitation'), 'none'), e.affiliation, e.ends_on, e.sort_key
                      FROM import_entries e WHERE e.import_id = $1 AND e.account_id IS NULL ORDER BY e.line";
     ENTER_OFFERS = "INSERT INTO membership_offers (id, organization_id, person_id, email, role, affiliation, ends_on, mandate, rights, offered_by,
                                                    created_at, expires_at, status)
-                    SELECT e.offer_id, $2, e.account_id, e.email, e.role, e.affiliation, e.ends_on, 'invitation', COALESCE(e.rights, $3), $4, $5, $6, 'open'
+                    SELECT e.offer_id, $2, e.account_id, e.email, e.role, e.affiliation, e.ends_on, COALESCE(NULLIF(e.mandate, 'none'), 'invitation'), COALESCE(e.rights, $3), $4, $5, $6, 'open'
                     FROM import_entries e WHERE e.import_id = $1 AND e.account_id IS NOT NULL";
     ENTER_ROWS = "UPDATE import_rows SET state = CASE WHEN e.account_id IS NULL THEN 'made' ELSE 'offered' END,
                                          person_id = CASE WHEN e.account_id IS NULL THEN e.new_id END

@@ -80,6 +80,7 @@ const MIGRATIONS: &[Migration] = migrations![
     54 "0054_versions_that_grow",
     55 "0055_identities",
     56 "0056_seat_requests",
+    57 "0057_import_mandates",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -198,6 +198,15 @@ pub struct Written<'a> {
     pub mandatory: &'a str,
 }
 
+impl Written<'_> {
+    /// Whether an organization is written so already.
+    pub fn says(&self, row: &Organization) -> bool {
+        let ids = (row.siret.as_deref(), row.siren.as_deref(), row.nda.as_deref(), row.uai.as_deref());
+        (self.name, self.mandatory) == (&row.name, &row.mandatory_attributes)
+            && (self.siret, self.siren, self.nda, self.uai) == ids
+    }
+}
+
 /// A new organization.
 #[derive(Debug)]
 pub struct NewOrganization<'a> {

@@ -11,7 +11,7 @@ const MOST: i64 = 100;
 /// The columns of [`SeatRequest`].
 macro_rules! columns {
     () => {
-        "r.id, r.organization_id, r.product_id, r.person_id, p.given_name, p.family_name, p.operator, p.privacy,
+        "r.id, r.organization_id, r.product_id, r.person_id, p.given_name, p.family_name, (p.operator OR p.privacy) AS staff,
          EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = r.organization_id AND m.person_id = r.person_id) AS member, r.reason, r.status,
          r.requested_at, r.look_at, r.decided_by, r.by_operator, r.decided_at, r.note
          FROM seat_requests r JOIN people p ON p.id = r.person_id "
@@ -75,10 +75,8 @@ pub struct SeatRequest {
     pub given_name: String,
     /// Their family name.
     pub family_name: String,
-    /// Whether they are staff of the operator.
-    pub operator: bool,
-    /// Whether they are a data protection officer.
-    pub privacy: bool,
+    /// Whether they are staff of the operator, or a data protection officer.
+    pub staff: bool,
     /// Whether they are a member still.
     pub member: bool,
     /// Why, in their words.

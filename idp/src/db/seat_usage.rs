@@ -10,11 +10,10 @@ macro_rules! lines {
         concat!(
             "SELECT h.id, h.organization_id, h.product_id, h.person_id, h.event,
                     CASE WHEN h.event IN ('given_over', 'taken_over') THEN '' ELSE h.reason END AS reason, h.at, p.login, p.given_name, p.family_name,
-                    COALESCE(p.status = 'closed', TRUE) AS closed,
                     EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = h.organization_id AND m.person_id = h.person_id) AS member,
-                    COALESCE(p.operator, FALSE) AS operator, COALESCE(p.privacy, FALSE) AS privacy, r.id AS request, r.requested_at,
+                    COALESCE(p.operator OR p.privacy, FALSE) AS staff, r.id AS request, r.requested_at,
                     r.decided_by, COALESCE(r.by_operator, FALSE) AS by_operator
-             FROM seat_history h LEFT JOIN people p ON p.id = h.person_id
+             FROM seat_history h LEFT JOIN people p ON p.id = h.person_id AND p.status <> 'closed'
              LEFT JOIN seat_requests r ON r.person_id = h.person_id AND r.organization_id = h.organization_id
                                       AND r.product_id = h.product_id AND r.status = 'granted' AND r.decided_at = h.at
              WHERE h.at < $1 AND (h.organization_id, h.product_id, h.person_id, h.at, h.id) > ($2, $3, $4, $5, $6) ",
@@ -46,20 +45,16 @@ pub struct UsageLine {
     pub reason: String,
     /// When.
     pub at: At,
-    /// What they sign in with; none when there is nobody any more.
+    /// What they sign in with; none when the account is closed.
     pub login: Option<String>,
     /// Given name.
     pub given_name: Option<String>,
     /// Family name.
     pub family_name: Option<String>,
-    /// Whether their account is closed: then it says nothing of anybody.
-    pub closed: bool,
     /// Whether they are a member still.
     pub member: bool,
-    /// Whether they are staff of the operator.
-    pub operator: bool,
-    /// Whether they are a data protection officer.
-    pub privacy: bool,
+    /// Whether they are staff of the operator, or a data protection officer.
+    pub staff: bool,
     /// The request that was granted by it, `srq_…`.
     pub request: Option<String>,
     /// When that was made.

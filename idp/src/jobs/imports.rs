@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use habilis_policies::attributes::{Asked, Attribute};
 use habilis_policies::calendar;
 use habilis_policies::contact::{Email, Name};
-use habilis_policies::csv_people::{self, Affiliation, Preview, Role, Row as Person};
+use habilis_policies::csv_people::{self, Affiliation, Mandate, Preview, Role, Row as Person};
 use habilis_policies::password_hashes;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -132,6 +132,9 @@ pub(super) struct Cells {
     pub(super) login: String,
     administrator: bool,
     external: bool,
+    /// See [`Mandate::name`]; none when the file says nothing.
+    #[serde(default)]
+    mandate: Option<String>,
     ends_on: Option<Date>,
     /// Products of the organization; empty when the file says nothing.
     #[serde(default)]
@@ -189,6 +192,11 @@ impl Cells {
         if self.external { "external" } else { "employee" }
     }
 
+    /// By what right they act for the organization: by the invitation, when the file says nothing.
+    pub(super) fn mandate(&self) -> Mandate {
+        self.mandate.as_deref().map_or(Mandate::Invitation, |mandate| Mandate::of(Some(mandate)))
+    }
+
     pub(super) fn ends_on(&self) -> Option<String> {
         self.ends_on.map(|day| day.to_string())
     }
@@ -238,7 +246,8 @@ impl Cells {
     }
 
     pub(super) fn terms<'a>(&self, ends_on: Option<&'a str>) -> Terms<'a> {
-        Terms { affiliation: self.affiliation(), ends_on, mandate: Some("invitation") }
+        let mandate = Some(self.mandate()).filter(|mandate| *mandate != Mandate::None).map(Mandate::name);
+        Terms { affiliation: self.affiliation(), ends_on, mandate }
     }
 }
 
@@ -454,6 +463,7 @@ fn checked_row(row: Person, columns: &Columns, (asked, (products, rights), today
         email: email.as_str().to_owned(),
         administrator: row.role == Role::Administrator,
         external: row.affiliation == Affiliation::External,
+        mandate: row.mandate.map(|mandate| mandate.name().to_owned()),
         ends_on: row.ends_on,
         products: named,
         rights: given,
@@ -723,7 +733,7 @@ async fn offer(
         role: cells.role(),
         affiliation: cells.affiliation(),
         ends_on: ends_on.as_deref(),
-        mandate: "invitation",
+        mandate: cells.mandate().of_offer(),
         rights: &rights,
         by: &plan.by,
     };

@@ -144,7 +144,7 @@ async fn put_aside(
         }
         entries.push(json!({
             "line": row.line, "login": cells.login, "email": cells.email, "given": cells.given, "family": cells.family,
-            "role": cells.role(), "affiliation": cells.affiliation(), "ends_on": cells.ends_on(),
+            "role": cells.role(), "affiliation": cells.affiliation(), "mandate": cells.mandate().name(), "ends_on": cells.ends_on(),
             "claims": Value::Object(claims).to_string(), "key": hexadecimal(&search::sort_key(&cells.family, &cells.given)),
             "person": random::id("usr", now), "offer": random::id("off", now), "rights": cells.own_rights(),
         }));

@@ -105,7 +105,7 @@ impl Letter for SeatRequestLetter {
 
 /// What somebody wrote, so that no line of it passes for one of the letter's own.
 fn quoted(words: &str) -> String {
-    words.lines().map(|line| format!("\n> {line}")).collect()
+    words.lines().flat_map(|line| ["\n> ", line]).collect()
 }
 
 #[cfg(test)]

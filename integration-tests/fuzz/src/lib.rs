@@ -106,7 +106,8 @@ fn check_parameters(params: &Params) {
 pub fn csv_people(data: &[u8]) {
     let Ok(preview) = csv_people::read(data) else { return };
     assert!(preview.problems.len() <= preview.problem_count && preview.bad_rows <= preview.problem_count);
-    let mut sheet = Sheet::new(["Nom", "Prénom", "Courriel", "Identifiant", "Fin", "Téléphone", "Rôle", "Affiliation"]);
+    let mut sheet =
+        Sheet::new(["Nom", "Prénom", "Courriel", "Identifiant", "Fin", "Téléphone", "Rôle", "Affiliation", "Mandat"]);
     for row in &preview.rows {
         let end = row.ends_on.map(|day| day.to_string()).unwrap_or_default();
         sheet.row([
@@ -118,6 +119,7 @@ pub fn csv_people(data: &[u8]) {
             row.phone.as_deref().unwrap_or_default(),
             if row.role == csv_people::Role::Administrator { "admin" } else { "membre" },
             if row.affiliation == csv_people::Affiliation::External { "externe" } else { "interne" },
+            row.mandate.map_or("", csv_people::Mandate::cell),
         ]);
     }
     let again = csv_people::read(&sheet.finish()).expect("a table of ours");

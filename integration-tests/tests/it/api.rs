@@ -154,10 +154,65 @@ journeys! {
         assert!(updated["request_id"].as_str().unwrap().starts_with("req_") && updated["address"].is_string(), "{updated}");
     }
 
+    async fn what_changes_nothing_is_no_change_and_is_told_to_nobody(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Immobile").await;
+        let of = format!("/organizations/{organization}");
+        api.put(&format!("{of}/portals/demo-portal"), &json!({ "roles": ["formateur"] })).await.done(200);
+        let person = invited(&api, &organization, &new_member("immobile")).await;
+        let member = format!("{of}/members/{person}");
+        let rights = format!("{member}/rights/demo-portal");
+        api.put(&rights, &json!({ "roles": ["formateur"] })).await.done(200);
+        let before = all(&api, &format!("{of}/audit")).await.len();
+        let tag = async |path: &str| api.get(path).await.header("etag").to_owned();
+        let (organization_tag, member_tag) = (tag(&of).await, tag(&member).await);
+        let shown = api.get(&member).await.done(200);
+        let same = json!({ "given_name": shown["given_name"], "affiliation": shown["affiliation"], "mandate": shown["mandate"] });
+        for body in [json!({}), same] {
+            let answer = api.patch(&member, &member_tag, &body).await;
+            answer.done(200);
+            assert_eq!(answer.header("etag"), member_tag, "{body}");
+        }
+        for body in [json!({}), json!({ "name": "Immobile", "siret": null })] {
+            let answer = api.patch(&of, &organization_tag, &body).await;
+            answer.done(200);
+            assert_eq!(answer.header("etag"), organization_tag, "{body}");
+        }
+        api.put(&rights, &json!({ "roles": ["formateur", "formateur"] })).await.done(200);
+        api.put(&format!("{member}/rights/demo-closed"), &json!({ "roles": [] })).await.done(200);
+        api.put(&format!("{of}/portals/demo-portal"), &json!({ "roles": ["formateur"] })).await.done(200);
+        assert_eq!((tag(&of).await, tag(&member).await), (organization_tag, member_tag));
+        assert_eq!(all(&api, &format!("{of}/audit")).await.len(), before, "nothing happened");
+        // Where there always is something, null takes nothing away: it is refused (RFC 7396).
+        for (path, field) in [(&member, "affiliation"), (&member, "family_name"), (&of, "name"), (&of, "mandatory_attributes"), (&format!("{of}/rules"), "second_factor")] {
+            let etag = tag(path).await;
+            let problem = api.patch(path, &etag, &json!({ field: null })).await.problem(422, "invalid_fields");
+            assert_eq!(problem["errors"][0]["pointer"], format!("/{field}"), "{problem}");
+        }
+    }
+
+    async fn an_address_is_no_place_for_what_is_not_asked_there(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Sans effet").await;
+        let of = format!("/organizations/{organization}");
+        // Who counts on a parameter that is none is told, before anything is done.
+        api.post(&format!("{of}/members?dry_run=true"), &new_member("sans-effet")).await.problem(400, "invalid_parameter");
+        assert_eq!(api.get(&format!("{of}/members")).await.done(200)["items"], json!([]));
+        api.get("/").await.problem(404, "not_found");
+        // An export is told of, so nobody looks at it without taking it.
+        let before = all(&api, &format!("{of}/audit")).await.len();
+        for path in ["members.csv", "usage.csv", "passwords.csv", "export.jsonl"] {
+            let answer = api.send(api.request("HEAD", &format!("{of}/{path}"))).await;
+            assert_eq!((answer.status, answer.header("allow")), (405, "GET"), "{path}");
+        }
+        assert_eq!(api.send(api.request("HEAD", &of)).await.status, 200);
+        assert_eq!(all(&api, &format!("{of}/audit")).await.len(), before);
+    }
+
     async fn wrong_fields_are_named_one_by_one(server: &TestServer) {
         let api = operator(server).await;
         for (body, pointer, code) in [
-            (json!({ "kind": "company" }), "", "missing"),
+            (json!({ "kind": "company" }), "/name", "missing"),
             (json!({ "kind": "société", "name": "A" }), "/kind", "invalid"),
             (json!({ "kind": "company", "name": "" }), "/name", "invalid"),
             (json!({ "kind": "company", "name": "a\u{0}b" }), "/name", "invalid"),

@@ -445,8 +445,18 @@ journeys! {
         let import = checked(&api, &organization, file).await;
         assert_eq!((&import["rows"]["ready"], &import["rows"]["invalid"]), (&json!(422), &json!(0)), "{import}");
         applied(&api, &organization, &import, &mode("valid_rows")).await;
+        // By what right they act goes with them (R011), also that there is none.
+        for (login, mandate) in [("loic@export.example", json!("legal_representative")), ("export0@import.example", json!("delegation")), ("export1@import.example", Value::Null)] {
+            let found = api.get(&format!("{of}/members?q={login}")).await.done(200);
+            let member = format!("{of}/members/{}", found["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{login}: {found}")));
+            let tag = api.get(&member).await.header("etag").to_owned();
+            api.patch(&member, &tag, &json!({ "mandate": mandate })).await.done(200);
+        }
         let exported = api.get(&format!("{of}/members.csv")).await;
         assert_eq!(exported.status, 200, "{}", exported.body);
+        for (word, count) in [(";Représentant légal;", 1), (";Délégation;", 1), (";Aucun;", 1), (";Invitation;", 419)] {
+            assert_eq!(exported.body.matches(word).count(), count, "{word}");
+        }
         assert!(exported.body.contains(";'=zoe;"), "a formula is text");
         assert_eq!(exported.body.lines().count(), 423);
         let externals = api.get(&format!("{of}/members.csv?affiliation=external")).await;
@@ -471,6 +481,24 @@ journeys! {
             lines
         };
         assert_eq!(sorted(&back.body), sorted(&exported.body));
+    }
+
+    async fn a_mandate_comes_with_its_row_also_when_all_come_at_once(server: &TestServer) {
+        let api = operator(server).await;
+        let organization = new_organization(&api, "Mandats").await;
+        let file = "Nom;Prénom;Courriel;Mandat\r\nA;B;mandat-1@export.example;Représentante légale\r\n\
+                    C;D;mandat-2@export.example;\r\nE;F;mandat-3@export.example;aucun\r\nG;H;mandat-4@export.example;delegation\r\n";
+        let import = checked(&api, &organization, file.to_owned()).await;
+        applied(&api, &organization, &import, &mode("all_or_nothing")).await;
+        let mut found = Vec::new();
+        for n in 1..=4 {
+            let listed = api.get(&format!("/organizations/{organization}/members?q=mandat-{n}@export.example")).await.done(200);
+            let id = listed["items"][0]["id"].as_str().unwrap();
+            found.push(api.get(&format!("/organizations/{organization}/members/{id}")).await.done(200)["mandate"].clone());
+        }
+        assert_eq!(found, [json!("legal_representative"), json!("invitation"), Value::Null, json!("delegation")]);
+        let wrong = checked(&api, &organization, "Nom;Prénom;Courriel;Mandat\r\nA;B;mandat-9@export.example;roi\r\n".to_owned()).await;
+        assert_eq!(codes(&wrong), [(2, "mandate".to_owned())]);
     }
 
     async fn seats_and_rights_come_back_with_the_people_who_had_them(server: &TestServer) {

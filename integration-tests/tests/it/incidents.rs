@@ -73,7 +73,7 @@ own_journeys! {
         assert!(id.starts_with("inc_") && made["reported_at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{made}");
         assert_eq!((&made["kind"], &made["cause"], &made["status"]), (&json!("administrator"), &json!("report"), &json!("open")));
         assert_eq!((&made["person"], &made["organization"]), (&json!(trainer), &json!(organization)));
-        assert_eq!(answer.header("location"), format!("/api/v1/incidents/{id}"));
+        assert_eq!(answer.header("location"), format!("/api/v1{path}"), "where who reported it reads it");
         let texts = told(&server, &officer.login, "Incident signalé par une organisation").await;
         assert!(texts.len() == 1 && texts[0].contains("Mot de passe affiché à l’accueil."), "{texts:?}");
         assert!(!texts[0].contains("Aucun délégué"), "{texts:?}");

@@ -151,13 +151,6 @@ own_journeys! {
         let seated = trainer.get(&format!("/me/seat-requests/{}", id(&second))).await.done(200);
         assert_eq!((&seated["status"], &seated["family_name"]), (&json!("requested"), &json!(house.trainer.family_name)));
         let full = approve(&administrator, &path).await.problem(409, "seat_limit_reached");
-        // Who cannot use a seat is given none.
-        let status = house.path(&format!("members/{}/status", second["person"].as_str().unwrap()));
-        let suspended = |status: &str| json!({ "status": status, "reason": "absence" });
-        administrator.put(&status, &suspended("suspended")).await.done(200);
-        approve(&administrator, &path).await.problem(409, "conflict");
-        administrator.put(&status, &suspended("active")).await.done(200);
-        let trainer = Api::of_person(&server, &house.trainer, ALL).await;
         assert_eq!((&full["limit"], &full["taken"]), (&json!(2), &json!(2)));
         let never = trainer.post("/me/seat-requests", &house.asks("jamais")).await.done(201);
         let other = house.path(&format!("seat-requests/{}", id(&never)));
@@ -165,7 +158,15 @@ own_journeys! {
         trainer.post("/me/seat-requests", &house.asks("inconnu")).await.problem(422, "invalid_fields");
         assert_eq!(administrator.get(&path).await.done(200)["status"], "requested");
         open_order(&boss, &server, &house.organization, ("BC-COURS-2", "cours", 2)).await;
-        assert_eq!(approve(&administrator, &path).await.done(200)["status"], "granted");
+        // Who cannot use a seat is given none. Who comes back has one, and with it what they asked for.
+        let status = house.path(&format!("members/{}/status", second["person"].as_str().unwrap()));
+        let status_of = |status: &str| json!({ "status": status, "reason": "absence" });
+        administrator.put(&status, &status_of("suspended")).await.done(200);
+        approve(&administrator, &path).await.problem(409, "conflict");
+        administrator.put(&status, &status_of("active")).await.done(200);
+        assert_eq!(administrator.get(&path).await.done(200)["status"], "granted");
+        approve(&administrator, &path).await.problem(409, "conflict");
+        let trainer = Api::of_person(&server, &house.trainer, ALL).await;
         let declined = administrator.post(&format!("{other}/decline"), &json!({ "note": "Pas cette année." })).await.done(200);
         assert_eq!(declined["status"], "declined");
         let told = Inbox::of(&server).to(&house.trainer.login).await;

@@ -452,7 +452,7 @@ journeys! {
         let organization = new_organization(&boss, "Limites").await;
         let list = format!("/organizations/{organization}/webhooks");
         for (body, pointer) in [
-            (json!({}), ""),
+            (json!({}), "/url"),
             (json!({ "url": "ftp://lms.example/" }), "/url"),
             (json!({ "url": "http://lms.example/" }), "/url"),
             (json!({ "url": "https://user:secret@lms.example/" }), "/url"),

@@ -95,16 +95,20 @@ fn everything() -> Vec<String> {
 #[serde(deny_unknown_fields)]
 pub(super) struct WebhookPatch {
     /// Where to.
-    #[schema(max_length = 2048)]
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = String, max_length = 2048)]
     url: Option<String>,
     /// Types and families of events.
-    #[schema(max_items = 100)]
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = Vec<String>, max_items = 100)]
     types: Option<Vec<String>>,
     /// For people.
     #[serde(default, deserialize_with = "fields::patched")]
     #[schema(value_type = Option<String>, max_length = 200)]
     description: fields::Patched<fields::Line>,
     /// false pauses it, true switches it on, also after the server switched it off.
+    #[serde(default, deserialize_with = "fields::kept_value")]
+    #[schema(value_type = bool)]
     active: Option<bool>,
 }
 
