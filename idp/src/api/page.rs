@@ -34,7 +34,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
         let Query(value) = query.map_err(|error| {
             use std::error::Error as _;
             let detail = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            Problem::new(Code::InvalidParameter, detail.chars().take(300).collect::<String>())
+            let detail: String = detail.chars().take(300).collect();
+            // What cannot be read is named before why.
+            let word =
+                |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            match detail.split_once(": ").filter(|(name, _)| word(name)) {
+                Some((name, "invalid digit found in string")) => {
+                    Problem::parameter(name, "a whole number, not negative")
+                }
+                Some((name, what)) => Problem::parameter(name, what),
+                None => Problem::new(Code::InvalidParameter, detail),
+            }
         })?;
         Ok(Self(value))
     }
