@@ -159,7 +159,19 @@ pub(super) struct NewSeatRequest {
     /// Why, for who decides.
     #[serde(default, deserialize_with = "fields::optional")]
     #[schema(value_type = Option<String>, max_length = 500)]
-    reason: Option<fields::Paragraph>,
+    reason: Option<Reason>,
+}
+
+/// Why a seat is asked for, in the words of who asks.
+#[derive(Debug)]
+struct Reason(String);
+
+impl fields::FromText for Reason {
+    fn from_text(text: &str) -> Result<Self, String> {
+        let fits = text.trim().chars().count() <= MOST_CHARACTERS;
+        let text = fields::Paragraph::from_text(text).ok().filter(|_| fits);
+        text.map(|text| Self(text.0)).ok_or_else(|| format!("1 to {MOST_CHARACTERS} characters of text"))
+    }
 }
 
 /// Ask for a seat. It is the organization's request, and billed to it: an administrator decides within thirty days, unless the
@@ -172,9 +184,6 @@ pub(super) struct NewSeatRequest {
 async fn ask(State(app): State<App>, caller: Caller, body: Body<NewSeatRequest>) -> Answer {
     caller.on_self(&app, Action::UpdateSelf).await?;
     let new = &body.value;
-    if new.reason.as_ref().is_some_and(|reason| reason.0.chars().count() > MOST_CHARACTERS) {
-        return Err(Problem::field("/reason", "too_long", "at most 500 characters").into());
-    }
     let mut tx = app.db.begin().await?;
     requests::hold(&mut tx, (&new.organization.0, caller.id()), app.clock.now()).await?;
     let mut write = Write::begin_in(tx, (&app, &caller), &body.idempotency).await?;

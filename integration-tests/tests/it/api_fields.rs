@@ -118,9 +118,11 @@ fn wrong_addresses(path: &str, things: &[(&str, String)], operation: &Value) -> 
 }
 
 fn judge(answer: &Answer, what: &str, pointer: &str, complaints: &mut Vec<String>) {
-    let named =
-        (answer.status == 422).then(|| answer.json()["errors"][0]["pointer"].as_str().unwrap_or_default().to_owned());
-    if named.as_deref() != Some(pointer) {
+    let error = (answer.status == 422).then(|| answer.json()["errors"][0].clone()).unwrap_or_default();
+    let named = error["pointer"].as_str();
+    // What is missing of a thing is named within it.
+    let within = error["code"] == "missing" && named.is_some_and(|named| named.starts_with(&format!("{pointer}/")));
+    if named != Some(pointer) && !within {
         complaints.push(format!(
             "{what} {pointer}: {} {}",
             answer.status,
@@ -190,6 +192,7 @@ async fn every_field_of_every_route_refuses_what_it_cannot_be(engine: Engine) {
                     "/consents",
                     "/handled",
                     "/imports/{import}/password-hashes",
+                    "/organizations/{organization}/seat-requests/",
                 ]
                 .iter();
                 let not_theirs = not_theirs.any(|those| path.contains(those));
