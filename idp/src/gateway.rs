@@ -7,7 +7,6 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use habilis_policies::api_keys::KeyRefusal;
 use habilis_policies::identifiers::Siren;
 use habilis_policies::resources;
@@ -22,6 +21,7 @@ use crate::oidc::error::no_store;
 use crate::outcome::Outcome;
 use crate::web::Origin;
 use crate::web::params::Params;
+use crate::web::routing::{erased, get};
 
 /// Where gateways ask.
 pub const CHECK: &str = "/api-keys/check";
@@ -30,7 +30,7 @@ const ERROR: HeaderName = HeaderName::from_static("x-habilis-error");
 
 /// The routes.
 pub fn router() -> Router<App> {
-    Router::new().route(CHECK, get(check).post(check)).route("/v2/cfakeyinfo", get(info).post(info))
+    Router::new().route(CHECK, get(check).post(erased(check))).route("/v2/cfakeyinfo", get(info).post(erased(info)))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -8,7 +8,6 @@ use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -23,6 +22,7 @@ use crate::oidc::pages::Advice;
 use crate::outcome::{Fault, Outcome};
 use crate::web::cookies::Cookies;
 use crate::web::params::Params;
+use crate::web::routing::get;
 use crate::web::{Origin, boundary, chrome, render};
 use crate::{account, api, assets, gateway, oidc};
 

@@ -35,7 +35,6 @@ pub mod updates;
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use jiff::Timestamp;
 
 use crate::app::App;
@@ -48,6 +47,7 @@ use crate::mail::letters::{device, paris};
 use crate::outcome::Outcome;
 use crate::web::cookies::{Browser, Cookies};
 use crate::web::params::Params;
+use crate::web::routing::{form, get, post};
 use crate::web::{Form, Origin, chrome, render, see_other};
 use pages::{Account, Device};
 
@@ -58,21 +58,21 @@ pub fn router() -> Router<App> {
         .route(activity::PATH, get(activity::show))
         .route("/account/applications", get(applications::show))
         .route("/account/applications/revoke", post(applications::revoke))
-        .route(organizations_page::PATH, get(organizations_page::show).post(organizations_page::answer))
-        .route(seats_page::PATH, get(seats_page::show).post(seats_page::post))
-        .route(completion::PATH, get(completion::show).post(completion::take))
+        .route(organizations_page::PATH, form(organizations_page::show, organizations_page::answer))
+        .route(seats_page::PATH, form(seats_page::show, seats_page::post))
+        .route(completion::PATH, form(completion::show, completion::take))
         .route("/account/sign-out-others", post(devices::sign_out_others))
         .route("/account/compromise", post(report))
-        .route(password::PATH, get(password::get).post(password::post))
-        .route("/compromise/{token}", get(compromise::get).post(compromise::post))
+        .route(password::PATH, form(password::get, password::post))
+        .route("/compromise/{token}", form(compromise::get, compromise::post))
         .route("/account/sign-out-device", post(devices::sign_out))
-        .route("/account/profile", get(profile::show).post(profile::save))
+        .route("/account/profile", form(profile::show, profile::save))
         .route("/account/profile/email", post(profile::ask_email))
-        .route("/account/email/{token}", get(profile::confirm_page).post(profile::confirm))
-        .route("/account/email/undo/{token}", get(profile::undo_page).post(profile::undo))
-        .route("/activate/{token}", get(activation::get).post(activation::post))
-        .route("/updates/{token}", get(updates::get).post(updates::post))
-        .route("/sign-up", get(sign_up::get).post(sign_up::post))
+        .route("/account/email/{token}", form(profile::confirm_page, profile::confirm))
+        .route("/account/email/undo/{token}", form(profile::undo_page, profile::undo))
+        .route("/activate/{token}", form(activation::get, activation::post))
+        .route("/updates/{token}", form(updates::get, updates::post))
+        .route("/sign-up", form(sign_up::get, sign_up::post))
         .merge(security::router())
 }
 

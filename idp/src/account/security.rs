@@ -7,7 +7,6 @@ use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
 use habilis_policies::acr::Level;
 use habilis_policies::second_factor::Rule;
 use jiff::Timestamp;
@@ -32,6 +31,7 @@ use crate::mail::letters::paris;
 use crate::outcome::Outcome;
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::params::Params;
+use crate::web::routing::{form, get, post};
 use crate::web::{Form, Origin, chrome, render, see_other};
 
 const PATH: &str = "/account/security";
@@ -44,7 +44,7 @@ pub fn router() -> Router<App> {
     Router::new()
         .route(PATH, get(show))
         .route("/account/security/apps", post(begin_app))
-        .route("/account/security/apps/{id}", get(show_app).post(confirm_app))
+        .route("/account/security/apps/{id}", form(show_app, confirm_app))
         .route("/account/security/apps/{id}/remove", post(remove_app))
         .route("/account/security/passkeys", post(add_passkey))
         .route("/account/security/passkeys/options", post(passkey_options))

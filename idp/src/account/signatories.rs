@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 
 use crate::app::App;
+use crate::config::Config;
+use crate::db::clients::{self, MANAGES_ALL};
 use crate::db::contacts::{self, Contact};
 use crate::db::organizations::Organization;
 use crate::db::{Tx, people};
@@ -67,7 +69,7 @@ pub async fn changed(
 ) -> Outcome<()> {
     let after = contacts::of_duty(tx, &organization.id, "signatory").await?;
     let signatories = after.iter().map(|contact| contact.name.clone()).collect();
-    let act = SensitiveAct::SignatoryChanged { person: actor(tx, by).await?, signatories };
+    let act = SensitiveAct::SignatoryChanged { person: acted(tx, &app.config, by).await?, signatories };
     let known = |contact: &&Contact| !before.iter().any(|other| other.email == contact.email);
     let to: Vec<_> = before.iter().chain(after.iter().filter(known)).cloned().collect();
     write(tx, app.into(), (organization, act, &to), now).await
@@ -85,6 +87,19 @@ async fn write(
         mail::write_to(tx, post, (&to, &letter), (now, now)).await?;
     }
     Ok(())
+}
+
+/// What a letter to an organization calls whoever acted: of its own the name, of the operator's staff and automation the operator's. Its audit
+/// trail says no more (R036).
+///
+/// # Errors
+/// The database failed.
+pub async fn acted(tx: &mut Tx, config: &Config, id: &str) -> Outcome<String> {
+    let staff = people::find(tx, id).await?.is_some_and(|person| person.operator || person.privacy);
+    if staff || clients::manages(tx, id).await?.as_deref() == Some(MANAGES_ALL) {
+        return Ok(config.pages.name.clone());
+    }
+    actor(tx, id).await
 }
 
 /// What a letter calls whoever acted: the person's name, or the id of a client.

@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::{Acting, Caller};
@@ -33,6 +32,7 @@ use crate::db::api_keys::{self, ApiKey as Row, Live, NewApiKey};
 use crate::db::{api_key_uses, audit, is_unique_violation, members, orders, subscription_ends as said};
 use crate::mail::organizations::SensitiveAct;
 use crate::seats;
+use crate::web::routing::routes;
 
 /// Days of usage told at once, at the most.
 const MAX_DAYS: i32 = 400;
@@ -361,7 +361,7 @@ async fn create(
     let (about, version) = show(&mut write, &organization.id, &id).await?;
     let event = acting.event(&caller, "api_key.issued").about(&id).changed(Value::Null, traced(&about));
     audit::record(&mut write.tx, event, write.now).await?;
-    let person = signatories::actor(&mut write.tx, caller.id()).await?;
+    let person = signatories::acted(&mut write.tx, &app.config, caller.id()).await?;
     let act = SensitiveAct::ApiKeyIssued { person, key: new.name.0.clone() };
     signatories::tell(&mut write.tx, &app, (organization, act), write.now).await?;
     let location = format!("/api/v1/organizations/{}/api-keys/{id}", organization.id);

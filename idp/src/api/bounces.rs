@@ -7,7 +7,6 @@ use habilis_policies::contact::Email;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::{Body, fields};
@@ -16,6 +15,7 @@ use super::problem::{Answer, Code, Problem};
 use super::write::{Write, Written};
 use crate::app::App;
 use crate::mail::bounces::{self, Returned};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(report))

@@ -12,7 +12,6 @@ use serde_json::Value;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::{Body, fields};
@@ -23,6 +22,7 @@ use super::rights::{Roles, giving, set_roles};
 use super::write::{Write, Written};
 use crate::app::App;
 use crate::db::TURN;
+use crate::web::routing::routes;
 
 /// Acts in one request.
 const MOST: usize = 1000;

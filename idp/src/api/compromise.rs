@@ -3,7 +3,6 @@
 use axum::extract::State;
 use habilis_policies::authorization::Action;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::NoBody;
@@ -14,6 +13,7 @@ use super::write::{Write, Written};
 use crate::account::compromise;
 use crate::app::App;
 use crate::db::people;
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(report))

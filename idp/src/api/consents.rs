@@ -6,7 +6,6 @@ use habilis_policies::authorization::Action;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::people::somebody;
@@ -14,6 +13,7 @@ use super::problem::Answer;
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::consents;
+use crate::web::routing::routes;
 
 /// Most of one person; more than there are portals.
 const MOST: u32 = 1000;

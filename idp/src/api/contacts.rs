@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, fields};
 use super::caller::{Acting, Caller};
@@ -21,6 +20,7 @@ use super::{Problems, instant};
 use crate::account::signatories;
 use crate::app::App;
 use crate::db::{audit, contacts};
+use crate::web::routing::routes;
 
 /// The duty of those who are told of sensitive acts.
 const SIGNATORY: &str = "signatory";

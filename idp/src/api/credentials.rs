@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::{Body, NoBody, fields};
@@ -28,6 +27,7 @@ use crate::login::links::may_be_sent;
 use crate::login::{factors, reissue};
 use crate::mail::factors::ResetBy;
 use crate::mail::organizations::SensitiveAct;
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -105,7 +105,7 @@ async fn reset_of_member(
     let by = ResetBy::Organization(on.organization.name.clone());
     let removed = factors::reset_as(&mut write.tx, &app, (&account, event, by), write.now).await?;
     if member.role == "administrator" {
-        let by = signatories::actor(&mut write.tx, caller.id()).await?;
+        let by = signatories::acted(&mut write.tx, &app.config, caller.id()).await?;
         let person = format!("{} {}", member.given_name, member.family_name);
         let act = SensitiveAct::FactorsReset { person, by };
         signatories::tell(&mut write.tx, &app, (&on.organization, act), write.now).await?;
@@ -208,7 +208,7 @@ async fn reset_of_person(
     let event = caller.event("second_factors.reset").about(&person.id);
     let event = event.with("reason", body.value.reason.0.clone());
     let removed = factors::reset_as(&mut write.tx, &app, (&account, event, ResetBy::Operator), write.now).await?;
-    let by = signatories::actor(&mut write.tx, caller.id()).await?;
+    let by = signatories::acted(&mut write.tx, &app.config, caller.id()).await?;
     for organization in administered {
         let person = format!("{} {}", account.given_name, account.family_name);
         let act = SensitiveAct::FactorsReset { person, by: by.clone() };

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
@@ -26,6 +25,7 @@ use crate::db::data_returns::DataReturn as Row;
 use crate::db::{Conn, Tx, audit, data_returns, members, orders, purges, subscription_ends};
 use crate::outcome::Outcome;
 use crate::seats;
+use crate::web::routing::routes;
 
 /// Years for which data may be kept by agreement, at the most.
 const MOST_YEARS: i16 = 10;

@@ -5,7 +5,6 @@ use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use habilis_policies::authorization::SCOPES;
 use serde_json::Value;
 use utoipa::openapi::header::HeaderBuilder;
@@ -19,6 +18,7 @@ use crate::app::App;
 use crate::login::forgot::ui_locales;
 use crate::outcome::Outcome;
 use crate::web::page::{Chrome, Sample, sample_chrome};
+use crate::web::routing::get;
 use crate::web::text::Locale;
 use crate::web::{Origin, chrome, render};
 

@@ -9,7 +9,6 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::{Body, fields};
@@ -24,6 +23,7 @@ use crate::db::document_requests as rows;
 use crate::db::{Conn, audit, measures as measure_rows};
 use crate::mail::documents::Stage;
 use crate::measures::{self, Decision, Subject};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(accept)).routes(routes!(refuse)).routes(routes!(cancel))

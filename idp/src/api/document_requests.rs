@@ -19,7 +19,6 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
-use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, RawBody, fields};
 use super::caller::Caller;
@@ -34,6 +33,7 @@ use crate::app::App;
 use crate::db::document_requests::{self as rows, NewDocument, NewRequest};
 use crate::db::{Conn, audit, organizations};
 use crate::mail::documents::Stage;
+use crate::web::routing::routes;
 
 const STATUSES: &[&str] = &["open", "answered", "accepted", "cancelled"];
 /// What documents are sealed for.

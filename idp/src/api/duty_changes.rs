@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
@@ -27,6 +26,7 @@ use crate::db::duty_changes::{self, NewDutyChange};
 use crate::db::{is_unique_violation, people};
 use crate::mail;
 use crate::mail::duties::{DutyLetter, DutyStage};
+use crate::web::routing::routes;
 
 const STATUSES: &[&str] = &["requested", "done", "refused", "withdrawn", "expired"];
 

@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::again::not_too_soon;
 use super::body::{Body, NoBody, fields};
@@ -33,6 +32,7 @@ use crate::account::{invite, updates};
 use crate::app::App;
 use crate::db::enrolments::{self, Enrolment as Row, NewEnrolment, Span};
 use crate::db::{Tx, audit, enrolment_links, members, people, portal_grants};
+use crate::web::routing::routes;
 
 const STATUSES: &[&str] = &["pre_registered", "registered", "lapsed", "withdrawn", "closed"];
 

@@ -11,7 +11,6 @@ use habilis_policies::events::Selection;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::caller::Caller;
@@ -20,6 +19,7 @@ use super::problem::{Answer, Code, Problem};
 use crate::app::App;
 use crate::db::events::{self, OPERATOR};
 use crate::events::PublicEvent;
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(of_organization)).routes(routes!(of_server))

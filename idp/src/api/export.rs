@@ -10,7 +10,6 @@ use habilis_policies::csv_people;
 use jiff::civil::Date;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::caller::Caller;
@@ -24,6 +23,7 @@ use crate::db::cursor::{Cursor, MAX_LIMIT, Order};
 use crate::db::members_list::{self, MemberFilter};
 use crate::db::{audit, members, seats};
 use crate::mail::organizations::SensitiveAct;
+use crate::web::routing::routes;
 
 /// Headers that the import knows, and two that it leaves out.
 const HEADERS: [&str; 14] = [
@@ -113,7 +113,7 @@ async fn members(
     let event = event.with("right", query.right.clone()).with("missing", query.missing.clone());
     let event = event.with("address", query.address.clone());
     audit::record(&mut tx, event, now).await?;
-    let person = signatories::actor(&mut tx, caller.id()).await?;
+    let person = signatories::acted(&mut tx, &app.config, caller.id()).await?;
     let act = SensitiveAct::MembersExported { person };
     signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
     tx.commit().await?;

@@ -9,7 +9,6 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::{Body, fields};
@@ -23,6 +22,7 @@ use crate::db::audit::{self, Event};
 use crate::db::measures as rows;
 use crate::db::orders;
 use crate::measures::{self, Subject};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(give_notice)).routes(routes!(present)).routes(routes!(met))

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, fields};
 use super::caller::Caller;
@@ -22,6 +21,7 @@ use super::{Problems, instant};
 use crate::app::App;
 use crate::db::groups::{self, Group as Row, GroupMember};
 use crate::db::{audit, is_unique_violation};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -8,7 +8,6 @@ use habilis_policies::authorization::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
@@ -22,6 +21,7 @@ use crate::account::identity;
 use crate::app::App;
 use crate::db::identities::{self, Verification};
 use crate::db::{audit, people};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(verify, list))

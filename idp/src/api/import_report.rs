@@ -8,7 +8,6 @@ use habilis_policies::csv_out::Sheet;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::caller::Caller;
@@ -20,6 +19,7 @@ use super::problem::Answer;
 use crate::app::App;
 use crate::db::imports::{self, Row};
 use crate::jobs::imports::Wrong;
+use crate::web::routing::routes;
 use crate::web::text::Locale;
 
 /// What rows can be.

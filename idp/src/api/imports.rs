@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
-use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, RawBody, fields};
 use super::caller::{Acting, Caller};
@@ -27,6 +26,7 @@ use crate::db::imports::{self, Import as Stored, NewImport};
 use crate::db::jobs::{self, NewJob};
 use crate::db::{Conn, audit, import_entries};
 use crate::jobs::imports::{APPLY, CHECK, Hashes, PURPOSE, Plan};
+use crate::web::routing::routes;
 use axum::response::IntoResponse as _;
 
 /// Jobs of an organization that wait or run.

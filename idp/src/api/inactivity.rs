@@ -7,7 +7,6 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::page::{self, Asked, Page, Paging};
@@ -15,6 +14,7 @@ use super::problem::{Answer, Problem};
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::members::{self, Inactive};
+use crate::web::routing::routes;
 
 /// Days without a sign-in when the caller names no number.
 const USUAL: u16 = 90;

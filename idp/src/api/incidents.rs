@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
@@ -23,6 +22,7 @@ use crate::db::members::Member;
 use crate::db::{audit, incidents as rows, members};
 use crate::incidents::{self, Kind, Reported};
 use crate::mail::incidents::About;
+use crate::web::routing::routes;
 
 const STATUSES: &[&str] = &["open", "handled"];
 /// Reports in words that the administrators of one organization may make within [`WINDOW`]: each is mailed.

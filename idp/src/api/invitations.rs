@@ -10,7 +10,6 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::again;
 use super::attributes::{PhoneNumber, birthdate, missing_problem};
@@ -33,6 +32,7 @@ use crate::db::members::{self, Terms};
 use crate::db::membership_offers::NewOffer;
 use crate::db::people::Person;
 use crate::db::{account_links, audit, membership_offers, people};
+use crate::web::routing::routes;
 use crate::web::text::Locale;
 
 pub(super) fn router() -> OpenApiRouter<App> {

@@ -8,7 +8,6 @@ use habilis_policies::authorization::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::page::{Asked, Page, Paging, cursor_before};
@@ -16,6 +15,7 @@ use super::problem::{Answer, Problem};
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::jobs::{self, Shown, Whose};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))

@@ -16,7 +16,6 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::page::{self, Asked};
@@ -24,6 +23,7 @@ use super::problem::{Answer, Code, Problem};
 use super::{Problems, instant};
 use crate::app::App;
 use crate::lifecycle::{self, Bounds, Line, Overview};
+use crate::web::routing::routes;
 
 /// Most years ahead.
 const YEARS: i16 = 10;

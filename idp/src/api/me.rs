@@ -13,7 +13,6 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::attributes::{PhoneNumber, missing_problem, patched_attributes};
 use super::body::{Body, NoBody, fields};
@@ -36,6 +35,7 @@ use crate::db::{
 use crate::login::finish::asked;
 use crate::mail::letters::device;
 use crate::oidc::backchannel_logout::deliver_soon;
+use crate::web::routing::routes;
 use crate::web::text::Locale;
 
 pub(super) fn router() -> OpenApiRouter<App> {

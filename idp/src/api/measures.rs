@@ -10,7 +10,6 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
@@ -28,6 +27,7 @@ use crate::db::measures as rows;
 use crate::db::{Conn, clients, members, orders, organizations};
 use crate::measures::{self, Decision, Done, Refused, Subject};
 use crate::oidc::client::Banner;
+use crate::web::routing::routes;
 
 const MEASURES: &[&str] = &["formal_notice", "suspension", "termination"];
 const CHANGED: &str = "it has another status by now";

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::attributes::{PhoneNumber, missing_problem, patched_attributes};
 use super::body::{Body, NoBody, fields};
@@ -32,6 +31,7 @@ use crate::db::members_list::{self, MemberFilter, MemberRow};
 use crate::db::people::{self, Profile};
 use crate::db::{Conn, Tx, audit, portal_grants};
 use crate::seats::{self, State as SeatState, Taking};
+use crate::web::routing::routes;
 
 /// How a mail address may stand, for lists.
 pub(super) const ADDRESSES: &[&str] = &["proven", "unproven", "refused"];

@@ -9,7 +9,6 @@ use habilis_policies::authorization::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::page::{self, Asked, Page, Paging, cursor_before};
@@ -20,6 +19,7 @@ use crate::db::notices::{self, Notice as Row};
 use crate::db::outbox::{self, OfNotice};
 use crate::db::{At, Conn, people};
 use crate::lifecycle::NAMES;
+use crate::web::routing::routes;
 
 /// Mails shown of the notices of one page; one goes to every administrator.
 const MAILS: u32 = 20_000;

@@ -6,7 +6,6 @@ use habilis_policies::authorization::Action;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::attributes::missing_problem;
 use super::body::NoBody;
@@ -22,6 +21,7 @@ use crate::account::offers;
 use crate::app::App;
 use crate::db::audit;
 use crate::db::membership_offers::{self, Offer as Row};
+use crate::web::routing::routes;
 
 const STATUSES: &[&str] = &["open", "accepted", "declined", "withdrawn", "expired"];
 

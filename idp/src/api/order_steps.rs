@@ -11,7 +11,6 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::again::not_too_soon;
@@ -34,6 +33,7 @@ use crate::measures;
 use crate::orders::{Administrator, Appointed, appoint};
 use crate::seats;
 use crate::seats::letters::{self, About};
+use crate::web::routing::routes;
 
 /// What a notice about a step is called among the notices: it is of the order, as its reminders are.
 const ORDER_NOTICE: &str = "order";

@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::{Acting, Caller};
@@ -34,6 +33,7 @@ use crate::db::orders::{self, NewOrder, Order as Row};
 use crate::db::{audit, is_unique_violation, members, products, purges, seats as seat_rows, trials};
 use crate::orders::Administrator;
 use crate::seats;
+use crate::web::routing::routes;
 
 /// Seats of one order at the most.
 const MOST_SEATS: u32 = 1_000_000;

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::{Body, fields, fields::Patched};
@@ -24,6 +23,7 @@ use crate::config::Config;
 use crate::db::{Conn, audit, members, organizations};
 use crate::login::rules;
 use crate::mail::organizations::SensitiveAct;
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(read, update))
@@ -249,7 +249,7 @@ async fn update(
     members::lock(&mut write.tx, &acting.organization.id).await?;
     let (_, version) = show(&mut write.tx, &app.config, &acting.organization.id).await?;
     if_match.check(version)?;
-    let person = signatories::actor(&mut write.tx, caller.id()).await?;
+    let person = signatories::acted(&mut write.tx, &app.config, caller.id()).await?;
     if change(&mut write, &app, (&caller, &acting), &body.value).await? {
         let act = SensitiveAct::RulesChanged { person: person.clone() };
         signatories::tell(&mut write.tx, &app, (&acting.organization, act), write.now).await?;

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
@@ -22,6 +21,7 @@ use super::{Problems, instant};
 use crate::app::App;
 use crate::db::organizations_list::{self, OrganizationFilter, OrganizationRow};
 use crate::db::{api_keys, audit, is_unique_violation, organizations};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, update))

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
-use utoipa_axum::routes;
 
 use super::body::{Body, RawBody, fields};
 use super::caller::{Caller, OnMember};
@@ -28,6 +27,7 @@ use crate::db::audit;
 use crate::db::members;
 use crate::db::overrides::{self, Document, NewOverride};
 use crate::mail::organizations::SensitiveAct;
+use crate::web::routing::routes;
 
 const STATUSES: &[&str] = &["requested", "done", "declined", "withdrawn", "expired"];
 /// What documents are sealed for.

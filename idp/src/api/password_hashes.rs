@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::{Body, RawBody, fields};
@@ -37,6 +36,7 @@ use crate::db::password_exports::{self, Holder};
 use crate::jobs::imports::{HASHES, login_of};
 use crate::login::rules;
 use crate::mail::organizations::SensitiveAct;
+use crate::web::routing::routes;
 
 /// Rows of an import looked at in one go.
 const ROWS: u32 = 1000;

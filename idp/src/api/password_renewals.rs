@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::caller::Caller;
@@ -28,6 +27,7 @@ use crate::app::App;
 use crate::db::{audit, passwords};
 use crate::login::due::{self, Due, Standing};
 use crate::mail::organizations::SensitiveAct;
+use crate::web::routing::routes;
 
 /// Days ahead when the caller names no number.
 const USUAL: u16 = 30;
@@ -217,7 +217,7 @@ async fn export(
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     audit::record(&mut tx, acting.event(&caller, "passwords.exported").with("due_within", days), now).await?;
-    let person = signatories::actor(&mut tx, caller.id()).await?;
+    let person = signatories::acted(&mut tx, &app.config, caller.id()).await?;
     let act = SensitiveAct::MembersExported { person };
     signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
     tx.commit().await?;

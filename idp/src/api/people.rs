@@ -6,7 +6,6 @@ use habilis_policies::authorization::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::declarations::Declaration;
@@ -18,6 +17,7 @@ use super::{Problems, instant};
 use crate::app::App;
 use crate::db::people_list::{self, PersonFilter, PersonRow};
 use crate::db::{At, Conn, declarations, people};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use url::Url;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::{Body, NoBody, fields};
@@ -22,6 +21,7 @@ use crate::account::invite::{self, Incomplete, Invitation, InviteRefusal};
 use crate::account::landing::Landing;
 use crate::app::App;
 use crate::db::{Conn, audit, members, people};
+use crate::web::routing::routes;
 use crate::web::text::Locale;
 
 /// Longest address of a page, in bytes.

@@ -7,7 +7,6 @@ use habilis_policies::authorization::Action;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::notices::outcome;
@@ -17,6 +16,7 @@ use super::problem::Answer;
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::outbox::{self, Notice};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list))

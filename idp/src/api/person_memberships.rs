@@ -6,7 +6,6 @@ use habilis_policies::authorization::Action;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::caller::Caller;
@@ -15,6 +14,7 @@ use super::people::somebody;
 use super::problem::Answer;
 use crate::app::App;
 use crate::db::organizations::{self, AnyMembership};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list))

@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, fields};
 use super::caller::Caller;
@@ -34,6 +33,7 @@ use crate::oidc::claims::ClaimsProfile;
 use crate::oidc::client::{Authentication, Metadata, MetadataProblem, Registration, Settings, check_for_operator};
 use crate::oidc::initial_access::Terms;
 use crate::oidc::subject::verify_sector;
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -7,7 +7,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields, fields::Patched};
 use super::caller::Caller;
@@ -19,6 +18,7 @@ use super::write::{Write, Written, found};
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::{audit, is_unique_violation, products};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, update))

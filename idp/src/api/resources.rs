@@ -7,7 +7,6 @@ use habilis_policies::authorization::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, fields};
 use super::caller::Caller;
@@ -20,6 +19,7 @@ use crate::app::App;
 use crate::db::Conn;
 use crate::db::resources as rows;
 use crate::resources::{self, Refused, Terms};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, update, remove))

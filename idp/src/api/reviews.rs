@@ -18,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::{Acting, Caller};
@@ -32,6 +31,7 @@ use crate::app::App;
 use crate::db::jobs::{self, NewJob};
 use crate::db::{Conn, audit, members, reviews};
 use crate::jobs::sign_offs::SIGN_OFF;
+use crate::web::routing::routes;
 
 /// Decisions in one request.
 const MOST: usize = 500;

@@ -10,7 +10,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::Body;
@@ -23,6 +22,7 @@ use super::write::{Write, Written, found};
 use crate::app::App;
 use crate::db::members::{self, Right};
 use crate::db::{audit, clients, organizations, portal_grants};
+use crate::web::routing::routes;
 
 /// Longest name of a role.
 const MAX_ROLE: usize = 64;

@@ -10,10 +10,9 @@ use habilis_policies::trail::OPERATOR;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
-use super::caller::{Acting, Caller};
+use super::caller::Caller;
 use super::page::{self, Asked, Page, Paging};
 use super::problem::{Answer, Code, Problem};
 use super::requests::{DecisionNote, RequestQuery};
@@ -25,6 +24,7 @@ use crate::db::members;
 use crate::db::seat_requests as rows;
 use crate::seats::SeatRefusal;
 use crate::seats::requests::{self, Answered, Asking, GrantRefusal};
+use crate::web::routing::routes;
 
 const STATUSES: &[&str] = &["requested", "granted", "declined", "withdrawn", "expired"];
 
@@ -93,10 +93,15 @@ impl SeatRequest {
     }
 }
 
+/// Whether the caller may know of a request: the operator's staff is shown to itself alone.
+fn seen(row: &rows::SeatRequest, caller: &Caller) -> bool {
+    caller.sees(&row.person_id, (row.staff, row.staff))
+}
+
 fn shown(found: Vec<rows::SeatRequest>, limit: u32, caller: &Caller) -> Page<SeatRequest> {
     let cursor = |row: &rows::SeatRequest| page::cursor_before(row.requested_at.milliseconds(), &row.id);
     let mut page = Page::of(found, limit, cursor, |row| row);
-    page.items.retain(|row| caller.sees(&row.person_id, (row.staff, row.staff)));
+    page.items.retain(|row| seen(row, caller));
     Page { items: page.items.into_iter().map(|row| SeatRequest::shown(row, caller)).collect(), next: page.next }
 }
 
@@ -286,25 +291,25 @@ async fn list(
 async fn read(State(app): State<App>, caller: Caller, Path((organization, id)): Path<(String, String)>) -> Answer {
     let acting = caller.in_organization(&app, Action::ReadSeats, &organization).await?;
     let row = rows::find(&mut app.db.reader().await?, &acting.organization.id, &id).await?;
-    let row = row.filter(|row| caller.sees(&row.person_id, (row.staff, row.staff)));
+    let row = row.filter(|row| seen(row, &caller));
     let Some(row) = row else { return Err(Problem::not_found().into()) };
     Ok(Written::changed(&SeatRequest::shown(row, &caller))?.into_response())
 }
 
-/// A request that is to be answered, with its organization held.
-async fn to_answer(
+/// A request that is to be answered, with its organization held, and the answer that `event` will tell of.
+async fn to_answer<'a>(
     app: &App,
-    caller: &Caller,
-    (organization, id): (&str, &str),
-    body: &Body<DecisionNote>,
-) -> Answer<(Acting, Write, rows::SeatRequest)> {
+    caller: &'a Caller,
+    ((organization, id), event): ((&str, &str), &'static str),
+    body: &'a Body<DecisionNote>,
+) -> Answer<(Write, rows::SeatRequest, Answered<'a>)> {
     let acting = caller.in_organization(app, Action::DecideSeatRequest, organization).await?;
     let mut write = Write::begin(app, caller, &body.idempotency).await?;
     members::lock(&mut write.tx, &acting.organization.id).await?;
     let row = rows::find(&mut write.tx, &acting.organization.id, id).await?;
-    let row = row.filter(|row| caller.sees(&row.person_id, (row.staff, row.staff)));
-    let Some(row) = row else { return Err(Problem::not_found().into()) };
-    Ok((acting, write, row))
+    let Some(row) = row.filter(|row| seen(row, caller)) else { return Err(Problem::not_found().into()) };
+    let answer = Answered { by: caller.id(), note: body.value.text(), event: acting.event(caller, event) };
+    Ok((write, row, answer))
 }
 
 /// Answers with the request as it is now.
@@ -332,9 +337,8 @@ async fn approve(
     Path((organization, id)): Path<(String, String)>,
     body: Body<DecisionNote>,
 ) -> Answer {
-    let (acting, mut write, row) = to_answer(&app, &caller, (&organization, &id), &body).await?;
-    let answer =
-        Answered { by: caller.id(), note: body.value.text(), event: acting.event(&caller, "seat.request_granted") };
+    let asked = (organization.as_str(), id.as_str());
+    let (mut write, row, answer) = to_answer(&app, &caller, (asked, "seat.request_granted"), &body).await?;
     match requests::grant(&mut write.tx, &app, (&row, answer), write.now).await? {
         Ok(()) => finish(&app, &caller, (write, row)).await,
         Err(refusal @ (GrantRefusal::Answered | GrantRefusal::NotInForce)) => {
@@ -364,9 +368,8 @@ async fn decline(
     Path((organization, id)): Path<(String, String)>,
     body: Body<DecisionNote>,
 ) -> Answer {
-    let (acting, mut write, row) = to_answer(&app, &caller, (&organization, &id), &body).await?;
-    let answer =
-        Answered { by: caller.id(), note: body.value.text(), event: acting.event(&caller, "seat.request_declined") };
+    let asked = (organization.as_str(), id.as_str());
+    let (mut write, row, answer) = to_answer(&app, &caller, (asked, "seat.request_declined"), &body).await?;
     if !requests::decline(&mut write.tx, &app, (&row, answer), write.now).await? {
         return Err(answered().into());
     }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, NoBody, fields};
 use super::caller::Caller;
@@ -22,6 +21,7 @@ use crate::db::members::{self, Member};
 use crate::db::seats::{self as rows, Pool};
 use crate::db::{Conn, audit};
 use crate::seats::{self, SeatRefusal, State as SeatState, Taking, TransferRefusal};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

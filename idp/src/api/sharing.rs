@@ -8,7 +8,6 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::page::{Asked, Page, Paging, cursor_before};
@@ -17,6 +16,7 @@ use super::problem::{Answer, Problem};
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::sharing_suspicions::{self, Suspicion};
+use crate::web::routing::routes;
 
 /// Days back when the caller names no number.
 const USUAL: u16 = 30;

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::body::{Body, fields};
@@ -23,6 +22,7 @@ use crate::app::App;
 use crate::db::Conn;
 use crate::keyring::{ALGORITHMS, KeyLine, lines};
 use crate::rotation::{self, Withdrawal};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(rotate)).routes(routes!(withdraw))

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::{Acting, Caller};
@@ -27,6 +26,7 @@ use crate::app::App;
 use crate::db::members::{self, Member};
 use crate::db::successions::{self, NewSuccession};
 use crate::db::{audit, is_unique_violation};
+use crate::web::routing::routes;
 
 const STATUSES: &[&str] = &["requested", "approved", "done", "declined", "withdrawn", "failed"];
 

@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::caller::Caller;
 use super::page::{Asked, Page, Paging, cursor_before};
@@ -17,6 +16,7 @@ use super::problem::Answer;
 use super::{Problems, instant};
 use crate::app::App;
 use crate::db::audit::{self, Entry};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(of_organization)).routes(routes!(of_server))

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::body::{Body, fields};
 use super::caller::Caller;
@@ -25,6 +24,7 @@ use crate::db::orders::Order;
 use crate::db::trials::{self, NewTrial};
 use crate::db::{audit, is_unique_violation, members, orders, products};
 use crate::seats::{self, letters};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(change))

@@ -14,7 +14,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::caller::Caller;
@@ -27,6 +26,7 @@ use crate::app::App;
 use crate::db::seat_usage::{self, Place, UsageLine};
 use crate::db::{Conn, audit, orders, organizations, trials};
 use crate::mail::organizations::SensitiveAct;
+use crate::web::routing::routes;
 
 /// Lines of the history that are read in one go: memory stays the same however many there are.
 const BATCH: u32 = 2_000;
@@ -106,7 +106,7 @@ async fn of_organization(
     let mut tx = app.db.begin().await?;
     let event = acting.event(&caller, "usage.exported");
     audit::record(&mut tx, event.with("from", window.from.to_string()).with("to", window.to.to_string()), now).await?;
-    let person = signatories::actor(&mut tx, caller.id()).await?;
+    let person = signatories::acted(&mut tx, &app.config, caller.id()).await?;
     let act = SensitiveAct::UsageExported { person };
     signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
     tx.commit().await?;

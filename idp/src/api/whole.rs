@@ -8,7 +8,6 @@ use habilis_policies::authorization::Action;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::Problems;
 use super::caller::Caller;
@@ -37,6 +36,7 @@ use crate::db::{
     portal_grants, purges, seats, subscription_ends, trials,
 };
 use crate::mail::organizations::SensitiveAct;
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(whole))
@@ -58,7 +58,7 @@ async fn whole(State(app): State<App>, caller: Caller, Path(organization): Path<
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     audit::record(&mut tx, acting.event(&caller, "organization.exported"), now).await?;
-    let person = signatories::actor(&mut tx, caller.id()).await?;
+    let person = signatories::acted(&mut tx, &app.config, caller.id()).await?;
     let act = SensitiveAct::MembersExported { person };
     signatories::tell(&mut tx, &app, (&acting.organization, act), now).await?;
     tx.commit().await?;

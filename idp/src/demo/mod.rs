@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
 use axum::{Json, Router};
 use axum_server::Handle;
 use clap::Args;
@@ -33,6 +32,7 @@ use crate::db::Db;
 use crate::mail::transport::Transport;
 use crate::outcome::{Fault, Outcome};
 use crate::web::cookies::{self, Browser, Cookies};
+use crate::web::routing::{form, get};
 use crate::web::{Origin, chrome, render};
 use crate::{console, jobs, server, tls};
 use pages::{DemoIndex, DemoPlace};
@@ -247,7 +247,7 @@ fn router(demo: Arc<Demo>) -> Router<App> {
         .route("/demo/components", get(components))
         .route("/demo/mailbox", get(mailbox::page))
         .route("/demo/mailbox.json", get(mailbox::json))
-        .route("/demo/clock", get(clock::get).post(clock::post))
+        .route("/demo/clock", form(clock::get, clock::post))
         .layer(axum::Extension(demo))
 }
 

@@ -11,7 +11,6 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
 use habilis_admin_console::relying_party::{Answer, Failure, RelyingParty, Settings, SignIn, SignedIn};
 use habilis_admin_console::sessions::Sessions;
 use habilis_keys::secret::Secret;
@@ -29,6 +28,7 @@ use crate::console;
 use crate::outcome::{Fault, Outcome};
 use crate::web::page::Chrome;
 use crate::web::params::Params;
+use crate::web::routing::{get, post};
 use crate::web::text::Locale;
 use crate::web::{Form, render, see_other};
 

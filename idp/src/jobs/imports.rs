@@ -790,7 +790,7 @@ pub(super) async fn end(
     if made + offered > 0
         && let Some(organization) = organizations::find(&mut tx, &import.organization_id).await?
     {
-        let person = signatories::actor(&mut tx, &plan.by).await?;
+        let person = signatories::acted(&mut tx, &app.config, &plan.by).await?;
         let (administrators, administer) = if import.administrators > 0 {
             imports::made_administrators(&mut tx, (&import.id, &organization.id), NAMED).await?
         } else {

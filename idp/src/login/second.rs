@@ -8,7 +8,6 @@ use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, post};
 use jiff::Timestamp;
 
 use super::factor_pages::{Codes, Enrol, EnrolProblem, NewApp, SecondStep, StepProblem, With};
@@ -29,6 +28,7 @@ use crate::oidc::interaction::{deny, stale};
 use crate::outcome::Outcome;
 use crate::web::cookies::{self, Browser, Cookies};
 use crate::web::params::Params;
+use crate::web::routing::{form, post};
 use crate::web::text::Locale;
 use crate::web::{Form, Origin, chrome, render, see_other};
 
@@ -36,10 +36,10 @@ use crate::web::{Form, Origin, chrome, render, see_other};
 pub fn router() -> Router<App> {
     Router::new()
         .route(passkey::OPTIONS_PATH, post(passkey::options))
-        .route("/sign-in/step/{id}", get(show).post(answer))
-        .route("/sign-in/step/{id}/app/{app}", get(show_app).post(confirm_app))
+        .route("/sign-in/step/{id}", form(show, answer))
+        .route("/sign-in/step/{id}/app/{app}", form(show_app, confirm_app))
         .route("/sign-in/step/{id}/passkey-options", post(passkey_options))
-        .route("/sign-in/removal/{token}", get(removal::get).post(removal::post))
+        .route("/sign-in/removal/{token}", form(removal::get, removal::post))
 }
 
 /// Where the step `id` is taken.

@@ -75,7 +75,7 @@ pub async fn close(
     let api_keys = i64::try_from(keys).unwrap_or(i64::MAX);
     let closed =
         Closed { at: now, people, sessions, grants, api_keys, api_clients, invitations, offers, imports, successions };
-    let act = SensitiveAct::KillSwitch { person: signatories::actor(tx, by).await?, people };
+    let act = SensitiveAct::KillSwitch { person: signatories::acted(tx, &app.config, by).await?, people };
     for duty in ["signatory", "dpo"] {
         signatories::tell_duty(tx, app, (organization, duty, act.clone()), now).await?;
     }

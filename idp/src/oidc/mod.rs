@@ -39,10 +39,10 @@ pub mod userinfo;
 
 use axum::Router;
 use axum::http::{HeaderName, header};
-use axum::routing::{get, post};
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::app::App;
+use crate::web::routing::{erased, form, get, post};
 
 /// Every protocol route, to be read in ten seconds.
 pub fn router() -> Router<App> {
@@ -54,11 +54,14 @@ pub fn router() -> Router<App> {
         .route("/par", post(par::post))
         .route("/device_authorization", post(device::authorize))
         .route("/register", post(registration::post))
-        .route("/register/{client_id}", get(registration::get).put(registration::put).delete(registration::delete))
+        .route(
+            "/register/{client_id}",
+            get(registration::get).put(erased(registration::put)).delete(erased(registration::delete)),
+        )
         .route("/token", post(token::post))
         .route("/introspect", post(introspect::post))
         .route("/revoke", post(revoke::post))
-        .route("/userinfo", get(userinfo::get).post(userinfo::post))
+        .route("/userinfo", form(userinfo::get, userinfo::post))
         .layer(
             CorsLayer::new()
                 .allow_origin(Any)
@@ -67,19 +70,19 @@ pub fn router() -> Router<App> {
                 .expose_headers([header::WWW_AUTHENTICATE, HeaderName::from_static("dpop-nonce")]),
         );
     let for_people = Router::new()
-        .route("/authorize", get(authorize::get).post(authorize::post))
-        .route("/interaction/login/{id}", get(crate::login::password::get).post(crate::login::password::post))
-        .route("/login", get(crate::login::local::get).post(crate::login::local::post))
-        .route("/password/forgot", get(crate::login::forgot::get).post(crate::login::forgot::post))
-        .route("/password/new/{token}", get(crate::login::renew::get).post(crate::login::renew::post))
+        .route("/authorize", form(authorize::get, authorize::post))
+        .route("/interaction/login/{id}", form(crate::login::password::get, crate::login::password::post))
+        .route("/login", form(crate::login::local::get, crate::login::local::post))
+        .route("/password/forgot", form(crate::login::forgot::get, crate::login::forgot::post))
+        .route("/password/new/{token}", form(crate::login::renew::get, crate::login::renew::post))
         .merge(crate::login::second::router())
         .route("/interaction/continue/{id}", get(interaction::resume))
-        .route("/interaction/consent/{id}", get(interaction::consent).post(interaction::decide))
-        .route("/interaction/organization/{id}", get(organization::ask).post(organization::answer))
-        .route("/device/organization", get(device::ask_organization).post(device::choose_organization))
-        .route("/device", get(device::ask).post(device::enter))
-        .route("/device/confirm", get(device::confirm).post(device::decide))
-        .route("/end-session", get(end_session::get).post(end_session::post))
+        .route("/interaction/consent/{id}", form(interaction::consent, interaction::decide))
+        .route("/interaction/organization/{id}", form(organization::ask, organization::answer))
+        .route("/device/organization", form(device::ask_organization, device::choose_organization))
+        .route("/device", form(device::ask, device::enter))
+        .route("/device/confirm", form(device::confirm, device::decide))
+        .route("/end-session", form(end_session::get, end_session::post))
         .route("/end-session/confirm", post(end_session::confirm));
     for_scripts.merge(for_people)
 }

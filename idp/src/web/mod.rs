@@ -6,6 +6,7 @@ pub mod cookies;
 pub mod page;
 pub mod params;
 pub mod rate;
+pub mod routing;
 pub mod text;
 
 use std::net::IpAddr;

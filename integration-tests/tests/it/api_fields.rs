@@ -118,7 +118,7 @@ fn wrong_addresses(path: &str, things: &[(&str, String)], operation: &Value) -> 
 }
 
 fn judge(answer: &Answer, what: &str, pointer: &str, complaints: &mut Vec<String>) {
-    let error = (answer.status == 422).then(|| answer.json()["errors"][0].clone()).unwrap_or_default();
+    let error = if answer.status == 422 { answer.json()["errors"][0].clone() } else { Value::Null };
     let named = error["pointer"].as_str();
     // What is missing of a thing is named within it.
     let within = error["code"] == "missing" && named.is_some_and(|named| named.starts_with(&format!("{pointer}/")));

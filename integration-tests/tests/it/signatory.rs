@@ -104,7 +104,7 @@ own_journeys! {
         let replaced = replace(made.header("etag"), contact("signatory", "Luc Roy", &new)).await;
         replaced.done(200);
         let mails = Inbox::of(&server).to(&old).await;
-        assert!(mails.iter().any(|mail| mail.text.contains("Luc Roy") && mail.text.contains("demo-automation")), "{mails:?}");
+        assert!(mails.iter().any(|mail| mail.text.contains("Luc Roy") && mail.text.contains(": Habilis\n")), "{mails:?}");
         assert_eq!((letters(&server, &old, CHANGED).await, letters(&server, &new, CHANGED).await), (2, 1));
         // Whoever is none any more is told as well; another contact is nobody's business.
         let replaced = replace(replaced.header("etag"), contact("deputy", "Luc Roy", &new)).await;

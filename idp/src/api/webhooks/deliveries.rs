@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::super::body::NoBody;
 use super::super::caller::Caller;
@@ -25,6 +24,7 @@ use crate::db::events::OPERATOR;
 use crate::db::webhook_deliveries::{self as deliveries, Delivery as Row};
 use crate::db::{Conn, audit};
 use crate::events::PublicEvent;
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -9,7 +9,6 @@ use axum::extract::{Path, State};
 use habilis_policies::authorization::Action;
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use self::shapes::{NewWebhook, Webhook, WebhookPatch};
 use super::Problems;
@@ -22,6 +21,7 @@ use crate::app::App;
 use crate::db::audit::Event;
 use crate::db::events::OPERATOR;
 use crate::db::{Conn, webhooks};
+use crate::web::routing::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
