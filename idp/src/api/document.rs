@@ -1,4 +1,4 @@
-//! What the API says of itself: the OpenAPI 3.1 document, a page for people made from it, and the page about each problem.
+//! What the API says of itself: the OpenAPI 3.1 document, and the page about each problem.
 
 use askama::Template;
 use axum::Router;
@@ -6,14 +6,13 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use habilis_policies::authorization::SCOPES;
-use serde_json::Value;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{AuthorizationCode, ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
 use utoipa::openapi::{ObjectBuilder, OpenApi, RefOr, Schema, Type};
 
 use super::problem::{Code, ProblemDocument};
-use super::{PREFIX, openapi};
+use super::{PREFIX, openapi, reference};
 use crate::app::App;
 use crate::login::forgot::ui_locales;
 use crate::outcome::Outcome;
@@ -138,7 +137,7 @@ pub(super) fn name_operations(document: &mut OpenApi) {
 pub(super) fn router() -> Router<App> {
     Router::new()
         .route(&format!("{PREFIX}/openapi.json"), get(json))
-        .route(&format!("{PREFIX}/docs"), get(page))
+        .route(&format!("{PREFIX}/docs"), get(reference::page))
         .route("/problems/{code}", get(problem))
 }
 
@@ -150,180 +149,6 @@ async fn json() -> Outcome {
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];
     Ok((headers, document).into_response())
-}
-
-/// The API for people who write programs.
-#[derive(Clone, Debug, Template)]
-#[template(path = "api/reference.html")]
-pub struct Reference {
-    /// The frame.
-    pub chrome: Chrome,
-    /// Its operations, by group.
-    pub groups: Vec<Group>,
-    /// Every problem: code, status, title.
-    pub problems: Vec<(&'static str, u16, &'static str)>,
-}
-
-/// Operations on the same things.
-#[derive(Clone, Debug)]
-pub struct Group {
-    /// What they are about.
-    pub name: String,
-    /// The operations.
-    pub operations: Vec<Operation>,
-}
-
-/// One operation.
-#[derive(Clone, Debug)]
-pub struct Operation {
-    /// In capitals.
-    pub method: String,
-    /// Whole path.
-    pub path: String,
-    /// What it does.
-    pub summary: Vec<Piece>,
-    /// The scope a token needs.
-    pub scope: String,
-    /// Members of the body: name, type, whether needed, meaning.
-    pub fields: Vec<Field>,
-    /// Parameters of the address and headers.
-    pub parameters: Vec<Field>,
-}
-
-/// A piece of a sentence: words, or a name between backticks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// Words.
-    Words(String),
-    /// A name, shown as code.
-    Name(String),
-}
-
-/// The pieces of a sentence of the document.
-fn pieces(text: &str) -> Vec<Piece> {
-    let pieces = text.split('`').enumerate().filter(|(_, piece)| !piece.is_empty());
-    pieces
-        .map(|(place, piece)| match place % 2 {
-            0 => Piece::Words(piece.to_owned()),
-            _ => Piece::Name(piece.to_owned()),
-        })
-        .collect()
-}
-
-/// A member of a body, or a parameter.
-#[derive(Clone, Debug)]
-pub struct Field {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub kind: String,
-    /// Whether it must be there.
-    pub needed: bool,
-    /// What it means.
-    pub meaning: Vec<Piece>,
-}
-
-impl Sample for Reference {
-    fn samples(locale: Locale) -> Vec<Self> {
-        let field = |name: &str, needed| Field {
-            name: name.to_owned(),
-            kind: "string".to_owned(),
-            needed,
-            meaning: pieces("<What> it means: `<name>`"),
-        };
-        let operation = Operation {
-            method: "PATCH".to_owned(),
-            path: "/api/v1/organizations/{organization}".to_owned(),
-            summary: pieces("Correct an organization."),
-            scope: "habilis.organizations.write".to_owned(),
-            fields: vec![field("name", false)],
-            parameters: vec![field("organization", true)],
-        };
-        let groups = vec![Group { name: "organizations".to_owned(), operations: vec![operation] }];
-        vec![Self { chrome: sample_chrome(locale), groups, problems: problems() }]
-    }
-}
-
-async fn page(State(app): State<App>, origin: Origin, RawQuery(query): RawQuery) -> Outcome {
-    let locale = origin.locale(ui_locales(query).as_deref());
-    let document = serde_json::to_value(openapi())?;
-    let chrome = chrome(&app, locale, "/api/v1/docs");
-    render(StatusCode::OK, &Reference { chrome, groups: groups(&document), problems: problems() })
-}
-
-fn problems() -> Vec<(&'static str, u16, &'static str)> {
-    Code::ALL.iter().map(|code| (code.name(), code.status().as_u16(), code.title())).collect()
-}
-
-/// Reads the operations out of the document, so that the page cannot say anything else.
-fn groups(document: &Value) -> Vec<Group> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut groups: Vec<Group> = Vec::new();
-    for (path, operations) in document["paths"].as_object().into_iter().flatten() {
-        for (method, described) in operations.as_object().into_iter().flatten() {
-            if !described.is_object() {
-                continue;
-            }
-            let schema = &described["requestBody"]["content"]["application/json"]["schema"];
-            let operation = Operation {
-                method: method.to_ascii_uppercase(),
-                path: path.clone(),
-                summary: pieces(&text(&described["summary"])),
-                scope: text(&described["security"][0]["oauth2"][0]),
-                fields: fields(document, resolved(document, schema)),
-                parameters: described["parameters"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .map(|parameter| Field {
-                        name: text(&parameter["name"]),
-                        kind: kind(&parameter["schema"]),
-                        needed: parameter["required"].as_bool().unwrap_or_default(),
-                        meaning: pieces(&text(&parameter["description"])),
-                    })
-                    .collect(),
-            };
-            let name = text(&described["tags"][0]);
-            match groups.iter_mut().find(|group| group.name == name) {
-                Some(group) => group.operations.push(operation),
-                None => groups.push(Group { name, operations: vec![operation] }),
-            }
-        }
-    }
-    groups
-}
-
-fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    let named = schema["$ref"].as_str().and_then(|name| name.strip_prefix("#"));
-    named.and_then(|pointer| document.pointer(pointer)).unwrap_or(schema)
-}
-
-fn fields(document: &Value, schema: &Value) -> Vec<Field> {
-    let needed = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    properties
-        .map(|(name, property)| {
-            let shown = resolved(document, property);
-            let words = property["description"].as_str().or_else(|| shown["description"].as_str());
-            Field {
-                name: name.clone(),
-                kind: kind(shown),
-                needed: needed(name),
-                meaning: pieces(words.unwrap_or_default()),
-            }
-        })
-        .collect()
-}
-
-fn kind(schema: &Value) -> String {
-    if let Some(values) = schema["enum"].as_array() {
-        return values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | ");
-    }
-    match &schema["type"] {
-        Value::String(kind) => kind.clone(),
-        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "),
-        _ => "object".to_owned(),
-    }
 }
 
 /// The page about a problem: where its `type` leads.
@@ -382,7 +207,6 @@ mod tests {
 
     use super::*;
 
-    /// Two types of one name would be told as one of them.
     #[test]
     fn every_operation_has_a_name_of_its_own() {
         let document = serde_json::to_value(openapi()).unwrap();
@@ -405,6 +229,7 @@ mod tests {
         assert!(habilis_policies::identifiers::Siret::parse(siret).is_ok(), "{siret}");
     }
 
+    /// Two types of one name would be told as one of them.
     #[test]
     fn no_two_types_of_the_document_have_one_name() {
         let (mut seen, mut twice) = (BTreeSet::new(), Vec::new());
@@ -427,15 +252,5 @@ mod tests {
         }
         assert!(seen.contains("PortalGranted") && seen.len() > 100, "{seen:?}");
         assert_eq!(twice, [""; 0]);
-    }
-
-    #[test]
-    fn names_between_backticks_are_told_apart() {
-        let words = |text: &str| Piece::Words(text.to_owned());
-        let name = |text: &str| Piece::Name(text.to_owned());
-        assert_eq!(pieces("`org_…`"), [name("org_…")]);
-        assert_eq!(pieces("`a` or `b`."), [name("a"), words(" or "), name("b"), words(".")]);
-        assert_eq!(pieces("plain"), [words("plain")]);
-        assert_eq!(pieces(""), []);
     }
 }

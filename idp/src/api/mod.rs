@@ -55,6 +55,7 @@ pub mod precondition;
 mod prior_information;
 pub mod problem;
 mod products;
+pub mod reference;
 mod requests;
 mod resources;
 mod reviews;

@@ -205,7 +205,7 @@ mod tests {
             pages.extend(render::<crate::account::updates::Updates>(locale));
             pages.extend(render::<crate::account::sign_up::SignUpForm>(locale));
             pages.extend(render::<crate::account::activity::Activity>(locale));
-            pages.extend(render::<crate::api::document::Reference>(locale));
+            pages.extend(render::<crate::api::reference::Reference>(locale));
             pages.extend(render::<crate::api::document::ProblemPage>(locale));
             pages.extend(render::<crate::account::applications::Applications>(locale));
             pages.extend(render::<crate::account::organizations_page::Organizations>(locale));

@@ -619,6 +619,13 @@ journeys! {
         }
         let page = http.get(&server.url("/api/v1/docs")).await;
         assert!(page.status == 200 && page.body.contains("/api/v1/organizations/{organization}/members"), "{}", page.body);
+        // Every object that a body or an answer holds is explained, at a place of its own.
+        let behind = |mark: &'static str| page.body.split(mark).skip(1).map(|rest| rest.split('"').next().unwrap());
+        let ids: Vec<_> = behind(" id=\"").collect();
+        for place in behind("href=\"#") {
+            assert_eq!(ids.iter().filter(|id| **id == place).count(), 1, "{place}");
+        }
+        assert!(ids.contains(&"type-Member") && ids.contains(&"post_organizations_organization_orders"), "{ids:?}");
         let page = http.get(&server.url("/problems/version_mismatch")).await;
         assert!(page.status == 200 && page.body.contains("412"), "{}", page.body);
         http.get(&server.url("/problems/nothing")).await.problem(404, "not_found");
