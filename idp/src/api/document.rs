@@ -1,7 +1,10 @@
 //! What the API says of itself: the OpenAPI 3.1 document, and the page about each problem.
 
+use std::sync::OnceLock;
+
 use askama::Template;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -142,7 +145,15 @@ pub(super) fn router() -> Router<App> {
 }
 
 async fn json() -> Outcome {
-    let document = serde_json::to_string(&openapi())?;
+    // Written once: it stays the same as long as the program runs, and anybody may ask for it.
+    static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
+    let document = match DOCUMENT.get() {
+        Some(document) => document.clone(),
+        None => {
+            let document = Bytes::from(serde_json::to_vec(&openapi())?);
+            DOCUMENT.get_or_init(|| document).clone()
+        }
+    };
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "public, max-age=300"),

@@ -1,6 +1,7 @@
 //! The API for people who write programs: a page made from the OpenAPI document, so that it cannot say anything else.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -22,12 +23,19 @@ use crate::web::{Origin, chrome, render};
 pub struct Reference {
     /// The frame.
     pub chrome: Chrome,
-    /// Its operations, by group.
+    /// What the document says.
+    pub contents: Arc<Contents>,
+    /// Every problem: code, status, title.
+    pub problems: Vec<(&'static str, u16, &'static str)>,
+}
+
+/// What was read out of the document.
+#[derive(Debug)]
+pub struct Contents {
+    /// The operations, by group.
     pub groups: Vec<Group>,
     /// What bodies and answers are made of, by name.
     pub types: Vec<Shape>,
-    /// Every problem: code, status, title.
-    pub problems: Vec<(&'static str, u16, &'static str)>,
 }
 
 /// Operations on the same things.
@@ -147,18 +155,28 @@ impl Sample for Reference {
         };
         let groups = vec![Group { name: "organizations".to_owned(), operations: vec![operation] }];
         let types = vec![Shape { name: "Thing".to_owned(), meaning: meaning(), fields: vec![field("id", true)] }];
-        vec![Self { chrome: sample_chrome(locale), groups, types, problems: problems() }]
+        let contents = Arc::new(Contents { groups, types });
+        vec![Self { chrome: sample_chrome(locale), contents, problems: problems() }]
     }
 }
 
 /// `GET /api/v1/docs`.
 pub(super) async fn page(State(app): State<App>, origin: Origin, RawQuery(query): RawQuery) -> Outcome {
     let locale = origin.locale(ui_locales(query).as_deref());
-    let document = serde_json::to_value(openapi())?;
     let chrome = chrome(&app, locale, "/api/v1/docs");
+    render(StatusCode::OK, &Reference { chrome, contents: contents()?, problems: problems() })
+}
+
+/// Read once: the document stays the same as long as the program runs, and anybody may ask for the page.
+fn contents() -> Outcome<Arc<Contents>> {
+    static CONTENTS: OnceLock<Arc<Contents>> = OnceLock::new();
+    if let Some(contents) = CONTENTS.get() {
+        return Ok(Arc::clone(contents));
+    }
+    let document = serde_json::to_value(openapi())?;
     let groups = groups(&document);
     let types = types(&document, &groups);
-    render(StatusCode::OK, &Reference { chrome, groups, types, problems: problems() })
+    Ok(Arc::clone(CONTENTS.get_or_init(|| Arc::new(Contents { groups, types }))))
 }
 
 fn problems() -> Vec<(&'static str, u16, &'static str)> {

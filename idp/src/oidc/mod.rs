@@ -61,7 +61,7 @@ pub fn router() -> Router<App> {
         .route("/token", post(token::post))
         .route("/introspect", post(introspect::post))
         .route("/revoke", post(revoke::post))
-        .route("/userinfo", form(userinfo::get, userinfo::post))
+        .route("/userinfo", get(userinfo::get).post(erased(userinfo::post)))
         .layer(
             CorsLayer::new()
                 .allow_origin(Any)
@@ -70,7 +70,7 @@ pub fn router() -> Router<App> {
                 .expose_headers([header::WWW_AUTHENTICATE, HeaderName::from_static("dpop-nonce")]),
         );
     let for_people = Router::new()
-        .route("/authorize", form(authorize::get, authorize::post))
+        .route("/authorize", get(authorize::get).post(erased(authorize::post)))
         .route("/interaction/login/{id}", form(crate::login::password::get, crate::login::password::post))
         .route("/login", form(crate::login::local::get, crate::login::local::post))
         .route("/password/forgot", form(crate::login::forgot::get, crate::login::forgot::post))
@@ -82,7 +82,7 @@ pub fn router() -> Router<App> {
         .route("/device/organization", form(device::ask_organization, device::choose_organization))
         .route("/device", form(device::ask, device::enter))
         .route("/device/confirm", form(device::confirm, device::decide))
-        .route("/end-session", form(end_session::get, end_session::post))
+        .route("/end-session", get(end_session::get).post(erased(end_session::post)))
         .route("/end-session/confirm", post(end_session::confirm));
     for_scripts.merge(for_people)
 }

@@ -18,6 +18,20 @@ type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 /// A handler whose type is forgotten.
 pub struct Erased<S>(Arc<dyn Fn(Request, S) -> Answer + Send + Sync>);
 
+impl<S> Clone for Erased<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: 'static> Handler<(), S> for Erased<S> {
+    type Future = Answer;
+
+    fn call(self, request: Request, state: S) -> Answer {
+        (self.0)(request, state)
+    }
+}
+
 /// The handler, its type forgotten: every one that is given to a router goes through here. Costs an indirect call for each request.
 pub fn erased<S: Send + Sync + 'static, T: 'static>(handler: impl Handler<T, S, Future = Answer>) -> Erased<S> {
     Erased(Arc::new(move |request, state| handler.clone().call(request, state)))
@@ -45,21 +59,8 @@ pub fn form<S: Clone + Send + Sync + 'static, T: 'static, U: 'static>(
     get(page).post(erased(answer))
 }
 
-impl<S> Clone for Erased<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<S: 'static> Handler<(), S> for Erased<S> {
-    type Future = Answer;
-
-    fn call(self, request: Request, state: S) -> Answer {
-        (self.0)(request, state)
-    }
-}
-
-/// The handlers of one path of the API, with their descriptions, as [`utoipa_axum::routes`] gathers them.
+/// The handlers of one path of the API, with their descriptions, as [`utoipa_axum::routes`] gathers them: its
+/// rule `@resolve_types` finds the description of each.
 macro_rules! routes {
     ($($handler:ident),+ $(,)?) => {{
         use utoipa_axum::PathItemExt as _;
