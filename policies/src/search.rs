@@ -179,6 +179,17 @@ pub fn pairs<'a>(words: impl IntoIterator<Item = &'a String>) -> BTreeSet<String
     pairs
 }
 
+/// Each of a person's words and pairs, in order, with how many of its bytes the one before begins with too.
+///
+/// Of the words that begin with a prefix the first alone shares less with its neighbour than the prefix is long: whoever has two
+/// words in the range of a search is counted once, without looking at their other words.
+pub fn with_shared(words: &BTreeSet<String>) -> Vec<(&str, usize)> {
+    let mut before = "";
+    let shared =
+        |before: &str, word: &str| before.bytes().zip(word.bytes()).take_while(|(one, other)| one == other).count();
+    words.iter().map(|word| (word.as_str(), shared(std::mem::replace(&mut before, word), word))).collect()
+}
+
 /// Whether every word of `query` begins one of `words`: what the statements of the server answer, for tests and small lists.
 pub fn matches(query: &[String], words: &BTreeSet<String>) -> bool {
     query.iter().all(|wanted| words.iter().any(|word| word.starts_with(wanted.as_str())))
@@ -390,6 +401,19 @@ mod tests {
             if matches(&query, &words) {
                 prop_assert!(pairs(&query).is_subset(&pairs(&words)), "{query:?} {words:?}");
             }
+        }
+
+        #[test]
+        fn the_first_word_with_a_prefix_alone_shares_less_than_the_prefix(
+            words in prop::collection::btree_set("[abé]{1,4}", 0..12), prefix in "[abé]{1,3}",
+        ) {
+            let first: Vec<&str> = with_shared(&words)
+                .into_iter()
+                .filter(|(word, shared)| word.starts_with(&prefix) && *shared < prefix.len())
+                .map(|(word, _)| word)
+                .collect();
+            let expected: Vec<&String> = words.iter().filter(|word| word.starts_with(&prefix)).take(1).collect();
+            prop_assert_eq!(first, expected);
         }
 
         #[test]

@@ -26,6 +26,17 @@ macro_rules! columns {
     };
 }
 
+macro_rules! gathered {
+    ($($rows:tt)*) => {
+        walk::gathered!(
+            ("id, login, email, given_name, family_name, account_status, role, status, affiliation, ends_on, mandate, version, joined_at,
+              signed_in_at, json(iif(operator, 'true', 'false')), json(iif(privacy, 'true', 'false')), claims, identity_changed_at,
+              CAST(sort_key AS TEXT), CAST(word AS TEXT)")
+            $($rows)*
+        )
+    };
+}
+
 // A scalar subquery in place of EXISTS: of the latter PostgreSQL might read all who have the right, at once.
 macro_rules! filters {
     (sqlite) => {
@@ -58,7 +69,7 @@ macro_rules! in_order {
     ($engine:ident $column:literal $beyond:literal $direction:literal $($of_role:literal)?) => {
         concat!(
             columns!("m.sort_key"),
-            "FROM (SELECT m.* FROM (SELECT * FROM memberships WHERE organization_id = $1 ", $($of_role,)? "AND (", $column,
+            "FROM (SELECT m.* FROM (SELECT organization_id, person_id, role, status, affiliation, ends_on, mandate, version, created_at, signed_in_at, sort_key FROM memberships WHERE organization_id = $1 ", $($of_role,)? "AND (", $column,
             ", person_id) ", $beyond,
             " ($12, $13) ORDER BY ", $column, " ", $direction, ", person_id ", $direction, " LIMIT $10) m WHERE ", filters!($engine),
             "ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction, " LIMIT $11) m JOIN people p ON p.id = m.person_id
@@ -86,30 +97,67 @@ macro_rules! first_word {
     };
 }
 
+// That the person's word before does not begin with `$from` too. What the server before wrote does not say it yet, and is looked up.
+macro_rules! found_first {
+    ($from:literal) => {
+        concat!("CASE WHEN k.shared IS NULL THEN k.word = ", first_word!($from), " ELSE k.shared < LENGTH(", $from, ") END ")
+    };
+}
+
+// The membership of whom was found. SQLite's index holds all that a list shows of it, the members of an organization side by side;
+// left to itself the engine takes the key, which is unique and lies anywhere.
+macro_rules! membership {
+    (sqlite) => {
+        "JOIN memberships m INDEXED BY memberships_by_name ON m.organization_id = $1 AND m.sort_key = k.sort_key AND m.person_id = k.person_id "
+    };
+    (postgres) => {
+        "JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1 "
+    };
+}
+
 // Somebody with two words in the range counts once, at the first of them.
 macro_rules! by_word {
     ($engine:ident) => {
         concat!(
             columns!("k.word"),
-            "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id FROM member_words
+            "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id, shared FROM member_words
                                     WHERE organization_id = $1 AND (word, sort_key, person_id) > ($14, $15, $16) AND word < $13
                                     ORDER BY word, sort_key, person_id LIMIT $10) k
-                   JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
-                   WHERE ", filters!($engine), "AND k.word = ", first_word!("$12"),
+                   ", membership!($engine), "WHERE ", filters!($engine), "AND ", found_first!("$12"),
             " AND (CAST($17 AS blob) IS NULL OR ", first_word!("$17"), " < $18)
               AND (CAST($19 AS blob) IS NULL OR ", first_word!("$19"), " < $20)
               AND (CAST($21 AS blob) IS NULL OR ", first_word!("$21"), " < $22)
               AND (CAST($23 AS blob) IS NULL OR ", first_word!("$23"), " < $24)
               AND (CAST($25 AS blob) IS NULL OR ", first_word!("$25"), " < $26)
               ORDER BY k.word, k.sort_key, k.person_id LIMIT $11) k
-            JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
-            JOIN people p ON p.id = k.person_id
+            ", membership!($engine), "JOIN people p ON p.id = k.person_id
             ORDER BY k.word, k.sort_key, k.person_id"
         )
     };
 }
 
+// One word and no filter: whoever is found is shown, and memberships are read for the page alone.
+macro_rules! by_one_word {
+    ($engine:ident) => {
+        concat!(
+            columns!("k.word"),
+            "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id, shared FROM member_words
+                                    WHERE organization_id = $1 AND (word, sort_key, person_id) > ($4, $5, $6) AND word < $3
+                                    ORDER BY word, sort_key, person_id LIMIT $7) k
+                   WHERE ", found_first!("$2"), "ORDER BY k.word, k.sort_key, k.person_id LIMIT $8) k
+             ", membership!($engine), "JOIN people p ON p.id = k.person_id
+             ORDER BY k.word, k.sort_key, k.person_id"
+        )
+    };
+}
+
 macro_rules! of_few {
+    (sqlite) => {
+        of_few!(sqlite "json_each($10)")
+    };
+    (postgres) => {
+        of_few!(postgres "jsonb_array_elements_text(CAST($10 AS TEXT)::jsonb)")
+    };
     ($engine:ident $ids:literal) => {
         concat!(
             columns!("m.sort_key"),
@@ -121,30 +169,20 @@ macro_rules! of_few {
 }
 
 statements! {
-    BY_NAME = { sqlite (in_order!(sqlite "sort_key" ">" "ASC")), postgres (in_order!(postgres "sort_key" ">" "ASC")) };
-    BY_NAME_DESCENDING = { sqlite (in_order!(sqlite "sort_key" "<" "DESC")), postgres (in_order!(postgres "sort_key" "<" "DESC")) };
-    BY_ROLE = { sqlite (in_order!(sqlite "sort_key" ">" "ASC" "AND role = $3 ")), postgres (in_order!(postgres "sort_key" ">" "ASC" "AND role = $3 ")) };
-    BY_ROLE_DESCENDING = { sqlite (in_order!(sqlite "sort_key" "<" "DESC" "AND role = $3 ")), postgres (in_order!(postgres "sort_key" "<" "DESC" "AND role = $3 ")) };
-    BY_TIME = { sqlite (in_order!(sqlite "created_at" ">" "ASC")), postgres (in_order!(postgres "created_at" ">" "ASC")) };
-    BY_TIME_DESCENDING = { sqlite (in_order!(sqlite "created_at" "<" "DESC")), postgres (in_order!(postgres "created_at" "<" "DESC")) };
+    BY_NAME = [gathered in_order "sort_key" ">" "ASC"];
+    BY_NAME_DESCENDING = [gathered in_order "sort_key" "<" "DESC"];
+    BY_ROLE = [gathered in_order "sort_key" ">" "ASC" "AND role = $3 "];
+    BY_ROLE_DESCENDING = [gathered in_order "sort_key" "<" "DESC" "AND role = $3 "];
+    BY_TIME = [gathered in_order "created_at" ">" "ASC"];
+    BY_TIME_DESCENDING = [gathered in_order "created_at" "<" "DESC"];
     REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
     REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
     REACHED_BY_ROLE = (reached!("sort_key" ">" "ASC" "AND role = $5 "));
     REACHED_BY_ROLE_DESCENDING = (reached!("sort_key" "<" "DESC" "AND role = $5 "));
     REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
     REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
-    BY_WORD = { sqlite (by_word!(sqlite)), postgres (by_word!(postgres)) };
-    // One word and no filter: whoever is found is shown, and memberships are read for the page alone.
-    BY_ONE_WORD = (concat!(
-        columns!("k.word"),
-        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id FROM member_words
-                                WHERE organization_id = $1 AND (word, sort_key, person_id) > ($4, $5, $6) AND word < $3
-                                ORDER BY word, sort_key, person_id LIMIT $7) k
-               WHERE k.word = ", first_word!("$2"), " ORDER BY k.word, k.sort_key, k.person_id LIMIT $8) k
-         JOIN memberships m ON m.person_id = k.person_id AND m.organization_id = $1
-         JOIN people p ON p.id = k.person_id
-         ORDER BY k.word, k.sort_key, k.person_id"
-    ));
+    BY_WORD = [gathered by_word];
+    BY_ONE_WORD = [gathered by_one_word];
     REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, person_id AS id, word FROM member_words
                        WHERE organization_id = $1 AND (word, sort_key, person_id) > ($3, $4, $5) AND word < $2
                        ORDER BY word, sort_key, person_id LIMIT 1 OFFSET $6";
@@ -157,10 +195,7 @@ statements! {
     FEW_ENDING = "SELECT person_id FROM memberships WHERE organization_id = $1 AND ends_on IS NOT NULL AND ends_on < $2 LIMIT $3";
     FEW_WITH_RIGHT = "SELECT person_id FROM rights WHERE organization_id = $1 AND client_id = $2 AND role = $3 LIMIT $4";
     FEW_REFUSED = "SELECT id FROM people WHERE email_bounced_at IS NOT NULL LIMIT $1";
-    OF_FEW = {
-        sqlite (of_few!(sqlite "json_each($10)")),
-        postgres (of_few!(postgres "jsonb_array_elements_text(CAST($10 AS TEXT)::jsonb)"))
-    };
+    OF_FEW = [gathered of_few];
 }
 
 /// Which members are wanted.
@@ -185,7 +220,7 @@ pub struct MemberFilter<'a> {
 }
 
 /// A member in a list.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Deserialize)]
 pub struct MemberRow {
     /// `usr_…`.
     pub id: String,
@@ -223,7 +258,9 @@ pub struct MemberRow {
     pub claims: String,
     /// See [`super::people::Person::identity_changed_at`].
     pub identity_changed_at: Option<At>,
+    #[serde(deserialize_with = "walk::bytes")]
     sort_key: Vec<u8>,
+    #[serde(deserialize_with = "walk::bytes")]
     word: Vec<u8>,
 }
 
@@ -254,7 +291,7 @@ pub async fn list(
         let (client, right) = filter.right.unzip();
         let rows = sql!(
             c,
-            all MemberRow: OF_FEW,
+            page MemberRow: OF_FEW,
             organization, filter.status, filter.role, filter.affiliation, filter.ends_before, client, right, filter.missing, filter.address,
             ids,
         )?;

@@ -81,6 +81,7 @@ const MIGRATIONS: &[Migration] = migrations![
     55 "0055_identities",
     56 "0056_seat_requests",
     57 "0057_import_mandates",
+    58 "0058_found_once",
 ];
 
 /// Serialises migrations of several nodes on one `PostgreSQL`.

@@ -98,6 +98,10 @@ macro_rules! statements {
     (@one $name:ident { sqlite $sqlite:expr, postgres $postgres:expr }) => {
         $crate::db::Statement { name: concat!(module_path!(), "::", stringify!($name)), sqlite: $sqlite, postgres: $postgres }
     };
+    // Rows that `SQLite` gives as one text, see `walk::gathered`.
+    (@one $name:ident [$gathered:ident $rows:ident $($of:tt)*]) => {
+        $crate::db::statements!(@one $name { sqlite ($gathered!($rows!(sqlite $($of)*))), postgres ($rows!(postgres $($of)*)) })
+    };
     (@one $name:ident ($sql:expr)) => {
         $crate::db::Statement { name: concat!(module_path!(), "::", stringify!($name)), sqlite: $sql, postgres: $sql }
     };
@@ -126,7 +130,8 @@ macro_rules! is_operator {
     };
 }
 
-/// Runs a statement: `sql!(conn, execute INSERT, a, b)`, `sql!(conn, optional Row: FIND, id)`; also `one` and `all`.
+/// Runs a statement: `sql!(conn, execute INSERT, a, b)`, `sql!(conn, optional Row: FIND, id)`; also `one`, `all`, and `page` for rows
+/// that are [`walk::gathered`].
 macro_rules! sql {
     (@count) => { 0usize };
     (@count $head:expr $(, $tail:expr)*) => { 1usize + $crate::db::sql!(@count $($tail),*) };
@@ -142,6 +147,14 @@ macro_rules! sql {
         match $crate::db::Conn::raw($c) {
             $crate::db::Raw::Sqlite(c) => sqlx::query_as::<_, $row>($statement.sqlite)$(.bind($value))*.$fetch(c).await,
             $crate::db::Raw::Postgres(c) => sqlx::query_as::<_, $row>($statement.postgres)$(.bind($value))*.$fetch(c).await,
+        }
+    }};
+    ($c:expr, page $row:ty: $statement:ident $(, $value:expr)* $(,)?) => {{
+        const { assert!($statement.parameters() == $crate::db::sql!(@count $($value),*), "one value for each placeholder") };
+        match $crate::db::Conn::raw($c) {
+            $crate::db::Raw::Sqlite(c) => sqlx::query_scalar::<_, String>($statement.sqlite)$(.bind($value))*.fetch_one(c).await
+                .and_then(|rows| serde_json::from_str::<Vec<$row>>(&rows).map_err(|error| sqlx::Error::Decode(error.into()))),
+            $crate::db::Raw::Postgres(c) => sqlx::query_as::<_, $row>($statement.postgres)$(.bind($value))*.fetch_all(c).await,
         }
     }};
     ($c:expr, one $row:ty: $statement:ident $(, $value:expr)* $(,)?) => { $crate::db::sql!(@fetch fetch_one, $c, $row, $statement $(, $value)*) };
@@ -271,7 +284,7 @@ tables! {
 }
 
 /// An instant as the database keeps it: milliseconds since 1970-01-01T00:00:00Z in a BIGINT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type, serde::Deserialize)]
 #[sqlx(transparent)]
 pub struct At(i64);
 

@@ -16,6 +16,15 @@ macro_rules! columns {
     };
 }
 
+macro_rules! gathered {
+    ($($rows:tt)*) => {
+        walk::gathered!(
+            ("id, kind, name, siret, siren, nda, uai, status, version, created_at, updated_at, CAST(sort_key AS TEXT), CAST(word AS TEXT)")
+            $($rows)*
+        )
+    };
+}
+
 macro_rules! filters {
     () => {
         "(CAST($1 AS TEXT) IS NULL OR p.status = $1) AND (CAST($2 AS TEXT) IS NULL OR p.kind = $2) "
@@ -23,7 +32,7 @@ macro_rules! filters {
 }
 
 macro_rules! in_order {
-    ($column:literal $beyond:literal $direction:literal) => {
+    ($engine:ident $column:literal $beyond:literal $direction:literal) => {
         concat!(
             columns!("p.sort_key"),
             "FROM (SELECT p.* FROM (SELECT * FROM organizations WHERE (", $column, ", id) ", $beyond, " ($5, $6)
@@ -50,17 +59,10 @@ macro_rules! first_word {
     };
 }
 
-statements! {
-    BY_NAME = (in_order!("sort_key" ">" "ASC"));
-    BY_NAME_DESCENDING = (in_order!("sort_key" "<" "DESC"));
-    BY_TIME = (in_order!("created_at" ">" "ASC"));
-    BY_TIME_DESCENDING = (in_order!("created_at" "<" "DESC"));
-    REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
-    REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
-    REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
-    REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
-    // What has two words in the range counts once, at the first of them.
-    BY_WORD = (concat!(
+// What has two words in the range counts once, at the first of them.
+macro_rules! by_word {
+    ($engine:ident) => {
+        concat!(
         columns!("k.word"),
         "FROM (SELECT k.* FROM (SELECT word, sort_key, organization_id AS id FROM organization_words
                                 WHERE (word, sort_key, organization_id) > ($7, $8, $9) AND word < $6
@@ -75,8 +77,13 @@ statements! {
           ORDER BY k.word, k.sort_key, k.id LIMIT $4) k
         JOIN organizations p ON p.id = k.id
         ORDER BY k.word, k.sort_key, k.id"
-    ));
-    BY_ONE_WORD = (concat!(
+        )
+    };
+}
+
+macro_rules! by_one_word {
+    ($engine:ident) => {
+        concat!(
         columns!("k.word"),
         "FROM (SELECT k.* FROM (SELECT word, sort_key, organization_id AS id FROM organization_words
                                 WHERE (word, sort_key, organization_id) > ($3, $4, $5) AND word < $2
@@ -84,7 +91,21 @@ statements! {
                WHERE k.word = ", first_word!("$1"), " ORDER BY k.word, k.sort_key, k.id LIMIT $7) k
          JOIN organizations p ON p.id = k.id
          ORDER BY k.word, k.sort_key, k.id"
-    ));
+        )
+    };
+}
+
+statements! {
+    BY_NAME = [gathered in_order "sort_key" ">" "ASC"];
+    BY_NAME_DESCENDING = [gathered in_order "sort_key" "<" "DESC"];
+    BY_TIME = [gathered in_order "created_at" ">" "ASC"];
+    BY_TIME_DESCENDING = [gathered in_order "created_at" "<" "DESC"];
+    REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
+    REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
+    REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
+    REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
+    BY_WORD = [gathered by_word];
+    BY_ONE_WORD = [gathered by_one_word];
     REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, organization_id AS id, word FROM organization_words
                        WHERE (word, sort_key, organization_id) > ($2, $3, $4) AND word < $1
                        ORDER BY word, sort_key, organization_id LIMIT 1 OFFSET $5";
@@ -104,7 +125,7 @@ pub struct OrganizationFilter<'a> {
 }
 
 /// An organization in a list.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Deserialize)]
 pub struct OrganizationRow {
     /// `org_…`.
     pub id: String,
@@ -128,7 +149,9 @@ pub struct OrganizationRow {
     pub created_at: At,
     /// Last change.
     pub updated_at: At,
+    #[serde(deserialize_with = "walk::bytes")]
     sort_key: Vec<u8>,
+    #[serde(deserialize_with = "walk::bytes")]
     word: Vec<u8>,
 }
 

@@ -18,6 +18,17 @@ macro_rules! columns {
     };
 }
 
+macro_rules! gathered {
+    ($($rows:tt)*) => {
+        walk::gathered!(
+            ("id, login, email, json(iif(email_verified, 'true', 'false')), given_name, family_name, status, json(iif(operator, 'true', 'false')),
+              json(iif(privacy, 'true', 'false')), identity_changed_at, version, created_at, updated_at, signed_in_at,
+              CAST(sort_key AS TEXT), CAST(word AS TEXT)")
+            $($rows)*
+        )
+    };
+}
+
 macro_rules! filters {
     () => {
         "(CAST($1 AS TEXT) IS NULL OR p.status = $1) AND (CAST($2 AS BOOLEAN) IS NULL OR p.operator = $2)
@@ -29,7 +40,7 @@ macro_rules! filters {
 }
 
 macro_rules! in_order {
-    ($column:literal $beyond:literal $direction:literal) => {
+    ($engine:ident $column:literal $beyond:literal $direction:literal) => {
         concat!(
             columns!("p.sort_key"),
             "FROM (SELECT p.* FROM (SELECT * FROM people WHERE (", $column, ", id) ", $beyond, " ($7, $8)
@@ -56,29 +67,23 @@ macro_rules! first_word {
     };
 }
 
-macro_rules! of_few {
-    ($ids:literal) => {
-        concat!(columns!("p.sort_key"), "FROM ", $ids, " f JOIN people p ON p.id = f.value WHERE ", filters!())
+// That the person's word before does not begin with `$from` too. What the server before wrote does not say it yet, and is looked up.
+macro_rules! found_first {
+    ($from:literal) => {
+        concat!("CASE WHEN k.shared IS NULL THEN k.word = ", first_word!($from), " ELSE k.shared < LENGTH(", $from, ") END ")
     };
 }
 
-statements! {
-    BY_NAME = (in_order!("sort_key" ">" "ASC"));
-    BY_NAME_DESCENDING = (in_order!("sort_key" "<" "DESC"));
-    BY_TIME = (in_order!("created_at" ">" "ASC"));
-    BY_TIME_DESCENDING = (in_order!("created_at" "<" "DESC"));
-    REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
-    REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
-    REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
-    REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
-    // What has two words in the range counts once, at the first of them.
-    BY_WORD = (concat!(
+// What has two words in the range counts once, at the first of them.
+macro_rules! by_word {
+    ($engine:ident) => {
+        concat!(
         columns!("k.word"),
-        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id FROM person_words
+        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id, shared FROM person_words
                                 WHERE (word, sort_key, person_id) > ($9, $10, $11) AND word < $8
                                 ORDER BY word, sort_key, person_id LIMIT $5) k
                JOIN people p ON p.id = k.id
-               WHERE ", filters!(), "AND k.word = ", first_word!("$7"),
+               WHERE ", filters!(), "AND ", found_first!("$7"),
         " AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
           AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
           AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
@@ -87,16 +92,47 @@ statements! {
           ORDER BY k.word, k.sort_key, k.id LIMIT $6) k
         JOIN people p ON p.id = k.id
         ORDER BY k.word, k.sort_key, k.id"
-    ));
-    BY_ONE_WORD = (concat!(
+        )
+    };
+}
+
+macro_rules! by_one_word {
+    ($engine:ident) => {
+        concat!(
         columns!("k.word"),
-        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id FROM person_words
+        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id, shared FROM person_words
                                 WHERE (word, sort_key, person_id) > ($3, $4, $5) AND word < $2
                                 ORDER BY word, sort_key, person_id LIMIT $6) k
-               WHERE k.word = ", first_word!("$1"), " ORDER BY k.word, k.sort_key, k.id LIMIT $7) k
+               WHERE ", found_first!("$1"), " ORDER BY k.word, k.sort_key, k.id LIMIT $7) k
          JOIN people p ON p.id = k.id
          ORDER BY k.word, k.sort_key, k.id"
-    ));
+        )
+    };
+}
+
+macro_rules! of_few {
+    (sqlite) => {
+        of_few!("json_each($5)")
+    };
+    (postgres) => {
+        of_few!("jsonb_array_elements_text(CAST($5 AS TEXT)::jsonb)")
+    };
+    ($ids:literal) => {
+        concat!(columns!("p.sort_key"), "FROM ", $ids, " f JOIN people p ON p.id = f.value WHERE ", filters!())
+    };
+}
+
+statements! {
+    BY_NAME = [gathered in_order "sort_key" ">" "ASC"];
+    BY_NAME_DESCENDING = [gathered in_order "sort_key" "<" "DESC"];
+    BY_TIME = [gathered in_order "created_at" ">" "ASC"];
+    BY_TIME_DESCENDING = [gathered in_order "created_at" "<" "DESC"];
+    REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
+    REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
+    REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
+    REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
+    BY_WORD = [gathered by_word];
+    BY_ONE_WORD = [gathered by_one_word];
     REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, person_id AS id, word FROM person_words
                        WHERE (word, sort_key, person_id) > ($2, $3, $4) AND word < $1
                        ORDER BY word, sort_key, person_id LIMIT 1 OFFSET $5";
@@ -105,10 +141,7 @@ statements! {
     FEW_OF_OPERATOR = "SELECT id FROM people WHERE operator LIMIT $1";
     FEW_TO_VERIFY = "SELECT id FROM people WHERE identity_changed_at IS NOT NULL LIMIT $1";
     FEW_REFUSED = "SELECT id FROM people WHERE email_bounced_at IS NOT NULL LIMIT $1";
-    OF_FEW = {
-        sqlite (of_few!("json_each($5)")),
-        postgres (of_few!("jsonb_array_elements_text(CAST($5 AS TEXT)::jsonb)"))
-    };
+    OF_FEW = [gathered of_few];
 }
 
 /// Which people are wanted.
@@ -127,7 +160,7 @@ pub struct PersonFilter<'a> {
 }
 
 /// A person in a list.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, serde::Deserialize)]
 pub struct PersonRow {
     /// `usr_…`.
     pub id: String,
@@ -157,7 +190,9 @@ pub struct PersonRow {
     pub updated_at: At,
     /// When the person last signed in, as far as a session still tells.
     pub signed_in_at: Option<At>,
+    #[serde(deserialize_with = "walk::bytes")]
     sort_key: Vec<u8>,
+    #[serde(deserialize_with = "walk::bytes")]
     word: Vec<u8>,
 }
 
@@ -185,7 +220,7 @@ pub async fn list(
     let after = after.unwrap_or_else(|| order.start());
     if let Some(few) = few(c, filter).await? {
         let ids = serde_json::Value::from(few).to_string();
-        let rows = sql!(c, all PersonRow: OF_FEW, filter.status, filter.operator, filter.address, filter.identity, ids)?;
+        let rows = sql!(c, page PersonRow: OF_FEW, filter.status, filter.operator, filter.address, filter.identity, ids)?;
         return Ok(cursor::page_of_few(rows, order, &after, limit));
     }
     let bounds = Bounds::new(limit, if filter.is_open() { Density::Every } else { Density::Some });

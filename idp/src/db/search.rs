@@ -35,18 +35,20 @@ statements! {
     };
     FORGET_PERSON_WORDS = "DELETE FROM person_words WHERE person_id = $1";
     ADD_PERSON_WORDS = {
-        sqlite "INSERT INTO person_words (person_id, word, sort_key) SELECT $1, CAST(value AS BLOB), $3 FROM json_each($2)",
-        postgres "INSERT INTO person_words (person_id, word, sort_key)
-                  SELECT $1, convert_to(value, 'UTF8'), $3 FROM jsonb_array_elements_text(CAST($2 AS TEXT)::jsonb)"
+        sqlite "INSERT INTO person_words (person_id, word, sort_key, shared)
+                SELECT $1, CAST(json_extract(value, '$[0]') AS BLOB), $3, json_extract(value, '$[1]') FROM json_each($2)",
+        postgres "INSERT INTO person_words (person_id, word, sort_key, shared)
+                  SELECT $1, convert_to(value ->> 0, 'UTF8'), $3, CAST(value ->> 1 AS INTEGER)
+                  FROM jsonb_array_elements(CAST($2 AS TEXT)::jsonb) AS words (value)"
     };
     SET_PERSON_KEY = "UPDATE people SET sort_key = $2 WHERE id = $1 AND sort_key <> $2";
     SET_MEMBER_KEYS = "UPDATE memberships SET sort_key = $2 WHERE person_id = $1 AND sort_key <> $2";
-    ADD_MEMBER_WORDS = "INSERT INTO member_words (organization_id, word, sort_key, person_id)
-                        SELECT m.organization_id, w.word, w.sort_key, m.person_id
+    ADD_MEMBER_WORDS = "INSERT INTO member_words (organization_id, word, sort_key, person_id, shared)
+                        SELECT m.organization_id, w.word, w.sort_key, m.person_id, w.shared
                         FROM memberships m JOIN person_words w ON w.person_id = m.person_id
                         WHERE m.person_id = $1";
-    ADD_WORDS_OF_ONE = "INSERT INTO member_words (organization_id, word, sort_key, person_id)
-                        SELECT $2, word, sort_key, person_id FROM person_words WHERE person_id = $1";
+    ADD_WORDS_OF_ONE = "INSERT INTO member_words (organization_id, word, sort_key, person_id, shared)
+                        SELECT $2, word, sort_key, person_id, shared FROM person_words WHERE person_id = $1";
     CLAIM_ORGANIZATION = "UPDATE organizations SET indexed_at = CASE WHEN updated_at > $2 THEN updated_at ELSE $2 END WHERE id = $1
                           RETURNING name, siret, siren, nda, uai";
     FORGET_ORGANIZATION_WORDS = "DELETE FROM organization_words WHERE organization_id = $1";
@@ -103,10 +105,11 @@ pub async fn index(tx: &mut Tx, person: &str, now: Timestamp) -> sqlx::Result<()
     sql!(tx, execute ADD_MEMBER_WORDS, person).map(drop)
 }
 
+/// Words and pairs in a JSON array, each with how much of it the one before shares.
 fn words_of(found: &Found<'_>) -> String {
     let mut words = search::words_of_person(found);
     words.append(&mut search::pairs(&words));
-    array(words)
+    search::with_shared(&words).into_iter().map(|(word, shared)| serde_json::json!([word, shared])).collect::<serde_json::Value>().to_string()
 }
 
 /// Makes `person` found whom this transaction has added as indexed, under the key of their names, and who belongs nowhere yet.

@@ -140,7 +140,8 @@ async fn both_schemas_have_the_same_tables_columns_nullability_and_keys() {
         &postgres,
         "SELECT c.relname::text, (SELECT string_agg(a.attname::text, ',' ORDER BY k.n)
                                   FROM unnest(i.indkey) WITH ORDINALITY k(attnum, n)
-                                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum)
+                                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                                  WHERE k.n <= i.indnkeyatts)
          FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace s ON s.oid = c.relnamespace
          WHERE i.indisunique AND s.nspname = 'public'",
     )

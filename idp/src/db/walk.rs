@@ -1,6 +1,23 @@
 //! The ways through a list, the same for every list: in one order, or by the words of a search. A list says which statements walk it,
 //! what they take, and whether its filter lets everything pass.
 
+use serde::{Deserialize as _, Deserializer};
+
+/// The rows of a page as one text, a JSON array of arrays, for `SQLite`: it hands rows over one by one to another thread, and for a page of
+/// fifty that costs more than finding them. `$values` are the members of the row's type, in their order: a truth as that of JSON,
+/// bytes as the UTF-8 text that they are. `sql!(page …)` reads it.
+macro_rules! gathered {
+    (($values:expr) $($rows:tt)*) => {
+        concat!("SELECT json_group_array(json_array(", $values, ")) FROM (", $($rows)*, ") page")
+    };
+}
+pub(super) use gathered;
+
+/// Reads bytes that are UTF-8 from a page that was gathered.
+pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    String::deserialize(deserializer).map(String::into_bytes)
+}
+
 /// One way through a list in one order: the page, and where it ended when filters left rows out.
 ///
 /// `page` takes its values, then how many rows to look at and to give, then the key and id to go on from. `reached` takes its first
@@ -14,7 +31,7 @@ macro_rules! ordered {
         async fn $name(c: &mut impl Conn, $asked: $kind, after: Cursor, bounds: Bounds) -> sqlx::Result<Page<$row>> {
             let rows = sql!(
                 c,
-                all $row: $page
+                page $row: $page
                 $(, $value)*, bounds.scanned, bounds.rows, &after.$key, &after.id,
             )?;
             let reached = if bounds.are_met_by(rows.len()) || bounds.scanned == bounds.rows {
@@ -60,13 +77,13 @@ macro_rules! searched {
             let rows = if alone {
                 sql!(
                     c,
-                    all $row: $one $(, $scope)*, driver.as_bytes(), &end, &word, &key, &id, bounds.scanned, bounds.rows,
+                    page $row: $one $(, $scope)*, driver.as_bytes(), &end, &word, &key, &id, bounds.scanned, bounds.rows,
                 )?
             } else {
                 let [second, third, fourth, fifth, sixth] = &others;
                 sql!(
                     c,
-                    all $row: $page
+                    page $row: $page
                     $(, $value)*, bounds.scanned, bounds.rows, driver.as_bytes(), &end, &word, &key, &id,
                     second.0, &second.1, third.0, &third.1, fourth.0, &fourth.1, fifth.0, &fifth.1, sixth.0, &sixth.1,
                 )?

@@ -200,7 +200,8 @@ struct Person {
     status: &'static str,
     created_at: i64,
     key: Vec<u8>,
-    words: Vec<String>,
+    /// Each with what it shares with the one before.
+    words: Vec<(String, i64)>,
     organizations: Vec<usize>,
 }
 
@@ -212,10 +213,11 @@ struct Organization {
 }
 
 /// The words of a person and their pairs, sorted, as the server keeps them.
-fn indexed_words(found: &Found<'_>) -> Vec<String> {
+fn indexed_words(found: &Found<'_>) -> Vec<(String, i64)> {
     let mut words = search::words_of_person(found);
     words.append(&mut search::pairs(&words));
-    words.into_iter().collect()
+    let shared = |shared| i64::try_from(shared).expect("few");
+    search::with_shared(&words).into_iter().map(|(word, count)| (word.to_owned(), shared(count))).collect()
 }
 
 /// Everything that is written.
@@ -298,7 +300,8 @@ impl Dataset {
 
     /// Member words in the order of their key, which both engines write fastest.
     fn member_words(&self) -> Vec<(u32, u32, u32)> {
-        let mut words: Vec<&str> = self.people.iter().flat_map(|person| &person.words).map(String::as_str).collect();
+        let mut words: Vec<&str> =
+            self.people.iter().flat_map(|person| &person.words).map(|(word, _)| word.as_str()).collect();
         words.sort_unstable();
         words.dedup();
         let rank: HashMap<&str, u32> = words.iter().zip(0..).map(|(word, rank)| (*word, rank)).collect();
@@ -310,7 +313,7 @@ impl Dataset {
         let mut rows = Vec::new();
         for index in &by_key {
             for organization in &self.people[*index as usize].organizations {
-                for word in &self.people[*index as usize].words {
+                for (word, _) in &self.people[*index as usize].words {
                     rows.push((u32::try_from(*organization).expect("few"), rank[word.as_str()], *index));
                 }
             }
@@ -319,7 +322,8 @@ impl Dataset {
         rows.sort_by_key(|(organization, word, _)| (*organization, *word));
         rows.into_iter()
             .map(|(organization, word, person)| {
-                let position = self.people[person as usize].words.iter().position(|own| own == words[word as usize]);
+                let position =
+                    self.people[person as usize].words.iter().position(|(own, _)| own == words[word as usize]);
                 (organization, u32::try_from(position.expect("its own word")).expect("few"), person)
             })
             .collect()
@@ -526,22 +530,26 @@ async fn fill_words(db: &Db, set: &Dataset) -> Result<(), Failure> {
     write(
         db,
         "person_words",
-        &["person_id", "word", "sort_key"],
+        &["person_id", "word", "sort_key", "shared"],
         (set.people.iter(), |one| {
-            one.words.iter().map(|word| vec![Text(&one.id), Bytes(word.as_bytes()), Bytes(&one.key)]).collect()
+            let words = one.words.iter();
+            words
+                .map(|(word, shared)| vec![Text(&one.id), Bytes(word.as_bytes()), Bytes(&one.key), Number(*shared)])
+                .collect()
         }),
     )
     .await?;
     let rows = set.member_words();
-    let columns = ["organization_id", "word", "sort_key", "person_id"];
+    let columns = ["organization_id", "word", "sort_key", "person_id", "shared"];
     write(
         db,
         "member_words",
         &columns,
         (rows.iter(), |(organization, word, person)| {
             let one = &set.people[*person as usize];
-            let word = one.words[*word as usize].as_bytes();
-            vec![vec![Text(&set.organizations[*organization as usize].id), Bytes(word), Bytes(&one.key), Text(&one.id)]]
+            let (word, shared) = &one.words[*word as usize];
+            let organization = &set.organizations[*organization as usize].id;
+            vec![vec![Text(organization), Bytes(word.as_bytes()), Bytes(&one.key), Text(&one.id), Number(*shared)]]
         }),
     )
     .await

@@ -61,6 +61,7 @@ const USAGE: &str = "load <client_credentials|code_flow|login|key_exchange|key_c
     --organization ID    the organization of members_* (default that of the first learner)
     --mode MODE          of import: valid_rows or all_or_nothing alone (default both, one after the other)
     --limit N            members on a page of members_* (default 50)
+    --found N            members_search asks only for what at least so many members are called (default 1)
     --requests N         operations of each scenario, rows of import (default 20000; code_flow, members_* and import 5000,
                          invitation 2000, login and activation 500)
     --concurrency C      connections (default 32)";
@@ -251,8 +252,9 @@ async fn run() -> Result<usize, Failure> {
         let first = target.learners().find_map(|learner| learner.organization.as_ref()).map(|it| it.id.clone());
         let organization =
             options.values.get("--organization").cloned().or(first).ok_or("no learner belongs anywhere")?;
-        target.members =
-            Some(Members::prepare(&target, &organization, options.number("--limit", 200)?.unwrap_or(50)).await?);
+        let limit = options.number("--limit", 200)?.unwrap_or(50);
+        let found = options.number("--found", 4000)?.unwrap_or(1);
+        target.members = Some(Members::prepare(&target, &organization, (limit, found)).await?);
     }
     report_floors(options.hash()?);
     println!("\n{:<20} {:>9} {:>8} {:>10} {:>10} {:>7}", "scenario", "count", "per s", "p50 ms", "p99 ms", "errors");
@@ -285,7 +287,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure
         match name.as_str() {
             "--spawn" => spawn = true,
             "--database" | "--hash" | "--base" | "--clients" | "--people" | "--pid" | "--client" | "--requests"
-            | "--concurrency" | "--organization" | "--limit" | "--mode" => {
+            | "--concurrency" | "--organization" | "--limit" | "--found" | "--mode" => {
                 let value = arguments.next().ok_or_else(|| format!("{name} needs a value\n{USAGE}"))?;
                 values.insert(name, value);
             }

@@ -1,5 +1,6 @@
 //! What looking at the members of one organization needs: who they are.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,17 +27,31 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Reads the first pages of the members of `organization`, of which `limit` will be shown at a time.
-    pub(super) async fn prepare(target: &Target, organization: &str, limit: usize) -> Result<Self, Failure> {
+    /// Reads the first pages of the members of `organization`, of which `limit` will be shown at a time. Searched for will be what at
+    /// least `found` of those read are called, so that organizations of unlike size can be asked for as many.
+    pub(super) async fn prepare(
+        target: &Target,
+        organization: &str,
+        (limit, found): (usize, usize),
+    ) -> Result<Self, Failure> {
         let manager = Manager::new(target, "habilis.members.read").await?;
         let (mut ids, mut words, mut cursors) = (Vec::new(), Vec::new(), vec![String::new()]);
+        let mut called: HashMap<String, usize> = HashMap::new();
         for _ in 0..PAGES {
             let cursor = cursors.last().cloned().unwrap_or_default();
             let page = manager.get(&format!("/organizations/{organization}/members?limit=200{cursor}")).await?;
             for member in page["items"].as_array().into_iter().flatten() {
                 ids.push(text(member, "id")?.to_owned());
-                for name in [text(member, "family_name")?, text(member, "given_name")?] {
-                    words.push(name.chars().take(3 + ids.len() % 3).filter(|letter| letter.is_alphabetic()).collect());
+                let begin = |name: &str, letters| -> String {
+                    name.chars().take(letters).filter(|letter| letter.is_alphabetic()).collect()
+                };
+                let names = [text(member, "family_name")?, text(member, "given_name")?];
+                words.extend(names.map(|name| begin(name, 3 + ids.len() % 3)));
+                // Somebody who is called the same twice is one.
+                let beginnings: BTreeSet<_> =
+                    names.iter().flat_map(|name| [3, 4, 5].map(|letters| begin(name, letters))).collect();
+                for beginning in beginnings {
+                    *called.entry(beginning).or_default() += 1;
                 }
             }
             let Some(next) = page["next"].as_str() else { break };
@@ -44,6 +59,10 @@ impl Members {
         }
         if ids.is_empty() {
             return Err(format!("{organization} has no members"));
+        }
+        words.retain(|word| called.get(word).is_some_and(|count| *count >= found));
+        if words.is_empty() {
+            return Err(format!("of the members that were read no {found} begin alike"));
         }
         Ok(Self {
             authorization: manager.authorization(),
