@@ -147,12 +147,11 @@ pub(super) fn router() -> Router<App> {
 async fn json() -> Outcome {
     // Written once: it stays the same as long as the program runs, and anybody may ask for it.
     static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
-    let document = match DOCUMENT.get() {
-        Some(document) => document.clone(),
-        None => {
-            let document = Bytes::from(serde_json::to_vec(&openapi())?);
-            DOCUMENT.get_or_init(|| document).clone()
-        }
+    let document = if let Some(document) = DOCUMENT.get() {
+        document.clone()
+    } else {
+        let document = Bytes::from(serde_json::to_vec(&openapi())?);
+        DOCUMENT.get_or_init(|| document).clone()
     };
     let headers = [
         (header::CONTENT_TYPE, "application/json"),

@@ -154,20 +154,24 @@ async fn walk_people(db: &Db, words: &[String]) -> BTreeSet<String> {
     }
 }
 
+/// Every tenth was indexed by a version that did not say what neighbours share.
+async fn forget_what_neighbours_share(db: &Db) {
+    let mut tx = db.begin().await.unwrap();
+    for table in ["person_words", "member_words"] {
+        for (set, wanted, least) in [("NULL", "person_id LIKE '%2'", 18), ("shared", "shared > 1", 180)] {
+            let rows = execute(&mut tx, format!("UPDATE {table} SET shared = {set} WHERE {wanted}")).await;
+            assert!(rows > least, "{table} {wanted}: {rows}");
+        }
+    }
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn lists_tell_what_a_look_at_every_row_tells() {
     let (lite, _folder) = sqlite().await;
     for db in [lite, postgres("lists").await] {
         let all = plant(&db, 180).await;
-        // Every tenth was indexed by a version that did not say what neighbours share.
-        let mut tx = db.begin().await.unwrap();
-        for table in ["person_words", "member_words"] {
-            for (set, wanted, least) in [("NULL", "person_id LIKE '%2'", 18), ("shared", "shared > 1", 180)] {
-                let rows = execute(&mut tx, format!("UPDATE {table} SET shared = {set} WHERE {wanted}")).await;
-                assert!(rows > least, "{table} {wanted}: {rows}");
-            }
-        }
-        tx.commit().await.unwrap();
+        forget_what_neighbours_share(&db).await;
         let by_id: BTreeMap<_, _> = all.iter().map(|person| (person.id.as_str(), person)).collect();
         for status in [None, Some("suspended"), Some("active")] {
             for role in [None, Some("administrator"), Some("member")] {
