@@ -65,12 +65,30 @@ macro_rules! filters {
     };
 }
 
+// The index that a list is read from. SQLite would guess, and of statistics older than an index guesses wrong: it would sort everybody.
+macro_rules! index {
+    (postgres $($of:tt)*) => {
+        ""
+    };
+    (sqlite "sort_key") => {
+        "INDEXED BY memberships_by_name "
+    };
+    (sqlite "sort_key" $of_role:tt) => {
+        "INDEXED BY memberships_by_role_and_name "
+    };
+    (sqlite "created_at") => {
+        "INDEXED BY memberships_by_creation "
+    };
+}
+
 macro_rules! in_order {
-    ($engine:ident $column:literal $beyond:literal $direction:literal $($of_role:literal)?) => {
+    ($engine:ident $column:tt $beyond:literal $direction:literal $($of_role:tt)?) => {
         concat!(
             columns!("m.sort_key"),
-            "FROM (SELECT m.* FROM (SELECT organization_id, person_id, role, status, affiliation, ends_on, mandate, version, created_at, signed_in_at, sort_key FROM memberships WHERE organization_id = $1 ", $($of_role,)? "AND (", $column,
-            ", person_id) ", $beyond,
+            "FROM (SELECT m.* FROM (SELECT organization_id, person_id, role, status, affiliation, ends_on, mandate, version, created_at,
+                                           signed_in_at, sort_key
+                                    FROM memberships ", index!($engine $column $($of_role)?),
+            "WHERE organization_id = $1 ", $($of_role,)? "AND (", $column, ", person_id) ", $beyond,
             " ($12, $13) ORDER BY ", $column, " ", $direction, ", person_id ", $direction, " LIMIT $10) m WHERE ", filters!($engine),
             "ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction, " LIMIT $11) m JOIN people p ON p.id = m.person_id
              ORDER BY m.", $column, " ", $direction, ", m.person_id ", $direction
@@ -79,11 +97,10 @@ macro_rules! in_order {
 }
 
 macro_rules! reached {
-    ($column:literal $beyond:literal $direction:literal $($of_role:literal)?) => {
+    ($engine:ident $column:tt $beyond:literal $direction:literal $($of_role:tt)?) => {
         concat!(
-            "SELECT sort_key, created_at AS at, person_id AS id, sort_key AS word FROM memberships WHERE organization_id = $1 ",
-            $($of_role,)?
-            "AND (",
+            "SELECT sort_key, created_at AS at, person_id AS id, sort_key AS word FROM memberships ",
+            index!($engine $column $($of_role)?), "WHERE organization_id = $1 ", $($of_role,)? "AND (",
             $column, ", person_id) ", $beyond, " ($2, $3) ORDER BY ", $column, " ", $direction, ", person_id ", $direction,
             " LIMIT 1 OFFSET $4"
         )
@@ -175,12 +192,12 @@ statements! {
     BY_ROLE_DESCENDING = [gathered in_order "sort_key" "<" "DESC" "AND role = $3 "];
     BY_TIME = [gathered in_order "created_at" ">" "ASC"];
     BY_TIME_DESCENDING = [gathered in_order "created_at" "<" "DESC"];
-    REACHED_BY_NAME = (reached!("sort_key" ">" "ASC"));
-    REACHED_BY_NAME_DESCENDING = (reached!("sort_key" "<" "DESC"));
-    REACHED_BY_ROLE = (reached!("sort_key" ">" "ASC" "AND role = $5 "));
-    REACHED_BY_ROLE_DESCENDING = (reached!("sort_key" "<" "DESC" "AND role = $5 "));
-    REACHED_BY_TIME = (reached!("created_at" ">" "ASC"));
-    REACHED_BY_TIME_DESCENDING = (reached!("created_at" "<" "DESC"));
+    REACHED_BY_NAME = { sqlite (reached!(sqlite "sort_key" ">" "ASC")), postgres (reached!(postgres "sort_key" ">" "ASC")) };
+    REACHED_BY_NAME_DESCENDING = { sqlite (reached!(sqlite "sort_key" "<" "DESC")), postgres (reached!(postgres "sort_key" "<" "DESC")) };
+    REACHED_BY_ROLE = { sqlite (reached!(sqlite "sort_key" ">" "ASC" "AND role = $5 ")), postgres (reached!(postgres "sort_key" ">" "ASC" "AND role = $5 ")) };
+    REACHED_BY_ROLE_DESCENDING = { sqlite (reached!(sqlite "sort_key" "<" "DESC" "AND role = $5 ")), postgres (reached!(postgres "sort_key" "<" "DESC" "AND role = $5 ")) };
+    REACHED_BY_TIME = { sqlite (reached!(sqlite "created_at" ">" "ASC")), postgres (reached!(postgres "created_at" ">" "ASC")) };
+    REACHED_BY_TIME_DESCENDING = { sqlite (reached!(sqlite "created_at" "<" "DESC")), postgres (reached!(postgres "created_at" "<" "DESC")) };
     BY_WORD = [gathered by_word];
     BY_ONE_WORD = [gathered by_one_word];
     REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, person_id AS id, word FROM member_words
