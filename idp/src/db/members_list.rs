@@ -27,13 +27,16 @@ macro_rules! columns {
 }
 
 macro_rules! gathered {
-    ($($rows:tt)*) => {
+    (sqlite $rows:ident $($of:tt)*) => {
         walk::gathered!(
             ("id, login, email, given_name, family_name, account_status, role, status, affiliation, ends_on, mandate, version, joined_at,
               signed_in_at, json(iif(operator, 'true', 'false')), json(iif(privacy, 'true', 'false')), claims, identity_changed_at,
               CAST(sort_key AS TEXT), CAST(word AS TEXT)")
-            $($rows)*
+            $rows!(sqlite $($of)*)
         )
+    };
+    (postgres $rows:ident $($of:tt)*) => {
+        $rows!(postgres $($of)*)
     };
 }
 
@@ -114,13 +117,6 @@ macro_rules! first_word {
     };
 }
 
-// That the person's word before does not begin with `$from` too. What the server before wrote does not say it yet, and is looked up.
-macro_rules! found_first {
-    ($from:literal) => {
-        concat!("CASE WHEN k.shared IS NULL THEN k.word = ", first_word!($from), " ELSE k.shared < LENGTH(", $from, ") END ")
-    };
-}
-
 // The membership of whom was found. SQLite's index holds all that a list shows of it, the members of an organization side by side;
 // left to itself the engine takes the key, which is unique and lies anywhere.
 macro_rules! membership {
@@ -140,7 +136,7 @@ macro_rules! by_word {
             "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id, shared FROM member_words
                                     WHERE organization_id = $1 AND (word, sort_key, person_id) > ($14, $15, $16) AND word < $13
                                     ORDER BY word, sort_key, person_id LIMIT $10) k
-                   ", membership!($engine), "WHERE ", filters!($engine), "AND ", found_first!("$12"),
+                   ", membership!($engine), "WHERE ", filters!($engine), "AND ", walk::found_first!(first_word!("$12"), "$12"),
             " AND (CAST($17 AS blob) IS NULL OR ", first_word!("$17"), " < $18)
               AND (CAST($19 AS blob) IS NULL OR ", first_word!("$19"), " < $20)
               AND (CAST($21 AS blob) IS NULL OR ", first_word!("$21"), " < $22)
@@ -161,7 +157,7 @@ macro_rules! by_one_word {
             "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id, shared FROM member_words
                                     WHERE organization_id = $1 AND (word, sort_key, person_id) > ($4, $5, $6) AND word < $3
                                     ORDER BY word, sort_key, person_id LIMIT $7) k
-                   WHERE ", found_first!("$2"), "ORDER BY k.word, k.sort_key, k.person_id LIMIT $8) k
+                   WHERE ", walk::found_first!(first_word!("$2"), "$2"), "ORDER BY k.word, k.sort_key, k.person_id LIMIT $8) k
              ", membership!($engine), "JOIN people p ON p.id = k.person_id
              ORDER BY k.word, k.sort_key, k.person_id"
         )
@@ -192,12 +188,12 @@ statements! {
     BY_ROLE_DESCENDING = [gathered in_order "sort_key" "<" "DESC" "AND role = $3 "];
     BY_TIME = [gathered in_order "created_at" ">" "ASC"];
     BY_TIME_DESCENDING = [gathered in_order "created_at" "<" "DESC"];
-    REACHED_BY_NAME = { sqlite (reached!(sqlite "sort_key" ">" "ASC")), postgres (reached!(postgres "sort_key" ">" "ASC")) };
-    REACHED_BY_NAME_DESCENDING = { sqlite (reached!(sqlite "sort_key" "<" "DESC")), postgres (reached!(postgres "sort_key" "<" "DESC")) };
-    REACHED_BY_ROLE = { sqlite (reached!(sqlite "sort_key" ">" "ASC" "AND role = $5 ")), postgres (reached!(postgres "sort_key" ">" "ASC" "AND role = $5 ")) };
-    REACHED_BY_ROLE_DESCENDING = { sqlite (reached!(sqlite "sort_key" "<" "DESC" "AND role = $5 ")), postgres (reached!(postgres "sort_key" "<" "DESC" "AND role = $5 ")) };
-    REACHED_BY_TIME = { sqlite (reached!(sqlite "created_at" ">" "ASC")), postgres (reached!(postgres "created_at" ">" "ASC")) };
-    REACHED_BY_TIME_DESCENDING = { sqlite (reached!(sqlite "created_at" "<" "DESC")), postgres (reached!(postgres "created_at" "<" "DESC")) };
+    REACHED_BY_NAME = [reached "sort_key" ">" "ASC"];
+    REACHED_BY_NAME_DESCENDING = [reached "sort_key" "<" "DESC"];
+    REACHED_BY_ROLE = [reached "sort_key" ">" "ASC" "AND role = $5 "];
+    REACHED_BY_ROLE_DESCENDING = [reached "sort_key" "<" "DESC" "AND role = $5 "];
+    REACHED_BY_TIME = [reached "created_at" ">" "ASC"];
+    REACHED_BY_TIME_DESCENDING = [reached "created_at" "<" "DESC"];
     BY_WORD = [gathered by_word];
     BY_ONE_WORD = [gathered by_one_word];
     REACHED_BY_WORD = "SELECT sort_key, CAST(0 AS BIGINT) AS at, person_id AS id, word FROM member_words

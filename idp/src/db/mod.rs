@@ -98,9 +98,9 @@ macro_rules! statements {
     (@one $name:ident { sqlite $sqlite:expr, postgres $postgres:expr }) => {
         $crate::db::Statement { name: concat!(module_path!(), "::", stringify!($name)), sqlite: $sqlite, postgres: $postgres }
     };
-    // Rows that `SQLite` gives as one text, see `walk::gathered`.
-    (@one $name:ident [$gathered:ident $rows:ident $($of:tt)*]) => {
-        $crate::db::statements!(@one $name { sqlite ($gathered!($rows!(sqlite $($of)*))), postgres ($rows!(postgres $($of)*)) })
+    // A macro that is given the engine's name first, and the rest.
+    (@one $name:ident [$text:ident $($of:tt)*]) => {
+        $crate::db::statements!(@one $name { sqlite ($text!(sqlite $($of)*)), postgres ($text!(postgres $($of)*)) })
     };
     (@one $name:ident ($sql:expr)) => {
         $crate::db::Statement { name: concat!(module_path!(), "::", stringify!($name)), sqlite: $sql, postgres: $sql }

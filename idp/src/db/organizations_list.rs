@@ -17,11 +17,14 @@ macro_rules! columns {
 }
 
 macro_rules! gathered {
-    ($($rows:tt)*) => {
+    (sqlite $rows:ident $($of:tt)*) => {
         walk::gathered!(
             ("id, kind, name, siret, siren, nda, uai, status, version, created_at, updated_at, CAST(sort_key AS TEXT), CAST(word AS TEXT)")
-            $($rows)*
+            $rows!(sqlite $($of)*)
         )
+    };
+    (postgres $rows:ident $($of:tt)*) => {
+        $rows!(postgres $($of)*)
     };
 }
 
@@ -63,20 +66,20 @@ macro_rules! first_word {
 macro_rules! by_word {
     ($engine:ident) => {
         concat!(
-        columns!("k.word"),
-        "FROM (SELECT k.* FROM (SELECT word, sort_key, organization_id AS id FROM organization_words
-                                WHERE (word, sort_key, organization_id) > ($7, $8, $9) AND word < $6
-                                ORDER BY word, sort_key, organization_id LIMIT $3) k
-               JOIN organizations p ON p.id = k.id
-               WHERE ", filters!(), "AND k.word = ", first_word!("$5"),
-        " AND (CAST($10 AS blob) IS NULL OR ", first_word!("$10"), " < $11)
-          AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
-          AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
-          AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
-          AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
-          ORDER BY k.word, k.sort_key, k.id LIMIT $4) k
-        JOIN organizations p ON p.id = k.id
-        ORDER BY k.word, k.sort_key, k.id"
+            columns!("k.word"),
+            "FROM (SELECT k.* FROM (SELECT word, sort_key, organization_id AS id FROM organization_words
+                                    WHERE (word, sort_key, organization_id) > ($7, $8, $9) AND word < $6
+                                    ORDER BY word, sort_key, organization_id LIMIT $3) k
+                   JOIN organizations p ON p.id = k.id
+                   WHERE ", filters!(), "AND k.word = ", first_word!("$5"),
+            " AND (CAST($10 AS blob) IS NULL OR ", first_word!("$10"), " < $11)
+              AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
+              AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
+              AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
+              AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
+              ORDER BY k.word, k.sort_key, k.id LIMIT $4) k
+            JOIN organizations p ON p.id = k.id
+            ORDER BY k.word, k.sort_key, k.id"
         )
     };
 }
@@ -84,13 +87,13 @@ macro_rules! by_word {
 macro_rules! by_one_word {
     ($engine:ident) => {
         concat!(
-        columns!("k.word"),
-        "FROM (SELECT k.* FROM (SELECT word, sort_key, organization_id AS id FROM organization_words
-                                WHERE (word, sort_key, organization_id) > ($3, $4, $5) AND word < $2
-                                ORDER BY word, sort_key, organization_id LIMIT $6) k
-               WHERE k.word = ", first_word!("$1"), " ORDER BY k.word, k.sort_key, k.id LIMIT $7) k
-         JOIN organizations p ON p.id = k.id
-         ORDER BY k.word, k.sort_key, k.id"
+            columns!("k.word"),
+            "FROM (SELECT k.* FROM (SELECT word, sort_key, organization_id AS id FROM organization_words
+                                    WHERE (word, sort_key, organization_id) > ($3, $4, $5) AND word < $2
+                                    ORDER BY word, sort_key, organization_id LIMIT $6) k
+                   WHERE k.word = ", first_word!("$1"), " ORDER BY k.word, k.sort_key, k.id LIMIT $7) k
+             JOIN organizations p ON p.id = k.id
+             ORDER BY k.word, k.sort_key, k.id"
         )
     };
 }

@@ -19,13 +19,16 @@ macro_rules! columns {
 }
 
 macro_rules! gathered {
-    ($($rows:tt)*) => {
+    (sqlite $rows:ident $($of:tt)*) => {
         walk::gathered!(
             ("id, login, email, json(iif(email_verified, 'true', 'false')), given_name, family_name, status, json(iif(operator, 'true', 'false')),
               json(iif(privacy, 'true', 'false')), identity_changed_at, version, created_at, updated_at, signed_in_at,
               CAST(sort_key AS TEXT), CAST(word AS TEXT)")
-            $($rows)*
+            $rows!(sqlite $($of)*)
         )
+    };
+    (postgres $rows:ident $($of:tt)*) => {
+        $rows!(postgres $($of)*)
     };
 }
 
@@ -67,31 +70,24 @@ macro_rules! first_word {
     };
 }
 
-// That the person's word before does not begin with `$from` too. What the server before wrote does not say it yet, and is looked up.
-macro_rules! found_first {
-    ($from:literal) => {
-        concat!("CASE WHEN k.shared IS NULL THEN k.word = ", first_word!($from), " ELSE k.shared < LENGTH(", $from, ") END ")
-    };
-}
-
 // What has two words in the range counts once, at the first of them.
 macro_rules! by_word {
     ($engine:ident) => {
         concat!(
-        columns!("k.word"),
-        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id, shared FROM person_words
-                                WHERE (word, sort_key, person_id) > ($9, $10, $11) AND word < $8
-                                ORDER BY word, sort_key, person_id LIMIT $5) k
-               JOIN people p ON p.id = k.id
-               WHERE ", filters!(), "AND ", found_first!("$7"),
-        " AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
-          AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
-          AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
-          AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
-          AND (CAST($20 AS blob) IS NULL OR ", first_word!("$20"), " < $21)
-          ORDER BY k.word, k.sort_key, k.id LIMIT $6) k
-        JOIN people p ON p.id = k.id
-        ORDER BY k.word, k.sort_key, k.id"
+            columns!("k.word"),
+            "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id, shared FROM person_words
+                                    WHERE (word, sort_key, person_id) > ($9, $10, $11) AND word < $8
+                                    ORDER BY word, sort_key, person_id LIMIT $5) k
+                   JOIN people p ON p.id = k.id
+                   WHERE ", filters!(), "AND ", walk::found_first!(first_word!("$7"), "$7"),
+            " AND (CAST($12 AS blob) IS NULL OR ", first_word!("$12"), " < $13)
+              AND (CAST($14 AS blob) IS NULL OR ", first_word!("$14"), " < $15)
+              AND (CAST($16 AS blob) IS NULL OR ", first_word!("$16"), " < $17)
+              AND (CAST($18 AS blob) IS NULL OR ", first_word!("$18"), " < $19)
+              AND (CAST($20 AS blob) IS NULL OR ", first_word!("$20"), " < $21)
+              ORDER BY k.word, k.sort_key, k.id LIMIT $6) k
+            JOIN people p ON p.id = k.id
+            ORDER BY k.word, k.sort_key, k.id"
         )
     };
 }
@@ -99,13 +95,13 @@ macro_rules! by_word {
 macro_rules! by_one_word {
     ($engine:ident) => {
         concat!(
-        columns!("k.word"),
-        "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id, shared FROM person_words
-                                WHERE (word, sort_key, person_id) > ($3, $4, $5) AND word < $2
-                                ORDER BY word, sort_key, person_id LIMIT $6) k
-               WHERE ", found_first!("$1"), " ORDER BY k.word, k.sort_key, k.id LIMIT $7) k
-         JOIN people p ON p.id = k.id
-         ORDER BY k.word, k.sort_key, k.id"
+            columns!("k.word"),
+            "FROM (SELECT k.* FROM (SELECT word, sort_key, person_id AS id, shared FROM person_words
+                                    WHERE (word, sort_key, person_id) > ($3, $4, $5) AND word < $2
+                                    ORDER BY word, sort_key, person_id LIMIT $6) k
+                   WHERE ", walk::found_first!(first_word!("$1"), "$1"), " ORDER BY k.word, k.sort_key, k.id LIMIT $7) k
+             JOIN people p ON p.id = k.id
+             ORDER BY k.word, k.sort_key, k.id"
         )
     };
 }

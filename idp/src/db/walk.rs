@@ -13,6 +13,15 @@ macro_rules! gathered {
 }
 pub(super) use gathered;
 
+/// Whether the row `k` is the person's first that begins with `$from`: the word before shares less of it than that. What an earlier
+/// version of the server wrote does not say so yet, and `$first`, the first of their words from `$from` on, is looked up.
+macro_rules! found_first {
+    ($first:expr, $from:literal) => {
+        concat!("CASE WHEN k.shared IS NULL THEN k.word = ", $first, " ELSE k.shared < LENGTH(", $from, ") END ")
+    };
+}
+pub(super) use found_first;
+
 /// Reads bytes that are UTF-8 from a page that was gathered.
 pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     String::deserialize(deserializer).map(String::into_bytes)
